@@ -1,0 +1,17 @@
+"""Spatial models to converted ones and back; the only place that sees ``torch.fx``."""
+
+from .convert import convert
+from .model import ConvertedModel, to_spatial
+from .options import LayerOptions
+from .registry import register_rule
+from .verify import Report, verify
+
+__all__ = [
+    "ConvertedModel",
+    "LayerOptions",
+    "Report",
+    "convert",
+    "register_rule",
+    "to_spatial",
+    "verify",
+]

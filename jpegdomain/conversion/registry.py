@@ -1,0 +1,80 @@
+"""Which rule converts which layer: a table that users can add to."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from torch import nn
+
+from .options import LayerOptions
+
+__all__ = ["Key", "Replacement", "Rule", "find_module_rule", "find_rule", "register_rule"]
+
+Key: TypeAlias = type[nn.Module] | Callable[..., Any] | str
+"""A module class, a function as the model calls it, or the name of a tensor method."""
+
+Replacement: TypeAlias = nn.Module | tuple[nn.Module, tuple[Any, ...]] | None
+"""What takes the layer's place: a module called with the same arguments, a module and its arguments, or None where
+the call works on activations as it is."""
+
+Rule: TypeAlias = Callable[[Any, LayerOptions], Replacement]
+
+_RULES: dict[Key, Rule] = {}
+
+
+def register_rule(*keys: Key) -> Callable[[Rule], Rule]:
+    """Register how a layer is converted; a later rule for the same key takes the place of an earlier one.
+
+    The rule is called with the layer and its `LayerOptions`: a module class's with the module (a copy that it may take
+    over), a function's or a method's with the ``torch.fx.Node``. It returns the module that does the layer's work on
+    activations, most simply ``jpegdomain.nn.Pointwise(module)`` for a function of single pixels. A module whose
+    attribute ``returns`` is 'pixels' leaves the transform domain.
+
+    Args:
+        *keys: Module classes, functions (``torch.nn.functional.relu``, ``operator.add``), or tensor method names.
+
+    Returns:
+        A decorator that registers a function and returns it.
+    """
+
+    def register(rule: Rule) -> Rule:
+        for key in keys:
+            _RULES[key] = rule
+        return rule
+
+    return register
+
+
+def find_rule(key: Key) -> Rule | None:
+    """Look up a function's or a method's rule.
+
+    Args:
+        key: The function, or the method's name.
+
+    Returns:
+        The rule, or None.
+    """
+    return _RULES.get(key)
+
+
+def find_module_rule(module: nn.Module) -> Rule | None:
+    """Look up a module's rule, by its class or by a base class whose computation it does not change.
+
+    Args:
+        module: Of the source model.
+
+    Returns:
+        The rule, or None.
+    """
+    for base in type(module).__mro__:
+        if not issubclass(base, nn.Module) or base is nn.Module:
+            continue
+        if (rule := _RULES.get(base)) and _computes_as(type(module), base):
+            return rule
+    return None
+
+
+def _computes_as(cls: type[nn.Module], base: type[nn.Module]) -> bool:
+    """Whether a subclass leaves all that its base defines for the forward pass as it is."""
+    methods = {name for name, _ in inspect.getmembers(base, inspect.isfunction) if "forward" in name}
+    return all(getattr(cls, name) is getattr(base, name) for name in methods)

@@ -1,0 +1,118 @@
+"""Run both models on the same images and say how far apart they are."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jpegdomain.activation import Activation
+from jpegdomain.codec import JpegBatch
+from jpegdomain.errors import InputError
+from jpegdomain.functional import decode
+
+from .model import ConvertedModel
+
+__all__ = ["Report", "verify"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """How two models differ on a batch; ``print`` it.
+
+    Args:
+        images: How many were compared.
+        deviation: Largest |difference| of two outputs.
+        magnitude: Largest |output| of the spatial model.
+        worst: Position of the image with the largest deviation.
+        agreement: Share of images whose largest output is at the same place; of the first output tensor.
+        dtype: That both ran in.
+    """
+
+    images: int
+    deviation: float
+    magnitude: float
+    worst: int
+    agreement: float
+    dtype: torch.dtype
+
+    @property
+    def relative(self) -> float:
+        """deviation/magnitude; ``inf`` if the spatial model gives zeros only and the other does not."""
+        if self.magnitude:
+            return self.deviation / self.magnitude
+        return math.inf if self.deviation else 0.0
+
+    def passes(self, tolerance: float = 1e-9) -> bool:
+        """Judge the report.
+
+        Args:
+            tolerance: The largest relative deviation allowed: 1e-9 suits float64, 1e-4 float32.
+
+        Returns:
+            Whether the deviation is finite and within it.
+        """
+        return self.relative <= tolerance
+
+    def __str__(self) -> str:
+        return (
+            f"{self.images} images in {str(self.dtype).removeprefix('torch.')}: largest deviation "
+            f"{self.deviation:.3g} of outputs up to {self.magnitude:.3g} (relative {self.relative:.3g}, image "
+            f"{self.worst}), same top-1 on {self.agreement:.2%}"
+        )
+
+
+def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activation) -> Report:
+    """Compare a converted model with its spatial original on the same images.
+
+    The spatial model is fed the float decoding, normalised with the entry's mean and std. Both run in eval mode without
+    gradients, and have their modes back afterwards.
+
+    Args:
+        model: The spatial model.
+        converted: From `convert`.
+        batch: Files, or an activation of normalised pixels, in the models' dtype and on their device.
+
+    Returns:
+        The report.
+
+    Raises:
+        InputError: If `converted` was not made by `convert`, or the outputs differ in shape.
+    """
+    if not isinstance(converted, ConvertedModel):
+        raise InputError(f"verify compares with a converted model, got {type(converted).__qualname__}")
+    pixels = decode(batch) if isinstance(batch, Activation) else converted.jpeg_entry.normalised_pixels(batch)
+    modes = [(module, module.training) for module in (*model.modules(), *converted.modules())]
+    try:
+        for module, _ in modes:
+            module.training = False
+        with torch.no_grad():
+            expected, got = list(_tensors(model(pixels))), list(_tensors(converted(batch)))
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    if [tensor.shape for tensor in expected] != [tensor.shape for tensor in got]:
+        raise InputError("the two models' outputs differ in number or shape: are they the same network?")
+    per_image = torch.stack([(a - b).abs().flatten(1).amax(1) for a, b in zip(expected, got, strict=True)]).amax(0)
+    same = expected[0].flatten(1).argmax(1) == got[0].flatten(1).argmax(1)
+    return Report(
+        images=len(per_image),
+        deviation=per_image.max().item(),
+        magnitude=max(tensor.abs().max().item() for tensor in expected),
+        worst=int(per_image.argmax()),
+        agreement=same.double().mean().item(),
+        dtype=expected[0].dtype,
+    )
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, dict):
+        for value in output.values():
+            yield from _tensors(value)
+    elif isinstance(output, tuple | list):
+        for value in output:
+            yield from _tensors(value)

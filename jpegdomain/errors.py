@@ -1,0 +1,59 @@
+"""Every error that jpegdomain raises on purpose, one class per thing a user can act on."""
+
+__all__ = [
+    "DamagedJpegError",
+    "ExtentMismatchError",
+    "InputError",
+    "JpegDomainError",
+    "JpegFileError",
+    "NotJpegError",
+    "TruncatedJpegError",
+    "UnsupportedFoldError",
+    "UnsupportedJpegError",
+    "UnsupportedLayerError",
+    "UntraceableModelError",
+]
+
+
+class JpegDomainError(Exception):
+    """The base of all errors of this package."""
+
+
+class JpegFileError(JpegDomainError, ValueError):
+    """A file cannot be used; the message names the file and the reason."""
+
+
+class NotJpegError(JpegFileError):
+    """The data does not start as a JPEG file does: give the bytes of a .jpg file."""
+
+
+class TruncatedJpegError(JpegFileError):
+    """The data ends before the JPEG end-of-image marker: fetch the file again."""
+
+
+class DamagedJpegError(JpegFileError):
+    """The data contradicts the JPEG standard: fetch the file again, or re-encode it."""
+
+
+class UnsupportedJpegError(JpegFileError):
+    """A valid JPEG file of a kind that is not read (CMYK, 12-bit, lossless, arithmetic): re-encode it."""
+
+
+class ExtentMismatchError(JpegDomainError, ValueError):
+    """Images or activations of different extents meet where equal ones are needed."""
+
+
+class InputError(JpegDomainError, TypeError):
+    """A layer or a converted model was given something else than it takes."""
+
+
+class UnsupportedFoldError(JpegDomainError, ValueError):
+    """A layer has no transform-domain map of the form asked for: choose another form."""
+
+
+class UnsupportedLayerError(JpegDomainError, TypeError):
+    """No rule converts this layer: register one with ``jpegdomain.register_rule``."""
+
+
+class UntraceableModelError(JpegDomainError, TypeError):
+    """``torch.fx`` cannot follow the model's ``forward``; the message says where it stopped."""

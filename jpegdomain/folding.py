@@ -1,0 +1,159 @@
+"""Fold a pixel-linear operation into the transform domain: Ξ = J∘C∘J̃, eqs. (11) to (13) of Ehrlich & Davis (2019).
+
+Two of the three forms of a convolution's Ξ are tensors, and are built here; the third, *factored*, is the composition
+itself (`functional.conv2d`).
+
+- *dense*: the paper's tensor, one entry per pair of coefficients. (8X·8Y·c)·(8X'·8Y'·c') entries.
+- *stencil*: Ξ does not depend on the block's position, so it is a convolution over the block grid with 64·c channels.
+
+Both follow from one separable fact. A convolution is Σ_ab W[o,i,a,b]·(shift by a rows)⊗(shift by b columns), so with
+V_t = J·(shift by tap t)·J̃ along one axis, Ξ = Σ_ab W[o,i,a,b]·V_a⊗V_b, which opt_einsum contracts tap by tap.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import opt_einsum
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .activation import Activation
+from .errors import UnsupportedFoldError
+from .functional.transform import decode, encode
+from .geometry import BLOCK, Extent, Window, block_count, padded_size, window_output
+from .tensors import dct_matrix
+
+__all__ = ["dense", "dense_of", "stencil"]
+
+
+def _dct() -> NDArray[np.float64]:
+    return dct_matrix().numpy()
+
+
+@lru_cache(maxsize=128)
+def _dense_taps(size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> NDArray[np.float64]:
+    """(kernel, 8X', 8X) V_t of one axis for an extent of `size` samples."""
+    positions = np.arange(window_output(size, kernel, stride, padding, dilation))
+    shifts = np.zeros((kernel, padded_size(len(positions)), padded_size(size)))
+    for tap in range(kernel):
+        source = positions * stride + tap * dilation - padding[0]
+        inside = (source >= 0) & (source < size)
+        shifts[tap, positions[inside], source[inside]] = 1
+    forward = np.kron(np.eye(block_count(len(positions))), _dct())
+    inverse = np.kron(np.eye(block_count(size)), _dct().T)
+    return forward @ shifts @ inverse
+
+
+@lru_cache(maxsize=128)
+def _stencil_taps(window: Window, axis: int) -> NDArray[np.float64]:
+    """(kernel, 8, blocks, 8) V_t of one axis: output frequency, relative input block, input frequency."""
+    first, last = window.reach(axis)
+    shifts = np.zeros((window.kernel[axis], BLOCK, BLOCK * (last - first + 1)))
+    for tap in range(window.kernel[axis]):
+        for sample in range(BLOCK):
+            source = window.stride[axis] * sample + tap * window.dilation[axis] - window.padding[axis][0]
+            shifts[tap, sample, source - BLOCK * first] = 1
+    blocks = shifts.reshape(-1, BLOCK, last - first + 1, BLOCK)
+    return np.einsum("au,tuxv,bv->taxb", _dct(), blocks, _dct())
+
+
+def _check(weight: Tensor, groups: int) -> None:
+    if weight.dim() != 4 or weight.shape[0] % groups:
+        raise UnsupportedFoldError(
+            f"a convolution's weight is (c', c/groups, kh, kw) with c' a multiple of groups={groups}; "
+            f"got the shape {tuple(weight.shape)}"
+        )
+
+
+def dense(weight: Tensor, window: Window, extent: Extent, *, groups: int = 1) -> Tensor:
+    """Fold a zero-padded convolution into the paper's dense Ξ^{pxyk}_{p'x'y'k'}, eqs. (12) and (13).
+
+    Differentiable in `weight`. `tensors.to_zigzag` turns either end into the paper's (x, y, k).
+
+    Args:
+        weight: (c', c/groups, kh, kw) the spatial kernel.
+        window: Its geometry; the kernel size is the weight's.
+        extent: Height and width of the input in pixels.
+        groups: As in ``torch.nn.Conv2d``; pairs of channels of different groups get zeros.
+
+    Returns:
+        (c', 8X', 8Y', c, 8X, 8Y) in the weight's dtype and on its device, both ends in place and orthonormal:
+        y[p', i', j'] = Σ Ξ[p', i', j', p, i, j]·x[p, i, j].
+    """
+    _check(weight, groups)
+    rows, columns = (
+        torch.from_numpy(
+            _dense_taps(
+                extent[axis],
+                window.kernel[axis],
+                window.stride[axis],
+                window.padding[axis],
+                window.dilation[axis],
+            )
+        ).to(weight)
+        for axis in (0, 1)
+    )
+    parts = opt_einsum.contract("goiab,aIx,bJy->goIJixy", weight.unflatten(0, (groups, -1)), rows, columns)
+    if groups == 1:
+        return parts[0]
+    # Every group's block on the diagonal of the channel pairs.
+    group = torch.eye(groups, dtype=weight.dtype, device=weight.device)
+    full = torch.einsum("goIJixy,gh->goIJhixy", parts, group)
+    return full.flatten(4, 5).flatten(0, 1)
+
+
+def stencil(weight: Tensor, window: Window, *, groups: int = 1) -> Tensor:
+    """Fold a zero-padded convolution into a convolution over the block grid with 64·c channels.
+
+    Its stride is the window's, its padding follows from `Window.reach`; channel 64·p + 8·α + β is coefficient α, β
+    of channel p, the order of ``torch.pixel_unshuffle``. Differentiable in `weight`.
+
+    Args:
+        weight: (c', c/groups, kh, kw) the spatial kernel.
+        window: Its geometry; the kernel size is the weight's.
+        groups: As in ``torch.nn.Conv2d``.
+
+    Returns:
+        (64·c', 64·c/groups, X-reach, Y-reach) in the weight's dtype and on its device.
+    """
+    _check(weight, groups)
+    rows, columns = (torch.from_numpy(_stencil_taps(window, axis)).to(weight) for axis in (0, 1))
+    folded = opt_einsum.contract("oiab,aAxu,bBzv->oABiuvxz", weight, rows, columns)
+    return folded.flatten(3, 5).flatten(0, 2).contiguous()
+
+
+def dense_of(
+    operation: Callable[[Tensor], Tensor],
+    channels: int,
+    extent: Extent,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Fold any pixel-linear operation C into Ξ = J̃·C·J, eq. (11), by applying it to every basis image.
+
+    As in eq. (12), J̃ is treated as a batch of images: one per coefficient.
+
+    Args:
+        operation: Linear, (n, channels, h, w) → (n, c', h', w').
+        channels: c of the input.
+        extent: Height and width of the input in pixels.
+        dtype: Of the basis images.
+        device: Of the basis images.
+
+    Returns:
+        (c', 8X', 8Y', c, 8X, 8Y), both ends in place and orthonormal.
+
+    Raises:
+        UnsupportedFoldError: If the operation moves the zero image: it has a constant part, fold that apart.
+    """
+    height, width = extent.canvas
+    count = channels * height * width
+    basis = torch.eye(count, dtype=dtype, device=device).view(count, channels, height, width)
+    zero = operation(torch.zeros(1, channels, *extent, dtype=dtype, device=device))
+    if zero.count_nonzero():
+        raise UnsupportedFoldError("the operation is not linear: it maps the zero image to another one")
+    images = encode(operation(decode(Activation(basis, extent)))).coefficients
+    return images.permute(1, 2, 3, 0).unflatten(-1, (channels, height, width)).contiguous()

@@ -1,0 +1,97 @@
+"""Convolution in the transform domain, in each of the three forms of Ξ."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from jpegdomain.activation import Activation
+from jpegdomain.geometry import BLOCK, Extent, Padding, Pair, Window
+
+from .transform import affine, cut, decode, encode
+
+__all__ = ["conv2d", "conv2d_dense", "conv2d_stencil"]
+
+
+def conv2d(
+    x: Activation,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Activation:
+    """Convolve in the factored form, J∘(the spatial kernel)∘J̃ (eq. 11 with C left as it is).
+
+    A 1×1 kernel at stride 1 acts alike on every pixel, so it commutes with J and runs on the coefficients as they are.
+
+    Args:
+        x: The activation.
+        weight: (c', c/groups, kh, kw) the spatial kernel.
+        bias: (c',) or None.
+        stride: As in ``torch.nn.functional.conv2d``.
+        padding: Likewise, or ((top, bottom), (left, right)).
+        dilation: As in ``torch.nn.functional.conv2d``.
+        groups: As in ``torch.nn.functional.conv2d``.
+
+    Returns:
+        The activation of the window's output extent.
+    """
+    window = Window.of(weight.shape[2:], stride, padding, dilation)
+    if window.pointwise:
+        coefficients = F.conv2d(x.coefficients, weight, groups=groups)
+        return Activation(affine(coefficients, x.extent, None, bias), x.extent)
+    pixels = decode(x)
+    zeros = window.symmetric_padding
+    if zeros is None:
+        (top, bottom), (left, right) = window.padding
+        pixels, zeros = F.pad(pixels, (left, right, top, bottom)), (0, 0)
+    return encode(F.conv2d(pixels, weight, bias, window.stride, zeros, window.dilation, groups))
+
+
+def conv2d_stencil(
+    x: Activation,
+    folded: Tensor,
+    bias: Tensor | None,
+    window: Window,
+    groups: int = 1,
+) -> Activation:
+    """Convolve by the block stencil of `folding.stencil`: one convolution over the block grid.
+
+    Args:
+        x: The activation.
+        folded: (64·c', 64·c/groups, X-reach, Y-reach).
+        bias: (c',) pixel values, or None.
+        window: The spatial kernel's geometry.
+        groups: As in ``torch.nn.functional.conv2d``.
+
+    Returns:
+        The activation of the window's output extent.
+    """
+    output = window.output(x.extent)
+    blocks = F.pixel_unshuffle(x.coefficients, BLOCK)
+    padding: list[int] = []
+    for axis in (1, 0):
+        first, last = window.reach(axis)
+        # The last output block reaches past the grid by this much; less than nothing cuts blocks off.
+        behind = window.stride[axis] * (output.blocks[axis] - 1) + last + 1 - x.extent.blocks[axis]
+        padding += [-first, behind]
+    blocks = F.conv2d(F.pad(blocks, padding), folded, stride=window.stride, groups=groups)
+    coefficients = cut(F.pixel_shuffle(blocks, BLOCK), output)
+    return Activation(affine(coefficients, output, None, bias), output)
+
+
+def conv2d_dense(x: Activation, folded: Tensor, bias: Tensor | None, output: Extent) -> Activation:
+    """Convolve by the dense tensor of `folding.dense`: one matrix product, eq. (13).
+
+    Args:
+        x: The activation.
+        folded: (c', 8X', 8Y', c, 8X, 8Y) for the activation's extent.
+        bias: (c',) pixel values, or None.
+        output: Extent of the result.
+
+    Returns:
+        The activation of that extent.
+    """
+    coefficients = torch.tensordot(x.coefficients, folded, dims=([1, 2, 3], [3, 4, 5]))
+    return Activation(affine(coefficients, output, None, bias), output)

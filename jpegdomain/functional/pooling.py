@@ -1,0 +1,106 @@
+"""Pooling in the transform domain: averages are linear, the global one reads DC, the maximum is chosen by ASM."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from jpegdomain.activation import Activation
+from jpegdomain.geometry import Pair, pair
+
+from .normalization import channel_mean
+from .piecewise import Method
+from .transform import decode, encode
+
+__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "max_pool2d"]
+
+
+def global_avg_pool2d(x: Activation) -> Tensor:
+    """Average over the extent by reading DC (section 4.5): Σ_blocks 8·DC/(H·W).
+
+    One pixel has no use for a block, so the result leaves the transform domain.
+
+    Args:
+        x: The activation.
+
+    Returns:
+        (n, c, 1, 1) pixels.
+    """
+    return channel_mean(x)[:, :, None, None]
+
+
+def avg_pool2d(
+    x: Activation,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Activation:
+    """Average over windows, exactly: from DC where one window covers the extent, else J∘pool∘J̃.
+
+    Args:
+        x: The activation.
+        kernel_size: As in ``torch.nn.functional.avg_pool2d``.
+        stride: Likewise.
+        padding: Likewise.
+        ceil_mode: Likewise.
+        count_include_pad: Likewise.
+        divisor_override: Likewise.
+
+    Returns:
+        The activation of the pooled extent.
+    """
+    if pair(kernel_size) == x.extent and pair(padding) == (0, 0) and divisor_override is None:
+        return encode(global_avg_pool2d(x))
+    window = pair(kernel_size), pair(stride or kernel_size), pair(padding)
+    return encode(F.avg_pool2d(decode(x), *window, ceil_mode, count_include_pad, divisor_override))
+
+
+def adaptive_avg_pool2d(x: Activation, output_size: int | tuple[int | None, int | None] | None) -> Activation:
+    """Average over windows that give a fixed output extent, J∘pool∘J̃.
+
+    Args:
+        x: The activation.
+        output_size: As in ``torch.nn.functional.adaptive_avg_pool2d``.
+
+    Returns:
+        The activation of that extent.
+    """
+    return encode(F.adaptive_avg_pool2d(decode(x), output_size))
+
+
+def max_pool2d(
+    x: Activation,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    frequencies: int = 15,
+    method: Method = "asm",
+) -> Activation:
+    """Maximum over windows: a piecewise-linear function whose piece is 'which pixel is largest'.
+
+    ASM chooses the pixel by the truncated reconstruction and takes its exact value; APX takes the maximum of the
+    truncated reconstruction. Both are exact at 15 frequencies.
+
+    Args:
+        x: The activation.
+        kernel_size: As in ``torch.nn.functional.max_pool2d``.
+        stride: Likewise.
+        padding: Likewise.
+        dilation: Likewise.
+        ceil_mode: Likewise.
+        frequencies: 1…15, α+β < frequencies decide.
+        method: 'asm' or 'apx'.
+
+    Returns:
+        The activation of the pooled extent.
+    """
+    window = pair(kernel_size), pair(stride or kernel_size), pair(padding), pair(dilation), ceil_mode
+    approximation = decode(x, frequencies=frequencies)
+    if method == "apx" or frequencies == 15:
+        return encode(F.max_pool2d(approximation, *window))
+    _, chosen = F.max_pool2d_with_indices(approximation, *window)
+    exact = decode(x).flatten(2).gather(2, chosen.flatten(2))
+    return encode(exact.view(chosen.shape))

@@ -1,0 +1,227 @@
+"""J and J̃ in the in-place layout, the constant image, the cut to an extent: what every other function is made of."""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from jpegdomain.activation import Activation
+from jpegdomain.errors import InputError
+from jpegdomain.geometry import BLOCK, Extent
+from jpegdomain.tables import frequency_index
+from jpegdomain.tensors import dct_matrix
+
+__all__ = [
+    "affine",
+    "constant_image",
+    "cut",
+    "decode",
+    "encode",
+    "inverse_blocks",
+    "low_pass",
+    "transform_blocks",
+]
+
+# Below this many channels the horizontal products of the channels-last form are too thin to be worth their calls.
+_FEW_CHANNELS = 8
+
+
+@lru_cache(maxsize=64)
+def _basis(dtype: torch.dtype, device: torch.device) -> Tensor:
+    # A constant made under inference mode could never again take part in autograd.
+    with torch.inference_mode(False):
+        return dct_matrix(dtype=dtype, device=device)
+
+
+@lru_cache(maxsize=256)
+def _constant_axis(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The transform of `size` ones along one axis: (8⌈size/8⌉,)."""
+    with torch.inference_mode(False):
+        ones = F.pad(torch.ones(size, dtype=torch.float64), (0, -size % BLOCK))
+        return (ones.view(-1, BLOCK) @ dct_matrix().T).flatten().to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=64)
+def _cut_axis(inside: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(8, 8) the map that zeroes a block's samples from `inside` on, between transform and inverse."""
+    with torch.inference_mode(False):
+        basis = dct_matrix()
+        return (basis[:, :inside] @ basis[:, :inside].T).to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=64)
+def _kept(frequencies: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(8, 8) ones where α+β < frequencies."""
+    with torch.inference_mode(False):
+        return torch.from_numpy(frequency_index() < frequencies).to(device=device, dtype=dtype)
+
+
+def _separable(x: Tensor, matrix: Tensor) -> Tensor:
+    """Multiply each 8×8 tile by `matrix` from the left and by its transpose from the right."""
+    n, c, height, width = x.shape
+    if c < _FEW_CHANNELS:
+        rows = _left_product(matrix, x.reshape(-1, BLOCK, width))
+        return (rows.view(-1, BLOCK) @ matrix.T).view(x.shape)
+    rows = _left_product(matrix, x.permute(0, 2, 3, 1).reshape(-1, BLOCK, width * c))
+    tiles = _left_product(matrix, rows.view(-1, BLOCK, c))
+    return tiles.view(n, height, width, c).permute(0, 3, 1, 2)
+
+
+def _left_product(matrix: Tensor, stack: Tensor) -> Tensor:
+    # bmm, not matmul: matmul folds the stack by a transposed copy as soon as it requires a gradient.
+    return torch.bmm(matrix.expand(len(stack), BLOCK, BLOCK), stack)
+
+
+def transform_blocks(pixels: Tensor) -> Tensor:
+    """Transform every 8×8 tile, I'_{αβ} = Σ d_{αm} d_{βn} I_{mn} (eq. 5, two one-dimensional products).
+
+    Args:
+        pixels: (n, c, 8X, 8Y) floating point.
+
+    Returns:
+        (n, c, 8X, 8Y) coefficients in place; channels-last in memory from 8 channels on.
+    """
+    return _separable(pixels, _basis(pixels.dtype, pixels.device))
+
+
+def inverse_blocks(coefficients: Tensor) -> Tensor:
+    """Invert `transform_blocks`, I_{mn} = Σ d_{αm} d_{βn} I'_{αβ}.
+
+    Args:
+        coefficients: (n, c, 8X, 8Y) in place, floating point.
+
+    Returns:
+        (n, c, 8X, 8Y) pixels of the whole blocks; channels-last in memory from 8 channels on.
+    """
+    return _separable(coefficients, _basis(coefficients.dtype, coefficients.device).T)
+
+
+def encode(pixels: Tensor) -> Activation:
+    """Apply J: pixels to coefficients at orthonormal scaling, without level shift or rounding (eq. 3).
+
+    Args:
+        pixels: (n, c, h, w) floating point, any h and w ≥ 1.
+
+    Returns:
+        The activation of extent (h, w).
+
+    Raises:
+        InputError: If `pixels` is not a floating-point tensor of four axes.
+    """
+    if not isinstance(pixels, Tensor) or pixels.dim() != 4 or not pixels.is_floating_point():
+        raise InputError(f"encode takes a floating-point tensor (n, c, h, w); got {_describe(pixels)}")
+    extent = Extent(*pixels.shape[2:])
+    if not extent.whole:
+        height, width = extent.canvas
+        pixels = F.pad(pixels, (0, width - extent.width, 0, height - extent.height))
+    return Activation(transform_blocks(pixels), extent)
+
+
+def decode(activation: Activation, *, frequencies: int = 15) -> Tensor:
+    """Apply J̃: coefficients to pixels (eq. 10), from the lowest spatial frequencies or from all.
+
+    Args:
+        activation: Coefficients and extent.
+        frequencies: 1…15; only coefficients with α+β < frequencies are read, 15 reads all.
+
+    Returns:
+        (n, c, h, w) pixels, h and w those of the extent.
+
+    Raises:
+        InputError: If `activation` is not an `Activation`.
+    """
+    if not isinstance(activation, Activation):
+        raise InputError(f"decode takes an Activation; got {_describe(activation)}")
+    pixels = inverse_blocks(low_pass(activation.coefficients, frequencies))
+    return pixels[:, :, : activation.extent.height, : activation.extent.width]
+
+
+def low_pass(coefficients: Tensor, frequencies: int) -> Tensor:
+    """Keep the spatial frequencies α+β < frequencies of every block (Ehrlich & Davis, section 4.2).
+
+    Args:
+        coefficients: (n, c, 8X, 8Y) in place.
+        frequencies: 1…15; 15 keeps all 64 coefficients and returns the tensor itself.
+
+    Returns:
+        (n, c, 8X, 8Y).
+
+    Raises:
+        ValueError: If `frequencies` is outside 1…15.
+    """
+    if not 1 <= frequencies <= 15:
+        raise ValueError(f"frequencies is 1…15, got {frequencies}")
+    if frequencies == 15:
+        return coefficients
+    height, width = coefficients.shape[2:]
+    kept = _kept(frequencies, coefficients.dtype, coefficients.device)
+    return coefficients * kept.repeat(height // BLOCK, width // BLOCK)
+
+
+def constant_image(extent: Extent, *, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Transform the image of ones of an extent: 8 on DC for whole blocks, a fixed pattern on partial ones.
+
+    Args:
+        extent: Height and width in pixels.
+        dtype: Of the result.
+        device: Of the result.
+
+    Returns:
+        (8X, 8Y) coefficients in place.
+    """
+    rows = _constant_axis(extent.height, dtype, device)
+    columns = _constant_axis(extent.width, dtype, device)
+    return rows[:, None] * columns
+
+
+def affine(coefficients: Tensor, extent: Extent, scale: Tensor | None, shift: Tensor | None) -> Tensor:
+    """Scale and shift the pixels of each channel: J(a·I + b) = a·J(I) + b·J(1), eq. (24) and its general form.
+
+    Args:
+        coefficients: (n, c, 8X, 8Y) in place.
+        extent: Height and width in pixels; the shift reaches only pixels inside it.
+        scale: (c,) factors a, or None for 1.
+        shift: (c,) pixel values b, or None for 0.
+
+    Returns:
+        (n, c, 8X, 8Y), a new tensor unless both are None.
+    """
+    if scale is not None:
+        coefficients = coefficients * scale.view(-1, 1, 1)
+    if shift is None:
+        return coefficients
+    if extent.whole and scale is not None:
+        # Only DC changes; the product above is ours to write into.
+        coefficients[:, :, ::BLOCK, ::BLOCK] += BLOCK * shift.view(-1, 1, 1)
+        return coefficients
+    ones = constant_image(extent, dtype=coefficients.dtype, device=coefficients.device)
+    return torch.addcmul(coefficients, shift.view(-1, 1, 1), ones)
+
+
+def cut(coefficients: Tensor, extent: Extent) -> Tensor:
+    """Zero the pixels outside the extent: J∘(restriction)∘J̃ on the last block row and column only.
+
+    Args:
+        coefficients: (n, c, 8X, 8Y) in place, 8X×8Y the canvas of the extent.
+        extent: Height and width in pixels.
+
+    Returns:
+        (n, c, 8X, 8Y); the tensor itself if there are no partial blocks.
+    """
+    rows, columns = extent.height % BLOCK, extent.width % BLOCK
+    if rows:
+        matrix = _cut_axis(rows, coefficients.dtype, coefficients.device)
+        edge = torch.einsum("ab,ncbw->ncaw", matrix, coefficients[:, :, -BLOCK:])
+        coefficients = torch.cat([coefficients[:, :, :-BLOCK], edge], dim=2)
+    if columns:
+        matrix = _cut_axis(columns, coefficients.dtype, coefficients.device)
+        edge = coefficients[:, :, :, -BLOCK:] @ matrix
+        coefficients = torch.cat([coefficients[:, :, :, :-BLOCK], edge], dim=3)
+    return coefficients
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)} and dtype {value.dtype}"
+    return f"{type(value).__module__}.{type(value).__qualname__}"

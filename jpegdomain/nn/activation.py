@@ -1,0 +1,291 @@
+"""Activation functions as modules: every piecewise-linear one of ``torch.nn`` by ASM or APX, the others exactly."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from jpegdomain import functional
+from jpegdomain.activation import Activation
+from jpegdomain.functional import Method, PiecewiseLinear
+from jpegdomain.planning import Cost, transform_cost
+
+from .base import Layer, elements
+
+__all__ = [
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardtanh",
+    "LeakyReLU",
+    "PReLU",
+    "Pointwise",
+    "RReLU",
+    "ReLU",
+    "ReLU6",
+    "Softshrink",
+    "Threshold",
+]
+
+
+def check_masking(name: str, value: Any) -> None:
+    """Refuse settings that no approximation has.
+
+    Args:
+        name: An attribute, 'frequencies' and 'method' are checked.
+        value: What it is to be.
+
+    Raises:
+        ValueError: If frequencies is not an integer of 1…15, or method not 'asm' or 'apx'.
+    """
+    if name == "frequencies" and not (isinstance(value, int) and 1 <= value <= 15):
+        raise ValueError(f"frequencies is an integer of 1…15, got {value!r}")
+    if name == "method" and value not in ("asm", "apx"):
+        raise ValueError(f"the ReLU method is 'asm' or 'apx', got {value!r}")
+
+
+def masking_form(frequencies: int, method: Method) -> str:
+    """Name the form for the plan.
+
+    Args:
+        frequencies: 1…15.
+        method: 'asm' or 'apx'.
+
+    Returns:
+        'exact' at 15 frequencies, else the method and the number.
+    """
+    return "exact" if frequencies == 15 else f"{method} {frequencies}"
+
+
+def masking_cost(count: int, frequencies: int, method: Method, itemsize: int) -> Cost:
+    """Price ASM or APX.
+
+    Args:
+        count: Coefficients.
+        frequencies: 1…15.
+        method: 'asm' or 'apx'.
+        itemsize: Bytes of a number.
+
+    Returns:
+        The cost of one J̃ and one J, of two J̃ where the mask has a reconstruction of its own.
+    """
+    transforms = 3 if method == "asm" and frequencies < 15 else 2
+    one = transform_cost(count, itemsize)
+    masks = Cost(flops=2 * count, moved=2 * itemsize * count, calls=2)
+    return sum([one] * transforms, masks)
+
+
+class _Piecewise(Layer):
+    """A piecewise-linear activation: `pieces` names the function, this class runs it.
+
+    Args:
+        *args: As for the torch module.
+        frequencies: 1…15, the spatial frequencies that choose the pieces; 15 is exact.
+        method: 'asm', masks from the truncated reconstruction, or 'apx', the function of it.
+        **kwargs: As for the torch module.
+    """
+
+    frequencies: int
+    method: Method
+
+    def __init__(self, *args: Any, frequencies: int = 15, method: Method = "asm", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.frequencies = frequencies
+        self.method = method
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check_masking(name, value)
+        super().__setattr__(name, value)
+
+    def _prepare(self) -> None:
+        self.frequencies = 15
+        self.method = "asm"
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:
+        """Name the function.
+
+        Args:
+            x: The activation that it is about to meet.
+
+        Returns:
+            The pieces.
+        """
+        raise NotImplementedError
+
+    def forward(self, input: Any) -> Any:
+        """Apply the function.
+
+        Args:
+            input: An activation.
+
+        Returns:
+            An activation of the same extent.
+        """
+        x = self._activation(input)
+        apply = functional.asm if self.method == "asm" else functional.apx
+        return apply(x, self.pieces(x), self.frequencies)
+
+    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
+        """Price one batch.
+
+        Args:
+            shape: (n, c, h, w) of the input in pixels.
+            itemsize: Bytes of a number.
+
+        Returns:
+            The form as the plan prints it, and its cost.
+        """
+        return masking_form(self.frequencies, self.method), masking_cost(
+            elements(shape), self.frequencies, self.method, itemsize
+        )
+
+    def extra_repr(self) -> str:
+        """Describe the settings.
+
+        Returns:
+            torch's description, the frequencies and the method.
+        """
+        own = f"frequencies={self.frequencies}, method={self.method!r}"
+        return ", ".join(filter(None, [super().extra_repr(), own]))
+
+
+class ReLU(_Piecewise, nn.ReLU):
+    """``torch.nn.ReLU``: 0 up to 0, x above."""
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+        return PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), (False,), torch.relu)
+
+
+class Hardtanh(_Piecewise, nn.Hardtanh):
+    """``torch.nn.Hardtanh``: x between min_val and max_val, the nearer of them outside."""
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+        low, high = self.min_val, self.max_val
+        return PiecewiseLinear(
+            (low, high),
+            (0.0, 1.0, 0.0),
+            (low, 0.0, high),
+            (False, True),
+            lambda pixels: F.hardtanh(pixels, low, high),
+        )
+
+
+class ReLU6(Hardtanh, nn.ReLU6):
+    """``torch.nn.ReLU6``: `Hardtanh` between 0 and 6."""
+
+
+class LeakyReLU(_Piecewise, nn.LeakyReLU):
+    """``torch.nn.LeakyReLU``: negative_slope·x up to 0, x above."""
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+        slope = self.negative_slope
+        return PiecewiseLinear((0.0,), (slope, 1.0), (0.0, 0.0), (False,), lambda pixels: F.leaky_relu(pixels, slope))
+
+
+class PReLU(_Piecewise, nn.PReLU):
+    """``torch.nn.PReLU``: a learned slope, one or one per channel, up to 0; x above."""
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+        return PiecewiseLinear(
+            (0.0,),
+            (self.weight.view(-1, 1, 1), 1.0),
+            (0.0, 0.0),
+            (False,),
+            lambda pixels: F.prelu(pixels, self.weight),
+        )
+
+
+class RReLU(_Piecewise, nn.RReLU):
+    """``torch.nn.RReLU``: up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: D102
+        slope: float | Tensor = (self.lower + self.upper) / 2
+        if self.training:
+            slope = torch.empty(x.shape, dtype=x.dtype, device=x.device).uniform_(self.lower, self.upper)
+        return PiecewiseLinear(
+            (0.0,),
+            (slope, 1.0),
+            (0.0, 0.0),
+            (False,),
+            lambda pixels: torch.where(pixels > 0, pixels, pixels * slope),
+        )
+
+
+class Threshold(_Piecewise, nn.Threshold):
+    """``torch.nn.Threshold``: value up to the threshold, x above."""
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+        edge, value = float(self.threshold), float(self.value)
+        return PiecewiseLinear(
+            (edge,), (0.0, 1.0), (value, 0.0), (False,), lambda pixels: F.threshold(pixels, edge, value)
+        )
+
+
+class Hardshrink(_Piecewise, nn.Hardshrink):
+    """``torch.nn.Hardshrink``: 0 between −λ and λ, x outside."""
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+        edge = self.lambd
+        return PiecewiseLinear(
+            (-edge, edge),
+            (1.0, 0.0, 1.0),
+            (0.0, 0.0, 0.0),
+            (True, False),
+            lambda pixels: F.hardshrink(pixels, edge),
+        )
+
+
+class Softshrink(_Piecewise, nn.Softshrink):
+    """``torch.nn.Softshrink``: 0 between −λ and λ, x moved towards 0 by λ outside."""
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+        edge = self.lambd
+        return PiecewiseLinear(
+            (-edge, edge),
+            (1.0, 0.0, 1.0),
+            (edge, 0.0, -edge),
+            (True, False),
+            lambda pixels: F.softshrink(pixels, edge),
+        )
+
+
+class Hardsigmoid(_Piecewise, nn.Hardsigmoid):
+    """``torch.nn.Hardsigmoid``: x/6 + ½ between −3 and 3, 0 and 1 outside."""
+
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+        return PiecewiseLinear((-3.0, 3.0), (0.0, 1 / 6, 0.0), (0.0, 0.5, 1.0), (False, True), F.hardsigmoid)
+
+
+class Pointwise(Layer):
+    """Any parameter-free module that acts on each pixel alone, run exactly as J∘f∘J̃.
+
+    Args:
+        function: The spatial module.
+    """
+
+    def __init__(self, function: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Activation) -> Activation:
+        """Apply the function.
+
+        Args:
+            x: An activation.
+
+        Returns:
+            An activation of the same extent.
+        """
+        return functional.pointwise(self._activation(x), self.function)
+
+    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
+        """Price one batch.
+
+        Args:
+            shape: (n, c, h, w) of the input in pixels.
+            itemsize: Bytes of a number.
+
+        Returns:
+            The form as the plan prints it, and its cost.
+        """
+        return "island", masking_cost(elements(shape), 15, "asm", itemsize)

@@ -1,0 +1,80 @@
+"""What all layers share: taking over a spatial module, and saying what a layer returns."""
+
+import copy
+from typing import Any, ClassVar, Literal, TypeVar
+
+from torch import nn
+
+from jpegdomain.activation import Activation
+from jpegdomain.errors import InputError
+from jpegdomain.geometry import Extent
+from jpegdomain.planning import Cost
+
+__all__ = ["Layer", "elements"]
+
+_Self = TypeVar("_Self", bound="Layer")
+
+
+def elements(shape: tuple[int, ...]) -> int:
+    """Count the coefficients of a feature map, whole blocks included.
+
+    Args:
+        shape: (n, c, h, w) in pixels.
+
+    Returns:
+        n·c·8⌈h/8⌉·8⌈w/8⌉.
+    """
+    height, width = Extent(*shape[2:]).canvas
+    return shape[0] * shape[1] * height * width
+
+
+class Layer(nn.Module):
+    """The base of the layers: an ordinary torch module whose input is an `Activation`.
+
+    Layers with parameters are subclasses of the torch module that they replace, so parameter names, initialisation,
+    ``state_dict`` keys and settings are torch's.
+    """
+
+    returns: ClassVar[Literal["transform", "pixels"]] = "transform"
+    """The domain of the result: an `Activation`, or plain pixels."""
+
+    @classmethod
+    def from_spatial(cls: type[_Self], module: nn.Module, **settings: Any) -> _Self:
+        """Take over a spatial module: its settings, mode, parameters and buffers (shared, not copied).
+
+        Args:
+            module: Of the torch class that this layer extends.
+            **settings: The layer's own attributes: form, frequencies, method.
+
+        Returns:
+            The layer.
+        """
+        layer = cls.__new__(cls)
+        nn.Module.__init__(layer)
+        layer.__dict__.update({name: copy.copy(value) for name, value in vars(module).items()})
+        layer._prepare()
+        for name, value in settings.items():
+            setattr(layer, name, value)
+        return layer
+
+    def _prepare(self) -> None:
+        """Set what the spatial module does not have."""
+
+    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
+        """Price one batch, for the printed plan.
+
+        Args:
+            shape: (n, c, h, w) of the input in pixels.
+            itemsize: Bytes of a number.
+
+        Returns:
+            The form as the plan prints it, 'direct' where no transform is taken, and its cost.
+        """
+        return "direct", Cost(moved=2 * itemsize * elements(shape), calls=1)
+
+    def _activation(self, x: Activation) -> Activation:
+        if not isinstance(x, Activation):
+            raise InputError(
+                f"{self} takes an Activation, got {type(x).__qualname__}: encode pixels with jpegdomain.encode"
+            )
+        return x

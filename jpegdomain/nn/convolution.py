@@ -1,0 +1,184 @@
+"""Convolution as a module: the spatial kernel is the parameter, Ξ a cache beside it."""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from jpegdomain import folding, functional
+from jpegdomain.activation import Activation
+from jpegdomain.errors import UnsupportedFoldError
+from jpegdomain.geometry import Extent, Window
+from jpegdomain.planning import FORMS, Convolution, Cost, Form, choose_form, convolution_cost
+
+from .base import Layer
+
+__all__ = ["Conv2d"]
+
+
+class Conv2d(Layer, torch.nn.Conv2d):
+    """``torch.nn.Conv2d`` on activations: J∘C∘J̃, Ehrlich & Davis (2019) eqs. (11) to (13).
+
+    In ``eval()`` a dense or stencil Ξ is built at first use and kept outside the ``state_dict``; it is built again when
+    the weights, their dtype or device have changed, and dropped by ``train()``. While gradients flow to the kernel, Ξ
+    is part of the graph and is not kept.
+
+    Args:
+        *args: As for ``torch.nn.Conv2d``.
+        form: 'dense', 'stencil', 'factored', or 'auto' for the planner's choice by extent and batch.
+        **kwargs: As for ``torch.nn.Conv2d``.
+
+    Raises:
+        UnsupportedFoldError: If `form` is unknown, or the padding mode has no dense or stencil form.
+    """
+
+    form: Form | Literal["auto"]
+
+    def __init__(self, *args: Any, form: Form | Literal["auto"] = "auto", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare()
+        self.form = form
+
+    def _prepare(self) -> None:
+        self._folded: tuple[object, Tensor] | None = None
+        self.form = "auto"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "form":
+            if value not in (*FORMS, "auto"):
+                raise UnsupportedFoldError(f"form is 'auto' or one of {', '.join(FORMS)}; got {value!r}")
+            if value in ("dense", "stencil") and self.padding_mode != "zeros":
+                raise UnsupportedFoldError(
+                    f"padding_mode={self.padding_mode!r} has no {value} form: use form='factored'"
+                )
+        super().__setattr__(name, value)
+
+    @property
+    def window(self) -> Window:
+        """The kernel's geometry."""
+        return Window.of(self.kernel_size, self.stride, self.padding, self.dilation)
+
+    def sizes(self, batch: int, extent: Extent) -> Convolution:
+        """Give the planner's view of this layer.
+
+        Args:
+            batch: Images.
+            extent: Of the input, in pixels.
+
+        Returns:
+            The sizes.
+        """
+        return Convolution(
+            batch,
+            self.in_channels,
+            self.out_channels,
+            self.groups,
+            self.window,
+            extent,
+            self.weight.element_size(),
+        )
+
+    def chosen_form(self, batch: int, extent: Extent) -> Form:
+        """Say which form a batch runs in.
+
+        Args:
+            batch: Images.
+            extent: Of the input, in pixels.
+
+        Returns:
+            The form that was set, or the planner's; in training the planner keeps to the factored one.
+        """
+        if self.form != "auto":
+            return self.form
+        if self.padding_mode != "zeros" or self._learning():
+            return "factored"
+        return choose_form(self.sizes(batch, extent))
+
+    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:  # noqa: ARG002
+        """Price one batch.
+
+        Args:
+            shape: (n, c, h, w) of the input in pixels.
+            itemsize: Bytes of a number; the kernel's own is what counts.
+
+        Returns:
+            The form as the plan prints it, 'direct' for a 1×1 kernel on the coefficients, and its cost.
+        """
+        extent = Extent(*shape[2:])
+        form = self.chosen_form(shape[0], extent)
+        cost = convolution_cost(self.sizes(shape[0], extent), form)
+        return ("direct" if form == "factored" and self.window.pointwise else form), cost
+
+    def folded(self, extent: Extent, form: Form) -> Tensor:
+        """Give Ξ, from the cache if it still holds.
+
+        Args:
+            extent: Of the input, in pixels; only the dense form depends on it.
+            form: 'dense' or 'stencil'.
+
+        Returns:
+            `folding.dense` or `folding.stencil` of the weight.
+        """
+        if self._learning() or self.weight.is_meta:
+            return self._fold(extent, form)
+        weight = self.weight
+        version = None if weight.is_inference() else weight._version
+        where = extent if form == "dense" else None
+        key = (form, where, weight.data_ptr(), version, weight.dtype, weight.device)
+        if self._folded is None or self._folded[0] != key:
+            with torch.inference_mode(False), torch.no_grad():
+                self._folded = key, self._fold(extent, form)
+        return self._folded[1]
+
+    def forward(self, x: Activation) -> Activation:  # type: ignore[override]
+        """Convolve.
+
+        Args:
+            x: An activation of in_channels.
+
+        Returns:
+            An activation of out_channels.
+        """
+        x = self._activation(x)
+        if self.padding_mode != "zeros":
+            return functional.pointwise(x, super().forward)
+        form = self.chosen_form(len(x), x.extent)
+        if form == "factored":
+            return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        folded = self.folded(x.extent, form)
+        if form == "stencil":
+            return functional.conv2d_stencil(x, folded, self.bias, self.window, self.groups)
+        return functional.conv2d_dense(x, folded, self.bias, self.window.output(x.extent))
+
+    def train(self, mode: bool = True) -> "Conv2d":
+        """Set the mode; training drops the cached Ξ.
+
+        Args:
+            mode: Whether to train.
+
+        Returns:
+            The module itself.
+        """
+        if mode:
+            self._folded = None
+        super().train(mode)
+        return self
+
+    def extra_repr(self) -> str:
+        """Describe the settings.
+
+        Returns:
+            torch's description and the form.
+        """
+        return f"{super().extra_repr()}, form={self.form!r}"
+
+    def _learning(self) -> bool:
+        return self.training or (torch.is_grad_enabled() and self.weight.requires_grad)
+
+    def _fold(self, extent: Extent, form: Form) -> Tensor:
+        if form == "dense":
+            return folding.dense(self.weight, self.window, extent, groups=self.groups)
+        return folding.stencil(self.weight, self.window, groups=self.groups)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_folded": None}

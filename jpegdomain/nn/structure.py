@@ -1,0 +1,64 @@
+"""What a model's own code does between its layers, as modules: additions, concatenations, slices, reshapes."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from jpegdomain import functional
+from jpegdomain.activation import Activation
+
+from .base import Layer
+
+__all__ = ["Call", "Flatten"]
+
+
+class Call(Layer):
+    """A function of activations as a module, so that a converted model is a graph of modules.
+
+    Args:
+        function: Takes activations where its spatial counterpart takes feature maps.
+        returns: The domain of its result.
+    """
+
+    def __init__(self, function: Callable[..., Any], returns: Literal["transform", "pixels"] = "transform") -> None:
+        super().__init__()
+        self.function = function
+        self.returns = returns  # type: ignore[misc]
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function.
+
+        Args:
+            *args: Its arguments.
+            **kwargs: Its keyword arguments.
+
+        Returns:
+            Its result.
+        """
+        return self.function(*args, **kwargs)
+
+    def extra_repr(self) -> str:
+        """Describe the settings.
+
+        Returns:
+            The function's name.
+        """
+        return getattr(self.function, "__name__", repr(self.function))
+
+
+class Flatten(Layer, nn.Flatten):
+    """``torch.nn.Flatten``: leaves the transform domain, then flattens."""
+
+    returns = "pixels"
+
+    def forward(self, x: Activation) -> Tensor:  # type: ignore[override]
+        """Decode and flatten.
+
+        Args:
+            x: An activation.
+
+        Returns:
+            Pixels, (n, c·h·w) at the default settings.
+        """
+        return functional.flatten(self._activation(x), self.start_dim, self.end_dim)

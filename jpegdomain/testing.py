@@ -1,0 +1,65 @@
+"""The law that every layer obeys, as one assertion, and its tolerances."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from .activation import Activation
+from .functional import decode, encode
+from .geometry import Extent
+
+__all__ = ["TOLERANCE", "assert_commutes"]
+
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
+"""Largest deviation allowed, relative to the largest magnitude expected."""
+
+
+def assert_commutes(
+    jpeg_layer: Callable[[Activation], Activation | Tensor],
+    torch_layer: Callable[[Tensor], Tensor],
+    extent: Extent | Sequence[int],
+    *,
+    channels: int = 3,
+    batch: int = 2,
+    dtype: torch.dtype = torch.float64,
+    tolerance: float | None = None,
+    seed: int = 0,
+) -> None:
+    """Assert that a layer closes the square: J̃∘(JPEG layer) = (torch layer)∘J̃.
+
+    The input is random pixels of the extent. The result's pixels must be those of the torch layer, and its coefficients
+    must be J of its pixels: nothing outside the extent.
+
+    Args:
+        jpeg_layer: An activation to an activation, or to pixels where the layer leaves the transform domain.
+        torch_layer: (n, c, h, w) to the pixels expected.
+        extent: Height and width of the input.
+        channels: Of the input.
+        batch: Images.
+        dtype: To compute in.
+        tolerance: Relative; `TOLERANCE` of the dtype if None.
+        seed: Of the random pixels.
+
+    Raises:
+        AssertionError: If the square does not close; the message says where it is widest.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randn(batch, channels, *extent, generator=generator, dtype=torch.float64).to(dtype)
+    expected = torch_layer(pixels)
+    result = jpeg_layer(encode(pixels))
+    limit = (TOLERANCE[dtype] if tolerance is None else tolerance) * max(expected.abs().max().item(), 1e-30)
+    if isinstance(result, Activation):
+        outside = (encode(decode(result)).coefficients - result.coefficients).abs().max().item()
+        if outside > limit:
+            raise AssertionError(f"pixels outside the extent {result.extent} are not zero: {outside:.3g}")
+        result = decode(result)
+    if result.shape != expected.shape:
+        raise AssertionError(f"shapes differ: {tuple(result.shape)}, expected {tuple(expected.shape)}")
+    difference = (result - expected).abs()
+    if not difference.max().item() <= limit:
+        place = tuple(int(i) for i in torch.unravel_index(difference.argmax(), difference.shape))
+        raise AssertionError(
+            f"the square does not close: |difference| {difference.max().item():.3g} > {limit:.3g} at {place}, "
+            f"extent {Extent(*extent)}"
+        )

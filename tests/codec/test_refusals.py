@@ -1,0 +1,167 @@
+"""Every file that is not read raises the error that names it, the reason and the way out."""
+
+import io
+import re
+
+import pytest
+from PIL import Image
+
+from jpegdomain.codec import read_jpeg
+from jpegdomain.errors import (
+    DamagedJpegError,
+    InputError,
+    JpegFileError,
+    NotJpegError,
+    TruncatedJpegError,
+    UnsupportedJpegError,
+)
+
+from .oracle import FIXTURES, inserted, jpeg, noise, offset_of, patched, segment, without
+
+GRAY = jpeg(noise(24, 16, 1))
+COLOUR = jpeg(noise(24, 16), subsampling="4:4:4")
+PROGRESSIVE = jpeg(noise(24, 16), progressive=True)
+RESTARTS = jpeg(noise(24, 40, 1), restart_marker_blocks=2)
+FRAME, SCAN, QUANT, HUFF = (offset_of(COLOUR, marker) for marker in (0xC0, 0xDA, 0xDB, 0xC4))
+GRAY_FRAME, GRAY_SCAN, GRAY_HUFF = (offset_of(GRAY, marker) for marker in (0xC0, 0xDA, 0xC4))
+PROGRESSIVE_SCAN = offset_of(PROGRESSIVE, 0xDA)
+SECOND_SCAN = PROGRESSIVE.index(b"\xff\xda", PROGRESSIVE_SCAN + 2)
+
+SCANS = (FIXTURES / "one-scan-each.jpg").read_bytes()
+
+
+def cmyk():
+    buffer = io.BytesIO()
+    Image.new("CMYK", (16, 16)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def framed(count):
+    """A file whose frame header has this many components."""
+    parts = b"".join(bytes([index, 0x11, 0]) for index in range(count))
+    return inserted(without(COLOUR, 0xC0), segment(0xC0, b"\x08\0\x10\0\x10" + bytes([count]) + parts))
+
+
+CASES = [
+    (NotJpegError, "it is empty", b""),
+    (NotJpegError, "PNG", b"\x89PNG\r\n\x1a\n" + bytes(20)),
+    (NotJpegError, "GIF", b"GIF89a" + bytes(20)),
+    (NotJpegError, "WebP", b"RIFF\0\0\0\0WEBP"),
+    (NotJpegError, "begins with the bytes 68 65 6C 6C", b"hello world"),
+    (NotJpegError, "instead of FF D8", b"\xff"),
+    (TruncatedJpegError, "end-of-image", b"\xff\xd8"),
+    (TruncatedJpegError, "inside the compressed data", COLOUR[:-2]),
+    (TruncatedJpegError, "inside segment FFC0", COLOUR[: FRAME + 6]),
+    (TruncatedJpegError, "no scan", COLOUR[:SCAN] + b"\xff\xd9"),
+    (TruncatedJpegError, "no scan", b"\xff\xd8\xff\xd9"),
+    (
+        TruncatedJpegError,
+        "no scan holds component 2",
+        SCANS[: SCANS.index(b"\xff\xda", offset_of(SCANS, 0xDA) + 2)] + b"\xff\xd9",
+    ),
+    (UnsupportedJpegError, "four components", cmyk()),
+    (UnsupportedJpegError, "12-bit", patched(COLOUR, FRAME + 4, 12)),
+    (UnsupportedJpegError, "lossless", patched(COLOUR, FRAME + 1, 0xC3)),
+    (UnsupportedJpegError, "hierarchical", patched(COLOUR, FRAME + 1, 0xC5)),
+    (UnsupportedJpegError, "hierarchical", patched(COLOUR, FRAME + 1, 0xC6)),
+    (UnsupportedJpegError, "hierarchical lossless", patched(COLOUR, FRAME + 1, 0xC7)),
+    (UnsupportedJpegError, "arithmetic", patched(COLOUR, FRAME + 1, 0xC9)),
+    (UnsupportedJpegError, "arithmetic", patched(COLOUR, FRAME + 1, 0xCA)),
+    (UnsupportedJpegError, "arithmetic", patched(COLOUR, FRAME + 1, 0xCB)),
+    (UnsupportedJpegError, "hierarchical arithmetic", patched(COLOUR, FRAME + 1, 0xCD)),
+    (UnsupportedJpegError, "hierarchical arithmetic", patched(COLOUR, FRAME + 1, 0xCE)),
+    (UnsupportedJpegError, "hierarchical arithmetic", patched(COLOUR, FRAME + 1, 0xCF)),
+    (UnsupportedJpegError, "hierarchical", inserted(COLOUR, segment(0xDE, b"\x08\0\x10\0\x10\0"))),
+    (UnsupportedJpegError, "arithmetic", inserted(COLOUR, segment(0xCC, b"\0\0"))),
+    (UnsupportedJpegError, "JPEG-LS", patched(COLOUR, FRAME + 1, 0xF7)),
+    (UnsupportedJpegError, "arithmetic", (FIXTURES / "arithmetic.jpg").read_bytes()),
+    (UnsupportedJpegError, "height that only a DNL", patched(COLOUR, FRAME + 5, 0, 0)),
+    (UnsupportedJpegError, "DNL", inserted(COLOUR, segment(0xDC, b"\0\x18"), at=len(COLOUR) - 2)),
+    (UnsupportedJpegError, "65535×65535", patched(COLOUR, FRAME + 5, 255, 255, 255, 255)),
+    (UnsupportedJpegError, "2 components", framed(2)),
+    (UnsupportedJpegError, "5 components", framed(5)),
+    (UnsupportedJpegError, "3x1, 2x1, 1x1", patched(patched(COLOUR, FRAME + 11, 0x31), FRAME + 14, 0x21)),
+    (DamagedJpegError, "9 bits", patched(COLOUR, FRAME + 4, 9)),
+    (DamagedJpegError, "24×0", patched(COLOUR, FRAME + 7, 0, 0)),
+    (DamagedJpegError, "wrong length", patched(COLOUR, FRAME + 9, 1)),
+    (DamagedJpegError, "no components", framed(0)),
+    (DamagedJpegError, "same identifier", patched(COLOUR, FRAME + 13, 1)),
+    (DamagedJpegError, "sampling factor", patched(COLOUR, FRAME + 11, 0x10)),
+    (DamagedJpegError, "sampling factor", patched(COLOUR, FRAME + 11, 0x51)),
+    (DamagedJpegError, "second frame", inserted(COLOUR, COLOUR[FRAME : FRAME + 19])),
+    (DamagedJpegError, "before the frame", without(COLOUR, 0xC0)),
+    (DamagedJpegError, "needs table 0", without(COLOUR, 0xDB)),
+    (DamagedJpegError, "needs table 9", patched(COLOUR, FRAME + 12, 9)),
+    (DamagedJpegError, "quantisation table with precision 2", patched(COLOUR, QUANT + 4, 0x20)),
+    (DamagedJpegError, "in slot 4", patched(COLOUR, QUANT + 4, 0x04)),
+    (DamagedJpegError, "longer than its segment", patched(COLOUR, QUANT + 4, 0x10)),
+    (DamagedJpegError, "step of 0", patched(COLOUR, QUANT + 9, 0)),
+    (DamagedJpegError, "Huffman table of class 2", patched(COLOUR, HUFF + 4, 0x20)),
+    (DamagedJpegError, "Huffman table is longer", patched(GRAY, GRAY_HUFF + 20, 255)),
+    (DamagedJpegError, "more codes", patched(GRAY, GRAY_HUFF + 5, 1, 0)),
+    (DamagedJpegError, "category above 15", patched(GRAY, GRAY_HUFF + 21, 16)),
+    (DamagedJpegError, "DC Huffman table 3", patched(GRAY, GRAY_SCAN + 6, 0x30)),
+    (DamagedJpegError, "AC Huffman table 3", patched(GRAY, GRAY_SCAN + 6, 0x03)),
+    (DamagedJpegError, "DC Huffman table 0", without(GRAY, 0xC4)),
+    (DamagedJpegError, "restart interval", inserted(COLOUR, segment(0xDD, b"\0"))),
+    (DamagedJpegError, "restart markers", inserted(COLOUR, segment(0xDD, b"\0\1"))),
+    (DamagedJpegError, "restart markers", inserted(COLOUR, b"\xff\xd0", at=len(COLOUR) - 10)),
+    (DamagedJpegError, "restart markers", RESTARTS.replace(b"\xff\xd1", b"\xff\xd5")),
+    (DamagedJpegError, "scan header has the wrong length", patched(COLOUR, SCAN + 4, 2)),
+    (DamagedJpegError, "names a component twice", patched(COLOUR, SCAN + 7, 1)),
+    (DamagedJpegError, "one that the frame has not", patched(COLOUR, SCAN + 7, 77)),
+    (DamagedJpegError, "blocks in an MCU", patched(COLOUR, FRAME + 11, 0x44)),
+    (DamagedJpegError, "Ss 1, Se 63", patched(GRAY, GRAY_SCAN + 7, 1)),
+    (DamagedJpegError, "Ah 0, Al 1", patched(GRAY, GRAY_SCAN + 9, 1)),
+    (DamagedJpegError, "Ss 0, Se 5", patched(PROGRESSIVE, PROGRESSIVE_SCAN + 12, 5)),
+    (DamagedJpegError, "Ah 3, Al 1", patched(PROGRESSIVE, PROGRESSIVE_SCAN + 13, 0x31)),
+    (DamagedJpegError, "Al 15", patched(PROGRESSIVE, PROGRESSIVE_SCAN + 13, 0x0F)),
+    (DamagedJpegError, "does not continue", patched(PROGRESSIVE, PROGRESSIVE_SCAN + 13, 0x21)),
+    (DamagedJpegError, "Se 64", patched(PROGRESSIVE, SECOND_SCAN + 8, 64)),
+    (DamagedJpegError, "marker FFD8 outside", inserted(COLOUR, b"\xff\xd8")),
+    (DamagedJpegError, "marker FF01 outside", inserted(COLOUR, b"\xff\x01")),
+    (DamagedJpegError, "reserved marker FFF0", inserted(COLOUR, segment(0xF0, b""))),
+    (DamagedJpegError, "length as 1", inserted(COLOUR, b"\xff\xe5\0\1")),
+    (DamagedJpegError, "byte 00 where a marker", inserted(COLOUR, b"\0")),
+    (DamagedJpegError, "byte 00 where a marker", inserted(COLOUR, b"\xff\0")),
+    (DamagedJpegError, "too short for its blocks", patched(COLOUR, FRAME + 5, 200, 0, 200, 0)),
+    (DamagedJpegError, "libjpeg says", COLOUR[: SCAN + 60] + b"\xff\xd9"),
+    (DamagedJpegError, "libjpeg says", COLOUR[:-2] + b"more" * 8 + b"\xff\xd9"),
+]
+
+
+@pytest.mark.parametrize(("kind", "reason", "data"), CASES, ids=[f"{i}-{case[1]}" for i, case in enumerate(CASES)])
+def test_refusal_names_file_reason_and_remedy(kind, reason, data, tmp_path, capfd):
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(data)
+    with pytest.raises(JpegFileError, match=re.escape(reason)) as caught:
+        read_jpeg(path)
+    assert caught.type is kind
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    remedy = {NotJpegError: "give a JPEG", UnsupportedJpegError: "re-encode"}.get(kind, "fetch the file again")
+    assert remedy in message.rpartition("; ")[2]
+    # Nothing of libjpeg's chatter leaks.
+    assert capfd.readouterr() == ("", "")
+
+
+def test_offsets_are_where_the_fault_is():
+    with pytest.raises(DamagedJpegError, match=f"at byte {FRAME}\\)"):
+        read_jpeg(patched(COLOUR, FRAME + 4, 9))
+
+
+def test_missing_file_is_what_open_says(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_jpeg(tmp_path / "nowhere.jpg")
+
+
+@pytest.mark.parametrize("source", [3, None, [GRAY], io.StringIO("text")])
+def test_other_sources_are_input_errors(source):
+    with pytest.raises(InputError, match="read_jpeg"):
+        read_jpeg(source)
+
+
+def test_a_closing_restart_marker_is_allowed():
+    count = RESTARTS.count(b"\xff\xd0") + sum(RESTARTS.count(bytes([0xFF, 0xD0 + i])) for i in range(1, 8))
+    closed = inserted(RESTARTS, bytes([0xFF, 0xD0 + count % 8]), at=len(RESTARTS) - 2)
+    assert read_jpeg(closed).extent == (24, 40)
