@@ -6,6 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import fx, nn
 
+from jpegdomain import functional
+from jpegdomain import nn as layers
 from jpegdomain.entry import Entry, Values
 from jpegdomain.errors import InputError, UnsupportedLayerError
 from jpegdomain.functional import Method
@@ -72,6 +74,7 @@ def convert(
         if not _has(converted, path):
             converted.get_submodule(path.rpartition(".")[0]).add_module(path.rpartition(".")[2], layer)
     converted.add_module(ENTRY, Entry(_input_channels(converted), mean, std))
+    _share_memory(converted)
     for layer in rewriter.made:
         layer.train(model.training)
     converted.training = model.training
@@ -84,6 +87,28 @@ def _channels_last(model: ConvertedModel) -> ConvertedModel:
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return model
+
+
+_OVERWRITABLE = (layers.Conv2d, layers.BatchNorm2d, layers.MaxPool2d, layers.AvgPool2d)
+"""Layers whose result is always new memory."""
+
+
+def _share_memory(converted: ConvertedModel) -> None:
+    """Tell each layer whose input nobody else reads that it may write over it."""
+    producers: dict[nn.Module, set[nn.Module | None]] = {}
+    for node in converted.graph.nodes:
+        if node.op != "call_module":
+            continue
+        source = node.args[0] if node.args and isinstance(node.args[0], fx.Node) else None
+        producer = None
+        if source is not None and source.op == "call_module" and len(source.users) == 1:
+            module = converted.get_submodule(str(source.target))
+            added = isinstance(module, layers.Call) and module.function is functional.add
+            producer = module if added or isinstance(module, _OVERWRITABLE) else None
+        producers.setdefault(converted.get_submodule(str(node.target)), set()).add(producer)
+    for module, found in producers.items():
+        if isinstance(module, layers.Layer) and None not in found:
+            module.producers = tuple(producer for producer in found if producer is not None)
 
 
 def _has(model: nn.Module, path: str) -> bool:

@@ -40,13 +40,14 @@ def conv2d(
     window = Window.of(weight.shape[2:], stride, padding, dilation)
     if window.pointwise:
         coefficients = F.conv2d(x.coefficients, weight, groups=groups)
-        return Activation(affine(coefficients, x.extent, None, bias), x.extent)
+        return Activation(affine(coefficients, x.extent, None, bias, inplace=True), x.extent)
     pixels = decode(x)
     zeros = window.symmetric_padding
     if zeros is None:
         (top, bottom), (left, right) = window.padding
         pixels, zeros = F.pad(pixels, (left, right, top, bottom)), (0, 0)
-    return encode(F.conv2d(pixels, weight, bias, window.stride, zeros, window.dilation, groups))
+    convolved = F.conv2d(pixels, weight, bias, window.stride, zeros, window.dilation, groups)
+    return encode(convolved, inplace=True)
 
 
 def conv2d_stencil(
@@ -78,7 +79,7 @@ def conv2d_stencil(
         padding += [-first, behind]
     blocks = F.conv2d(F.pad(blocks, padding), folded, stride=window.stride, groups=groups)
     coefficients = cut(F.pixel_shuffle(blocks, BLOCK), output)
-    return Activation(affine(coefficients, output, None, bias), output)
+    return Activation(affine(coefficients, output, None, bias, inplace=True), output)
 
 
 def conv2d_dense(x: Activation, folded: Tensor, bias: Tensor | None, output: Extent) -> Activation:
@@ -94,4 +95,4 @@ def conv2d_dense(x: Activation, folded: Tensor, bias: Tensor | None, output: Ext
         The activation of that extent.
     """
     coefficients = torch.tensordot(x.coefficients, folded, dims=([1, 2, 3], [3, 4, 5]))
-    return Activation(affine(coefficients, output, None, bias), output)
+    return Activation(affine(coefficients, output, None, bias, inplace=True), output)

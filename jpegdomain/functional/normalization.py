@@ -36,6 +36,7 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    inplace: bool = False,
 ) -> Activation:
     """Normalise each channel, γ·(I − E[I])/√(Var[I] + ε) + β, eq. (21), as ``torch.nn.functional.batch_norm``.
 
@@ -52,6 +53,8 @@ def batch_norm(
         training: Whether to use, and track, the batch's own statistics.
         momentum: Share of the batch in the running statistics.
         eps: ε.
+        inplace: Whether the activation may be written over, outside training; without effect while gradients are
+            recorded.
 
     Returns:
         An activation of the same extent.
@@ -67,7 +70,7 @@ def batch_norm(
         if weight is not None:
             scale = scale * weight
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
-        return Activation(affine(x.coefficients, x.extent, scale, shift), x.extent)
+        return Activation(affine(x.coefficients, x.extent, scale, shift, inplace=inplace), x.extent)
 
     count = x.coefficients.shape[0] * x.extent.height * x.extent.width
     if count == 1:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 
-from .transform import decode, encode
+from .transform import decode, encode, map_pixels
 
 __all__ = [
     "Method",
@@ -73,7 +73,7 @@ class PiecewiseLinear:
 _RELU = PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), (False,), torch.relu)
 
 
-def asm(x: Activation, function: PiecewiseLinear, frequencies: int = 15) -> Activation:
+def asm(x: Activation, function: PiecewiseLinear, frequencies: int = 15, inplace: bool = False) -> Activation:
     """Approximated spatial masking of a piecewise-linear function, eqs. (15) to (20).
 
     The lowest spatial frequencies decide which piece a pixel lies on; the piece is applied to the exact pixel. The
@@ -83,28 +83,29 @@ def asm(x: Activation, function: PiecewiseLinear, frequencies: int = 15) -> Acti
         x: The activation.
         function: The pieces.
         frequencies: 1…15, α+β < frequencies decide.
+        inplace: Whether the activation may be written over; without effect while gradients are recorded.
 
     Returns:
         An activation of the same extent.
     """
-    exact = decode(x)
     if frequencies == 15:
-        return encode(function.function(exact))
-    return encode(function.by_masks(exact, decode(x, frequencies=frequencies)))
+        return map_pixels(x, function.function, inplace=inplace)
+    return map_pixels(x, function.by_masks, frequencies=(15, frequencies), inplace=inplace)
 
 
-def apx(x: Activation, function: PiecewiseLinear, frequencies: int = 15) -> Activation:
+def apx(x: Activation, function: PiecewiseLinear, frequencies: int = 15, inplace: bool = False) -> Activation:
     """Apply a piecewise-linear function to the truncated reconstruction (section 4.2, the paper's baseline APX).
 
     Args:
         x: The activation.
         function: The pieces.
         frequencies: 1…15, α+β < frequencies are kept. Exact at 15.
+        inplace: Whether the activation may be written over; without effect while gradients are recorded.
 
     Returns:
         An activation of the same extent.
     """
-    return encode(function.function(decode(x, frequencies=frequencies)))
+    return map_pixels(x, function.function, frequencies=(frequencies,), inplace=inplace)
 
 
 def asm_relu(x: Activation, frequencies: int = 15) -> Activation:
@@ -149,13 +150,13 @@ def harmonic_mixing(x: Activation, mask: Tensor) -> Activation:
 
 
 def pointwise(x: Activation, function: Callable[[Tensor], Tensor]) -> Activation:
-    """Apply any shape-keeping pixel function exactly, J∘f∘J̃.
+    """Apply any function of single pixels exactly, J∘f∘J̃.
 
     Args:
         x: The activation.
-        function: (n, c, h, w) → (n, c', h', w').
+        function: (n, c, h, w) → (n, c, h, w), each pixel by itself.
 
     Returns:
-        The activation of the function's result.
+        An activation of the same extent.
     """
-    return encode(function(decode(x)))
+    return map_pixels(x, function)

@@ -1,5 +1,6 @@
 """J and J̃ in the in-place layout, the constant image, the cut to an extent: what every other function is made of."""
 
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import torch
@@ -20,11 +21,15 @@ __all__ = [
     "encode",
     "inverse_blocks",
     "low_pass",
+    "map_pixels",
     "transform_blocks",
 ]
 
 # Below this many channels the horizontal products of the channels-last form are too thin to be worth their calls.
 _FEW_CHANNELS = 8
+
+_CACHED_ELEMENTS = 2**18
+"""Elements of an intermediate result: a megabyte of float32, one core's second-level cache."""
 
 
 @lru_cache(maxsize=64)
@@ -57,32 +62,57 @@ def _kept(frequencies: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         return torch.from_numpy(frequency_index() < frequencies).to(device=device, dtype=dtype)
 
 
-def _separable(x: Tensor, matrix: Tensor) -> Tensor:
+def _separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
     """Multiply each 8×8 tile by `matrix` from the left and by its transpose from the right."""
     n, c, height, width = x.shape
     if c < _FEW_CHANNELS:
         rows = _left_product(matrix, x.reshape(-1, BLOCK, width))
         return (rows.view(-1, BLOCK) @ matrix.T).view(x.shape)
-    rows = _left_product(matrix, x.permute(0, 2, 3, 1).reshape(-1, BLOCK, width * c))
-    tiles = _left_product(matrix, rows.view(-1, BLOCK, c))
+    strips = _strips(x)
+    if torch.is_grad_enabled() and x.requires_grad:
+        tiles = _both_products(matrix, strips, c)
+    else:
+        tiles = strips if inplace else torch.empty_like(strips)
+        for some in _in_cache(strips):
+            _both_products(matrix, strips[some], c, out=tiles[some])
     return tiles.view(n, height, width, c).permute(0, 3, 1, 2)
 
 
-def _left_product(matrix: Tensor, stack: Tensor) -> Tensor:
+def _strips(x: Tensor) -> Tensor:
+    """Block rows in channels-last memory: (n, c, 8X, 8Y) as (n·X, 8, 8Y·c)."""
+    return x.permute(0, 2, 3, 1).reshape(-1, BLOCK, x.shape[3] * x.shape[1])
+
+
+def _both_products(matrix: Tensor, strips: Tensor, channels: int, out: Tensor | None = None) -> Tensor:
+    """Multiply the tiles of block rows from both sides: (m, 8, 8Y·c) → (m, 8, 8Y·c); `out` may be `strips`."""
+    rows = _left_product(matrix, strips).view(-1, BLOCK, channels)
+    tiles = _left_product(matrix, rows, None if out is None else out.view(-1, BLOCK, channels))
+    return tiles.view(strips.shape)
+
+
+def _left_product(matrix: Tensor, stack: Tensor, out: Tensor | None = None) -> Tensor:
     # bmm, not matmul: matmul folds the stack by a transposed copy as soon as it requires a gradient.
-    return torch.bmm(matrix.expand(len(stack), BLOCK, BLOCK), stack)
+    return torch.bmm(matrix.expand(len(stack), BLOCK, BLOCK), stack, out=out)
 
 
-def transform_blocks(pixels: Tensor) -> Tensor:
+def _in_cache(strips: Tensor) -> Iterator[slice]:
+    """Cut block rows into runs whose intermediate results stay in a core's cache."""
+    step = max(1, _CACHED_ELEMENTS // strips[0].numel())
+    for start in range(0, len(strips), step):
+        yield slice(start, start + step)
+
+
+def transform_blocks(pixels: Tensor, *, inplace: bool = False) -> Tensor:
     """Transform every 8×8 tile, I'_{αβ} = Σ d_{αm} d_{βn} I_{mn} (eq. 5, two one-dimensional products).
 
     Args:
         pixels: (n, c, 8X, 8Y) floating point.
+        inplace: Whether the pixels' memory may be written over; without effect where autograd needs them.
 
     Returns:
         (n, c, 8X, 8Y) coefficients in place; channels-last in memory from 8 channels on.
     """
-    return _separable(pixels, _basis(pixels.dtype, pixels.device))
+    return _separable(pixels, _basis(pixels.dtype, pixels.device), inplace=inplace)
 
 
 def inverse_blocks(coefficients: Tensor) -> Tensor:
@@ -97,11 +127,12 @@ def inverse_blocks(coefficients: Tensor) -> Tensor:
     return _separable(coefficients, _basis(coefficients.dtype, coefficients.device).T)
 
 
-def encode(pixels: Tensor) -> Activation:
+def encode(pixels: Tensor, *, inplace: bool = False) -> Activation:
     """Apply J: pixels to coefficients at orthonormal scaling, without level shift or rounding (eq. 3).
 
     Args:
         pixels: (n, c, h, w) floating point, any h and w ≥ 1.
+        inplace: Whether the pixels' memory may be written over; without effect where autograd needs them.
 
     Returns:
         The activation of extent (h, w).
@@ -115,7 +146,7 @@ def encode(pixels: Tensor) -> Activation:
     if not extent.whole:
         height, width = extent.canvas
         pixels = F.pad(pixels, (0, width - extent.width, 0, height - extent.height))
-    return Activation(transform_blocks(pixels), extent)
+    return Activation(transform_blocks(pixels, inplace=inplace), extent)
 
 
 def decode(activation: Activation, *, frequencies: int = 15) -> Tensor:
@@ -135,6 +166,52 @@ def decode(activation: Activation, *, frequencies: int = 15) -> Tensor:
         raise InputError(f"decode takes an Activation; got {_describe(activation)}")
     pixels = inverse_blocks(low_pass(activation.coefficients, frequencies))
     return pixels[:, :, : activation.extent.height, : activation.extent.width]
+
+
+def map_pixels(
+    x: Activation,
+    function: Callable[..., Tensor],
+    *,
+    frequencies: Sequence[int] = (15,),
+    inplace: bool = False,
+) -> Activation:
+    """Apply a function of single pixels, J∘f∘J̃; without gradients, a few block rows at a time in cache.
+
+    Args:
+        x: The activation.
+        function: Takes one tensor of pixels per entry of `frequencies` and returns their like. It may depend on the
+            channel, not on a pixel's place: it can be handed any block rows, (m, c, 8, w).
+        frequencies: Of the reconstructions that the function is given, each 1…15; 15 is exact.
+        inplace: Whether the activation's memory may be written over; without effect while gradients are recorded.
+
+    Returns:
+        An activation of the same extent.
+    """
+    coefficients, extent = x.coefficients, x.extent
+    n, c, height, width = coefficients.shape
+    if torch.is_grad_enabled() or c < _FEW_CHANNELS:
+        return encode(function(*(decode(x, frequencies=kept) for kept in frequencies)))
+    basis = _basis(x.dtype, x.device)
+    strips = _strips(coefficients)
+    result = strips if inplace else torch.empty_like(strips)
+    for some in _in_cache(strips):
+        pixels = []
+        for kept in frequencies:
+            tiles = strips[some]
+            if kept < 15:
+                mask = _kept(kept, x.dtype, x.device).repeat(1, width // BLOCK).view(BLOCK, width, 1)
+                tiles = (tiles.view(-1, BLOCK, width, c) * mask).view(tiles.shape)
+            tiles = _both_products(basis.T, tiles, c)
+            pixels.append(tiles.view(-1, BLOCK, width, c).permute(0, 3, 1, 2))
+        mapped = function(*pixels).permute(0, 2, 3, 1)
+        if not extent.whole:
+            mapped = mapped.contiguous()
+            last = extent.blocks[0] - 1
+            # The strip that ends an image comes every X strips, wherever this run of them starts.
+            mapped[(last - some.start) % (last + 1) :: last + 1, extent.height - BLOCK * last :] = 0
+            mapped[:, :, extent.width :] = 0
+        _both_products(basis, mapped.reshape(strips[some].shape), c, out=result[some])
+    return Activation(result.view(n, height, width, c).permute(0, 3, 1, 2), extent)
 
 
 def low_pass(coefficients: Tensor, frequencies: int) -> Tensor:
@@ -175,7 +252,14 @@ def constant_image(extent: Extent, *, dtype: torch.dtype, device: torch.device) 
     return rows[:, None] * columns
 
 
-def affine(coefficients: Tensor, extent: Extent, scale: Tensor | None, shift: Tensor | None) -> Tensor:
+def affine(
+    coefficients: Tensor,
+    extent: Extent,
+    scale: Tensor | None,
+    shift: Tensor | None,
+    *,
+    inplace: bool = False,
+) -> Tensor:
     """Scale and shift the pixels of each channel: J(a·I + b) = a·J(I) + b·J(1), eq. (24) and its general form.
 
     Args:
@@ -183,20 +267,25 @@ def affine(coefficients: Tensor, extent: Extent, scale: Tensor | None, shift: Te
         extent: Height and width in pixels; the shift reaches only pixels inside it.
         scale: (c,) factors a, or None for 1.
         shift: (c,) pixel values b, or None for 0.
+        inplace: Whether the coefficients may be written over; without effect while gradients are recorded.
 
     Returns:
-        (n, c, 8X, 8Y), a new tensor unless both are None.
+        (n, c, 8X, 8Y), a new tensor unless `inplace` or both are None.
     """
+    inplace = inplace and not torch.is_grad_enabled()
     if scale is not None:
-        coefficients = coefficients * scale.view(-1, 1, 1)
+        factors = scale.view(-1, 1, 1)
+        coefficients = coefficients.mul_(factors) if inplace else coefficients * factors
     if shift is None:
         return coefficients
-    if extent.whole and scale is not None:
-        # Only DC changes; the product above is ours to write into.
+    if extent.whole and (scale is not None or inplace):
+        # Only DC changes; the memory is ours to write into.
         coefficients[:, :, ::BLOCK, ::BLOCK] += BLOCK * shift.view(-1, 1, 1)
         return coefficients
     ones = constant_image(extent, dtype=coefficients.dtype, device=coefficients.device)
-    return torch.addcmul(coefficients, shift.view(-1, 1, 1), ones)
+    # coefficients + shift·ones
+    add = coefficients.addcmul_ if inplace else coefficients.addcmul
+    return add(shift.view(-1, 1, 1), ones)
 
 
 def cut(coefficients: Tensor, extent: Extent) -> Tensor:

@@ -123,7 +123,7 @@ class _Piecewise(Layer):
         """
         x = self._activation(input)
         apply = functional.asm if self.method == "asm" else functional.apx
-        return apply(x, self.pieces(x), self.frequencies)
+        return apply(x, self.pieces(x), self.frequencies, self._may_overwrite())
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch.

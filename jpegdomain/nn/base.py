@@ -38,6 +38,9 @@ class Layer(nn.Module):
     returns: ClassVar[Literal["transform", "pixels"]] = "transform"
     """The domain of the result: an `Activation`, or plain pixels."""
 
+    producers: tuple[nn.Module, ...] = ()
+    """Layers whose results nobody reads but this one: it may write over them outside autograd."""
+
     @classmethod
     def from_spatial(cls: type[_Self], module: nn.Module, **settings: Any) -> _Self:
         """Take over a spatial module: its settings, mode, parameters and buffers (shared, not copied).
@@ -71,6 +74,10 @@ class Layer(nn.Module):
             The form as the plan prints it, 'direct' where no transform is taken, and its cost.
         """
         return "direct", Cost(moved=2 * itemsize * elements(shape), calls=1)
+
+    def _may_overwrite(self) -> bool:
+        # A hook may have kept a producer's result.
+        return bool(self.producers) and not any(layer._forward_hooks for layer in self.producers)
 
     def _activation(self, x: Activation) -> Activation:
         if not isinstance(x, Activation):
