@@ -1,1 +1,1 @@
-"""Scripts that measure and demonstrate; each runs as ``python -m experiments.NAME``."""
+"""One module per published claim: each measures, writes JSON with its environment, and draws from that JSON."""

@@ -1,0 +1,71 @@
+"""Models by name: the embedded one, those of `jpegdomain.models`, and every classifier of torchvision."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from torch import nn
+
+from jpegdomain import models
+
+__all__ = ["EMBEDDED", "load_embedded", "load_network"]
+
+EMBEDDED = Path(__file__).parent / "embedded"
+_OWN = {"cifar_resnet20": models.cifar_resnet20, "cifar_resnet32": models.cifar_resnet32}
+
+
+def load_embedded() -> nn.Module:
+    """Load the small network that comes with the repository.
+
+    Returns:
+        A 1-channel `ThreeBlockNet` trained on MNIST, in eval mode.
+    """
+    saved = torch.load(EMBEDDED / "model.pt", weights_only=True)
+    network = models.three_block_net(**saved["architecture"])
+    network.load_state_dict(saved["state_dict"])
+    return network.eval()
+
+
+def _state(path: Path) -> dict[str, Any]:
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    state = saved.get("state_dict", saved)
+    # DataParallel's checkpoints carry its name before every key.
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def load_network(name: str, weights: str | None, classes: int, channels: int) -> nn.Module:
+    """Build a model and load its weights.
+
+    Args:
+        name: 'embedded', 'three_block', 'cifar_resnet20', 'cifar_resnet32', or a torchvision classifier.
+        weights: A file with a ``state_dict``, 'pretrained' for torchvision's own, or None for random ones.
+        classes: Of the data, for models without weights of their own.
+        channels: Of the images, for 'three_block'.
+
+    Returns:
+        The model in eval mode and float32.
+
+    Raises:
+        ValueError: If there is no such model, or weights are asked for that it cannot have.
+    """
+    if name == "embedded":
+        if weights is not None:
+            raise ValueError("--model embedded has its own weights; drop --weights")
+        return load_embedded()
+    if weights == "pretrained":
+        if name not in torchvision.models.list_models():
+            raise ValueError(f"only torchvision's models have pretrained weights to fetch, not {name!r}")
+        return torchvision.models.get_model(name, weights="DEFAULT").eval()
+    if name == "three_block":
+        network = models.three_block_net(channels, classes)
+    elif name in _OWN:
+        network = _OWN[name](classes)
+    elif name in torchvision.models.list_models():
+        network = torchvision.models.get_model(name, weights=None, num_classes=classes)
+    else:
+        own = ", ".join(["embedded", "three_block", *_OWN])
+        raise ValueError(f"no model is called {name!r}: take {own} or one of torchvision.models.list_models()")
+    if weights is not None:
+        network.load_state_dict(_state(Path(weights)))
+    return network.eval()
