@@ -3,6 +3,7 @@
 Nothing here comes from jpegdomain, and no transform from a library.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -25,6 +26,7 @@ TABLE = np.random.default_rng(81).uniform(0.3, 40, (8, 8))
 """A table of positive numbers, none of them whole."""
 
 
+@functools.cache
 def cell(k):
     """Vertical and horizontal frequency at zigzag position k."""
     (place,) = np.argwhere(k == FIGURE_A6)

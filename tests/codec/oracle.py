@@ -58,8 +58,8 @@ def samples(coefficients, table, height, width):
 
 
 def upsample(plane, vertical, horizontal):
-    """libjpeg's default: triangles where no factor is above 2, repetition otherwise."""
-    if max(vertical, horizontal) > 2:
+    """libjpeg's default: triangles where no factor is above 2, repetition otherwise and for 1 or 2 columns."""
+    if max(vertical, horizontal) > 2 or (horizontal == 2 and plane.shape[1] <= 2):
         return plane.repeat(vertical, 0).repeat(horizontal, 1)
     if vertical == 2:
         plane = doubled(plane)

@@ -1,0 +1,61 @@
+"""What the conversion's tests share: models with weights that mean something, and real JPEG bytes."""
+
+import functools
+
+import torch
+import torchvision
+from torch import nn
+
+import jpegdomain as jd
+
+from ..codec.oracle import FIXTURES, jpeg, noise
+
+SIZES = [(224, 224), (160, 213), (97, 131), (33, 8), (7, 5)]
+
+PILLOW = {
+    "4:4:4": dict(subsampling="4:4:4"),
+    "4:2:2": dict(subsampling="4:2:2", restart_marker_blocks=3),
+    "4:2:0": dict(subsampling="4:2:0"),
+    "progressive": dict(subsampling="4:2:0", progressive=True),
+    "rgb": dict(keep_rgb=True),
+}
+
+
+def randomised(model, seed=0):
+    """Give a model batch-norm statistics and parameters that no layer could ignore unnoticed."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            shape = module.running_mean.shape
+            module.running_mean.copy_(0.3 * torch.randn(shape, generator=generator))
+            module.running_var.copy_(0.5 + torch.rand(shape, generator=generator))
+            with torch.no_grad():
+                module.weight.copy_(0.5 + torch.rand(shape, generator=generator))
+                module.bias.copy_(0.3 * torch.randn(shape, generator=generator))
+    return model
+
+
+@functools.lru_cache(maxsize=1)
+def network(name):
+    """A float64 model in eval mode, with random weights and perturbed statistics."""
+    torch.manual_seed(0)
+    builders = {
+        "three_block": jd.models.three_block_net,
+        "cifar_resnet20": jd.models.cifar_resnet20,
+        "cifar_resnet32": jd.models.cifar_resnet32,
+    }
+    model = builders[name]() if name in builders else torchvision.models.get_model(name, weights=None)
+    return randomised(model).double().eval()
+
+
+def files(size):
+    """One file of every sampling and kind, of one size."""
+    height, width = size
+    made = [jpeg(noise(*size, seed=k), quality=75 + 3 * k, **kind) for k, kind in enumerate(PILLOW.values())]
+    made.append(jpeg(noise(*size, channels=1), quality=60))
+    made += [(FIXTURES / "sampled" / f"{name}-{height}x{width}.jpg").read_bytes() for name in ("440", "411")]
+    return [jd.read_jpeg(data) for data in made]
+
+
+def batch(size, dtype=torch.float64):
+    return jd.collate(files(size), dtype=dtype)

@@ -1,0 +1,383 @@
+"""What `convert` promises besides numbers: keys, independence, options, errors, round trips."""
+
+import copy
+import io
+import operator
+import pickle
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+import jpegdomain as jd
+from jpegdomain.conversion import registry
+from jpegdomain.errors import InputError, UnsupportedLayerError, UntraceableModelError
+
+
+def small():
+    torch.manual_seed(0)
+    return jd.models.three_block_net(3, 10, (4, 6, 8)).double().eval()
+
+
+def agrees(model, converted=None, shape=(2, 3, 19, 21), tolerance=1e-9):
+    model = model.double().eval()
+    pixels = torch.randn(shape, dtype=torch.float64)
+    report = jd.verify(model, jd.convert(model) if converted is None else converted, jd.encode(pixels))
+    assert report.magnitude > 0
+    return report.passes(tolerance)
+
+
+def nets(forward, **layers):
+    """A network whose forward is a function of it and x."""
+    net = type("Net", (nn.Module,), {"forward": forward})()
+    for name, layer in layers.items():
+        setattr(net, name, layer)
+    return net
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_state_dict_is_the_sources(name):
+    model = torchvision.models.get_model(name, weights=None)
+    converted = jd.convert(model)
+    assert list(converted.state_dict()) == list(model.state_dict())
+    assert [n for n, _ in converted.named_parameters()] == [n for n, _ in model.named_parameters()]
+    converted.load_state_dict(torchvision.models.get_model(name, weights=None).state_dict())
+
+
+def test_the_source_is_not_modified_and_nothing_is_shared():
+    model = small().train()
+    before = copy.deepcopy(model.state_dict())
+    forward = model.forward
+    converted = jd.convert(model)
+    assert model.training
+    with torch.no_grad():
+        for tensor in (*converted.parameters(), *converted.buffers()):
+            tensor.add_(1)
+    assert all(torch.equal(a, b) for a, b in zip(before.values(), model.state_dict().values(), strict=True))
+    assert model.forward == forward
+    assert type(model.block1.conv1) is nn.Conv2d
+
+
+def test_to_spatial_returns_the_source_with_the_present_weights():
+    model = small()
+    converted = jd.convert(model)
+    with torch.no_grad():
+        converted.linear.weight.mul_(2)
+    back = jd.to_spatial(converted)
+    pixels = torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    torch.testing.assert_close(back(pixels), converted(jd.encode(pixels)), rtol=1e-9, atol=1e-9)
+    assert not torch.allclose(back(pixels), model(pixels))
+    back.linear.weight.data.zero_()
+    assert converted.linear.weight.abs().sum() > 0
+
+
+@pytest.mark.parametrize("copied", ["deepcopy", "pickle", "save"])
+def test_a_converted_model_can_be_copied_and_stored(copied):
+    converted = jd.convert(small(), frequencies=8)
+    if copied == "deepcopy":
+        other = copy.deepcopy(converted)
+    elif copied == "pickle":
+        other = pickle.loads(pickle.dumps(converted))
+    else:
+        buffer = io.BytesIO()
+        torch.save(converted, buffer)
+        other = torch.load(io.BytesIO(buffer.getvalue()), weights_only=False)
+    activation = jd.encode(torch.randn(2, 3, 19, 21, dtype=torch.float64))
+    with torch.no_grad():
+        expected = converted(activation)
+        assert torch.equal(other(activation), expected)
+        other.linear.weight.zero_()
+        assert torch.equal(converted(activation), expected)
+    assert isinstance(jd.to_spatial(other), jd.models.ThreeBlockNet)
+
+
+def test_a_replaced_head_is_used():
+    converted = jd.convert(small())
+    converted.linear = nn.Linear(8, 3).double()
+    assert converted(jd.encode(torch.randn(1, 3, 16, 16, dtype=torch.float64))).shape == (1, 3)
+
+
+def test_results_of_hooked_layers_are_not_written_over():
+    model = small()
+    converted = jd.convert(model)
+    kept = {}
+    converted.block1.conv1.register_forward_hook(lambda _m, _i, result: kept.update(conv=result))
+    pixels = torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    with torch.no_grad():
+        converted(jd.encode(pixels))
+        torch.testing.assert_close(jd.decode(kept["conv"]), model.block1.conv1(pixels))
+
+
+def test_the_callers_activation_is_not_written_over():
+    for model in (small(), nn.Sequential(nn.BatchNorm2d(3), nn.ReLU()).double().eval(), nn.Sequential(nn.ReLU())):
+        converted = jd.convert(model)
+        activation = jd.encode(torch.randn(2, 3, 16, 16, dtype=torch.float64))
+        before = activation.coefficients.clone()
+        with torch.no_grad():
+            converted(activation)
+        assert torch.equal(activation.coefficients, before)
+
+
+# Options -----------------------------------------------------------------------------------------------------------
+
+
+def test_frequencies_per_layer():
+    converted = jd.convert(small(), frequencies={"block1.relu": 6, "block[23].*": 9})
+    assert converted.block1.relu.frequencies == 6
+    assert converted.block3.relu.frequencies == 9
+    assert jd.convert(small()).block1.relu.frequencies == 15
+    assert jd.convert(small(), frequencies=4, relu="apx").block2.relu.method == "apx"
+
+
+def test_form_per_layer():
+    converted = jd.convert(small(), form={"block1.conv?": "stencil"})
+    assert converted.block1.conv1.form == "stencil"
+    assert converted.block2.conv1.form == "auto"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(frequencies=16), "frequencies is an integer of 1…15, got 16"),
+        (dict(frequencies=0), "1…15, got 0"),
+        (dict(relu="soft"), "'asm' or 'apx', got 'soft'"),
+        (dict(plan="fast"), "plan is 'transform', got 'fast'"),
+        (dict(form="sparse"), "one of dense, stencil, factored; got 'sparse'"),
+        (dict(frequencies={"blok1.relu": 6}), "no layer of the model is called 'blok1.relu'"),
+        (dict(mean=[0.5, 0.5]), "mean is one number or 3"),
+    ],
+    ids=str,
+)
+def test_wrong_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        jd.convert(small(), **options)
+
+
+def test_only_spatial_modules_are_converted():
+    with pytest.raises(InputError, match="got ConvertedModel"):
+        jd.convert(jd.convert(small()))
+    with pytest.raises(InputError, match="got function"):
+        jd.convert(small)
+    with pytest.raises(InputError, match=r"takes a JpegBatch .* got Tensor"):
+        jd.convert(small())(torch.randn(1, 3, 8, 8))
+
+
+def test_the_plan_names_every_layer_in_order():
+    converted = jd.convert(small(), frequencies=6, form={"block1.conv1": "dense"})
+    plan = converted.plan((33, 21), batch=4)
+    paths = [step.path for step in plan.steps]
+    assert paths[:3] == ["block1.conv1", "block1.bn1", "block1.relu"]
+    assert paths[-2:] == ["pool", "linear"]
+    forms = {step.path: step.form for step in plan.steps}
+    assert (forms["block1.conv1"], forms["block1.relu"], forms["pool"]) == ("dense", "asm 6", "DC")
+    outputs = {step.path: step.output for step in plan.steps}
+    assert outputs["block2.conv1"] == (6, 17, 11)
+    assert {step.path: step.domain for step in plan.steps}["pool"] == "pixels"
+    text = str(plan)
+    assert "4 × 33×21" in text
+    assert all(path in text for path in paths)
+    assert "total" in text
+
+
+def test_the_plan_leaves_the_model_as_it_was():
+    converted = jd.convert(small()).train()
+    before = copy.deepcopy(converted.state_dict())
+    converted.plan((64, 64))
+    assert all(module.training for module in converted.modules())
+    after = converted.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert not any(layer._forward_hooks for layer in converted.modules())
+
+
+# Layers and calls -------------------------------------------------------------------------------------------------
+
+
+def test_shortcut_option_a_with_a_kernel_size_read_at_run_time():
+    def forward(self, x):
+        y = F.relu(self.conv(x))
+        x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 2, 3), "constant", 0)
+        y = F.relu(y + x)
+        y = F.avg_pool2d(y, y.size()[3])
+        return self.fc(y.view(y.size(0), -1))
+
+    model = nets(forward, conv=nn.Conv2d(3, 8, 3, 2, 1), fc=nn.Linear(8, 5))
+    assert agrees(model, shape=(2, 3, 20, 20))
+
+
+CALLS = {
+    "add_ method": lambda self, x: self.conv(x).add_(self.conv(x)),
+    "iadd": lambda self, x: operator.iadd(self.conv(x), self.conv(x)),
+    "add with alpha": lambda self, x: torch.add(self.conv(x), self.conv(x), alpha=0.3),
+    "add a constant": lambda self, x: self.conv(x) + 0.7,
+    "radd": lambda self, x: 0.7 + self.conv(x),
+    "scale": lambda self, x: self.conv(x) * 2.5,
+    "cat": lambda self, x: torch.cat([self.conv(x), x], 1),
+    "cat of pixels": lambda self, x: torch.cat([x, x], dim=3),
+    "channel slice": lambda self, x: self.conv(x)[:, 2:5],
+    "crop": lambda self, x: x[:, :, 3:17, 2:],
+    "batch slice": lambda self, x: x[1:],
+    "channel padding": lambda self, x: F.pad(x, (0, 0, 0, 0, 1, 2)),
+    "pixel padding": lambda self, x: F.pad(x, (1, 2, 3, 0), value=0.5),
+    "reflection": lambda self, x: F.pad(x, (1, 2, 3, 0), mode="reflect"),
+    "relu6": lambda self, x: F.relu6(4 * self.conv(x)),
+    "leaky_relu": lambda self, x: F.leaky_relu(self.conv(x), 0.2),
+    "hardtanh": lambda self, x: F.hardtanh(self.conv(x), -0.1, 0.2),
+    "relu method": lambda self, x: self.conv(x).relu(),
+    "sigmoid": lambda self, x: torch.sigmoid(self.conv(x)),
+    "silu": lambda self, x: F.silu(self.conv(x)),
+    "max_pool2d": lambda self, x: F.max_pool2d(self.conv(x), 3, stride=2, padding=1, ceil_mode=True),
+    "avg_pool2d": lambda self, x: F.avg_pool2d(self.conv(x), 3, 2, 1, count_include_pad=False),
+    "adaptive pool": lambda self, x: F.adaptive_avg_pool2d(self.conv(x), (3, 2)),
+    "global pool": lambda self, x: F.adaptive_avg_pool2d(self.conv(x), 1),
+    "mean": lambda self, x: self.conv(x).mean([2, 3]),
+    "mean keepdim": lambda self, x: self.conv(x).mean((-1, -2), keepdim=True),
+    "squeeze and excite": lambda self, x: self.conv(x) * torch.sigmoid(F.adaptive_avg_pool2d(self.conv(x), 1)),
+    "conv2d call": lambda self, x: F.conv2d(x, self.conv.weight, self.conv.bias, stride=2, padding=1),
+    "flatten": lambda self, x: torch.flatten(self.conv(x), 1),
+    "reshape by shape": lambda self, x: self.conv(x).reshape(x.shape[0], -1),
+    "dropout": lambda self, x: F.dropout(self.conv(x), 0.5, self.training),
+    "tuple of outputs": lambda self, x: (self.conv(x).mean([2, 3]), self.conv(x).flatten(1)),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_models_do_between_their_layers(name):
+    torch.manual_seed(0)
+    model = nets(CALLS[name], conv=nn.Conv2d(3, 6, 3, 1, 1)).double().eval()
+    converted = jd.convert(model)
+    pixels = torch.randn(2, 3, 19, 21, dtype=torch.float64)
+    with torch.no_grad():
+        expected, result = model(pixels), converted(jd.encode(pixels))
+    for a, b in zip(*((r if isinstance(r, tuple) else (r,)) for r in (result, expected)), strict=True):
+        a = jd.decode(a) if isinstance(a, jd.Activation) else a
+        assert a.shape == b.shape
+        assert (a - b).abs().max() <= 1e-9 * b.abs().max()
+
+
+def test_an_inplace_layer_changes_its_input_for_later_readers():
+    def forward(self, x):
+        y = self.conv(x)
+        z = self.relu(y)
+        return self.pool(y + 2 * z).flatten(1)
+
+    model = nets(forward, conv=nn.Conv2d(3, 4, 3), relu=nn.ReLU(inplace=True), pool=nn.AdaptiveAvgPool2d(1))
+    assert agrees(model)
+
+
+def test_one_module_may_be_called_many_times_and_stand_in_two_places():
+    def forward(self, x):
+        return self.pool(self.act(self.b(self.act(self.a(x))))).flatten(1)
+
+    conv = nn.Conv2d(3, 3, 3, padding=1)
+    model = nets(forward, a=conv, b=conv, act=nn.LeakyReLU(0.3), pool=nn.AdaptiveAvgPool2d(1))
+    converted = jd.convert(model.double().eval())
+    assert converted.a is converted.b
+    assert agrees(model, converted)
+
+
+def test_a_module_called_on_maps_and_on_vectors_is_an_error():
+    model = nets(lambda self, x: self.act(self.act(x).mean([2, 3])), act=nn.ReLU())
+    with pytest.raises(UnsupportedLayerError, match="act: ReLU is called on feature maps and on plain tensors"):
+        jd.convert(model)
+
+
+@pytest.mark.parametrize("mode", ["circular", "reflect", "replicate"])
+def test_other_padding_modes_run_exactly(mode):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode=mode), nn.AdaptiveAvgPool2d(1))
+    assert agrees(model)
+    with pytest.raises(ValueError, match=f"padding_mode='{mode}' has no stencil form"):
+        jd.convert(model, form="stencil")
+
+
+def test_parameters_outside_layers_are_kept():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.rand(1, 3, 1, 1))
+            self.register_buffer("offset", torch.rand(1, 3, 1, 1))
+            self.unused = nn.Linear(2, 2)
+            self.conv = nn.Conv2d(3, 2, 3)
+
+        def forward(self, x):
+            return self.conv(x * self.scale + self.offset).mean([2, 3])
+
+    model = Net()
+    converted = jd.convert(model)
+    assert list(converted.state_dict()) == list(model.state_dict())
+    assert agrees(model, converted.double())
+
+
+def test_unsupported_layers_are_named_with_what_to_do():
+    block = nn.Sequential(nn.Conv2d(3, 4, 1), nn.GroupNorm(2, 4))
+    with pytest.raises(UnsupportedLayerError, match=r"^1\.1: no rule converts .*GroupNorm.*register_rule\(GroupNorm\)"):
+        jd.convert(nn.Sequential(nn.Conv2d(3, 3, 1), block))
+    with pytest.raises(UnsupportedLayerError, match=r"^inner\.fliplr: no rule converts the function .*fliplr"):
+        jd.convert(nets(lambda self, x: self.inner(x), inner=nets(lambda self, x: torch.fliplr(x))))
+    with pytest.raises(UnsupportedLayerError, match=r"cumsum: .*tensor method 'cumsum'"):
+        jd.convert(nets(lambda self, x: x.cumsum(1)))
+
+
+def test_a_subclass_with_a_forward_of_its_own_is_not_taken_for_its_base():
+    class Doubled(nn.Conv2d):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    class Renamed(nn.Conv2d):
+        pass
+
+    assert agrees(nn.Sequential(Doubled(3, 4, 3), nn.AdaptiveAvgPool2d(1)))
+    assert agrees(nn.Sequential(Renamed(3, 4, 3), nn.AdaptiveAvgPool2d(1)))
+
+
+def test_users_register_rules_of_their_own():
+    class Square(nn.Module):
+        def forward(self, x):
+            if x.sum() > 0:  # torch.fx could not follow this
+                return x * x
+            return x * x
+
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), Square(), nn.AdaptiveAvgPool2d(1))
+    with pytest.raises(UntraceableModelError, match=r"torch\.fx cannot trace Sequential"):
+        jd.convert(model)
+    try:
+
+        @jd.register_rule(Square)
+        def rule(layer, options):
+            assert options.path == "1"
+            return jd.nn.Pointwise(layer)
+
+        assert agrees(model)
+    finally:
+        registry._RULES.pop(Square)
+
+
+# Verification -----------------------------------------------------------------------------------------------------
+
+
+def test_verify_sees_a_difference_and_restores_modes():
+    model = small().train()
+    converted = jd.convert(model)
+    with torch.no_grad():
+        converted.linear.bias[3] += 1e-3
+    batch = jd.encode(torch.randn(3, 3, 16, 16, dtype=torch.float64))
+    report = jd.verify(model, converted, batch)
+    assert report.deviation == pytest.approx(1e-3, rel=1e-6)
+    assert not report.passes(1e-9)
+    assert report.images == 3
+    assert model.training
+    assert converted.training
+    assert model.block1.bn1.num_batches_tracked == 0
+    assert "largest deviation 0.001" in str(report)
+    converted.linear.bias.data[:] = float("nan")
+    assert not jd.verify(model, converted, batch).passes()
+
+
+def test_verify_refuses_what_it_cannot_compare():
+    batch = jd.encode(torch.randn(1, 3, 16, 16, dtype=torch.float64))
+    with pytest.raises(InputError, match="verify compares with a converted model"):
+        jd.verify(small(), small(), batch)
+    other = jd.models.three_block_net(3, 7, (4, 6, 8)).double()
+    with pytest.raises(InputError, match="differ in number or shape"):
+        jd.verify(other, jd.convert(small()), batch)

@@ -1,0 +1,123 @@
+"""The law of the whole library: converted(files) is the spatial model on the float decoding."""
+
+import pytest
+import torch
+
+import jpegdomain as jd
+
+from .models import SIZES, batch, network
+
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+
+QUICK = [
+    *(("three_block", size) for size in SIZES),
+    *(("cifar_resnet20", size) for size in SIZES),
+    *(("resnet18", size) for size in SIZES[1:]),
+    ("resnet50", (33, 8)),
+    ("resnext50_32x4d", (7, 5)),
+]
+SLOW = [
+    (name, size)
+    for name in (
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "resnet101",
+        "resnet152",
+        "resnext50_32x4d",
+        "wide_resnet50_2",
+        "cifar_resnet32",
+    )
+    for size in SIZES
+    if (name, size) not in QUICK
+]
+CASES = [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
+
+
+def spatial_logits(model, files, dtype):
+    """The torch model on decode_rgb, normalised by hand: nothing of the entry but the decoding."""
+    mean, std = (torch.tensor(IMAGENET[key], dtype=torch.float64).view(1, 3, 1, 1) for key in ("mean", "std"))
+    with torch.no_grad():
+        return model(((jd.decode_rgb(files).double() / 255 - mean) / std).to(dtype))
+
+
+@pytest.mark.parametrize(("name", "size"), CASES, ids=str)
+def test_converted_models_give_the_spatial_logits_on_jpeg_bytes(name, size):
+    model, files = network(name), batch(size)
+    expected = spatial_logits(model, files, torch.float64)
+    with torch.no_grad():
+        logits = jd.convert(model)(files)
+    assert expected.abs().max() > 1e-3
+    assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
+
+
+@pytest.mark.parametrize(("name", "size"), [("resnet18", (97, 131)), ("three_block", (33, 8)), ("resnet50", (97, 131))])
+def test_float32(name, size):
+    model = network(name)
+    expected = spatial_logits(model, batch(size), torch.float64)
+    converted = jd.convert(model).float()
+    with torch.no_grad():
+        logits = converted(batch(size, torch.float32))
+    assert (logits - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+@pytest.mark.parametrize("form", ["dense", "stencil", "factored"])
+def test_every_form_gives_the_same_logits(form):
+    torch.manual_seed(1)
+    model = jd.models.three_block_net(3, 10, (2, 3, 4)).double().eval()
+    files = batch((33, 8))
+    with torch.no_grad():
+        logits = jd.convert(model, form=form)(files)
+    expected = spatial_logits(model, files, torch.float64)
+    assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
+
+
+def test_activations_enter_as_normalised_pixels():
+    model = network("three_block")
+    pixels = torch.randn(2, 3, 33, 40, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(jd.convert(model)(jd.encode(pixels)), model(pixels), rtol=1e-9, atol=1e-9)
+
+
+def test_one_channel_models_take_gray_and_colour_files():
+    torch.manual_seed(2)
+    model = jd.models.three_block_net(1, 10, (4, 4, 4)).double().eval()
+    files = batch((33, 8))
+    with torch.no_grad():
+        expected = model(jd.decode_luma(files) / 255)
+        logits = jd.convert(model)(files)
+    assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
+
+
+def test_mean_and_std_are_folded_into_the_entry():
+    model, files = network("three_block"), batch((33, 8))
+    with torch.no_grad():
+        expected = model((jd.decode_rgb(files) / 255 - 0.5) / torch.tensor([0.1, 0.2, 0.3]).double().view(3, 1, 1))
+        logits = jd.convert(model, mean=0.5, std=[0.1, 0.2, 0.3])(files)
+    # 0.1 in float32 is 1e-8 off.
+    assert (logits - expected).abs().max() <= 1e-6 * expected.abs().max()
+
+
+def test_fewer_frequencies_change_the_answer_and_fifteen_do_not():
+    model, files = network("three_block"), batch((97, 131))
+    with torch.no_grad():
+        exact = jd.convert(model)(files)
+        deviations = [
+            (jd.convert(model, frequencies=n, relu=relu)(files) - exact).abs().max().item()
+            for relu in ("asm", "apx")
+            for n in (4, 10, 15)
+        ]
+    assert deviations[2] == deviations[5] == 0
+    assert deviations[0] > deviations[1] > 1e-6
+    assert deviations[3] > deviations[4] > 1e-6
+    assert deviations[0] < deviations[3]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda():
+    model, files = network("resnet18"), batch((97, 131))
+    expected = spatial_logits(model, files, torch.float64)
+    with torch.no_grad():
+        logits = jd.convert(model).cuda()(files.to("cuda")).cpu()
+    assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()

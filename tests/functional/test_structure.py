@@ -1,0 +1,183 @@
+"""Addition, multiplication, concatenation, indexing, padding and reshaping, against torch on pixels."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.functional import add, cat, encode, flatten, getitem, mul, pad, reshape
+from jpegdomain.testing import assert_commutes
+
+EXTENTS = [(16, 8), (13, 9)]
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+# What an activation (2, 3, 13, 9) meets.
+OPERANDS = {
+    "number": 1.5,
+    "int": 2,
+    "scalar": random(()).reshape(()),
+    "one": random(1),
+    "channels": random(3, 1, 1),
+    "channels of one image": random(1, 3, 1, 1),
+    "channels of each image": random(2, 3, 1, 1),
+    "images": random(2, 1, 1, 1),
+    "columns": random(9),
+    "plane": random(13, 9),
+    "planes": random(3, 13, 9),
+    "rows": random(3, 13, 1),
+    "images of pixels": random(2, 3, 13, 9),
+}
+
+
+both = pytest.mark.parametrize(("mine", "theirs"), [(add, torch.add), (mul, torch.mul)], ids=["add", "mul"])
+
+
+@both
+@pytest.mark.parametrize("operand", OPERANDS.values(), ids=OPERANDS)
+def test_sums_and_products_with_constants(mine, theirs, operand):
+    constant = torch.as_tensor(operand, dtype=torch.float64)
+    for channels in (3, 1) if constant.dim() < 3 else (3,):
+        assert_commutes(lambda x: mine(x, operand), lambda x: theirs(x, constant), (13, 9), channels=channels)
+        assert_commutes(lambda x: mine(operand, x), lambda x: theirs(constant, x), (13, 9), channels=channels)
+
+
+@both
+@pytest.mark.parametrize("operand", [random(3, 1, 1), random(2, 3, 1, 1), random(3, 13, 9)], ids=["c", "nc", "chw"])
+def test_constants_widen_one_channel(mine, theirs, operand):
+    assert_commutes(lambda x: mine(x, operand), lambda x: theirs(x, operand), (13, 9), channels=1)
+
+
+@both
+@pytest.mark.parametrize("operand", [1.5, torch.tensor(1.5, dtype=torch.float64), torch.tensor(2), random(3, 1, 1)])
+def test_sums_and_products_have_torchs_dtype(mine, theirs, operand):
+    pixels = torch.ones(2, 3, 13, 9)
+    assert mine(encode(pixels), operand).dtype == theirs(pixels, operand).dtype
+
+
+@pytest.mark.parametrize("extent", EXTENTS)
+@pytest.mark.parametrize("alpha", [1, -2.5])
+def test_sums_with_a_factor(extent, alpha):
+    other = random(2, 3, *extent, seed=1)
+    assert_commutes(lambda x: add(x, encode(other), alpha=alpha), lambda x: torch.add(x, other, alpha=alpha), extent)
+    constant = random(3, 1, 1)
+    assert_commutes(lambda x: add(x, constant, alpha=alpha), lambda x: torch.add(x, constant, alpha=alpha), extent)
+    assert_commutes(lambda x: add(constant, x, alpha=alpha), lambda x: torch.add(constant, x, alpha=alpha), extent)
+    assert_commutes(lambda x: add(x, other, alpha=alpha), lambda x: torch.add(x, other, alpha=alpha), extent)
+
+
+@both
+@pytest.mark.parametrize("shape", [(2, 3, 13, 9), (2, 1, 13, 9), (1, 3, 13, 9), (2, 3, 1, 1), (2, 1, 1, 1)])
+def test_sums_and_products_of_activations(mine, theirs, shape):
+    other = random(*shape, seed=1)
+    assert_commutes(lambda x: mine(x, encode(other)), lambda x: theirs(x, other), (13, 9))
+    assert_commutes(lambda x: mine(encode(other), x), lambda x: theirs(other, x), (13, 9))
+
+
+@pytest.mark.parametrize("extent", EXTENTS)
+@pytest.mark.parametrize("dim", [0, 1, 2, 3, -1, -2, -3, -4])
+def test_cat(extent, dim):
+    other = random(2, 3, *extent)
+    assert_commutes(lambda x: cat([x, encode(other), x], dim), lambda x: torch.cat([x, other, x], dim), extent)
+
+
+def test_cat_along_pixels_takes_different_extents():
+    other = random(2, 3, 5, 9)
+    assert_commutes(lambda x: cat([x, encode(other)], 2), lambda x: torch.cat([x, other], 2), (13, 9))
+
+
+def test_different_extents_do_not_add_or_join():
+    one, two = encode(torch.zeros(1, 1, 8, 8)), encode(torch.zeros(1, 1, 7, 8))
+    for combine in (lambda: add(one, two), lambda: cat([one, two]), lambda: cat([one, two], 1)):
+        with pytest.raises(ExtentMismatchError, match="different extents cannot be combined: 7×8, 8×8"):
+            combine()
+
+
+@pytest.mark.parametrize("extent", EXTENTS)
+@pytest.mark.parametrize(
+    "index",
+    [
+        slice(1),
+        (slice(None), slice(1, 3)),
+        (slice(None), slice(None, None, 2)),
+        (slice(1, 2), slice(2), slice(None), slice(None)),
+        (slice(None), slice(None), slice(None, None, 2), slice(1, None, 2)),
+        (slice(None), slice(None), slice(3, 5)),
+        (..., slice(2, 7)),
+        (..., slice(1, 4), slice(None)),
+        torch.tensor([1, 0, 1]),
+        (slice(None), torch.tensor([2, 0])),
+        ...,
+    ],
+    ids=str,
+)
+def test_indexing(extent, index):
+    assert_commutes(lambda x: getitem(x, index), lambda x: x[index], extent)
+
+
+@pytest.mark.parametrize("index", [0, (0, 1), (slice(None), 0), (..., 3), None])
+def test_an_index_must_leave_a_feature_map(index):
+    left = torch.zeros(2, 3, 9, 9)[index].dim()
+    with pytest.raises(InputError, match=f"leaves {left} of a feature map's 4 axes; decode it first"):
+        getitem(encode(torch.zeros(2, 3, 9, 9)), index)
+
+
+@pytest.mark.parametrize("extent", EXTENTS)
+@pytest.mark.parametrize(
+    ("padding", "options"),
+    [
+        ((1, 2, 3, 4), {}),
+        ((1, 0), {"value": 2.5}),
+        ((0, 0, 0, 0, 1, 2), {}),
+        ((0, 0, 0, 0, 2, 0), {"value": -1.0}),
+        ((0, 0, 0, 0, -1, 0), {}),
+        ((0, 0, 0, 0, 0, 0, 1, 1), {"value": 0}),
+        ((-1, -2, 0, 3), {}),
+        ((3, 2, 1, 4), {"mode": "reflect"}),
+        ((3, 2, 1, 4), {"mode": "replicate"}),
+        ((3, 2, 1, 4), {"mode": "circular"}),
+    ],
+    ids=str,
+)
+def test_padding(extent, padding, options):
+    assert_commutes(lambda x: pad(x, padding, **options), lambda x: F.pad(x, padding, **options), extent)
+
+
+def test_flattening_and_reshaping_leave_the_transform_domain():
+    assert_commutes(lambda x: flatten(x, 1), lambda x: x.flatten(1), (13, 9))
+    assert_commutes(flatten, torch.flatten, (13, 9))
+    assert_commutes(lambda x: flatten(x, 2, 3), lambda x: x.flatten(2, 3), (13, 9))
+    assert_commutes(lambda x: reshape(x, 2, -1), lambda x: x.reshape(2, -1), (13, 9))
+    assert_commutes(lambda x: reshape(x, (2, 3, -1)), lambda x: x.reshape(2, 3, -1), (13, 9))
+    assert_commutes(lambda x: reshape(x, torch.Size([6]), -1), lambda x: x.reshape(6, -1), (13, 9))
+
+
+@pytest.mark.parametrize(("function", "name"), [(add, "add"), (mul, "mul")])
+def test_an_operand_must_be_an_activation(function, name):
+    with pytest.raises(InputError, match=f"{name} needs an Activation among its operands"):
+        function(torch.zeros(1, 1, 8, 8), 1.0)
+
+
+def test_operands_stay_as_they_were():
+    x, y, shift = encode(random(2, 8, 16, 8)), encode(random(2, 8, 16, 8, seed=1)), random(8, 1, 1)
+    kept = [tensor.clone() for tensor in (x.coefficients, y.coefficients, shift)]
+    with torch.no_grad():
+        for combine in (lambda: add(x, y, alpha=2), lambda: mul(x, y), lambda: add(x, shift), lambda: mul(shift, x)):
+            combine()
+        add(2.0, x)
+        getitem(x, slice(1))
+        cat([x, y])
+    assert all(torch.equal(one, two) for one, two in zip((x.coefficients, y.coefficients, shift), kept, strict=True))
+
+
+@both
+def test_gradients_reach_every_operand(mine, theirs):
+    pixels = random(1, 2, 9, 8), random(1, 2, 9, 8, seed=1), random(2, 1, 1)
+    x, y, shift = (tensor.requires_grad_() for tensor in pixels)
+    result = mine(mine(encode(x), encode(y)), shift).coefficients.square().sum()
+    expected = theirs(theirs(x, y), shift).square().sum()
+    for one, two in zip(*(torch.autograd.grad(loss, (x, y, shift)) for loss in (result, expected)), strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-10)

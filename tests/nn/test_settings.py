@@ -1,0 +1,78 @@
+"""The layers' own settings: what is refused, in which words, and how the plan names them."""
+
+import pytest
+import torch
+
+from jpegdomain import nn
+from jpegdomain.errors import UnsupportedFoldError
+from jpegdomain.planning import Cost
+
+
+def test_spatial_settings_are_copied_and_own_ones_set():
+    layer = nn.ReLU.from_spatial(torch.nn.ReLU(), frequencies=4, method="apx")
+    assert (layer.frequencies, layer.method) == (4, "apx")
+    assert nn.Conv2d.from_spatial(torch.nn.Conv2d(1, 1, 3), form="dense").form == "dense"
+    defaults = nn.MaxPool2d.from_spatial(torch.nn.MaxPool2d(2))
+    assert (defaults.frequencies, defaults.method) == (15, "asm")
+    assert nn.Conv2d.from_spatial(torch.nn.Conv2d(1, 1, 3)).form == "auto"
+
+
+@pytest.mark.parametrize("name", ["ReLU", "PReLU", "MaxPool2d"])
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("frequencies", 0, "frequencies is an integer of 1…15, got 0"),
+        ("frequencies", 16, "frequencies is an integer of 1…15, got 16"),
+        ("frequencies", 2.0, "frequencies is an integer of 1…15, got 2.0"),
+        ("method", "exact", "method is 'asm' or 'apx', got 'exact'"),
+    ],
+)
+def test_wrong_masking_settings(name, setting, value, message):
+    arguments = (2,) if name == "MaxPool2d" else ()
+    layer, spatial = getattr(nn, name)(*arguments), getattr(torch.nn, name)(*arguments)
+    for attempt in (
+        lambda: type(layer)(*arguments, **{setting: value}),
+        lambda: type(layer).from_spatial(spatial, **{setting: value}),
+        lambda: setattr(layer, setting, value),
+    ):
+        with pytest.raises(ValueError, match=message):
+            attempt()
+
+
+def test_wrong_forms():
+    for attempt in (
+        lambda: nn.Conv2d(1, 1, 3, form="sparse"),
+        lambda: nn.Conv2d.from_spatial(torch.nn.Conv2d(1, 1, 3), form="sparse"),
+        lambda: setattr(nn.Conv2d(1, 1, 3), "form", "sparse"),
+    ):
+        with pytest.raises(
+            UnsupportedFoldError, match="form is 'auto' or one of dense, stencil, factored; got 'sparse'"
+        ):
+            attempt()
+    for form in ("dense", "stencil"):
+        with pytest.raises(
+            UnsupportedFoldError, match=f"padding_mode='reflect' has no {form} form: use form='factored'"
+        ):
+            nn.Conv2d(1, 1, 3, padding_mode="reflect", form=form)
+
+
+@pytest.mark.parametrize(
+    ("constructor", "form"),
+    [
+        ("Conv2d(8, 8, 1)", "direct"),
+        ("Conv2d(8, 8, 3, form='factored')", "factored"),
+        ("Conv2d(8, 8, 3, form='stencil')", "stencil"),
+        ("ReLU()", "exact"),
+        ("ReLU(frequencies=6)", "asm 6"),
+        ("MaxPool2d(2, frequencies=3, method='apx')", "apx 3"),
+        ("BatchNorm2d(8)", "direct"),
+        ("GlobalAvgPool2d()", "DC"),
+        ("AvgPool2d(2)", "factored"),
+        ("Pointwise(Dropout())", "island"),
+    ],
+)
+def test_costs_name_the_form(constructor, form):
+    named, cost = eval(constructor, dict(vars(nn))).eval().cost((2, 8, 13, 9), 4)
+    assert named == form
+    assert isinstance(cost, Cost)
+    assert cost.work > 0

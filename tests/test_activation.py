@@ -1,0 +1,47 @@
+"""The datum: a feature map's shape in pixels, its tensor in coefficients."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from jpegdomain import Activation, encode
+from jpegdomain.errors import ExtentMismatchError
+from jpegdomain.geometry import Extent
+
+
+def test_it_answers_as_the_pixels_would():
+    pixels = torch.randn(2, 3, 13, 9)
+    x = encode(pixels)
+    assert x.coefficients.shape == (2, 3, 16, 16)
+    assert x.shape == pixels.shape
+    assert isinstance(x.shape, torch.Size)
+    assert x.size() == pixels.size()
+    assert [x.size(dim) for dim in (0, 1, 2, -1)] == [2, 3, 13, 9]
+    assert (x.dim(), x.ndim, len(x)) == (4, 4, 2)
+    assert (x.dtype, x.device) == (pixels.dtype, pixels.device)
+    assert repr(x) == "Activation(shape=(2, 3, 13, 9), dtype=torch.float32, device=cpu)"
+
+
+def test_it_moves_and_casts():
+    x = encode(torch.randn(1, 1, 7, 7))
+    cast = x.to(torch.float64)
+    assert (cast.dtype, cast.extent) == (torch.float64, x.extent)
+    assert x.to("meta").device.type == "meta"
+
+
+def test_it_cannot_be_changed():
+    x = encode(torch.randn(1, 1, 7, 7))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        x.extent = Extent(8, 8)
+
+
+def test_the_extent_may_be_any_pair():
+    assert Activation(torch.zeros(1, 1, 8, 16), (8, 9)).extent == Extent(8, 9)
+    assert isinstance(Activation(torch.zeros(1, 1, 8, 16), (8, 9)).extent, Extent)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 8, 8), (1, 1, 16, 24), (1, 16, 16), (1, 1, 1, 16, 16)])
+def test_coefficients_lie_on_the_extents_blocks(shape):
+    with pytest.raises(ExtentMismatchError, match=r"coefficients of an extent of 13×9 have the shape \(n, c, 16, 16\)"):
+        Activation(torch.zeros(shape), Extent(13, 9))

@@ -1,0 +1,123 @@
+"""Pretrained weights and real files: JPEGDOMAIN_DATA names the folder they lie in."""
+
+import itertools
+import json
+import os
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+
+import jpegdomain as jd
+from experiments import equivalence
+from experiments.networks import load_network
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.skipif("JPEGDOMAIN_DATA" not in os.environ, reason="JPEGDOMAIN_DATA names no folder"),
+]
+
+
+@pytest.fixture(scope="module")
+def data():
+    return Path(os.environ["JPEGDOMAIN_DATA"])
+
+
+@pytest.fixture(scope="module")
+def cifar(data, tmp_path_factory):
+    return unpacked(data / "cifar10-jpeg.tar.xz", "cifar10-jpeg/test", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def imagenette(data, tmp_path_factory):
+    return unpacked(data / "imagenette-160.tar", "imagenette-160/val", tmp_path_factory)
+
+
+def unpacked(archive, part, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(archive.name.partition(".")[0])
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, [m for m in tar if m.name.removeprefix("./").startswith(part)], filter="data")
+    return folder / part
+
+
+@pytest.mark.parametrize(("depth", "pillow"), [(20, 0.8100), (32, 0.8228)])
+def test_pretrained_cifar_resnets_answer_alike_on_every_file(depth, pillow, data, cifar, tmp_path, capsys):
+    arguments = ["--data", str(cifar), "--model", f"cifar_resnet{depth}", "--batch", "100"]
+    weights = str(data / "weights" / f"cifar10_resnet{depth}.th")
+    output = tmp_path / "result.json"
+    equivalence.main([*arguments, "--weights", weights, "--output", str(output)])
+    result = json.loads(output.read_text())["result"]
+    assert result["images"] == 5000
+    assert result["agreement"] == 1
+    assert result["relative_deviation"] <= 1e-9
+    assert result["accuracy"]["spatial_on_8_bit_decoding"] == pytest.approx(pillow, abs=5e-4)
+    assert result["accuracy"]["converted"] == pytest.approx(pillow, abs=5e-3)
+    assert "same top-1                                        100.00%" in capsys.readouterr().out
+
+
+def test_accuracy_falls_smoothly_with_the_frequencies(data, cifar, tmp_path):
+    output = tmp_path / "result.json"
+    weights = str(data / "weights" / "cifar10_resnet20.th")
+    equivalence.main(
+        [
+            "--data",
+            str(cifar),
+            "--limit",
+            "1000",
+            "--model",
+            "cifar_resnet20",
+            "--weights",
+            weights,
+            "--dtype",
+            "float32",
+            "--batch",
+            "100",
+            "--frequencies",
+            "6-15",
+            "--output",
+            str(output),
+        ]
+    )
+    rows = json.loads(output.read_text())["result"]["frequencies"]
+    asm, apx = ([rows[str(n)][method] for n in range(6, 16)] for method in ("asm", "apx"))
+    assert asm[-1] == apx[-1]
+    for values in (asm, apx):
+        assert all(low <= high + 0.015 for low, high in itertools.pairwise(values))
+    assert all(a >= b for a, b in zip(asm[:5], apx[:5], strict=True))
+    assert asm[0] > apx[0] + 0.1
+    assert output.with_suffix(".png").stat().st_size > 10_000
+
+
+def test_decode_rgb_of_photographs_is_pillows_within_rounding(data):
+    files = sorted((data / "imagenet-samples").glob("*.JPEG"))
+    assert len(files) == 62
+    for path in files:
+        batch = jd.collate([jd.read_jpeg(path)])
+        levels = jd.decode_rgb(batch)[0].permute(1, 2, 0).numpy()
+        with Image.open(path) as image:
+            expected = np.asarray(image.convert("RGB")).astype(np.float32)
+        # Unclamped: what is left beyond rounding is overshoot at clipped pixels.
+        assert np.abs(levels - expected).mean() < 0.6, path.name
+
+
+def test_pretrained_imagenette_resnet18_on_whole_files(data, imagenette):
+    model = load_network("resnet18", str(data / "weights" / "imagenette_resnet18.pt"), 10, 3).double()
+    converted = jd.convert(model)
+    files = sorted(imagenette.glob("*/*.JPEG"))[::25]
+    assert len(files) == 40
+    for path in files:
+        report = jd.verify(model, converted, jd.collate([jd.read_jpeg(path)], dtype=torch.float64))
+        assert report.passes(1e-9), (path.name, str(report))
+        assert report.agreement == 1
+
+
+def test_float32_photographs_through_resnet50(data):
+    torch.manual_seed(0)
+    model = torchvision.models.resnet50(weights=None).eval()
+    converted = jd.convert(model)
+    for path in sorted((data / "imagenet-samples").glob("*.JPEG"))[:4]:
+        assert jd.verify(model, converted, jd.collate([jd.read_jpeg(path)])).passes(1e-4)
