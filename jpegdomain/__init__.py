@@ -1,6 +1,6 @@
 """Neural networks that run on JPEG's own coefficients: ``jpegdomain.convert(model)`` and what it is made of."""
 
-from . import codec, errors, folding, functional, models, nn, planning, tables, tensors, testing
+from . import codec, errors, folding, functional, geometry, models, nn, planning, tables, tensors, testing
 from .activation import Activation
 from .codec import JpegBatch, JpegImage, collate, read_jpeg
 from .conversion import ConvertedModel, Report, convert, register_rule, to_spatial, verify
@@ -25,6 +25,7 @@ __all__ = [
     "errors",
     "folding",
     "functional",
+    "geometry",
     "models",
     "nn",
     "planning",

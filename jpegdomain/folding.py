@@ -149,6 +149,7 @@ def dense_of(
     Raises:
         UnsupportedFoldError: If the operation moves the zero image: it has a constant part, fold that apart.
     """
+    extent = Extent(*extent)
     height, width = extent.canvas
     count = channels * height * width
     basis = torch.eye(count, dtype=dtype, device=device).view(count, channels, height, width)

@@ -4,8 +4,9 @@ Indices: h, w pixel row and column; x, y block row and column; m, n row and colu
 horizontal frequency; γ and k **zigzag** position (k after scaling by the quantisation table). Every builder computes
 in float64 and hands out a fresh tensor of the dtype and on the device asked for.
 
-A quantisation table is always given as (8, 8), row = vertical frequency, entries > 0 (any positive numbers, not only
-integers); ``None`` stands for a table of ones, the orthonormal scaling that activations use inside a network.
+A quantisation table is always given as (8, 8), row = vertical frequency, or flat as (64,) in the same row-major order,
+entries > 0 (any positive numbers, not only integers); ``None`` stands for a table of ones, the orthonormal scaling that
+activations use inside a network.
 
 An extent that is not a multiple of 8 lives on partial blocks: pixels outside it have no row in B, so J̃ followed by J
 is the identity on images, and J followed by J̃ projects coefficients onto those of images of that extent.
@@ -58,8 +59,10 @@ def _table(table: ArrayLike | Tensor | None) -> NDArray[np.float64]:
     if table is None:
         return np.ones(BLOCK * BLOCK)
     values = np.asarray(table.detach().cpu() if isinstance(table, Tensor) else table, dtype=np.float64)
-    if values.shape != (BLOCK, BLOCK):
-        raise ValueError(f"a quantisation table is (8, 8), row = vertical frequency; got the shape {values.shape}")
+    if values.shape not in {(BLOCK, BLOCK), (BLOCK * BLOCK,)}:
+        raise ValueError(
+            f"a quantisation table is (8, 8), row = vertical frequency, or (64,) row-major; got {values.shape}"
+        )
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise ValueError("a quantisation table holds positive finite numbers only")
     return values.reshape(-1)[ZIGZAG]
@@ -144,7 +147,7 @@ def S(table: ArrayLike | Tensor | None = None, *, dtype: torch.dtype = torch.flo
     """Build the quantisation scaling S^γ_k, eq. (7): 1/q_k on the diagonal.
 
     Args:
-        table: (8, 8) quantisation table, row = vertical frequency; ones if None.
+        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
         dtype: Of the result.
         device: Of the result.
 
@@ -160,7 +163,7 @@ def S_tilde(
     """Build the dequantisation scaling S̃^k_γ, eq. (9): q_k on the diagonal.
 
     Args:
-        table: (8, 8) quantisation table, row = vertical frequency; ones if None.
+        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
         dtype: Of the result.
         device: Of the result.
 
@@ -183,7 +186,7 @@ def J(
     Args:
         height: Of the image, in pixels.
         width: Of the image, in pixels.
-        table: (8, 8) quantisation table, row = vertical frequency; ones if None.
+        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
         dtype: Of the result.
         device: Of the result.
 
@@ -209,7 +212,7 @@ def J_tilde(
     Args:
         height: Of the image, in pixels.
         width: Of the image, in pixels.
-        table: (8, 8) quantisation table, row = vertical frequency; ones if None.
+        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
         dtype: Of the result.
         device: Of the result.
 
@@ -241,7 +244,7 @@ def H(table: ArrayLike | Tensor | None = None, *, dtype: torch.dtype = torch.flo
     H^{kmn}_{k'} = S̃·Z·D^{αβmn}·D^{mn}_{α'β'}·Z·S: `H_dct` between dequantisation and quantisation.
 
     Args:
-        table: (8, 8) quantisation table, row = vertical frequency; ones if None.
+        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
         dtype: Of the result.
         device: Of the result.
 

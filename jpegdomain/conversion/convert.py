@@ -74,6 +74,7 @@ def convert(
             converted.get_submodule(path.rpartition(".")[0]).add_module(path.rpartition(".")[2], layer)
     converted.add_module(ENTRY, Entry(_input_channels(converted), mean, std))
     _share_memory(converted)
+    converted.recompile()
     for layer in rewriter.made:
         layer.train(model.training)
     converted.training = model.training
@@ -88,26 +89,23 @@ def _channels_last(model: ConvertedModel) -> ConvertedModel:
     return model
 
 
-_OVERWRITABLE = (layers.Conv2d, layers.BatchNorm2d, layers.MaxPool2d, layers.AvgPool2d)
-"""Layers whose result is always new memory."""
+_NEW_MEMORY = (layers.Conv2d, layers.BatchNorm2d, layers.MaxPool2d, layers.AvgPool2d)
+"""Layers whose result is always memory of its own."""
 
 
 def _share_memory(converted: ConvertedModel) -> None:
-    """Tell each layer whose input nobody else reads that it may write over it."""
-    producers: dict[nn.Module, set[nn.Module | None]] = {}
+    """Let a layer write over its input where nobody else reads it: the call says so, ``inplace=True``."""
     for node in converted.graph.nodes:
-        if node.op != "call_module":
+        layer = converted.get_submodule(str(node.target)) if node.op == "call_module" else None
+        if not isinstance(layer, layers.BatchNorm2d | layers.Piecewise):
             continue
-        source = node.args[0] if node.args and isinstance(node.args[0], fx.Node) else None
-        producer = None
-        if source is not None and source.op == "call_module" and len(source.users) == 1:
-            module = converted.get_submodule(str(source.target))
-            added = isinstance(module, layers.Call) and module.function is functional.add
-            producer = module if added or isinstance(module, _OVERWRITABLE) else None
-        producers.setdefault(converted.get_submodule(str(node.target)), set()).add(producer)
-    for module, found in producers.items():
-        if isinstance(module, layers.Layer) and None not in found:
-            module.producers = tuple(producer for producer in found if producer is not None)
+        source = node.args[0]
+        if source.op == "call_module" and len(source.users) == 1:
+            producer = converted.get_submodule(str(source.target))
+            added = isinstance(producer, layers.Call) and producer.function is functional.add
+            if added or isinstance(producer, _NEW_MEMORY):
+                node.kwargs = {"inplace": True}
+                layer.producers = (*layer.producers, producer)
 
 
 def _has(model: nn.Module, path: str) -> bool:

@@ -11,6 +11,7 @@ from torch.func import functional_call
 from jpegdomain.activation import Activation
 from jpegdomain.codec import JpegBatch
 from jpegdomain.entry import Entry
+from jpegdomain.errors import InputError
 from jpegdomain.geometry import Extent
 from jpegdomain.nn import Layer
 from jpegdomain.planning import Cost, Plan, Step
@@ -58,7 +59,11 @@ class ConvertedModel(nn.Module):
         self.graph = graph
         # Not a child: its parameters are not this model's.
         object.__setattr__(self, "source", source)
-        self._run = _compile(graph)
+        self.recompile()
+
+    def recompile(self) -> None:
+        """Make the forward pass from the graph again, after a change to it."""
+        self._run = _compile(self.graph)
 
     def forward(self, x: JpegBatch | Activation, *args: Any, **kwargs: Any) -> Any:
         """Run the network.
@@ -70,7 +75,14 @@ class ConvertedModel(nn.Module):
 
         Returns:
             What the source model returns, logits for a classifier.
+
+        Raises:
+            InputError: If `x` is neither, or its dtype is not that of the model.
         """
+        if isinstance(x, JpegBatch | Activation):
+            own = next((p.dtype for p in self.parameters()), x.dtype)
+            if own != x.dtype and not torch.is_autocast_enabled(x.device.type):
+                raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
         return self._run(self, x, *args, **kwargs)
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1) -> Plan:
@@ -115,7 +127,7 @@ class ConvertedModel(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._run = _compile(self.graph)
+        self.recompile()
 
 
 def _compile(graph: fx.Graph) -> Callable[..., Any]:
@@ -162,7 +174,9 @@ def to_spatial(converted: ConvertedModel) -> nn.Module:
     current: dict[str, Tensor] = {**dict(converted.named_parameters()), **dict(converted.named_buffers())}
 
     def take(name: str, tensor: Tensor) -> Tensor:
-        return current.get(name, tensor).detach().clone()
+        values = current.get(name, tensor)
+        # The source's memory layout, which its skeleton still knows.
+        return values.detach().new_empty_strided(tensor.shape, tensor.stride()).copy_(values.detach())
 
     spatial = copy_with_tensors(converted.source, take)
     for name, parameter in spatial.named_parameters():

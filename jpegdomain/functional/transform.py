@@ -40,7 +40,7 @@ def _basis(dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=256)
-def _constant_axis(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _constant_axis(size: int, dtype: torch.dtype, device: torch.device | None) -> Tensor:
     """The transform of `size` ones along one axis: (8⌈size/8⌉,)."""
     with torch.inference_mode(False):
         ones = F.pad(torch.ones(size, dtype=torch.float64), (0, -size % BLOCK))
@@ -236,7 +236,7 @@ def low_pass(coefficients: Tensor, frequencies: int) -> Tensor:
     return coefficients * kept.repeat(height // BLOCK, width // BLOCK)
 
 
-def constant_image(extent: Extent, *, dtype: torch.dtype, device: torch.device) -> Tensor:
+def constant_image(extent: Extent, *, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Tensor:
     """Transform the image of ones of an extent: 8 on DC for whole blocks, a fixed pattern on partial ones.
 
     Args:

@@ -19,6 +19,7 @@ __all__ = [
     "Hardtanh",
     "LeakyReLU",
     "PReLU",
+    "Piecewise",
     "Pointwise",
     "RReLU",
     "ReLU",
@@ -75,7 +76,7 @@ def masking_cost(count: int, frequencies: int, method: Method, itemsize: int) ->
     return sum([one] * transforms, masks)
 
 
-class _Piecewise(Layer):
+class Piecewise(Layer):
     """A piecewise-linear activation: `pieces` names the function, this class runs it.
 
     Args:
@@ -112,18 +113,19 @@ class _Piecewise(Layer):
         """
         raise NotImplementedError
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Any, inplace: bool = False) -> Any:
         """Apply the function.
 
         Args:
             input: An activation.
+            inplace: Whether it may be written over; without effect while gradients are recorded.
 
         Returns:
             An activation of the same extent.
         """
         x = self._activation(input)
         apply = functional.asm if self.method == "asm" else functional.apx
-        return apply(x, self.pieces(x), self.frequencies, self._may_overwrite())
+        return apply(x, self.pieces(x), self.frequencies, self._may_overwrite(inplace))
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch.
@@ -149,14 +151,14 @@ class _Piecewise(Layer):
         return ", ".join(filter(None, [super().extra_repr(), own]))
 
 
-class ReLU(_Piecewise, nn.ReLU):
+class ReLU(Piecewise, nn.ReLU):
     """``torch.nn.ReLU``: 0 up to 0, x above."""
 
     def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
         return PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), (False,), torch.relu)
 
 
-class Hardtanh(_Piecewise, nn.Hardtanh):
+class Hardtanh(Piecewise, nn.Hardtanh):
     """``torch.nn.Hardtanh``: x between min_val and max_val, the nearer of them outside."""
 
     def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
@@ -174,7 +176,7 @@ class ReLU6(Hardtanh, nn.ReLU6):
     """``torch.nn.ReLU6``: `Hardtanh` between 0 and 6."""
 
 
-class LeakyReLU(_Piecewise, nn.LeakyReLU):
+class LeakyReLU(Piecewise, nn.LeakyReLU):
     """``torch.nn.LeakyReLU``: negative_slope·x up to 0, x above."""
 
     def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
@@ -182,7 +184,7 @@ class LeakyReLU(_Piecewise, nn.LeakyReLU):
         return PiecewiseLinear((0.0,), (slope, 1.0), (0.0, 0.0), (False,), lambda pixels: F.leaky_relu(pixels, slope))
 
 
-class PReLU(_Piecewise, nn.PReLU):
+class PReLU(Piecewise, nn.PReLU):
     """``torch.nn.PReLU``: a learned slope, one or one per channel, up to 0; x above."""
 
     def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
@@ -195,7 +197,7 @@ class PReLU(_Piecewise, nn.PReLU):
         )
 
 
-class RReLU(_Piecewise, nn.RReLU):
+class RReLU(Piecewise, nn.RReLU):
     """``torch.nn.RReLU``: up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
 
     def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: D102
@@ -211,7 +213,7 @@ class RReLU(_Piecewise, nn.RReLU):
         )
 
 
-class Threshold(_Piecewise, nn.Threshold):
+class Threshold(Piecewise, nn.Threshold):
     """``torch.nn.Threshold``: value up to the threshold, x above."""
 
     def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
@@ -221,7 +223,7 @@ class Threshold(_Piecewise, nn.Threshold):
         )
 
 
-class Hardshrink(_Piecewise, nn.Hardshrink):
+class Hardshrink(Piecewise, nn.Hardshrink):
     """``torch.nn.Hardshrink``: 0 between −λ and λ, x outside."""
 
     def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
@@ -235,7 +237,7 @@ class Hardshrink(_Piecewise, nn.Hardshrink):
         )
 
 
-class Softshrink(_Piecewise, nn.Softshrink):
+class Softshrink(Piecewise, nn.Softshrink):
     """``torch.nn.Softshrink``: 0 between −λ and λ, x moved towards 0 by λ outside."""
 
     def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
@@ -249,7 +251,7 @@ class Softshrink(_Piecewise, nn.Softshrink):
         )
 
 
-class Hardsigmoid(_Piecewise, nn.Hardsigmoid):
+class Hardsigmoid(Piecewise, nn.Hardsigmoid):
     """``torch.nn.Hardsigmoid``: x/6 + ½ between −3 and 3, 0 and 1 outside."""
 
     def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102

@@ -39,7 +39,7 @@ class Layer(nn.Module):
     """The domain of the result: an `Activation`, or plain pixels."""
 
     producers: tuple[nn.Module, ...] = ()
-    """Layers whose results nobody reads but this one: it may write over them outside autograd."""
+    """In a converted model: layers whose results this one may be asked to write over."""
 
     @classmethod
     def from_spatial(cls: type[_Self], module: nn.Module, **settings: Any) -> _Self:
@@ -75,9 +75,9 @@ class Layer(nn.Module):
         """
         return "direct", Cost(moved=2 * itemsize * elements(shape), calls=1)
 
-    def _may_overwrite(self) -> bool:
+    def _may_overwrite(self, inplace: bool) -> bool:
         # A hook may have kept a producer's result.
-        return bool(self.producers) and not any(layer._forward_hooks for layer in self.producers)
+        return inplace and not any(layer._forward_hooks for layer in self.producers)
 
     def _activation(self, x: Activation) -> Activation:
         if not isinstance(x, Activation):

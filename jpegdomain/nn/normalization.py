@@ -17,11 +17,12 @@ class BatchNorm2d(Layer, torch.nn.BatchNorm2d):
     ``track_running_stats=False``) are torch's.
     """
 
-    def forward(self, x: Activation) -> Activation:  # type: ignore[override]
+    def forward(self, x: Activation, inplace: bool = False) -> Activation:  # type: ignore[override]
         """Normalise.
 
         Args:
             x: An activation.
+            inplace: Whether it may be written over, in eval; without effect while gradients are recorded.
 
         Returns:
             An activation of the same extent.
@@ -44,5 +45,5 @@ class BatchNorm2d(Layer, torch.nn.BatchNorm2d):
             own,
             momentum,
             self.eps,
-            self._may_overwrite(),
+            self._may_overwrite(inplace),
         )

@@ -110,6 +110,28 @@ def test_results_of_hooked_layers_are_not_written_over():
         torch.testing.assert_close(jd.decode(kept["conv"]), model.block1.conv1(pixels))
 
 
+def test_layers_called_by_hand_write_over_nothing():
+    converted = jd.convert(small())
+    with torch.no_grad():
+        y = converted.block1.conv1(jd.encode(torch.randn(2, 3, 16, 16, dtype=torch.float64)))
+        before = y.coefficients.clone()
+        z = converted.block1.bn1(y)
+        converted.block1.relu(z)
+    assert torch.equal(y.coefficients, before)
+
+
+def test_a_batch_of_another_dtype_is_an_error_that_says_what_to_do():
+    with pytest.raises(InputError, match=r"input is torch.float32, the model torch.float64: give it x.to"):
+        jd.convert(small())(jd.encode(torch.randn(1, 3, 8, 8)))
+
+
+def test_to_spatial_keeps_the_memory_layout():
+    for layout in (torch.contiguous_format, torch.channels_last):
+        model = small().to(memory_format=layout)
+        back = jd.to_spatial(jd.convert(model))
+        assert back.block1.conv1.weight.stride() == model.block1.conv1.weight.stride()
+
+
 def test_the_callers_activation_is_not_written_over():
     for model in (small(), nn.Sequential(nn.BatchNorm2d(3), nn.ReLU()).double().eval(), nn.Sequential(nn.ReLU())):
         converted = jd.convert(model)

@@ -86,3 +86,13 @@ def test_one_value_per_channel_cannot_train():
     layer, _ = pairs({})
     with pytest.raises(ExtentMismatchError, match="more than one value per channel"):
         layer(encode(torch.ones(1, 3, 1, 1, dtype=torch.float64)))
+
+
+def test_tracking_switched_off_later():
+    layer, spatial = pairs({})
+    for module in (layer, spatial):
+        module.track_running_stats = False
+    for pixels in batches((13, 9)):
+        torch.testing.assert_close(decode(layer(encode(pixels))), spatial(pixels), rtol=0, atol=1e-9)
+    assert_same(layer, spatial)
+    assert not layer.running_mean.any()
