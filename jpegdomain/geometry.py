@@ -188,7 +188,7 @@ class Window(NamedTuple):
             raise ValueError(f"padding is a number, a pair, two pairs, 'same' or 'valid'; got {padding!r}")
         if isinstance(padding, int):
             padding = (padding, padding)
-        return cls(kernel, stride, (pair(padding[0]), pair(padding[1])), dilation)
+        return cls(kernel, stride, (pair(padding[0]), pair(padding[-1])), dilation)
 
     @property
     def pointwise(self) -> bool:

@@ -169,14 +169,15 @@ def test_wrong_tables_are_refused(name):
     for table in (negative, empty, np.full((8, 8), np.nan), np.full((8, 8), np.inf)):
         with pytest.raises(ValueError, match="positive finite numbers only"):
             SCALED[name](table)
-    for table in (TABLE.reshape(64), TABLE[:7], 3.0):
+    for table in (TABLE.reshape(64)[:63], TABLE.reshape(64, 1), TABLE[:7], 3.0):
         with pytest.raises(ValueError, match=r"a quantisation table is \(8, 8\)"):
             SCALED[name](table)
 
 
 @pytest.mark.parametrize("name", SCALED)
-def test_tables_may_be_tensors_or_lists(name):
+def test_tables_may_be_tensors_or_lists_or_flat(name):
     expected = SCALED[name](TABLE)
+    assert torch.equal(SCALED[name](TABLE.reshape(64)), expected)
     assert torch.equal(SCALED[name](torch.from_numpy(TABLE).requires_grad_()), expected)
     assert torch.equal(SCALED[name](TABLE.tolist()), expected)
 

@@ -32,14 +32,14 @@ class PiecewiseLinear:
 
     Args:
         breakpoints: t_1 < … < t_m, where the pieces meet.
-        slopes: m+1 numbers, or tensors that broadcast with (n, c, h, w).
+        slopes: m+1 numbers, tensors that broadcast with (n, c, h, w), or functions of such a tensor that draw them.
         intercepts: m+1 numbers.
         closed: m flags: whether t_i itself belongs to the piece above it.
         function: The same function as one call, (n, c, h, w) → (n, c, h, w).
     """
 
     breakpoints: tuple[float, ...]
-    slopes: tuple[float | Tensor, ...]
+    slopes: tuple[float | Tensor | Callable[[Tensor], Tensor], ...]
     intercepts: tuple[float, ...]
     closed: tuple[bool, ...]
     function: Callable[[Tensor], Tensor]
@@ -62,11 +62,10 @@ class PiecewiseLinear:
 
     def _piece(self, index: int, exact: Tensor) -> Tensor:
         slope, intercept = self.slopes[index], self.intercepts[index]
-        if isinstance(slope, Tensor):
-            return exact * slope + intercept
-        if slope == 0:
-            return exact.new_full((), intercept)
-        scaled = exact if slope == 1 else exact * slope
+        if callable(slope):
+            slope = slope(exact)
+        # A slope of 0 is multiplied out, too: what is not a number stays so.
+        scaled = exact if isinstance(slope, float) and slope == 1 else exact * slope
         return scaled if intercept == 0 else scaled + intercept
 
 

@@ -30,9 +30,12 @@ def _per_channel(value: Tensor | float, x: Activation) -> Tensor | None:
     """The value as (c,) if it is the same for every image and pixel, else None."""
     if not isinstance(value, Tensor):
         return x.coefficients.new_full((x.coefficients.shape[1],), value)
-    if value.dim() <= 4 and value.numel() in (1, value.shape[-3] if value.dim() >= 3 else -1):
-        return value.reshape(-1).expand(x.coefficients.shape[1])
-    return None
+    channels = x.coefficients.shape[1]
+    if value.dim() == 0:
+        # As in torch, a number in a tensor does not decide on the dtype.
+        return value.to(x.dtype).expand(channels)
+    one_each = value.dim() in (3, 4) and value.shape[-3] == value.numel() == channels
+    return value.reshape(-1).expand(channels) if one_each or value.numel() == 1 else None
 
 
 def add(x: Operand, y: Operand, *, alpha: float = 1) -> Activation:

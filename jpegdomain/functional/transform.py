@@ -69,13 +69,18 @@ def _separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
         rows = _left_product(matrix, x.reshape(-1, BLOCK, width))
         return (rows.view(-1, BLOCK) @ matrix.T).view(x.shape)
     strips = _strips(x)
-    if torch.is_grad_enabled() and x.requires_grad:
+    if not _may_write_out():
         tiles = _both_products(matrix, strips, c)
     else:
         tiles = strips if inplace else torch.empty_like(strips)
         for some in _in_cache(strips):
             _both_products(matrix, strips[some], c, out=tiles[some])
     return tiles.view(n, height, width, c).permute(0, 3, 1, 2)
+
+
+def _may_write_out() -> bool:
+    """Whether results may be written into given memory: not while autograd or a transform of torch.func looks on."""
+    return not (torch.is_grad_enabled() or torch._C._are_functorch_transforms_active())
 
 
 def _strips(x: Tensor) -> Tensor:
@@ -97,7 +102,7 @@ def _left_product(matrix: Tensor, stack: Tensor, out: Tensor | None = None) -> T
 
 def _in_cache(strips: Tensor) -> Iterator[slice]:
     """Cut block rows into runs whose intermediate results stay in a core's cache."""
-    step = max(1, _CACHED_ELEMENTS // strips[0].numel())
+    step = max(1, _CACHED_ELEMENTS // (strips.shape[1] * strips.shape[2]))
     for start in range(0, len(strips), step):
         yield slice(start, start + step)
 
@@ -186,10 +191,15 @@ def map_pixels(
 
     Returns:
         An activation of the same extent.
+
+    Raises:
+        ValueError: If a number of frequencies is outside 1…15.
     """
     coefficients, extent = x.coefficients, x.extent
     n, c, height, width = coefficients.shape
-    if torch.is_grad_enabled() or c < _FEW_CHANNELS:
+    for kept in frequencies:
+        _check_frequencies(kept)
+    if not _may_write_out() or c < _FEW_CHANNELS:
         return encode(function(*(decode(x, frequencies=kept) for kept in frequencies)))
     basis = _basis(x.dtype, x.device)
     strips = _strips(coefficients)
@@ -214,6 +224,12 @@ def map_pixels(
     return Activation(result.view(n, height, width, c).permute(0, 3, 1, 2), extent)
 
 
+def _check_frequencies(frequencies: int) -> int:
+    if not 1 <= frequencies <= 15:
+        raise ValueError(f"frequencies is 1…15, got {frequencies}")
+    return frequencies
+
+
 def low_pass(coefficients: Tensor, frequencies: int) -> Tensor:
     """Keep the spatial frequencies α+β < frequencies of every block (Ehrlich & Davis, section 4.2).
 
@@ -227,9 +243,7 @@ def low_pass(coefficients: Tensor, frequencies: int) -> Tensor:
     Raises:
         ValueError: If `frequencies` is outside 1…15.
     """
-    if not 1 <= frequencies <= 15:
-        raise ValueError(f"frequencies is 1…15, got {frequencies}")
-    if frequencies == 15:
+    if _check_frequencies(frequencies) == 15:
         return coefficients
     height, width = coefficients.shape[2:]
     kept = _kept(frequencies, coefficients.dtype, coefficients.device)

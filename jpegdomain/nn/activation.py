@@ -200,16 +200,16 @@ class PReLU(Piecewise, nn.PReLU):
 class RReLU(Piecewise, nn.RReLU):
     """``torch.nn.RReLU``: up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: D102
-        slope: float | Tensor = (self.lower + self.upper) / 2
-        if self.training:
-            slope = torch.empty(x.shape, dtype=x.dtype, device=x.device).uniform_(self.lower, self.upper)
+    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+        def draw(pixels: Tensor) -> Tensor:
+            return torch.empty_like(pixels).uniform_(self.lower, self.upper)
+
         return PiecewiseLinear(
             (0.0,),
-            (slope, 1.0),
+            (draw if self.training else (self.lower + self.upper) / 2, 1.0),
             (0.0, 0.0),
             (False,),
-            lambda pixels: torch.where(pixels > 0, pixels, pixels * slope),
+            lambda pixels: F.rrelu(pixels, self.lower, self.upper, self.training),
         )
 
 

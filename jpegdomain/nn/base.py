@@ -51,12 +51,17 @@ class Layer(nn.Module):
 
         Returns:
             The layer.
+
+        Raises:
+            TypeError: If the layer has no such setting.
         """
         layer = cls.__new__(cls)
         nn.Module.__init__(layer)
         layer.__dict__.update({name: copy.copy(value) for name, value in vars(module).items()})
         layer._prepare()
         for name, value in settings.items():
+            if not hasattr(layer, name):
+                raise TypeError(f"{cls.__name__} has no setting {name!r}")
             setattr(layer, name, value)
         return layer
 

@@ -40,7 +40,7 @@ class Conv2d(Layer, torch.nn.Conv2d):
         self.form = form
 
     def _prepare(self) -> None:
-        self._folded: tuple[object, Tensor] | None = None
+        self._folded: tuple[object, Tensor, Tensor] | None = None
         self.form = "auto"
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -121,14 +121,14 @@ class Conv2d(Layer, torch.nn.Conv2d):
         """
         if self._learning() or self.weight.is_meta:
             return self._fold(extent, form)
-        weight = self.weight
-        version = None if weight.is_inference() else weight._version
-        where = extent if form == "dense" else None
-        key = (form, where, weight.data_ptr(), version, weight.dtype, weight.device)
-        if self._folded is None or self._folded[0] != key:
+        key = (form, extent if form == "dense" else None, self.weight.dtype, self.weight.device)
+        kept = self._folded
+        # The values decide: addresses are used again, and version counters miss writes through ``.data``. Reading the
+        # kernel costs little beside the thousands of times larger Ξ.
+        if kept is None or kept[0] != key or not torch.equal(kept[1], self.weight):
             with torch.inference_mode(False), torch.no_grad():
-                self._folded = key, self._fold(extent, form)
-        return self._folded[1]
+                kept = self._folded = key, self.weight.detach().clone(), self._fold(extent, form)
+        return kept[2]
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Convolve.
@@ -170,7 +170,12 @@ class Conv2d(Layer, torch.nn.Conv2d):
         Returns:
             torch's description and the form.
         """
-        return f"{super().extra_repr()}, form={self.form!r}"
+        settings = super().extra_repr()
+        # torch prints words without their quotes.
+        for name in ("padding", "padding_mode"):
+            if isinstance(word := getattr(self, name), str):
+                settings = settings.replace(f"{name}={word}", f"{name}={word!r}")
+        return f"{settings}, form={self.form!r}"
 
     def _learning(self) -> bool:
         return self.training or (torch.is_grad_enabled() and self.weight.requires_grad)

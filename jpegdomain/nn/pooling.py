@@ -35,6 +35,8 @@ class MaxPool2d(Layer, nn.MaxPool2d):
 
     def __setattr__(self, name: str, value: Any) -> None:
         check_masking(name, value)
+        if name == "return_indices" and value:
+            raise ValueError("MaxPool2d returns no indices of pixels: pool with return_indices=False")
         super().__setattr__(name, value)
 
     def _prepare(self) -> None:
@@ -103,6 +105,17 @@ class AvgPool2d(Layer, nn.AvgPool2d):
             self.ceil_mode,
             self.count_include_pad,
             self.divisor_override,
+        )
+
+    def extra_repr(self) -> str:
+        """Describe the settings.
+
+        Returns:
+            All of them; torch's description leaves out the last three.
+        """
+        return (
+            f"{super().extra_repr()}, ceil_mode={self.ceil_mode}, count_include_pad={self.count_include_pad}, "
+            f"divisor_override={self.divisor_override}"
         )
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:

@@ -168,20 +168,22 @@ def test_pointwise_and_calls():
 
 
 @pytest.mark.parametrize("extent", [(16, 8), (13, 9)])
-@pytest.mark.parametrize("hooked", [False, True])
 @pytest.mark.parametrize("constructor", ["BatchNorm2d(8)", "ReLU()", "LeakyReLU(frequencies=5)"])
-def test_a_producers_result_may_be_written_over_unless_a_hook_saw_it(constructor, extent, hooked):
+@pytest.mark.parametrize(
+    ("hooked", "inplace", "recording"),
+    [(False, True, False), (True, True, False), (False, False, False), (False, True, True)],
+)
+def test_an_input_is_written_over_only_if_asked_unseen_and_unrecorded(constructor, extent, hooked, inplace, recording):
     producer, layer = nn.Conv2d(8, 8, 1), built(nn, constructor).eval()
-    seen = []
+    layer.producers = (producer,)
     if hooked:
-        producer.register_forward_hook(lambda _module, _args, result: seen.append(result))
-    x = encode(torch.randn(2, 8, *extent))
-    with torch.no_grad():
-        expected = layer(producer(x)).coefficients
-        layer.producers = (producer,)
-        torch.testing.assert_close(layer(producer(x)).coefficients, expected)
-        if hooked:
-            assert torch.equal(seen[1].coefficients, producer(x).coefficients)
+        producer.register_forward_hook(lambda *_: None)
+    with torch.set_grad_enabled(recording):
+        x = producer(encode(torch.randn(2, 8, *extent)))
+        kept, expected = x.coefficients.clone(), layer(x).coefficients
+        torch.testing.assert_close(layer(x, inplace=inplace).coefficients, expected)
+        if hooked or recording or not inplace:
+            assert torch.equal(x.coefficients, kept)
 
 
 def test_layers_copy_and_pickle():
