@@ -8,6 +8,7 @@ Ehrlich & Davis (2019), table 1 ("lossless" data sets, or real JPEG files) and f
 """
 
 import argparse
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -40,6 +41,20 @@ def _numbers(text: str) -> list[int]:
     return sorted(set(numbers))
 
 
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"a number of images is 1 or more; got {text!r}")
+    return int(text)
+
+
+def _device(text: str) -> torch.device:
+    try:
+        torch.empty(0, device=text)
+    except (RuntimeError, AssertionError) as error:
+        raise argparse.ArgumentTypeError(f"torch cannot use {text!r} here: {str(error).splitlines()[0]}") from error
+    return torch.device(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.equivalence", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -65,10 +80,10 @@ def _parser() -> argparse.ArgumentParser:
         type=_numbers,
         help="sweep ASM and APX over these, as in 1-15; default: 1-15 on the embedded digits, else none",
     )
-    parser.add_argument("--batch", type=int, default=40, help="images at a time (default 40)")
-    parser.add_argument("--limit", type=int, help="take about this many images, evenly spread")
+    parser.add_argument("--batch", type=_positive, default=40, help="images at a time (default 40)")
+    parser.add_argument("--limit", type=_positive, help="take about this many images, evenly spread")
     parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="default float64")
-    parser.add_argument("--device", default="cpu", help="default cpu")
+    parser.add_argument("--device", type=_device, default="cpu", help="default cpu")
     parser.add_argument(
         "--output", type=Path, default=Path("results/equivalence.json"), help="default results/equivalence.json"
     )
@@ -200,8 +215,14 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         model = load_network(options.model, options.weights, images.classes, images.channels)
     except ValueError as error:
         raise SystemExit(f"--model: {error}") from error
+    except FileNotFoundError as error:
+        raise SystemExit(f"--weights: there is no file {error.filename}") from error
+    fingerprint = hashlib.sha256(repr(images.identity()).encode())
+    if options.weights not in (None, "pretrained"):
+        fingerprint.update(Path(options.weights).read_bytes())
     settings = {
         "data": images.name,
+        "fingerprint": fingerprint.hexdigest()[:16],
         "images": len(images),
         "model": options.model,
         "weights": None if options.weights is None else Path(options.weights).name,
@@ -211,7 +232,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         "mean": options.mean,
         "std": options.std,
     }
-    checkpoint = Checkpoint(options.output.with_suffix(".partial"), settings)
+    environment = describe(options.device)
+    checkpoint = Checkpoint(options.output.with_suffix(".partial"), settings | {"commit": environment["commit"]})
     if checkpoint.done:
         print(f"going on after {checkpoint.tally.images} images of an interrupted run")
     result = run(
@@ -228,7 +250,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     report = {
         "experiment": "equivalence",
         "settings": settings,
-        "environment": describe(options.device),
+        "environment": environment,
         "result": result,
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -46,6 +46,14 @@ class Images(Protocol):
 
     def __len__(self) -> int: ...
 
+    def identity(self) -> object:
+        """Say what the images are, so that an interrupted run goes on with the same ones only.
+
+        Returns:
+            Something with a ``repr``.
+        """
+        ...
+
     def units(self, size: int) -> list[list[int]]:
         """Cut the set into batches of equal extents, always the same ones.
 
@@ -95,6 +103,9 @@ class JpegFiles:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def identity(self) -> object:  # noqa: D102
+        return [(*Path(path).parts[-2:], Path(path).stat().st_size) for path, _ in self.samples]
 
     @staticmethod
     def _mode(path: str) -> str:
@@ -148,6 +159,9 @@ class LosslessImages:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def identity(self) -> object:  # noqa: D102
+        return self.name, len(self), int(self.levels.sum())
 
     def units(self, size: int) -> list[list[int]]:  # noqa: D102
         return [list(range(start, min(start + size, len(self)))) for start in range(0, len(self), size)]

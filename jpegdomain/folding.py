@@ -32,7 +32,7 @@ def _dct() -> NDArray[np.float64]:
     return dct_matrix().numpy()
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=8)
 def _dense_taps(size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> NDArray[np.float64]:
     """(kernel, 8X', 8X) V_t of one axis for an extent of `size` samples."""
     positions = np.arange(window_output(size, kernel, stride, padding, dilation))
@@ -153,8 +153,13 @@ def dense_of(
     height, width = extent.canvas
     count = channels * height * width
     basis = torch.eye(count, dtype=dtype, device=device).view(count, channels, height, width)
-    zero = operation(torch.zeros(1, channels, *extent, dtype=dtype, device=device))
-    if zero.count_nonzero():
-        raise UnsupportedFoldError("the operation is not linear: it maps the zero image to another one")
+    zero = torch.zeros(1, channels, *extent, dtype=dtype, device=device)
+    one, other = torch.randn(2, channels, *extent, dtype=dtype, device=device).split(1)
+    apart = operation(one - other) - (operation(one) - operation(other))
+    if operation(zero).count_nonzero() or apart.abs().max() > 1e-4 * operation(one).abs().max():
+        raise UnsupportedFoldError(
+            "the operation is not linear: it moves the zero image, or its value of a difference is not the difference "
+            "of its values"
+        )
     images = encode(operation(decode(Activation(basis, extent)))).coefficients
     return images.permute(1, 2, 3, 0).unflatten(-1, (channels, height, width)).contiguous()

@@ -51,7 +51,7 @@ def _dct_matrix() -> NDArray[np.float64]:
 
 
 def _finish(array: NDArray[np.float64], dtype: torch.dtype, device: _Device) -> Tensor:
-    return torch.tensor(array, dtype=torch.float64).to(device=device, dtype=dtype)
+    return torch.tensor(array, dtype=torch.float64, device="cpu").to(device=device, dtype=dtype)
 
 
 def _table(table: ArrayLike | Tensor | None) -> NDArray[np.float64]:

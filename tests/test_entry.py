@@ -104,9 +104,10 @@ def test_entry_folds_mean_and_std(name, channels):
     entry = Entry(channels, mean, std)
     levels = jd.decode_rgb(batch) if channels == 3 else jd.decode_luma(batch)
     shape = (1, channels, 1, 1)
-    expected = (levels / 255 - torch.tensor(mean).double().view(shape)) / torch.tensor(std).double().view(shape)
-    torch.testing.assert_close(jd.decode(entry(batch)), expected, rtol=0, atol=1e-7)
-    torch.testing.assert_close(entry.normalised_pixels(batch), expected, rtol=0, atol=1e-7)
+    wide = [torch.tensor(values, dtype=torch.float64).view(shape) for values in (mean, std)]
+    expected = (levels / 255 - wide[0]) / wide[1]
+    torch.testing.assert_close(jd.decode(entry(batch)), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(entry.normalised_pixels(batch), expected, rtol=0, atol=1e-12)
 
 
 def test_entry_defaults():

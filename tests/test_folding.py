@@ -184,8 +184,10 @@ def test_dense_of_any_linear_operation(operation):
 
 
 def test_dense_of_refuses_a_constant_part():
-    with pytest.raises(UnsupportedFoldError, match="not linear: it maps the zero image to another one"):
+    with pytest.raises(UnsupportedFoldError, match="not linear: it moves the zero image"):
         dense_of(lambda pixels: pixels + 1, 1, Extent(8, 8))
+    with pytest.raises(UnsupportedFoldError, match="not linear"):
+        dense_of(torch.relu, 1, (8, 8))
 
 
 def test_weights_that_are_no_kernels_are_refused():

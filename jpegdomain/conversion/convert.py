@@ -6,18 +6,17 @@ from typing import Literal
 import torch
 from torch import fx, nn
 
-from jpegdomain import functional
-from jpegdomain import nn as layers
 from jpegdomain.entry import Entry, Values
-from jpegdomain.errors import InputError
+from jpegdomain.errors import InputError, UntraceableModelError
 from jpegdomain.functional import Method
 from jpegdomain.planning import Form
 
-from .model import ENTRY, Container, ConvertedModel
+from .model import ENTRY, ConvertedModel
 from .options import PerLayer, Settings
 from .rewriting import Rewriter
 from .skeleton import skeleton
-from .tracing import trace
+from .tracing import same_calls, trace
+from .tree import lay_out
 
 __all__ = ["convert"]
 
@@ -64,98 +63,36 @@ def convert(
         raise ValueError(f"plan is 'transform', got {plan!r}")
     settings = Settings(frequencies, relu, form)
     own = copy.deepcopy(model)
+    graph = trace(own)
+    trains = _trains(graph, skeleton(model))
     rewriter = Rewriter(own, settings)
-    graph = rewriter.rewrite(trace(own))
+    graph = rewriter.rewrite(graph)
     settings.check_used()
-    converted = ConvertedModel(graph, skeleton(model))
-    _mirror(model, own, rewriter.layers, converted)
-    for path, layer in rewriter.layers.items():
-        if not _has(converted, path):
-            converted.get_submodule(path.rpartition(".")[0]).add_module(path.rpartition(".")[2], layer)
-    converted.add_module(ENTRY, Entry(_input_channels(converted), mean, std))
-    _share_memory(converted)
-    converted.recompile()
+    converted = ConvertedModel(graph, skeleton(model), trains)
+    lay_out(model, own, rewriter.layers, graph, converted)
+    converted.add_module(ENTRY, Entry(_input_channels(graph, converted), mean, std))
     for layer in rewriter.made:
         layer.train(model.training)
     converted.training = model.training
-    return _channels_last(converted)
-
-
-def _channels_last(model: ConvertedModel) -> ConvertedModel:
-    """Lay the kernels out as activations are."""
-    for parameter in model.parameters():
+    for parameter in converted.parameters():
         if parameter.dim() == 4:
+            # Kernels in the layout of the activations that they meet.
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return model
+    converted.recompile()
+    return converted
 
 
-_NEW_MEMORY = (layers.Conv2d, layers.BatchNorm2d, layers.MaxPool2d, layers.AvgPool2d)
-"""Layers whose result is always memory of its own."""
+def _trains(graph: fx.Graph, source: nn.Module) -> bool:
+    """Whether the model makes the same calls in training; `graph` is lost to rewriting afterwards."""
+    try:
+        return same_calls(graph, trace(source, training=True))
+    except UntraceableModelError:
+        return False
 
 
-def _share_memory(converted: ConvertedModel) -> None:
-    """Let a layer write over its input where nobody else reads it: the call says so, ``inplace=True``."""
-    for node in converted.graph.nodes:
-        layer = converted.get_submodule(str(node.target)) if node.op == "call_module" else None
-        if not isinstance(layer, layers.BatchNorm2d | layers.Piecewise):
-            continue
-        source = node.args[0]
-        if source.op == "call_module" and len(source.users) == 1:
-            producer = converted.get_submodule(str(source.target))
-            added = isinstance(producer, layers.Call) and producer.function is functional.add
-            if added or isinstance(producer, _NEW_MEMORY):
-                node.kwargs = {"inplace": True}
-                layer.producers = (*layer.producers, producer)
-
-
-def _has(model: nn.Module, path: str) -> bool:
-    owner, _, name = path.rpartition(".")
-    return name in model.get_submodule(owner)._modules
-
-
-def _mirror(original: nn.Module, own: nn.Module, layers: dict[str, nn.Module], converted: ConvertedModel) -> None:
-    """Lay the source's tree of modules out again in `converted`: same names, order, parameters and modes."""
-    modes = {path: module.training for path, module in original.named_modules(remove_duplicate=False)}
-    made: dict[int, nn.Module] = {}
-    # By identity: a module that stands in two places is one layer in both.
-    layer_of = {id(own.get_submodule(path)): layer for path, layer in layers.items() if _has(own, path)}
-    # Traced-through or not: what is below a leaf comes along with it.
-    leaves: list[str] = []
-    for path, module in own.named_modules(remove_duplicate=False):
-        if any(path.startswith(leaf + ".") for leaf in leaves):
-            continue
-        target: nn.Module
-        if path == "":
-            target = converted
-        elif id(module) in layer_of or not list(module.children()):
-            leaves.append(path)
-            target = layer_of.get(id(module), module)
-            for below, part in target.named_modules():
-                part.training = modes.get(f"{path}.{below}" if below else path, modes[path])
-        elif type(module) in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
-            target = made.setdefault(id(module), type(module)())
-        else:
-            target = made.setdefault(id(module), Container(type(module).__qualname__))
-        if target is not module and id(module) not in layer_of:
-            target._parameters.update(module._parameters)
-            target._buffers.update(module._buffers)
-            target._non_persistent_buffers_set.update(module._non_persistent_buffers_set)
-            target.training = modes[path]
-        if path:
-            owner, _, name = path.rpartition(".")
-            converted.get_submodule(owner).add_module(name, target)
-    for name in _constants(converted.graph):
-        if not hasattr(converted, name):
-            setattr(converted, name, getattr(own, name))
-
-
-def _constants(graph: fx.Graph) -> list[str]:
-    """Tensors that the tracer put on the model itself, besides its parameters and buffers."""
-    return [str(node.target) for node in graph.nodes if node.op == "get_attr" and "." not in str(node.target)]
-
-
-def _input_channels(converted: ConvertedModel) -> int | None:
-    for node in converted.graph.nodes:
+def _input_channels(graph: fx.Graph, converted: ConvertedModel) -> int | None:
+    """Channels of the first layer that has any."""
+    for node in graph.nodes:
         if node.op == "call_module" and node.target != ENTRY:
             module = converted.get_submodule(str(node.target))
             channels = getattr(module, "in_channels", getattr(module, "num_features", None))

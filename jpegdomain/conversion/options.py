@@ -68,7 +68,10 @@ class Settings:
         """
         keys = {key for option in (self.frequencies, self.form) if isinstance(option, Mapping) for key in option}
         if unused := sorted(keys - self._used):
-            raise ValueError(f"no layer of the model is called {', '.join(map(repr, unused))}")
+            raise ValueError(
+                f"no layer takes its option from {', '.join(map(repr, unused))}: none is called so, or an earlier "
+                "pattern matches all that are"
+            )
 
     def _lookup(self, option: PerLayer[_T], path: str, default: _T) -> _T:
         if not isinstance(option, Mapping):

@@ -8,14 +8,22 @@ from torch import nn
 
 from .options import LayerOptions
 
-__all__ = ["Key", "Replacement", "Rule", "find_module_rule", "find_rule", "register_rule"]
+__all__ = ["AS_IT_IS", "Key", "Replacement", "Rule", "find_module_rule", "find_rule", "register_rule"]
 
 Key: TypeAlias = type[nn.Module] | Callable[..., Any] | str
 """A module class, a function as the model calls it, or the name of a tensor method."""
 
-Replacement: TypeAlias = nn.Module | tuple[nn.Module, tuple[Any, ...]] | None
-"""What takes the layer's place: a module called with the same arguments, a module and its arguments, or None where
-the call works on activations as it is."""
+
+class _AsItIs:
+    def __repr__(self) -> str:
+        return "AS_IT_IS"
+
+
+AS_IT_IS = _AsItIs()
+"""What a rule returns for a call that works on activations as it is."""
+
+Replacement: TypeAlias = nn.Module | tuple[nn.Module, tuple[Any, ...]] | _AsItIs
+"""What takes the layer's place: a module called with the same arguments, a module and its arguments, or AS_IT_IS."""
 
 Rule: TypeAlias = Callable[[Any, LayerOptions], Replacement]
 

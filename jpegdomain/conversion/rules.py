@@ -1,5 +1,7 @@
 """The rules that come with the package: what each of torch's layers becomes on activations."""
 
+import copy
+import math
 import operator
 from typing import Any
 
@@ -10,10 +12,9 @@ from torch import nn as spatial
 
 from jpegdomain import functional, nn
 from jpegdomain.errors import UnsupportedLayerError
-from jpegdomain.geometry import pair
 
 from .options import LayerOptions
-from .registry import Replacement, register_rule
+from .registry import AS_IT_IS, Replacement, register_rule
 
 # Modules with parameters or options of their own ------------------------------------------------------------------
 
@@ -107,7 +108,8 @@ def _identity(module: spatial.Identity, _: LayerOptions) -> Replacement:
 
 
 def _is_one(size: Any) -> bool:
-    return not isinstance(size, fx.Node) and size is not None and tuple(pair(size)) == (1, 1)
+    parts = size if isinstance(size, list | tuple) else (size, size)
+    return all(isinstance(part, int) and part == 1 for part in parts)
 
 
 # Functions and tensor methods -------------------------------------------------------------------------------------
@@ -117,52 +119,112 @@ def _argument(node: fx.Node, position: int, name: str, default: Any) -> Any:
     return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
 
 
+def _input(node: fx.Node) -> tuple[Any, ...]:
+    return (_argument(node, 0, "input", None),)
+
+
 @register_rule(F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_")
 def _relu_call(node: fx.Node, options: LayerOptions) -> Replacement:
-    return nn.ReLU(frequencies=options.frequencies, method=options.method), node.args[:1]
+    return nn.ReLU(frequencies=options.frequencies, method=options.method), _input(node)
 
 
 @register_rule(F.relu6)
 def _relu6_call(node: fx.Node, options: LayerOptions) -> Replacement:
-    return nn.ReLU6(frequencies=options.frequencies, method=options.method), node.args[:1]
+    return nn.ReLU6(frequencies=options.frequencies, method=options.method), _input(node)
 
 
-@register_rule(F.hardtanh)
+@register_rule(F.hardtanh, F.hardtanh_)
 def _hardtanh_call(node: fx.Node, options: LayerOptions) -> Replacement:
     low, high = _argument(node, 1, "min_val", -1.0), _argument(node, 2, "max_val", 1.0)
     layer = nn.Hardtanh(low, high, frequencies=options.frequencies, method=options.method)
-    return layer, node.args[:1]
+    return layer, _input(node)
 
 
-@register_rule(F.leaky_relu)
+@register_rule(F.leaky_relu, F.leaky_relu_)
 def _leaky_relu_call(node: fx.Node, options: LayerOptions) -> Replacement:
     slope = _argument(node, 1, "negative_slope", 0.01)
     layer = nn.LeakyReLU(slope, frequencies=options.frequencies, method=options.method)
-    return layer, node.args[:1]
+    return layer, _input(node)
 
 
 @register_rule(F.hardsigmoid)
 def _hardsigmoid_call(node: fx.Node, options: LayerOptions) -> Replacement:
-    return nn.Hardsigmoid(frequencies=options.frequencies, method=options.method), node.args[:1]
+    return nn.Hardsigmoid(frequencies=options.frequencies, method=options.method), _input(node)
 
 
-_POINTWISE_CALLS: dict[Any, type[spatial.Module]] = {
-    F.silu: spatial.SiLU,
-    F.hardswish: spatial.Hardswish,
-    F.mish: spatial.Mish,
-    F.selu: spatial.SELU,
-    F.sigmoid: spatial.Sigmoid,
-    torch.sigmoid: spatial.Sigmoid,
-    "sigmoid": spatial.Sigmoid,
-    F.tanh: spatial.Tanh,
-    torch.tanh: spatial.Tanh,
-    "tanh": spatial.Tanh,
+@register_rule(F.threshold)
+def _threshold_call(node: fx.Node, options: LayerOptions) -> Replacement:
+    edge, value = _argument(node, 1, "threshold", None), _argument(node, 2, "value", None)
+    layer = nn.Threshold(edge, value, frequencies=options.frequencies, method=options.method)
+    return layer, _input(node)
+
+
+@register_rule(F.hardshrink)
+def _hardshrink_call(node: fx.Node, options: LayerOptions) -> Replacement:
+    edge = _argument(node, 1, "lambd", 0.5)
+    return nn.Hardshrink(edge, frequencies=options.frequencies, method=options.method), _input(node)
+
+
+@register_rule(F.softshrink)
+def _softshrink_call(node: fx.Node, options: LayerOptions) -> Replacement:
+    edge = _argument(node, 1, "lambd", 0.5)
+    return nn.Softshrink(edge, frequencies=options.frequencies, method=options.method), _input(node)
+
+
+@register_rule(torch.clamp, "clamp", "clamp_")
+def _clamp_call(node: fx.Node, options: LayerOptions) -> Replacement:
+    low, high = (_argument(node, place, name, None) for place, name in ((1, "min"), (2, "max")))
+    if not all(isinstance(bound, int | float | None) for bound in (low, high)):
+        raise UnsupportedLayerError(f"{options.path}: clamp is converted for numbers as bounds only")
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
+    layer = nn.Hardtanh(low, high, frequencies=options.frequencies, method=options.method)
+    return layer, _input(node)
+
+
+_PIXEL_FUNCTIONS: dict[Any, Any] = {
+    function: function
+    for function in (
+        F.celu,
+        F.elu,
+        F.gelu,
+        F.hardswish,
+        F.logsigmoid,
+        F.mish,
+        F.selu,
+        F.silu,
+        F.softplus,
+        F.softsign,
+        F.tanhshrink,
+        torch.abs,
+        torch.exp,
+        torch.pow,
+        torch.sigmoid,
+        torch.sqrt,
+        torch.tanh,
+        operator.pow,
+    )
+} | {
+    F.sigmoid: torch.sigmoid,
+    F.tanh: torch.tanh,
+    "abs": torch.abs,
+    "exp": torch.exp,
+    "pow": torch.pow,
+    "sigmoid": torch.sigmoid,
+    "sigmoid_": torch.sigmoid,
+    "sqrt": torch.sqrt,
+    "square": torch.square,
+    "tanh": torch.tanh,
+    "tanh_": torch.tanh,
 }
 
 
-@register_rule(*_POINTWISE_CALLS)
-def _pointwise_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    return nn.Pointwise(_POINTWISE_CALLS[node.target]()), node.args[:1]
+@register_rule(*_PIXEL_FUNCTIONS)
+def _pixel_function_call(node: fx.Node, options: LayerOptions) -> Replacement:
+    keywords = {name: value for name, value in node.kwargs.items() if name not in {"input", "inplace"}}
+    if any(isinstance(value, fx.Node) for value in (*node.args[1:], *keywords.values())):
+        raise UnsupportedLayerError(f"{options.path}: its further arguments must be constants")
+    function = _PIXEL_FUNCTIONS[node.target]
+    return nn.Pointwise(nn.PixelFunction(function, *node.args[1:], **keywords)), _input(node)
 
 
 @register_rule(F.max_pool2d)
@@ -184,14 +246,14 @@ def _max_pool_call(node: fx.Node, options: LayerOptions) -> Replacement:
         frequencies=options.frequencies,
         method=options.method,
     )
-    return layer, node.args[:1]
+    return layer, _input(node)
 
 
 @register_rule(F.adaptive_avg_pool2d)
 def _adaptive_avg_pool_call(node: fx.Node, _: LayerOptions) -> Replacement:
     if _is_one(_argument(node, 1, "output_size", None)):
-        return nn.GlobalAvgPool2d(), node.args[:1]
-    return nn.Call(functional.adaptive_avg_pool2d)
+        return nn.GlobalAvgPool2d(), _input(node)
+    return nn.Call(functional.adaptive_avg_pool2d, transforms=1)
 
 
 @register_rule("mean", torch.mean)
@@ -200,62 +262,80 @@ def _mean_call(node: fx.Node, options: LayerOptions) -> Replacement:
     if not isinstance(dims, list | tuple) or sorted(dim % 4 for dim in dims) != [2, 3]:
         raise UnsupportedLayerError(f"{options.path}: mean is converted over the pixels, dim=(2, 3), only")
     if _argument(node, 2, "keepdim", False):
-        return nn.GlobalAvgPool2d(), node.args[:1]
-    return nn.Call(functional.channel_mean, returns="pixels"), node.args[:1]
+        return nn.GlobalAvgPool2d(), _input(node)
+    return nn.Call(functional.channel_mean, returns="pixels"), _input(node)
 
 
 @register_rule(F.dropout)
-def _dropout_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    # The traced ``training`` flag was that of eval: a module follows the model's mode.
-    return nn.Dropout(_argument(node, 1, "p", 0.5)), node.args[:1]
+def _dropout_call(node: fx.Node, options: LayerOptions) -> Replacement:
+    # Traced in eval: a flag that is on there never goes off.
+    if _argument(node, 2, "training", True):
+        raise UnsupportedLayerError(
+            f"{options.path}: this dropout stays on in eval; pass training=self.training, or use torch.nn.Dropout"
+        )
+    return nn.Dropout(_argument(node, 1, "p", 0.5)), _input(node)
 
 
-_CALLS: dict[Any, Any] = {
-    F.conv2d: functional.conv2d,
-    F.avg_pool2d: functional.avg_pool2d,
-    F.batch_norm: functional.batch_norm,
-    F.pad: functional.pad,
-    operator.add: functional.add,
-    torch.add: functional.add,
-    "add": functional.add,
-    "add_": functional.add,
-    operator.mul: functional.mul,
-    torch.mul: functional.mul,
-    "mul": functional.mul,
-    "mul_": functional.mul,
-    operator.getitem: functional.getitem,
-    torch.cat: functional.cat,
-    torch.concat: functional.cat,
+_CALLS: dict[Any, nn.Call] = {
+    F.conv2d: nn.Call(functional.conv2d, transforms=2),
+    F.avg_pool2d: nn.Call(functional.avg_pool2d, transforms=1),
+    F.batch_norm: nn.Call(functional.batch_norm),
+    torch.cat: nn.Call(functional.cat),
+    torch.concat: nn.Call(functional.cat),
+    torch.neg: nn.Call(functional.neg),
+    operator.neg: nn.Call(functional.neg),
+    "neg": nn.Call(functional.neg),
 }
+_ARITHMETIC = {
+    functional.add: (operator.add, operator.iadd, torch.add, "add", "add_"),
+    functional.sub: (operator.sub, operator.isub, torch.sub, "sub", "sub_"),
+    functional.mul: (operator.mul, operator.imul, torch.mul, "mul", "mul_"),
+    functional.div: (operator.truediv, operator.itruediv, torch.div, "div", "div_"),
+}
+_CALLS |= {key: nn.Call(function) for function, keys in _ARITHMETIC.items() for key in keys}
 
 
 @register_rule(*_CALLS)
 def _call(node: fx.Node, _: LayerOptions) -> Replacement:
-    return nn.Call(_CALLS[node.target])
+    return copy.copy(_CALLS[node.target])
+
+
+@register_rule(operator.getitem)
+def _getitem_call(node: fx.Node, _: LayerOptions) -> Replacement:
+    index: Any = node.args[1]
+    direct = not isinstance(index, fx.Node) and functional.keeps_blocks(index)
+    return nn.Call(functional.getitem, transforms=0 if direct else 2)
+
+
+@register_rule(F.pad)
+def _pad_call(node: fx.Node, _: LayerOptions) -> Replacement:
+    sides = _argument(node, 1, "pad", ())
+    outwards = isinstance(sides, fx.Node) or any(isinstance(side, fx.Node) or side for side in sides[:4])
+    return nn.Call(functional.pad, transforms=2 if outwards else 0)
 
 
 @register_rule(torch.flatten, "flatten")
 def _flatten_call(_node: fx.Node, _: LayerOptions) -> Replacement:
-    return nn.Call(functional.flatten, returns="pixels")
+    return nn.Call(functional.flatten, returns="pixels", transforms=1)
 
 
 @register_rule("view", "reshape", torch.reshape)
 def _reshape_call(_node: fx.Node, _: LayerOptions) -> Replacement:
-    return nn.Call(functional.reshape, returns="pixels")
+    return nn.Call(functional.reshape, returns="pixels", transforms=1)
 
 
 @register_rule("contiguous")
 def _contiguous_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    return spatial.Identity(), node.args[:1]
+    return spatial.Identity(), _input(node)
 
 
 @register_rule("size", "dim")
 def _shape_call(_node: fx.Node, _: LayerOptions) -> Replacement:
-    return None
+    return AS_IT_IS
 
 
 @register_rule(getattr)
 def _attribute(node: fx.Node, options: LayerOptions) -> Replacement:
     if node.args[1] not in {"shape", "ndim", "dtype", "device"}:
         raise UnsupportedLayerError(f"{options.path}: an activation has no attribute {node.args[1]!r}")
-    return None
+    return AS_IT_IS

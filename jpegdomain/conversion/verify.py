@@ -1,6 +1,5 @@
 """Run both models on the same images and say how far apart they are."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from jpegdomain.activation import Activation
 from jpegdomain.codec import JpegBatch
 from jpegdomain.errors import InputError
 from jpegdomain.functional import decode
+from jpegdomain.tolerances import TOLERANCE
 
 from .model import ConvertedModel
 
@@ -26,6 +26,7 @@ class Report:
         images: How many were compared.
         deviation: Largest |difference| of two outputs.
         magnitude: Largest |output| of the spatial model.
+        relative: Largest |difference| of two outputs over the largest |output| of the same tensor.
         worst: Position of the image with the largest deviation.
         agreement: Share of images whose largest output is at the same place; of the first output tensor.
         dtype: That both ran in.
@@ -34,27 +35,22 @@ class Report:
     images: int
     deviation: float
     magnitude: float
+    relative: float
     worst: int
     agreement: float
     dtype: torch.dtype
 
-    @property
-    def relative(self) -> float:
-        """deviation/magnitude; ``inf`` if the spatial model gives zeros only and the other does not."""
-        if self.magnitude:
-            return self.deviation / self.magnitude
-        return math.inf if self.deviation else 0.0
-
-    def passes(self, tolerance: float = 1e-9) -> bool:
+    def passes(self, tolerance: float | None = None) -> bool:
         """Judge the report.
 
         Args:
-            tolerance: The largest relative deviation allowed: 1e-9 suits float64, 1e-4 float32.
+            tolerance: The largest relative deviation allowed; `tolerances.TOLERANCE` of the dtype if None: 1e-9 in
+                float64, 1e-4 in float32.
 
         Returns:
             Whether the deviation is finite and within it.
         """
-        return self.relative <= tolerance
+        return self.relative <= (TOLERANCE[self.dtype] if tolerance is None else tolerance)
 
     def __str__(self) -> str:
         return (
@@ -67,8 +63,9 @@ class Report:
 def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activation) -> Report:
     """Compare a converted model with its spatial original on the same images.
 
-    The spatial model is fed the float decoding, normalised with the entry's mean and std. Both run in eval mode without
-    gradients, and have their modes back afterwards.
+    The spatial model is fed the float decoding, normalised with the entry's mean and std; whether that decoding is
+    right is for comparison with a decoder, not for this report. Both run in eval mode without gradients, and have their
+    modes back afterwards.
 
     Args:
         model: The spatial model.
@@ -95,12 +92,19 @@ def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activ
             module.training = mode
     if [tensor.shape for tensor in expected] != [tensor.shape for tensor in got]:
         raise InputError("the two models' outputs differ in number or shape: are they the same network?")
-    per_image = torch.stack([(a - b).abs().flatten(1).amax(1) for a, b in zip(expected, got, strict=True)]).amax(0)
+    if not len(batch):
+        raise InputError("verify needs at least one image")
+    apart = torch.stack([(a - b).abs().flatten(1).amax(1) for a, b in zip(expected, got, strict=True)])
+    per_image, per_output = apart.amax(0), apart.amax(1)
+    magnitudes = torch.stack([tensor.abs().max() for tensor in expected])
+    # 0/0 is agreement; anything over 0 is not, and what is not a number stays so.
+    relative = torch.where((per_output == 0) & (magnitudes == 0), 0.0, per_output / magnitudes)
     same = expected[0].flatten(1).argmax(1) == got[0].flatten(1).argmax(1)
     return Report(
         images=len(per_image),
         deviation=per_image.max().item(),
-        magnitude=max(tensor.abs().max().item() for tensor in expected),
+        magnitude=magnitudes.max().item(),
+        relative=relative.max().item(),
         worst=int(per_image.argmax()),
         agreement=same.double().mean().item(),
         dtype=expected[0].dtype,
@@ -110,6 +114,8 @@ def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activ
 def _tensors(output: Any) -> Iterator[Tensor]:
     if isinstance(output, Tensor):
         yield output
+    elif isinstance(output, Activation):
+        yield decode(output)
     elif isinstance(output, dict):
         for value in output.values():
             yield from _tensors(value)

@@ -13,7 +13,7 @@ from .piecewise import (
     pointwise,
 )
 from .pooling import adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d
-from .structure import add, cat, flatten, getitem, mul, pad, reshape
+from .structure import add, cat, div, flatten, getitem, keeps_blocks, mul, neg, pad, reshape, sub
 from .transform import affine, constant_image, cut, decode, encode, low_pass
 
 __all__ = [
@@ -36,15 +36,19 @@ __all__ = [
     "conv2d_stencil",
     "cut",
     "decode",
+    "div",
     "encode",
     "flatten",
     "getitem",
     "global_avg_pool2d",
     "harmonic_mixing",
+    "keeps_blocks",
     "low_pass",
     "max_pool2d",
     "mul",
+    "neg",
     "pad",
     "pointwise",
     "reshape",
+    "sub",
 ]

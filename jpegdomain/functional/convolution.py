@@ -13,7 +13,7 @@ __all__ = ["conv2d", "conv2d_dense", "conv2d_stencil"]
 
 
 def conv2d(
-    x: Activation,
+    input: Activation,
     weight: Tensor,
     bias: Tensor | None = None,
     stride: Pair = 1,
@@ -26,7 +26,7 @@ def conv2d(
     A 1×1 kernel at stride 1 acts alike on every pixel, so it commutes with J and runs on the coefficients as they are.
 
     Args:
-        x: The activation.
+        input: The activation.
         weight: (c', c/groups, kh, kw) the spatial kernel.
         bias: (c',) or None.
         stride: As in ``torch.nn.functional.conv2d``.
@@ -39,9 +39,9 @@ def conv2d(
     """
     window = Window.of(weight.shape[2:], stride, padding, dilation)
     if window.pointwise:
-        coefficients = F.conv2d(x.coefficients, weight, groups=groups)
-        return Activation(affine(coefficients, x.extent, None, bias, inplace=True), x.extent)
-    pixels = decode(x)
+        coefficients = F.conv2d(input.coefficients, weight, groups=groups)
+        return Activation(affine(coefficients, input.extent, None, bias, inplace=True), input.extent)
+    pixels = decode(input)
     zeros = window.symmetric_padding
     if zeros is None:
         (top, bottom), (left, right) = window.padding

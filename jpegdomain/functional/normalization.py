@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation
-from jpegdomain.errors import ExtentMismatchError
 from jpegdomain.geometry import BLOCK
 
 from .transform import affine, constant_image
@@ -28,7 +27,7 @@ def channel_mean(x: Activation) -> Tensor:
 
 
 def batch_norm(
-    x: Activation,
+    input: Activation,
     running_mean: Tensor | None,
     running_var: Tensor | None,
     weight: Tensor | None = None,
@@ -45,7 +44,7 @@ def batch_norm(
     included. The running statistics are updated in place, the variance unbiased.
 
     Args:
-        x: The activation.
+        input: The activation.
         running_mean: (c,) or None.
         running_var: (c,) or None.
         weight: (c,) γ, or None for 1.
@@ -60,8 +59,8 @@ def batch_norm(
         An activation of the same extent.
 
     Raises:
-        ExtentMismatchError: If `training` and there is one value per channel only.
-        ValueError: If not `training` and a running statistic is missing.
+        ValueError: If `training` and there is one value per channel only, or not `training` and a running statistic is
+            missing.
     """
     if not training:
         if running_mean is None or running_var is None:
@@ -70,14 +69,17 @@ def batch_norm(
         if weight is not None:
             scale = scale * weight
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
-        return Activation(affine(x.coefficients, x.extent, scale, shift, inplace=inplace), x.extent)
+        return Activation(affine(input.coefficients, input.extent, scale, shift, inplace=inplace), input.extent)
 
-    count = x.coefficients.shape[0] * x.extent.height * x.extent.width
+    count = input.coefficients.shape[0] * input.extent.height * input.extent.width
     if count == 1:
-        raise ExtentMismatchError("batch_norm in training needs more than one value per channel")
-    mean = channel_mean(x).mean(dim=0)
-    ones = constant_image(x.extent, dtype=x.dtype, device=x.device)
-    centred = x.coefficients - mean.view(-1, 1, 1) * ones
+        raise ValueError("batch_norm in training needs more than one value per channel")
+    # Sums of squares overflow half precision; torch, too, computes statistics of 16-bit numbers in float32.
+    precision = torch.promote_types(input.dtype, torch.float32)
+    wide = Activation(input.coefficients.to(precision), input.extent)
+    mean = channel_mean(wide).mean(dim=0)
+    ones = constant_image(input.extent, dtype=precision, device=input.device)
+    centred = wide.coefficients - mean.view(-1, 1, 1) * ones
     variance = centred.square().sum(dim=(0, 2, 3)) / count
     if running_mean is not None and running_var is not None:
         with torch.no_grad():
@@ -86,4 +88,4 @@ def batch_norm(
     scale = torch.rsqrt(variance + eps)
     if weight is not None:
         scale = scale * weight
-    return Activation(affine(centred, x.extent, scale, bias), x.extent)
+    return Activation(affine(centred, input.extent, scale, bias).to(input.dtype), input.extent)

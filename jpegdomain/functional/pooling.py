@@ -28,7 +28,7 @@ def global_avg_pool2d(x: Activation) -> Tensor:
 
 
 def avg_pool2d(
-    x: Activation,
+    input: Activation,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
@@ -39,7 +39,7 @@ def avg_pool2d(
     """Average over windows, exactly: from DC where one window covers the extent, else J∘pool∘J̃.
 
     Args:
-        x: The activation.
+        input: The activation.
         kernel_size: As in ``torch.nn.functional.avg_pool2d``.
         stride: Likewise.
         padding: Likewise.
@@ -50,23 +50,23 @@ def avg_pool2d(
     Returns:
         The activation of the pooled extent.
     """
-    if pair(kernel_size) == x.extent and pair(padding) == (0, 0) and divisor_override is None:
-        return encode(global_avg_pool2d(x))
+    if pair(kernel_size) == input.extent and pair(padding) == (0, 0) and divisor_override is None:
+        return encode(global_avg_pool2d(input))
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding)
-    return encode(F.avg_pool2d(decode(x), *window, ceil_mode, count_include_pad, divisor_override))
+    return encode(F.avg_pool2d(decode(input), *window, ceil_mode, count_include_pad, divisor_override))
 
 
-def adaptive_avg_pool2d(x: Activation, output_size: int | tuple[int | None, int | None] | None) -> Activation:
+def adaptive_avg_pool2d(input: Activation, output_size: int | tuple[int | None, int | None] | None) -> Activation:
     """Average over windows that give a fixed output extent, J∘pool∘J̃.
 
     Args:
-        x: The activation.
+        input: The activation.
         output_size: As in ``torch.nn.functional.adaptive_avg_pool2d``.
 
     Returns:
         The activation of that extent.
     """
-    return encode(F.adaptive_avg_pool2d(decode(x), output_size))
+    return encode(F.adaptive_avg_pool2d(decode(input), output_size))
 
 
 def max_pool2d(

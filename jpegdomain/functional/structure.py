@@ -13,10 +13,11 @@ from jpegdomain.errors import ExtentMismatchError, InputError
 
 from .transform import affine, decode, encode
 
-__all__ = ["add", "cat", "flatten", "getitem", "mul", "pad", "reshape"]
+__all__ = ["add", "cat", "div", "flatten", "getitem", "keeps_blocks", "mul", "neg", "pad", "reshape", "sub"]
 
 Operand: TypeAlias = Activation | Tensor | float
-_Index: TypeAlias = int | slice | EllipsisType | Tensor | None
+Index: TypeAlias = int | slice | EllipsisType | Tensor | None
+"""One part of a tensor's index."""
 
 
 def _equal_extents(activations: Sequence[Activation]) -> None:
@@ -38,13 +39,13 @@ def _per_channel(value: Tensor | float, x: Activation) -> Tensor | None:
     return value.reshape(-1).expand(channels) if one_each or value.numel() == 1 else None
 
 
-def add(x: Operand, y: Operand, *, alpha: float = 1) -> Activation:
+def add(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
     """Add, J(F + G) = J(F) + J(G), eq. (25); constants are added through J(1).
 
     Args:
-        x: An activation, or with the other an activation: pixels or a number.
-        y: Likewise.
-        alpha: Factor of `y`, as in ``torch.add``.
+        input: An activation, or with the other an activation: pixels or a number.
+        other: Likewise.
+        alpha: Factor of `other`, as in ``torch.add``.
 
     Returns:
         An activation.
@@ -52,27 +53,42 @@ def add(x: Operand, y: Operand, *, alpha: float = 1) -> Activation:
     Raises:
         InputError: If neither is an activation.
     """
-    if isinstance(x, Activation) and isinstance(y, Activation):
-        if x.extent != y.extent and (1, 1) in (x.extent, y.extent):
-            return encode(torch.add(decode(x), decode(y), alpha=alpha))
-        _equal_extents([x, y])
-        return Activation(torch.add(x.coefficients, y.coefficients, alpha=alpha), x.extent)
-    if isinstance(y, Activation):
-        return add(mul(y, alpha), x)
-    if not isinstance(x, Activation):
+    if isinstance(input, Activation) and isinstance(other, Activation):
+        if input.extent != other.extent and (1, 1) in (input.extent, other.extent):
+            return encode(torch.add(decode(input), decode(other), alpha=alpha))
+        _equal_extents([input, other])
+        return Activation(torch.add(input.coefficients, other.coefficients, alpha=alpha), input.extent)
+    if isinstance(other, Activation):
+        return add(mul(other, alpha), input)
+    if not isinstance(input, Activation):
         raise InputError("add needs an Activation among its operands")
-    shift = _per_channel(y, x)
+    shift = _per_channel(other, input)
     if shift is None:
-        return encode(torch.add(decode(x), y, alpha=alpha))
-    return Activation(affine(x.coefficients, x.extent, None, shift * alpha), x.extent)
+        return encode(torch.add(decode(input), other, alpha=alpha))
+    wide = input.coefficients.to(torch.promote_types(input.dtype, shift.dtype))
+    return Activation(affine(wide, input.extent, None, shift * alpha), input.extent)
 
 
-def mul(x: Operand, y: Operand) -> Activation:
+def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
+    """Subtract, `add` with the factor −alpha.
+
+    Args:
+        input: An activation, or with the other an activation: pixels or a number.
+        other: Likewise.
+        alpha: Factor of `other`, as in ``torch.sub``.
+
+    Returns:
+        An activation.
+    """
+    return add(input, other, alpha=-alpha)
+
+
+def mul(input: Operand, other: Operand) -> Activation:
     """Multiply: by one factor per image and channel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16).
 
     Args:
-        x: An activation, or with the other an activation: pixels or a number.
-        y: Likewise.
+        input: An activation, or with the other an activation: pixels or a number.
+        other: Likewise.
 
     Returns:
         An activation.
@@ -80,15 +96,43 @@ def mul(x: Operand, y: Operand) -> Activation:
     Raises:
         InputError: If neither is an activation.
     """
-    if not isinstance(x, Activation):
-        if not isinstance(y, Activation):
+    if not isinstance(input, Activation):
+        if not isinstance(other, Activation):
             raise InputError("mul needs an Activation among its operands")
-        x, y = y, x
-    if isinstance(y, Activation):
-        return encode(decode(x) * decode(y))
-    if isinstance(y, Tensor) and y.numel() != 1 and (y.dim() < 3 or y.shape[-2:] != (1, 1)):
-        return encode(decode(x) * y)
-    return Activation(x.coefficients * y, x.extent)
+        input, other = other, input
+    if isinstance(other, Activation):
+        return encode(decode(input) * decode(other))
+    if isinstance(other, Tensor) and other.numel() != 1 and (other.dim() < 3 or other.shape[-2:] != (1, 1)):
+        return encode(decode(input) * other)
+    return Activation(input.coefficients * other, input.extent)
+
+
+def div(input: Operand, other: Operand) -> Activation:
+    """Divide: by one divisor per image and channel directly, else as J∘(quotient)∘J̃.
+
+    Args:
+        input: An activation, or with the other an activation: pixels or a number.
+        other: Likewise.
+
+    Returns:
+        An activation.
+    """
+    if isinstance(input, Activation) and not isinstance(other, Activation):
+        return mul(input, 1 / other)
+    pixels = [decode(value) if isinstance(value, Activation) else value for value in (input, other)]
+    return encode(torch.as_tensor(pixels[0] / pixels[1]))
+
+
+def neg(input: Activation) -> Activation:
+    """Change the sign.
+
+    Args:
+        input: The activation.
+
+    Returns:
+        An activation.
+    """
+    return mul(input, -1.0)
 
 
 def cat(tensors: Sequence[Activation], dim: int = 0) -> Activation:
@@ -100,18 +144,38 @@ def cat(tensors: Sequence[Activation], dim: int = 0) -> Activation:
 
     Returns:
         An activation.
+
+    Raises:
+        InputError: If not all of them are activations.
     """
+    if not all(isinstance(x, Activation) for x in tensors):
+        raise InputError("cat takes activations only: encode the pixels among them first")
     if dim % 4 > 1:
         return encode(torch.cat([decode(x) for x in tensors], dim))
     _equal_extents(tensors)
     return Activation(torch.cat([x.coefficients for x in tensors], dim), tensors[0].extent)
 
 
-def getitem(x: Activation, index: _Index | tuple[_Index, ...]) -> Activation:
+def keeps_blocks(index: Index | tuple[Index, ...]) -> bool:
+    """Say whether an index takes images and channels only, by slices.
+
+    Args:
+        index: As for a tensor (n, c, h, w).
+
+    Returns:
+        Whether `getitem` works on the coefficients as they are.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(isinstance(part, slice) for part in parts[:2]) and all(
+        isinstance(part, slice) and part == slice(None) for part in parts[2:]
+    )
+
+
+def getitem(input: Activation, index: Index | tuple[Index, ...]) -> Activation:
     """Index: images and channels by slices on the coefficients, pixels by slices as J∘(slice)∘J̃.
 
     Args:
-        x: The activation.
+        input: The activation.
         index: As for a tensor (n, c, h, w), if the result has four axes.
 
     Returns:
@@ -120,21 +184,20 @@ def getitem(x: Activation, index: _Index | tuple[_Index, ...]) -> Activation:
     Raises:
         InputError: If the result is not a feature map (n, c, h, w).
     """
-    parts = index if isinstance(index, tuple) else (index,)
-    front = len(parts) <= 2 or all(isinstance(part, slice) and part == slice(None) for part in parts[2:])
-    if front and all(isinstance(part, slice) for part in parts[:2]):
-        return Activation(x.coefficients[parts[:2]], x.extent)
-    pixels = decode(x)[index]
+    if keeps_blocks(index):
+        front = index[:2] if isinstance(index, tuple) else index
+        return Activation(input.coefficients[front], input.extent)
+    pixels = decode(input)[index]
     if pixels.dim() != 4:
         raise InputError(f"indexing by {index!r} leaves {pixels.dim()} of a feature map's 4 axes; decode it first")
     return encode(pixels)
 
 
-def pad(x: Activation, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Activation:
+def pad(input: Activation, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Activation:
     """Pad: channels and images by zeros on the coefficients, anything else as J∘pad∘J̃.
 
     Args:
-        x: The activation.
+        input: The activation.
         pad: As in ``torch.nn.functional.pad``: (left, right, top, bottom, front, back, …).
         mode: Likewise.
         value: Likewise.
@@ -143,33 +206,33 @@ def pad(x: Activation, pad: Sequence[int], mode: str = "constant", value: float 
         An activation.
     """
     if mode == "constant" and not value and not any(pad[:4]):
-        return Activation(F.pad(x.coefficients, list(pad)), x.extent)
-    return encode(F.pad(decode(x), list(pad), mode, value))
+        return Activation(F.pad(input.coefficients, list(pad)), input.extent)
+    return encode(F.pad(decode(input), list(pad), mode, value))
 
 
-def flatten(x: Activation, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(input: Activation, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Leave the transform domain and flatten.
 
     Args:
-        x: The activation.
+        input: The activation.
         start_dim: As in ``torch.flatten``.
         end_dim: Likewise.
 
     Returns:
         Pixels.
     """
-    return decode(x).flatten(start_dim, end_dim)
+    return decode(input).flatten(start_dim, end_dim)
 
 
-def reshape(x: Activation, *shape: int | Sequence[int]) -> Tensor:
+def reshape(input: Activation, *shape: int | Sequence[int]) -> Tensor:
     """Leave the transform domain and reshape; also what ``view`` becomes.
 
     Args:
-        x: The activation.
+        input: The activation.
         *shape: As in ``torch.Tensor.reshape``.
 
     Returns:
         Pixels.
     """
     sizes = [size for part in shape for size in ([part] if isinstance(part, int) else part)]
-    return decode(x).reshape(sizes)
+    return decode(input).reshape(sizes)

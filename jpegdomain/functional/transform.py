@@ -1,6 +1,7 @@
 """J and J̃ in the in-place layout, the constant image, the cut to an extent: what every other function is made of."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 
 import torch
@@ -67,7 +68,8 @@ def _separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
     n, c, height, width = x.shape
     if c < _FEW_CHANNELS:
         rows = _left_product(matrix, x.reshape(-1, BLOCK, width))
-        return (rows.view(-1, BLOCK) @ matrix.T).view(x.shape)
+        with _own_dtype(x):
+            return (rows.view(-1, BLOCK) @ matrix.T).view(x.shape)
     strips = _strips(x)
     if not _may_write_out():
         tiles = _both_products(matrix, strips, c)
@@ -97,7 +99,16 @@ def _both_products(matrix: Tensor, strips: Tensor, channels: int, out: Tensor | 
 
 def _left_product(matrix: Tensor, stack: Tensor, out: Tensor | None = None) -> Tensor:
     # bmm, not matmul: matmul folds the stack by a transposed copy as soon as it requires a gradient.
-    return torch.bmm(matrix.expand(len(stack), BLOCK, BLOCK), stack, out=out)
+    with _own_dtype(stack):
+        return torch.bmm(matrix.expand(len(stack), BLOCK, BLOCK), stack, out=out)
+
+
+def _own_dtype(x: Tensor) -> AbstractContextManager[None]:
+    """Keep autocast out: a change of basis has the dtype of what it changes."""
+    kind = x.device.type
+    if kind == "meta" or not torch.is_autocast_enabled(kind):
+        return nullcontext()
+    return torch.autocast(kind, enabled=False)
 
 
 def _in_cache(strips: Tensor) -> Iterator[slice]:
@@ -284,12 +295,13 @@ def affine(
         inplace: Whether the coefficients may be written over; without effect while gradients are recorded.
 
     Returns:
-        (n, c, 8X, 8Y), a new tensor unless `inplace` or both are None.
+        (n, c, 8X, 8Y) in the coefficients' dtype, a new tensor unless `inplace` or both are None.
     """
     inplace = inplace and not torch.is_grad_enabled()
     if scale is not None:
         factors = scale.view(-1, 1, 1)
-        coefficients = coefficients.mul_(factors) if inplace else coefficients * factors
+        # Under autocast, the factors are wider than the coefficients.
+        coefficients = coefficients.mul_(factors) if inplace else (coefficients * factors).to(coefficients.dtype)
     if shift is None:
         return coefficients
     if extent.whole and (scale is not None or inplace):
@@ -299,7 +311,7 @@ def affine(
     ones = constant_image(extent, dtype=coefficients.dtype, device=coefficients.device)
     # coefficients + shift·ones
     add = coefficients.addcmul_ if inplace else coefficients.addcmul
-    return add(shift.view(-1, 1, 1), ones)
+    return add(shift.to(coefficients.dtype).view(-1, 1, 1), ones)
 
 
 def cut(coefficients: Tensor, extent: Extent) -> Tensor:
@@ -315,11 +327,13 @@ def cut(coefficients: Tensor, extent: Extent) -> Tensor:
     rows, columns = extent.height % BLOCK, extent.width % BLOCK
     if rows:
         matrix = _cut_axis(rows, coefficients.dtype, coefficients.device)
-        edge = torch.einsum("ab,ncbw->ncaw", matrix, coefficients[:, :, -BLOCK:])
+        with _own_dtype(coefficients):
+            edge = torch.einsum("ab,ncbw->ncaw", matrix, coefficients[:, :, -BLOCK:])
         coefficients = torch.cat([coefficients[:, :, :-BLOCK], edge], dim=2)
     if columns:
         matrix = _cut_axis(columns, coefficients.dtype, coefficients.device)
-        edge = coefficients[:, :, :, -BLOCK:] @ matrix
+        with _own_dtype(coefficients):
+            edge = coefficients[:, :, :, -BLOCK:] @ matrix
         coefficients = torch.cat([coefficients[:, :, :, :-BLOCK], edge], dim=3)
     return coefficients
 

@@ -1,5 +1,6 @@
 """Activation functions as modules: every piecewise-linear one of ``torch.nn`` by ASM or APX, the others exactly."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
+from jpegdomain.errors import InputError
 from jpegdomain.functional import Method, PiecewiseLinear
 from jpegdomain.planning import Cost, transform_cost
 
@@ -20,6 +22,7 @@ __all__ = [
     "LeakyReLU",
     "PReLU",
     "Piecewise",
+    "PixelFunction",
     "Pointwise",
     "RReLU",
     "ReLU",
@@ -39,7 +42,7 @@ def check_masking(name: str, value: Any) -> None:
     Raises:
         ValueError: If frequencies is not an integer of 1…15, or method not 'asm' or 'apx'.
     """
-    if name == "frequencies" and not (isinstance(value, int) and 1 <= value <= 15):
+    if name == "frequencies" and (type(value) is not int or not 1 <= value <= 15):
         raise ValueError(f"frequencies is an integer of 1…15, got {value!r}")
     if name == "method" and value not in ("asm", "apx"):
         raise ValueError(f"the ReLU method is 'asm' or 'apx', got {value!r}")
@@ -125,7 +128,7 @@ class Piecewise(Layer):
         """
         x = self._activation(input)
         apply = functional.asm if self.method == "asm" else functional.apx
-        return apply(x, self.pieces(x), self.frequencies, self._may_overwrite(inplace))
+        return apply(x, self.pieces(x), self.frequencies, inplace)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch.
@@ -258,16 +261,62 @@ class Hardsigmoid(Piecewise, nn.Hardsigmoid):
         return PiecewiseLinear((-3.0, 3.0), (0.0, 1 / 6, 0.0), (0.0, 0.5, 1.0), (False, True), F.hardsigmoid)
 
 
+class PixelFunction(nn.Module):
+    """A function of pixels as a spatial module, for `Pointwise`.
+
+    Args:
+        function: Such as ``torch.nn.functional.gelu``; called with the pixels, then the other arguments.
+        *args: Further arguments.
+        **kwargs: Keyword arguments.
+    """
+
+    def __init__(self, function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+        self.function, self.args, self.kwargs = function, args, kwargs
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Call the function.
+
+        Args:
+            pixels: (n, c, h, w).
+
+        Returns:
+            (n, c, h, w).
+        """
+        return self.function(pixels, *self.args, **self.kwargs)
+
+    def extra_repr(self) -> str:
+        """Describe the settings.
+
+        Returns:
+            The function's name.
+        """
+        return getattr(self.function, "__name__", repr(self.function))
+
+
 class Pointwise(Layer):
-    """Any parameter-free module that acts on each pixel alone, run exactly as J∘f∘J̃.
+    """Any module that acts on each pixel alone, run exactly as J∘f∘J̃; its parameters stay at its own path.
 
     Args:
         function: The spatial module.
+
+    Raises:
+        InputError: If `function` is not a module.
     """
+
+    function: nn.Module
 
     def __init__(self, function: nn.Module) -> None:
         super().__init__()
-        self.function = function
+        if not isinstance(function, nn.Module):
+            raise InputError(
+                f"Pointwise takes a spatial module, got {type(function).__qualname__}: wrap a function in PixelFunction"
+            )
+        # Not a child, and yet its tensors are this layer's: the state dict is the spatial module's.
+        object.__setattr__(self, "function", function)
+        self._parameters, self._buffers = function._parameters, function._buffers
+        self._modules, self._non_persistent_buffers_set = function._modules, function._non_persistent_buffers_set
+        self.training = function.training
 
     def forward(self, x: Activation) -> Activation:
         """Apply the function.
@@ -278,7 +327,12 @@ class Pointwise(Layer):
         Returns:
             An activation of the same extent.
         """
-        return functional.pointwise(self._activation(x), self.function)
+        x = self._activation(x)
+        if x.coefficients.is_meta:
+            # Only shapes are wanted, and the function keeps them: it may look at values.
+            return x
+        self.function.training = self.training
+        return functional.pointwise(x, self.function)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch.

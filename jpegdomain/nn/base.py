@@ -38,9 +38,6 @@ class Layer(nn.Module):
     returns: ClassVar[Literal["transform", "pixels"]] = "transform"
     """The domain of the result: an `Activation`, or plain pixels."""
 
-    producers: tuple[nn.Module, ...] = ()
-    """In a converted model: layers whose results this one may be asked to write over."""
-
     @classmethod
     def from_spatial(cls: type[_Self], module: nn.Module, **settings: Any) -> _Self:
         """Take over a spatial module: its settings, mode, parameters and buffers (shared, not copied).
@@ -79,10 +76,6 @@ class Layer(nn.Module):
             The form as the plan prints it, 'direct' where no transform is taken, and its cost.
         """
         return "direct", Cost(moved=2 * itemsize * elements(shape), calls=1)
-
-    def _may_overwrite(self, inplace: bool) -> bool:
-        # A hook may have kept a producer's result.
-        return inplace and not any(layer._forward_hooks for layer in self.producers)
 
     def _activation(self, x: Activation) -> Activation:
         if not isinstance(x, Activation):

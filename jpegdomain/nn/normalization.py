@@ -45,5 +45,5 @@ class BatchNorm2d(Layer, torch.nn.BatchNorm2d):
             own,
             momentum,
             self.eps,
-            self._may_overwrite(inplace),
+            inplace,
         )

@@ -1,5 +1,6 @@
 """Dropout as modules: identities in eval, torch's own random masks in training."""
 
+import torch.nn.functional as F
 from torch import nn
 
 from jpegdomain import functional
@@ -39,4 +40,5 @@ class Dropout2d(Layer, nn.Dropout2d):
             An activation of the same extent.
         """
         x = self._activation(x)
-        return Activation(super().forward(x.coefficients), x.extent)
+        # Never in place: the coefficients may be the caller's.
+        return Activation(F.dropout2d(x.coefficients, self.p, self.training), x.extent)

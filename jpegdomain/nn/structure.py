@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
+from jpegdomain.planning import Cost, transform_cost
 
-from .base import Layer
+from .base import Layer, elements
 
 __all__ = ["Call", "Flatten"]
 
@@ -19,12 +20,19 @@ class Call(Layer):
     Args:
         function: Takes activations where its spatial counterpart takes feature maps.
         returns: The domain of its result.
+        transforms: How many times it takes J or J̃ of its input.
     """
 
-    def __init__(self, function: Callable[..., Any], returns: Literal["transform", "pixels"] = "transform") -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        returns: Literal["transform", "pixels"] = "transform",
+        transforms: int = 0,
+    ) -> None:
         super().__init__()
         self.function = function
         self.returns = returns  # type: ignore[misc]
+        self.transforms = transforms
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function.
@@ -37,6 +45,20 @@ class Call(Layer):
             Its result.
         """
         return self.function(*args, **kwargs)
+
+    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
+        """Price one batch.
+
+        Args:
+            shape: (n, c, h, w) of the input in pixels.
+            itemsize: Bytes of a number.
+
+        Returns:
+            'direct', or 'island' where the function goes through pixels, and its cost.
+        """
+        form, cost = super().cost(shape, itemsize)
+        one = transform_cost(elements(shape), itemsize)
+        return ("island" if self.transforms else form), sum([one] * self.transforms, cost)
 
     def extra_repr(self) -> str:
         """Describe the settings.

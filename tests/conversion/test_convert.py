@@ -125,6 +125,181 @@ def test_a_batch_of_another_dtype_is_an_error_that_says_what_to_do():
         jd.convert(small())(jd.encode(torch.randn(1, 3, 8, 8)))
 
 
+def test_edited_models_write_over_nothing_that_is_still_read():
+    """A module put in after the conversion, or a hook that keeps what it sees."""
+    net = nets(
+        lambda self, x: self.relu(self.bn(self.conv(x))),
+        conv=nn.Conv2d(3, 8, 3, 1, 1),
+        bn=nn.BatchNorm2d(8),
+        relu=nn.ReLU(),
+    )
+    activation = jd.encode(torch.randn(1, 8, 16, 16))
+    before = activation.coefficients.clone()
+    converted = jd.convert(net.eval())
+    converted.conv = nn.Identity()
+    with torch.no_grad():
+        converted(activation)
+    assert torch.equal(activation.coefficients, before)
+
+    pixels = torch.randn(1, 3, 16, 16)
+    for place in ("relu", "bn"):
+        converted, kept = jd.convert(net), {}
+        getattr(converted, place).register_forward_pre_hook(lambda _m, inputs, kept=kept: kept.update(x=inputs[0]))
+        with torch.no_grad():
+            converted(jd.encode(pixels))
+            expected = net.conv(pixels) if place == "bn" else net.bn(net.conv(pixels))
+        torch.testing.assert_close(jd.decode(kept["x"]), expected, rtol=1e-4, atol=1e-4)
+
+    converted = jd.convert(net)
+    converted.bn = nn.Identity()
+    converted.relu = jd.nn.Pointwise(nn.GELU())
+    with torch.no_grad():
+        result = jd.decode(converted(jd.encode(pixels)))
+        torch.testing.assert_close(result, F.gelu(net.conv(pixels)), rtol=1e-4, atol=1e-4)
+
+
+def test_the_unedited_model_does_write_over_results():
+    converted, seen = jd.convert(small()), []
+    relu = type(converted.block1.relu)
+    original = relu.forward
+
+    def spied(self, x, inplace=False):
+        seen.append(inplace)
+        return original(self, x, inplace)
+
+    activation = jd.encode(torch.randn(1, 3, 16, 16, dtype=torch.float64))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(relu, "forward", spied)
+        with torch.no_grad():
+            converted(activation)
+        assert seen == [True] * 6
+        seen.clear()
+        converted(activation)
+        assert seen == [False] * 6
+
+
+def test_a_head_replaced_by_another_shape_is_named_on_the_way_back():
+    converted = jd.convert(small())
+    converted.linear = nn.Linear(8, 3).double()
+    with pytest.raises(InputError, match=r"linear\.weight is \(3, 8\) in the converted model and \(10, 8\)"):
+        jd.to_spatial(converted)
+
+
+def test_a_model_that_does_something_else_in_training_runs_in_eval_only():
+    def forward(self, x):
+        y = self.conv(x)
+        if self.training:
+            y = y * 2
+        return y.mean([2, 3])
+
+    model = nets(forward, conv=nn.Conv2d(3, 4, 3))
+    assert agrees(model)
+    converted = jd.convert(model.train())
+    with pytest.raises(InputError, match="does something else in training than in eval"):
+        converted(jd.encode(torch.randn(1, 3, 8, 8, dtype=torch.float64)))
+
+
+def test_dropout_that_stays_on_in_eval_is_refused():
+    with pytest.raises(UnsupportedLayerError, match="dropout: this dropout stays on in eval"):
+        jd.convert(nets(lambda self, x: F.dropout(x, 0.5)))
+
+
+@pytest.mark.parametrize("name", ["plan", "jpeg_entry", "recompile", "_graph"])
+def test_names_that_the_converted_model_needs_are_refused(name):
+    with pytest.raises(UnsupportedLayerError, match=f"{name}: a converted model needs this name"):
+        jd.convert(nets(lambda self, x: getattr(self, name)(x), **{name: nn.Conv2d(3, 4, 1)}))
+
+
+def test_a_buffer_may_have_a_functions_name():
+    model = nets(lambda self, x: x.mean([2, 3]) - self.mean)
+    model.register_buffer("mean", torch.rand(3))
+    assert agrees(model)
+
+
+def test_constants_of_the_code_move_with_the_model():
+    def forward(self, x):
+        return (self.inner(x) * self.k).mean([2, 3])
+
+    inner = nets(lambda self, x: x + self.k)
+    inner.k = torch.rand(3, 1, 1)
+    model = nets(forward, inner=inner)
+    model.k = torch.rand(3, 1, 1)
+    converted = jd.convert(model)
+    assert list(converted.state_dict()) == []
+    converted(jd.encode(torch.randn(1, 3, 8, 8)))
+    assert converted.to("meta").k.is_meta
+
+
+def test_containers_say_that_they_do_not_run_alone():
+    converted = jd.convert(small())
+    with pytest.raises(InputError, match="_ResidualBlock runs only as part of its converted model"):
+        converted.block1(jd.encode(torch.randn(1, 3, 8, 8)))
+    with pytest.raises(InputError, match="hook the layers inside it"):
+        converted.block1.register_forward_hook(print)
+
+
+def test_hooks_that_would_be_lost_are_refused():
+    model = small()
+    model.block2.register_forward_hook(print)
+    with pytest.raises(UnsupportedLayerError, match=r"block2: .* its hooks would never be called"):
+        jd.convert(model)
+
+
+def test_parametrised_layers_say_what_to_do():
+    model = nn.Sequential(torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)))
+    with pytest.raises(UnsupportedLayerError, match=r"0: .*remove_parametrizations"):
+        jd.convert(model)
+
+
+def test_pointwise_modules_keep_their_parameters_paths():
+    class Swish(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.beta = nn.Parameter(torch.tensor(1.3))
+
+        def forward(self, x):
+            return x * torch.sigmoid(self.beta * x)
+
+    try:
+
+        @jd.register_rule(Swish)
+        def rule(layer, _):
+            return jd.nn.Pointwise(layer)
+
+        model = nn.Sequential(nn.Conv2d(3, 4, 3), Swish(), nn.AdaptiveAvgPool2d(1)).double()
+        converted = jd.convert(model)
+        assert list(converted.state_dict()) == list(model.state_dict())
+        assert agrees(model, converted)
+        with torch.no_grad():
+            converted.get_submodule("1").beta.mul_(2)
+            model[1].beta.mul_(2)
+        assert agrees(model, converted)
+        assert agrees(jd.to_spatial(converted), copy.deepcopy(converted))
+    finally:
+        registry._RULES.pop(Swish)
+    with pytest.raises(InputError, match="wrap a function in PixelFunction"):
+        jd.nn.Pointwise(torch.tanh)
+
+
+def test_further_inputs_reach_the_source():
+    model = nets(lambda self, x, gain: (self.conv(x) * gain).mean([2, 3]), conv=nn.Conv2d(3, 4, 3)).double()
+    pixels = torch.randn(2, 3, 9, 9, dtype=torch.float64)
+    converted = jd.convert(model)
+    torch.testing.assert_close(converted(jd.encode(pixels), 3.0), model(pixels, 3.0))
+    torch.testing.assert_close(converted(x=jd.encode(pixels), gain=3.0), model(pixels, 3.0))
+    assert len(converted.plan((9, 9), 2, gain=3.0).steps) == 3
+
+
+def test_verify_judges_each_output_by_itself():
+    model = nets(lambda self, x: (self.a(x) * 1e9, self.b(x)), a=nn.Conv2d(3, 2, 1), b=nn.Conv2d(3, 2, 1)).double()
+    converted = jd.convert(model)
+    batch = jd.encode(torch.randn(2, 3, 9, 9, dtype=torch.float64))
+    assert jd.verify(model, converted, batch).passes()
+    with torch.no_grad():
+        converted.b.weight.add_(0.1)
+    assert not jd.verify(model, converted, batch).passes()
+
+
 def test_to_spatial_keeps_the_memory_layout():
     for layout in (torch.contiguous_format, torch.channels_last):
         model = small().to(memory_format=layout)
@@ -167,7 +342,7 @@ def test_form_per_layer():
         (dict(relu="soft"), "'asm' or 'apx', got 'soft'"),
         (dict(plan="fast"), "plan is 'transform', got 'fast'"),
         (dict(form="sparse"), "one of dense, stencil, factored; got 'sparse'"),
-        (dict(frequencies={"blok1.relu": 6}), "no layer of the model is called 'blok1.relu'"),
+        (dict(frequencies={"blok1.relu": 6}), "no layer takes its option from 'blok1.relu'"),
         (dict(mean=[0.5, 0.5]), "mean is one number or 3"),
     ],
     ids=str,
@@ -260,6 +435,19 @@ CALLS = {
     "flatten": lambda self, x: torch.flatten(self.conv(x), 1),
     "reshape by shape": lambda self, x: self.conv(x).reshape(x.shape[0], -1),
     "dropout": lambda self, x: F.dropout(self.conv(x), 0.5, self.training),
+    "conv by keyword": lambda self, x: self.conv(input=x),
+    "functions by keyword": lambda self, x: torch.flatten(input=F.avg_pool2d(input=F.relu(input=x), kernel_size=2)),
+    "arithmetic by keyword": lambda self, x: torch.add(input=torch.mul(input=x, other=2.0), other=x),
+    "subtraction": lambda self, x: 1 - (self.conv(x) - 0.3) / 3,
+    "negation": lambda self, x: -self.conv(x),
+    "quotient of maps": lambda self, x: 1 / (2 + x * x),
+    "power": lambda self, x: self.conv(x) ** 2,
+    "gelu": lambda self, x: F.gelu(self.conv(x), approximate="tanh"),
+    "elu": lambda self, x: F.elu(self.conv(x), 0.7),
+    "clamp": lambda self, x: self.conv(x).clamp(min=-0.1).clamp(max=0.2),
+    "shrink": lambda self, x: F.softshrink(F.hardshrink(self.conv(x), 0.1), 0.05),
+    "threshold": lambda self, x: F.threshold(self.conv(x), 0.1, -0.3),
+    "adaptive pool of one axis": lambda self, x: F.adaptive_avg_pool2d(self.conv(x), (None, 2)),
     "tuple of outputs": lambda self, x: (self.conv(x).mean([2, 3]), self.conv(x).flatten(1)),
 }
 
@@ -278,14 +466,61 @@ def test_what_models_do_between_their_layers(name):
         assert (a - b).abs().max() <= 1e-9 * b.abs().max()
 
 
-def test_an_inplace_layer_changes_its_input_for_later_readers():
+def written(write, read=lambda self, y, z: y + 2):
+    """A network that writes to y in place and reads y afterwards."""
+
     def forward(self, x):
         y = self.conv(x)
-        z = self.relu(y)
-        return self.pool(y + 2 * z).flatten(1)
+        z = write(self, y)
+        return read(self, y, z).mean([2, 3])
 
-    model = nets(forward, conv=nn.Conv2d(3, 4, 3), relu=nn.ReLU(inplace=True), pool=nn.AdaptiveAvgPool2d(1))
-    assert agrees(model)
+    return nets(forward, conv=nn.Conv2d(3, 4, 3), relu=nn.ReLU(inplace=True), drop=nn.Dropout(0.5))
+
+
+WRITES = {
+    "module": lambda self, y: self.relu(y),
+    "module by keyword": lambda self, y: self.relu(input=y),
+    "function": lambda self, y: F.relu(y, inplace=True),
+    "function_": lambda self, y: F.relu_(y),
+    "torch function_": lambda self, y: torch.relu_(y),
+    "method": lambda self, y: y.add_(0.5),
+    "iadd": lambda self, y: operator.iadd(y, 0.5),
+    "imul": lambda self, y: operator.imul(y, -0.5),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_is_written_in_place_is_what_later_readers_see(name):
+    torch.manual_seed(0)
+    assert agrees(written(WRITES[name]))
+    assert agrees(written(WRITES[name], lambda self, y, z: y + 2 * z))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda self, y: self.relu(self.drop(y)),
+        lambda self, y: self.relu(y[:, :3]),
+        lambda self, y: self.relu(y.contiguous()),
+    ],
+    ids=["dropout", "slice", "contiguous"],
+)
+def test_writing_under_another_name_is_an_error(write):
+    with pytest.raises(UnsupportedLayerError, match=r"writes in place to a tensor that is read later .* \(conv\)"):
+        jd.convert(written(write))
+    assert agrees(written(write, lambda self, y, z: z))
+
+
+def test_augmented_assignment_reaches_every_name_of_the_tensor():
+    def forward(self, x):
+        y = self.conv(x)
+        z = y
+        y += 1
+        z *= 2
+        return y.mean([2, 3])
+
+    torch.manual_seed(0)
+    assert agrees(nets(forward, conv=nn.Conv2d(3, 4, 3)))
 
 
 def test_one_module_may_be_called_many_times_and_stand_in_two_places():
@@ -299,9 +534,13 @@ def test_one_module_may_be_called_many_times_and_stand_in_two_places():
     assert agrees(model, converted)
 
 
-def test_a_module_called_on_maps_and_on_vectors_is_an_error():
-    model = nets(lambda self, x: self.act(self.act(x).mean([2, 3])), act=nn.ReLU())
-    with pytest.raises(UnsupportedLayerError, match="act: ReLU is called on feature maps and on plain tensors"):
+def test_a_module_may_be_called_on_maps_and_on_vectors():
+    model = nets(lambda self, x: self.fc(self.act(self.act(x).mean([2, 3]))), act=nn.ReLU(), fc=nn.Linear(3, 2))
+    converted = jd.convert(model)
+    assert list(converted.state_dict()) == list(model.state_dict())
+    assert agrees(model, converted.double())
+    model = nets(lambda self, x: self.act(self.act(x).mean([2, 3])), act=nn.PReLU())
+    with pytest.raises(UnsupportedLayerError, match="act: PReLU is called on feature maps and on plain tensors"):
         jd.convert(model)
 
 

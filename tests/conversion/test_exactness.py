@@ -92,10 +92,10 @@ def test_one_channel_models_take_gray_and_colour_files():
 def test_mean_and_std_are_folded_into_the_entry():
     model, files = network("three_block"), batch((33, 8))
     with torch.no_grad():
-        expected = model((jd.decode_rgb(files) / 255 - 0.5) / torch.tensor([0.1, 0.2, 0.3]).double().view(3, 1, 1))
+        std = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64).view(3, 1, 1)
+        expected = model((jd.decode_rgb(files) / 255 - 0.5) / std)
         logits = jd.convert(model, mean=0.5, std=[0.1, 0.2, 0.3])(files)
-    # 0.1 in float32 is 1e-8 off.
-    assert (logits - expected).abs().max() <= 1e-6 * expected.abs().max()
+    assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
 
 
 def test_fewer_frequencies_change_the_answer_and_fifteen_do_not():
@@ -121,3 +121,30 @@ def test_cuda():
     with torch.no_grad():
         logits = jd.convert(model).cuda()(files.to("cuda")).cpu()
     assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("recording", [False, True])
+def test_autocast(training, recording):
+    """Under autocast the converted model is as near to the float32 answer as bfloat16 is."""
+    torch.manual_seed(0)
+    model = jd.models.three_block_net(3, 10, (8, 8, 8))
+    converted = jd.convert(model.train(training))
+    pixels = torch.randn(4, 3, 40, 36)
+    with torch.set_grad_enabled(recording):
+        expected = model(pixels)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = converted(jd.encode(pixels))
+    assert logits.dtype == torch.bfloat16
+    assert (logits.float() - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+def test_16_bit_models():
+    torch.manual_seed(0)
+    model = jd.models.three_block_net(3, 10, (8, 8, 8)).eval()
+    pixels = torch.randn(4, 3, 40, 36)
+    for dtype in (torch.bfloat16, torch.float16):
+        with torch.no_grad():
+            logits = jd.convert(model).to(dtype)(jd.encode(pixels.to(dtype)))
+            expected = model(pixels)
+        assert (logits.float() - expected).abs().max() < 0.05 * expected.abs().max()

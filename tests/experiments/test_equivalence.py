@@ -81,6 +81,29 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_result(tmp_path, monk
     assert calls[4] == calls[3]
 
 
+def test_other_weights_start_anew(tmp_path, monkeypatch):
+    """The same file name with other weights in it is another run."""
+    model = load_network("cifar_resnet20", None, 10, 3)
+    arguments = ["--limit", "20", "--batch", "10", "--model", "cifar_resnet20", "--weights", str(tmp_path / "w.pt")]
+    torch.save(model.state_dict(), tmp_path / "w.pt")
+    load = JpegFiles.load
+
+    def interrupted(self, unit, *rest):
+        if unit[0]:
+            raise KeyboardInterrupt
+        return load(self, unit, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JpegFiles, "load", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, *arguments)
+    torch.save({key: value + 1 for key, value in model.state_dict().items()}, tmp_path / "w.pt")
+    calls = []
+    monkeypatch.setattr(JpegFiles, "load", lambda self, unit, *rest: calls.append(unit) or load(self, unit, *rest))
+    run(tmp_path, *arguments)
+    assert len(calls) == 2
+
+
 def test_totals_of_another_run_are_not_taken_up(tmp_path):
     path = tmp_path / "totals.partial"
     checkpoint = Checkpoint(path, {"batch": 1})
@@ -107,7 +130,10 @@ def test_a_damaged_file_is_named_and_loses_nothing(tmp_path):
         (["--model", "resnet19"], "no model is called 'resnet19'"),
         (["--model", "embedded", "--weights", "x.pt"], "has its own weights"),
         (["--model", "three_block", "--weights", "pretrained"], "only torchvision's models"),
+        (["--model", "cifar_resnet20", "--weights", "nowhere.th"], "there is no file nowhere.th"),
         (["--frequencies", "0-3"], None),
+        (["--batch", "0"], None),
+        (["--device", "cuda:99"], None),
     ],
     ids=str,
 )
