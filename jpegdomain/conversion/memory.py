@@ -34,11 +34,15 @@ def overwriting(model: nn.Module, graph: fx.Graph) -> tuple[fx.Graph, tuple[tupl
         if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) != 1:
             continue
         producer, layer = (model.get_submodule(str(call.target)) for call in (source, node))
-        added = isinstance(producer, layers.Call) and producer.function is functional.add
-        if isinstance(layer, _WRITERS) and (added or isinstance(producer, _NEW_MEMORY)):
-            node.kwargs = {"inplace": True}
+        writes = isinstance(layer, _WRITERS) or _adds(layer)
+        if writes and (isinstance(producer, _NEW_MEMORY) or _adds(producer)):
+            node.kwargs = {**node.kwargs, "inplace": True}
             relied |= {str(source.target): producer, str(node.target): layer}
     return graph, tuple(relied.items())
+
+
+def _adds(module: nn.Module) -> bool:
+    return isinstance(module, layers.Call) and module.function is functional.add
 
 
 def untouched(model: nn.Module, relied: tuple[tuple[str, nn.Module], ...]) -> bool:

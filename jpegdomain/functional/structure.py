@@ -39,13 +39,15 @@ def _per_channel(value: Tensor | float, x: Activation) -> Tensor | None:
     return value.reshape(-1).expand(channels) if one_each or value.numel() == 1 else None
 
 
-def add(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
+def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = False) -> Activation:
     """Add, J(F + G) = J(F) + J(G), eq. (25); constants are added through J(1).
 
     Args:
         input: An activation, or with the other an activation: pixels or a number.
         other: Likewise.
         alpha: Factor of `other`, as in ``torch.add``.
+        inplace: Whether `input` may be written over where both are activations; without effect while gradients are
+            recorded.
 
     Returns:
         An activation.
@@ -57,6 +59,8 @@ def add(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
         if input.extent != other.extent and (1, 1) in (input.extent, other.extent):
             return encode(torch.add(decode(input), decode(other), alpha=alpha))
         _equal_extents([input, other])
+        if inplace and not torch.is_grad_enabled() and input.shape == other.shape and input.dtype == other.dtype:
+            return Activation(input.coefficients.add_(other.coefficients, alpha=alpha), input.extent)
         return Activation(torch.add(input.coefficients, other.coefficients, alpha=alpha), input.extent)
     if isinstance(other, Activation):
         return add(mul(other, alpha), input)

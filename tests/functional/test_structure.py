@@ -181,3 +181,14 @@ def test_gradients_reach_every_operand(mine, theirs):
     expected = theirs(theirs(x, y), shift).square().sum()
     for one, two in zip(*(torch.autograd.grad(loss, (x, y, shift)) for loss in (result, expected)), strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(("inplace", "recording"), [(True, False), (False, False), (True, True)])
+def test_a_sum_is_written_over_its_first_operand_only_if_asked_and_unrecorded(inplace, recording):
+    x, y = encode(random(2, 3, 13, 9)), encode(random(2, 3, 13, 9, seed=1))
+    before, expected = x.coefficients.clone(), x.coefficients - 2 * y.coefficients
+    with torch.set_grad_enabled(recording):
+        result = add(x, y, alpha=-2, inplace=inplace).coefficients
+    torch.testing.assert_close(result, expected)
+    assert (result.data_ptr() == x.coefficients.data_ptr()) == (inplace and not recording)
+    assert torch.equal(x.coefficients, before) != (inplace and not recording)
