@@ -158,6 +158,18 @@ def test_edited_models_write_over_nothing_that_is_still_read():
         torch.testing.assert_close(result, F.gelu(net.conv(pixels)), rtol=1e-4, atol=1e-4)
 
 
+def test_results_with_two_readers_are_not_written_over():
+    def forward(self, x):
+        y = self.conv(x)
+        z = self.bn(y)
+        y = y + self.relu(z) + z
+        return y + self.relu(y)
+
+    net = nets(forward, conv=nn.Conv2d(3, 8, 3, 1, 1), bn=nn.BatchNorm2d(8), relu=nn.ReLU())
+    net.bn.running_mean.add_(0.5)
+    assert agrees(net, shape=(2, 3, 16, 16))
+
+
 def test_the_unedited_model_does_write_over_results():
     converted, seen = jd.convert(small()), []
     relu = type(converted.block1.relu)

@@ -102,12 +102,16 @@ def test_training_in_the_jpeg_domain_with_few_frequencies_learns():
 def test_frozen_parameters_and_modes_survive_the_conversion():
     model = jd.models.three_block_net(3, 10, (4, 4, 4)).train()
     model.block1.bn1.eval()
+    model.block3.eval()
     model.block1.conv1.weight.requires_grad_(False)
     converted = jd.convert(copy.deepcopy(model))
     assert not converted.block1.bn1.training
     assert converted.block1.bn2.training
     assert not converted.block1.conv1.weight.requires_grad
     assert converted.block1.conv2.weight.requires_grad
+    assert not converted.block3.training
+    assert not converted.block3.relu.training
     back = jd.to_spatial(converted)
     assert not back.block1.bn1.training
+    assert not back.block3.training
     assert not back.block1.conv1.weight.requires_grad
