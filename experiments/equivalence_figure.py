@@ -31,8 +31,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
     axes.set(
         xlabel="spatial frequencies that decide (15 is exact)",
         ylabel="top-1 accuracy",
-        title=f"{settings['model']} on {settings['data']}, {result['images']} images",
-        ylim=(0, 1),
+        title=f"{settings['model']} network on {settings['data']}, {result['images']} images",
+        ylim=(0, 1.03),
     )
     axes.set_xticks(numbers)
     axes.grid(color="0.9")

@@ -1,7 +1,11 @@
 """The model as a graph of calls, by ``torch.fx``."""
 
 import operator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest import mock
 
 import torch.nn.functional as F
 from torch import fx, nn
@@ -13,20 +17,37 @@ from .registry import find_module_rule
 __all__ = ["owner_path", "same_calls", "trace"]
 
 
-class _Proxy(fx.Proxy):
-    """Records ``y += z`` as the write that it is; fx's own proxy makes an addition of it."""
+_PATCHING = threading.Lock()
 
-    def __iadd__(self, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
 
-    def __isub__(self, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operator.isub, (self, other), {})
+def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which records its call as soon as one argument is a proxy."""
 
-    def __imul__(self, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
+    def call(*args: Any, **kwargs: Any) -> Any:
+        proxy = next((value for value in (*args, *kwargs.values()) if isinstance(value, fx.Proxy)), None)
+        if proxy is None:
+            return function(*args, **kwargs)
+        return proxy.tracer.create_proxy("call_function", function, args, kwargs)
 
-    def __itruediv__(self, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
+    return call
+
+
+@contextmanager
+def _more_recorded() -> Iterator[None]:
+    """Record what fx by itself does not.
+
+    ``y += z``, of which it makes an addition, is recorded as the write that it is; and before torch 2.7, ``avg_pool2d``
+    with a window computed at run time is not traced at all. Both are put in place for the time of a trace; one that
+    runs beside, in another thread, records the same valid calls.
+    """
+    patches: list[tuple[Any, str, Callable[..., Any]]] = [
+        (fx.Proxy, f"__{name}__", _recorded(getattr(operator, name))) for name in ("iadd", "isub", "imul", "itruediv")
+    ]
+    patches.append((F, "avg_pool2d", _recorded(F.avg_pool2d)))
+    with _PATCHING, ExitStack() as stack:
+        for place, name, replacement in patches:
+            stack.enter_context(mock.patch.object(place, name, replacement, create=True))
+        yield
 
 
 class _Tracer(fx.Tracer):
@@ -34,9 +55,6 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, module: nn.Module, path: str) -> bool:
         return find_module_rule(module) is not None or super().is_leaf_module(module, path)
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        return _Proxy(node, self)
 
     def create_node(self, *args: object, **kwargs: object) -> fx.Node:
         node = super().create_node(*args, **kwargs)  # type: ignore[arg-type]
@@ -60,7 +78,8 @@ def trace(model: nn.Module, training: bool = False) -> fx.Graph:
     """
     model.train(training)
     try:
-        return _Tracer().trace(model)
+        with _more_recorded():
+            return _Tracer().trace(model)
     except (fx.proxy.TraceError, TypeError, RuntimeError, NotImplementedError, NameError, ValueError) as error:
         raise UntraceableModelError(
             f"torch.fx cannot trace {type(model).__qualname__}: {error}. Its forward may branch on tensor values; "

@@ -1,0 +1,133 @@
+"""Write the README's tables from the committed results, so that no figure stands there that nothing reproduces.
+
+python -m experiments.readme
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["README", "filled", "main"]
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+
+def _load(place: str, name: str) -> dict[str, Any]:
+    return json.loads((ROOT / place / "results" / f"{name}.json").read_text())
+
+
+def _markdown(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _where(report: dict[str, Any]) -> str:
+    environment = report["environment"]
+    return (
+        f"Measured on {environment['processor']}, {environment['threads']} threads, torch {environment['torch']}, "
+        f"torchvision {environment['torchvision']}, commit {environment['commit']}."
+    )
+
+
+def _equivalence() -> str:
+    rows, reports = [], []
+    for name, network, images in (
+        ("digits", "three-block net", "MNIST digits as JPEG files"),
+        ("cifar_resnet20", "CIFAR ResNet-20", "CIFAR-10 as JPEG files, quality 75"),
+        ("cifar_resnet32", "CIFAR ResNet-32", "the same"),
+        ("imagenette_resnet18", "torchvision resnet18", "Imagenette, 160 px"),
+    ):
+        reports.append(_load("experiments", f"equivalence-{name}"))
+        result = reports[-1]["result"]
+        accuracy = result["accuracy"]
+        rows.append(
+            [network, f"{result['images']:,} {images}"]
+            + [f"{accuracy[key]:.4f}" for key in ("spatial", "converted")]
+            + [f"{result['agreement']:.2%}", f"{result['relative_deviation']:.1e}"]
+            + [f"{accuracy['spatial_on_8_bit_decoding']:.4f}"]
+        )
+    header = ["network", "images", "top-1 on the float decoding", "converted, on the files", "same top-1"]
+    header += ["largest Δlogit, relative", "top-1 on Pillow's 8 bits"]
+    return f"{_markdown(header, rows)}\n\nIn float64. {_where(reports[1])}"
+
+
+def _frequencies() -> str:
+    report = _load("experiments", "equivalence-cifar_resnet20-frequencies")
+    rows = report["result"]["frequencies"]
+    table = _markdown(
+        ["frequencies", *rows],
+        [[method.upper(), *(f"{row[method]:.3f}" for row in rows.values())] for method in ("asm", "apx")],
+    )
+    return f"{table}\n\nIn float32. {_where(report)}"
+
+
+def _decoding() -> str:
+    report = _load("experiments", "decoding-imagenet-samples")
+    result = report["result"]
+    rows = [
+        [f"{title} of {result['files']} ImageNet files"]
+        + [f"{result[key]['mean']:.2f}", f"{result[key]['mean_clamped']:.2f}"]
+        + [f"{result[key]['largest']:.0f}", f"{result[key]['largest_clamped']:.0f}"]
+        for title, key in (("median", "median_over_files"), ("largest", "largest_over_files"))
+    ]
+    header = ["levels of 0…255", "mean difference", "once clamped", "largest difference", "once clamped"]
+    return _markdown(header, rows)
+
+
+def _network() -> str:
+    reports = [_load("benchmarks", f"network-{name}") for name in ("resnet18", "resnet50")]
+    rows = []
+    for report in reports:
+        settings, result = report["settings"], report["result"]
+        compared = result["transform_over_spatial"]
+        rows.append(
+            [f"{settings['model']}, {settings['batch']} × {settings['size']}²"]
+            + [f"{result['median_ms'][side]:.0f} ms" for side in ("spatial", "transform")]
+            + [f"{compared['median']:.2f} ({compared['smallest']:.2f}…{compared['largest']:.2f})"]
+        )
+    memory = _load("benchmarks", "memory")["result"]
+    return (
+        f"{_markdown(['network', 'spatial', 'transform plan', 'ratio'], rows)}\n\n"
+        f"`convert(resnet50)` takes {memory['convert_resnet50']['seconds']:.1f} s and "
+        f"{memory['convert_resnet50']['extra_gb']:.1f} GB; one image of 2160×3840 goes through resnet18 within "
+        f"{memory['resnet18_transform']['peak_gb']:.1f} GB (spatial: {memory['resnet18_spatial']['peak_gb']:.1f}). "
+        f"{_where(reports[0])}"
+    )
+
+
+_TABLES: dict[str, Callable[[], str]] = {
+    "decoding": _decoding,
+    "equivalence": _equivalence,
+    "frequencies": _frequencies,
+    "network": _network,
+}
+
+
+def filled(text: str) -> str:
+    """Fill the tables in.
+
+    Args:
+        text: Of the README.
+
+    Returns:
+        The same text with every table made from the results.
+    """
+    for name, table in _TABLES.items():
+        opening, closing = f"<!-- table: {name} -->", "<!-- /table -->"
+        before, found, rest = text.partition(opening)
+        _, closed, after = rest.partition(closing)
+        if not (found and closed):
+            raise ValueError(f"the README has no place {opening} … {closing}")
+        text = f"{before}{opening}\n{table()}\n{closing}{after}"
+    return text
+
+
+def main() -> None:
+    """Rewrite the README."""
+    README.write_text(filled(README.read_text()))
+
+
+if __name__ == "__main__":
+    main()
