@@ -67,9 +67,13 @@ def _decoding() -> str:
     report = _load("experiments", "decoding-imagenet-samples")
     result = report["result"]
     rows = [
-        [f"{title} of {result['files']} ImageNet files"]
-        + [f"{result[key]['mean']:.2f}", f"{result[key]['mean_clamped']:.2f}"]
-        + [f"{result[key]['largest']:.0f}", f"{result[key]['largest_clamped']:.0f}"]
+        [
+            f"{title} of {result['files']} ImageNet files",
+            f"{result[key]['mean']:.2f}",
+            f"{result[key]['mean_clamped']:.2f}",
+            f"{result[key]['largest']:.0f}",
+            f"{result[key]['largest_clamped']:.0f}",
+        ]
         for title, key in (("median", "median_over_files"), ("largest", "largest_over_files"))
     ]
     header = ["levels of 0…255", "mean difference", "once clamped", "largest difference", "once clamped"]

@@ -1,11 +1,13 @@
 """The law of the whole library: converted(files) is the spatial model on the float decoding."""
 
+import numpy as np
 import pytest
 import torch
 
 import jpegdomain as jd
 
-from .models import SIZES, batch, network
+from ..test_entry import naive_rgb
+from .models import SIZES, batch, files, network
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
@@ -34,41 +36,46 @@ SLOW = [
 CASES = [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
 
 
-def spatial_logits(model, files, dtype):
+def spatial_logits(model, batched, dtype):
     """The torch model on decode_rgb, normalised by hand: nothing of the entry but the decoding."""
     mean, std = (torch.tensor(IMAGENET[key], dtype=torch.float64).view(1, 3, 1, 1) for key in ("mean", "std"))
     with torch.no_grad():
-        return model(((jd.decode_rgb(files).double() / 255 - mean) / std).to(dtype))
+        return model(((jd.decode_rgb(batched).double() / 255 - mean) / std).to(dtype))
 
 
 @pytest.mark.parametrize(("name", "size"), CASES, ids=str)
 def test_converted_models_give_the_spatial_logits_on_jpeg_bytes(name, size):
-    model, files = network(name), batch(size)
-    expected = spatial_logits(model, files, torch.float64)
+    model, batched = network(name), batch(size)
+    expected = spatial_logits(model, batched, torch.float64)
     with torch.no_grad():
-        logits = jd.convert(model)(files)
+        converted = jd.convert(model)
+        logits = converted(batched)
+        narrow = converted.float()(batched.to(torch.float32))
     assert expected.abs().max() > 1e-3
     assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
+    assert (narrow - expected).abs().max() <= 1e-4 * expected.abs().max()
 
 
-@pytest.mark.parametrize(("name", "size"), [("resnet18", (97, 131)), ("three_block", (33, 8)), ("resnet50", (97, 131))])
-def test_float32(name, size):
-    model = network(name)
-    expected = spatial_logits(model, batch(size), torch.float64)
-    converted = jd.convert(model).float()
+def test_converted_models_give_the_spatial_logits_on_a_decoding_in_plain_numpy():
+    """Once with nothing of the library between the file's integers and the spatial network's input."""
+    model = network("three_block")
+    pixels = np.stack([naive_rgb(image) for image in files((97, 131))]).transpose(0, 3, 1, 2)
+    mean, std = (torch.tensor(IMAGENET[key], dtype=torch.float64).view(1, 3, 1, 1) for key in ("mean", "std"))
     with torch.no_grad():
-        logits = converted(batch(size, torch.float32))
-    assert (logits - expected).abs().max() <= 1e-4 * expected.abs().max()
+        expected = model((torch.from_numpy(pixels) / 255 - mean) / std)
+        logits = jd.convert(model)(batch((97, 131)))
+    # The colour matrix there is rounded to nine places, and samples are clamped to 0…255.
+    assert (logits - expected).abs().max() <= 1e-3 * expected.abs().max()
 
 
 @pytest.mark.parametrize("form", ["dense", "stencil", "factored"])
 def test_every_form_gives_the_same_logits(form):
     torch.manual_seed(1)
     model = jd.models.three_block_net(3, 10, (2, 3, 4)).double().eval()
-    files = batch((33, 8))
+    batched = batch((33, 8))
     with torch.no_grad():
-        logits = jd.convert(model, form=form)(files)
-    expected = spatial_logits(model, files, torch.float64)
+        logits = jd.convert(model, form=form)(batched)
+    expected = spatial_logits(model, batched, torch.float64)
     assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
 
 
@@ -82,28 +89,28 @@ def test_activations_enter_as_normalised_pixels():
 def test_one_channel_models_take_gray_and_colour_files():
     torch.manual_seed(2)
     model = jd.models.three_block_net(1, 10, (4, 4, 4)).double().eval()
-    files = batch((33, 8))
+    batched = batch((33, 8))
     with torch.no_grad():
-        expected = model(jd.decode_luma(files) / 255)
-        logits = jd.convert(model)(files)
+        expected = model(jd.decode_luma(batched) / 255)
+        logits = jd.convert(model)(batched)
     assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
 
 
 def test_mean_and_std_are_folded_into_the_entry():
-    model, files = network("three_block"), batch((33, 8))
+    model, batched = network("three_block"), batch((33, 8))
     with torch.no_grad():
         std = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64).view(3, 1, 1)
-        expected = model((jd.decode_rgb(files) / 255 - 0.5) / std)
-        logits = jd.convert(model, mean=0.5, std=[0.1, 0.2, 0.3])(files)
+        expected = model((jd.decode_rgb(batched) / 255 - 0.5) / std)
+        logits = jd.convert(model, mean=0.5, std=[0.1, 0.2, 0.3])(batched)
     assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
 
 
 def test_fewer_frequencies_change_the_answer_and_fifteen_do_not():
-    model, files = network("three_block"), batch((97, 131))
+    model, batched = network("three_block"), batch((97, 131))
     with torch.no_grad():
-        exact = jd.convert(model)(files)
+        exact = jd.convert(model)(batched)
         deviations = [
-            (jd.convert(model, frequencies=n, relu=relu)(files) - exact).abs().max().item()
+            (jd.convert(model, frequencies=n, relu=relu)(batched) - exact).abs().max().item()
             for relu in ("asm", "apx")
             for n in (4, 10, 15)
         ]
@@ -116,10 +123,10 @@ def test_fewer_frequencies_change_the_answer_and_fifteen_do_not():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda():
-    model, files = network("resnet18"), batch((97, 131))
-    expected = spatial_logits(model, files, torch.float64)
+    model, batched = network("resnet18"), batch((97, 131))
+    expected = spatial_logits(model, batched, torch.float64)
     with torch.no_grad():
-        logits = jd.convert(model).cuda()(files.to("cuda")).cpu()
+        logits = jd.convert(model).cuda()(batched.to("cuda")).cpu()
     assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
 
 
