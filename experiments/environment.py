@@ -17,12 +17,18 @@ __all__ = ["describe"]
 
 
 def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments]
+        root = Path(__file__).parent.parent
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        commit = git("rev-parse", "--short=12", "HEAD")
+        # Results lying about change no result.
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!*/results/*", ":!README.md")
     except (OSError, subprocess.CalledProcessError):
         return "unknown (not a git checkout)"
-    return done.stdout.strip()
+    return f"{commit}-dirty" if changed else commit
 
 
 def _processor() -> str:

@@ -36,7 +36,7 @@ def _equivalence() -> str:
     for name, network, images in (
         ("digits", "three-block net", "MNIST digits as JPEG files"),
         ("cifar_resnet20", "CIFAR ResNet-20", "CIFAR-10 as JPEG files, quality 75"),
-        ("cifar_resnet32", "CIFAR ResNet-32", "the same"),
+        ("cifar_resnet32", "CIFAR ResNet-32", "CIFAR-10 as JPEG files, quality 75"),
         ("imagenette_resnet18", "torchvision resnet18", "Imagenette, 160 px"),
     ):
         reports.append(_load("experiments", f"equivalence-{name}"))
