@@ -44,7 +44,7 @@ def _basis(dtype: torch.dtype, device: torch.device) -> Tensor:
 def _constant_axis(size: int, dtype: torch.dtype, device: torch.device | None) -> Tensor:
     """The transform of `size` ones along one axis: (8⌈size/8⌉,)."""
     with torch.inference_mode(False):
-        ones = F.pad(torch.ones(size, dtype=torch.float64), (0, -size % BLOCK))
+        ones = F.pad(torch.ones(size, dtype=torch.float64, device="cpu"), (0, -size % BLOCK))
         return (ones.view(-1, BLOCK) @ dct_matrix().T).flatten().to(device=device, dtype=dtype)
 
 
@@ -112,8 +112,9 @@ def _own_dtype(x: Tensor) -> AbstractContextManager[None]:
 
 
 def _in_cache(strips: Tensor) -> Iterator[slice]:
-    """Cut block rows into runs whose intermediate results stay in a core's cache."""
-    step = max(1, _CACHED_ELEMENTS // (strips.shape[1] * strips.shape[2]))
+    """Cut block rows into runs whose intermediate results stay in a core's cache; other devices take all at once."""
+    fitting = _CACHED_ELEMENTS // (strips.shape[1] * strips.shape[2])
+    step = max(1, fitting if strips.device.type == "cpu" else len(strips))
     for start in range(0, len(strips), step):
         yield slice(start, start + step)
 
