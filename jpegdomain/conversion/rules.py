@@ -1,8 +1,8 @@
 """The rules that come with the package: what each of torch's layers becomes on activations."""
 
-import copy
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -276,28 +276,31 @@ def _dropout_call(node: fx.Node, options: LayerOptions) -> Replacement:
     return nn.Dropout(_argument(node, 1, "p", 0.5)), _input(node)
 
 
-_CALLS: dict[Any, nn.Call] = {
-    F.conv2d: nn.Call(functional.conv2d, transforms=2),
-    F.avg_pool2d: nn.Call(functional.avg_pool2d, transforms=1),
-    F.batch_norm: nn.Call(functional.batch_norm),
-    torch.cat: nn.Call(functional.cat),
-    torch.concat: nn.Call(functional.cat),
-    torch.neg: nn.Call(functional.neg),
-    operator.neg: nn.Call(functional.neg),
-    "neg": nn.Call(functional.neg),
+_CALLS: dict[Any, tuple[Callable[..., Any], int]] = {
+    F.conv2d: (functional.conv2d, 2),
+    F.avg_pool2d: (functional.avg_pool2d, 1),
+    F.batch_norm: (functional.batch_norm, 0),
+    torch.cat: (functional.cat, 0),
+    torch.concat: (functional.cat, 0),
+    torch.neg: (functional.neg, 0),
+    operator.neg: (functional.neg, 0),
+    "neg": (functional.neg, 0),
 }
+"""A call → the function on activations, and how often that takes J or J̃."""
+
 _ARITHMETIC = {
     functional.add: (operator.add, operator.iadd, torch.add, "add", "add_"),
     functional.sub: (operator.sub, operator.isub, torch.sub, "sub", "sub_"),
     functional.mul: (operator.mul, operator.imul, torch.mul, "mul", "mul_"),
     functional.div: (operator.truediv, operator.itruediv, torch.div, "div", "div_"),
 }
-_CALLS |= {key: nn.Call(function) for function, keys in _ARITHMETIC.items() for key in keys}
+_CALLS |= {key: (function, 0) for function, keys in _ARITHMETIC.items() for key in keys}
 
 
 @register_rule(*_CALLS)
 def _call(node: fx.Node, _: LayerOptions) -> Replacement:
-    return copy.copy(_CALLS[node.target])
+    function, transforms = _CALLS[node.target]
+    return nn.Call(function, transforms=transforms)
 
 
 @register_rule(operator.getitem)

@@ -377,6 +377,8 @@ def test_the_plan_names_every_layer_in_order():
     converted = jd.convert(small(), frequencies=6, form={"block1.conv1": "dense"})
     plan = converted.plan((33, 21), batch=4)
     paths = [step.path for step in plan.steps]
+    calls = [str(node.target) for node in converted._graph.nodes if node.op == "call_module"]
+    assert paths == calls[1:]
     assert paths[:3] == ["block1.conv1", "block1.bn1", "block1.relu"]
     assert paths[-2:] == ["pool", "linear"]
     forms = {step.path: step.form for step in plan.steps}
