@@ -92,8 +92,11 @@ def _network() -> str:
             + [f"{compared['median']:.2f} ({compared['smallest']:.2f}…{compared['largest']:.2f})"]
         )
     memory = _load("benchmarks", "memory")["result"]
+    kernels = reports[0]["result"]["transform_ms_by_kernel"]
+    total = sum(kernels.values())
+    shares = _markdown([f"resnet18's {name}" for name in kernels], [[f"{ms / total:.0%}" for ms in kernels.values()]])
     return (
-        f"{_markdown(['network', 'spatial', 'transform plan', 'ratio'], rows)}\n\n"
+        f"{_markdown(['network', 'spatial', 'transform plan', 'ratio'], rows)}\n\n{shares}\n\n"
         f"`convert(resnet50)` takes {memory['convert_resnet50']['seconds']:.1f} s and "
         f"{memory['convert_resnet50']['extra_gb']:.1f} GB; one image of 2160×3840 goes through resnet18 within "
         f"{memory['resnet18_transform']['peak_gb']:.1f} GB (spatial: {memory['resnet18_spatial']['peak_gb']:.1f}). "
