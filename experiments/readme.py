@@ -94,7 +94,9 @@ def _network() -> str:
     memory = _load("benchmarks", "memory")["result"]
     kernels = reports[0]["result"]["transform_ms_by_kernel"]
     total = sum(kernels.values())
-    shares = _markdown([f"resnet18's {name}" for name in kernels], [[f"{ms / total:.0%}" for ms in kernels.values()]])
+    shares = _markdown(
+        ["resnet18, transform plan", "share of the time"], [[name, f"{ms / total:.0%}"] for name, ms in kernels.items()]
+    )
     return (
         f"{_markdown(['network', 'spatial', 'transform plan', 'ratio'], rows)}\n\n{shares}\n\n"
         f"`convert(resnet50)` takes {memory['convert_resnet50']['seconds']:.1f} s and "
