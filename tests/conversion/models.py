@@ -59,3 +59,24 @@ def files(size):
 
 def batch(size, dtype=torch.float64):
     return jd.collate(files(size), dtype=dtype)
+
+
+def small():
+    torch.manual_seed(0)
+    return jd.models.three_block_net(3, 10, (4, 6, 8)).double().eval()
+
+
+def agrees(model, converted=None, shape=(2, 3, 19, 21), tolerance=1e-9):
+    model = model.double().eval()
+    pixels = torch.randn(shape, dtype=torch.float64)
+    report = jd.verify(model, jd.convert(model) if converted is None else converted, jd.encode(pixels))
+    assert report.magnitude > 0
+    return report.passes(tolerance)
+
+
+def nets(forward, **layers):
+    """A network whose forward is a function of it and x."""
+    net = type("Net", (nn.Module,), {"forward": forward})()
+    for name, layer in layers.items():
+        setattr(net, name, layer)
+    return net

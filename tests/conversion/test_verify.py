@@ -1,0 +1,47 @@
+"""The report that compares two models."""
+
+import pytest
+import torch
+from torch import nn
+
+import jpegdomain as jd
+from jpegdomain.errors import InputError
+
+from .models import nets, small
+
+
+def test_verify_judges_each_output_by_itself():
+    model = nets(lambda self, x: (self.a(x) * 1e9, self.b(x)), a=nn.Conv2d(3, 2, 1), b=nn.Conv2d(3, 2, 1)).double()
+    converted = jd.convert(model)
+    batch = jd.encode(torch.randn(2, 3, 9, 9, dtype=torch.float64))
+    assert jd.verify(model, converted, batch).passes()
+    with torch.no_grad():
+        converted.b.weight.add_(0.1)
+    assert not jd.verify(model, converted, batch).passes()
+
+
+def test_verify_sees_a_difference_and_restores_modes():
+    model = small().train()
+    converted = jd.convert(model)
+    with torch.no_grad():
+        converted.linear.bias[3] += 1e-3
+    batch = jd.encode(torch.randn(3, 3, 16, 16, dtype=torch.float64))
+    report = jd.verify(model, converted, batch)
+    assert report.deviation == pytest.approx(1e-3, rel=1e-6)
+    assert not report.passes(1e-9)
+    assert report.images == 3
+    assert model.training
+    assert converted.training
+    assert model.block1.bn1.num_batches_tracked == 0
+    assert "largest deviation 0.001" in str(report)
+    converted.linear.bias.data[:] = float("nan")
+    assert not jd.verify(model, converted, batch).passes()
+
+
+def test_verify_refuses_what_it_cannot_compare():
+    batch = jd.encode(torch.randn(1, 3, 16, 16, dtype=torch.float64))
+    with pytest.raises(InputError, match="verify compares with a converted model"):
+        jd.verify(small(), small(), batch)
+    other = jd.models.three_block_net(3, 7, (4, 6, 8)).double()
+    with pytest.raises(InputError, match="differ in number or shape"):
+        jd.verify(other, jd.convert(small()), batch)
