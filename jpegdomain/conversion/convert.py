@@ -54,7 +54,8 @@ def convert(
 
     Raises:
         InputError: If `model` is not a module, or already converted.
-        UnsupportedLayerError: If a layer has no rule; the message names it.
+        UnsupportedLayerError: If a layer has no rule, or cannot be converted as it is used; the message names it.
+        UntraceableModelError: If ``torch.fx`` cannot follow the model.
         ValueError: If an option has a value that there is not, or names a layer that there is not.
     """
     if not isinstance(model, nn.Module) or isinstance(model, ConvertedModel):

@@ -217,12 +217,11 @@ def to_spatial(converted: ConvertedModel) -> nn.Module:
         InputError: If a layer was replaced by one with other parameters than the source's.
     """
     current: dict[str, Tensor] = {**dict(converted.named_parameters()), **dict(converted.named_buffers())}
-
-    for name, tensor in (*converted._source.named_parameters(), *converted._source.named_buffers()):
-        found = current.get(name)
-        if name in dict(converted._source.state_dict(keep_vars=True)) and (
-            found is None or found.shape != tensor.shape
-        ):
+    present = converted.state_dict()
+    for name, tensor in converted._source.state_dict().items():
+        # Tied tensors have several names in a state dict and one among the parameters.
+        found = present.get(name)
+        if found is None or found.shape != tensor.shape:
             raise InputError(
                 f"{name} is {'missing' if found is None else tuple(found.shape)} in the converted model and "
                 f"{tuple(tensor.shape)} in its source: replace layers in the spatial model, then convert it"

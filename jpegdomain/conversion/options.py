@@ -1,11 +1,15 @@
 """What the caller asked for, resolved for one layer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from torch import nn
 
 from jpegdomain.functional import Method
+from jpegdomain.nn.activation import check_masking
+from jpegdomain.nn.convolution import check_form
 from jpegdomain.planning import Form
 
 __all__ = ["LayerOptions", "PerLayer", "Settings"]
@@ -45,7 +49,15 @@ class Settings:
     frequencies: PerLayer[int]
     method: Method
     form: PerLayer[Form | Literal["auto"]]
-    _used: set[str] = field(default_factory=set)
+    _used: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        # Checked here as well as by the layers: a model may have none that would object.
+        check_masking("method", self.method)
+        for frequencies in _values(self.frequencies):
+            check_masking("frequencies", frequencies)
+        for form in _values(self.form):
+            check_form(form)
 
     def of(self, path: str) -> LayerOptions:
         """Resolve the options of one layer.
@@ -56,28 +68,47 @@ class Settings:
         Returns:
             Its options.
         """
-        return LayerOptions(
-            path, self._lookup(self.frequencies, path, 15), self.method, self._lookup(self.form, path, "auto")
-        )
+        return LayerOptions(path, _lookup(self.frequencies, path, 15), self.method, _lookup(self.form, path, "auto"))
+
+    def taken(self, path: str, layer: nn.Module) -> None:
+        """Note which patterns a layer's settings came from.
+
+        Args:
+            path: Of the layer in the model.
+            layer: That a rule made with its options.
+        """
+        for name in ("frequencies", "form"):
+            pattern = _pattern(getattr(self, name), path)
+            if pattern is not None and hasattr(layer, name):
+                self._used.add((name, pattern))
 
     def check_used(self) -> None:
-        """Refuse patterns that no layer matched: most likely a misspelt path.
+        """Refuse patterns that no layer took anything from: most likely a misspelt path.
 
         Raises:
             ValueError: If there are any.
         """
-        keys = {key for option in (self.frequencies, self.form) if isinstance(option, Mapping) for key in option}
-        if unused := sorted(keys - self._used):
+        options = (("frequencies", self.frequencies), ("form", self.form))
+        given = {(name, key) for name, option in options if isinstance(option, Mapping) for key in option}
+        if unused := sorted(key for _, key in given - self._used):
             raise ValueError(
-                f"no layer takes its option from {', '.join(map(repr, unused))}: none is called so, or an earlier "
-                "pattern matches all that are"
+                f"no layer takes its option from {', '.join(map(repr, unused))}: none that has the option is called "
+                "so, or an earlier pattern matches all that are"
             )
 
-    def _lookup(self, option: PerLayer[_T], path: str, default: _T) -> _T:
-        if not isinstance(option, Mapping):
-            return option
-        for pattern, value in option.items():
-            if fnmatchcase(path, pattern):
-                self._used.add(pattern)
-                return value
-        return default
+
+def _values(option: PerLayer[_T]) -> Iterable[_T]:
+    return option.values() if isinstance(option, Mapping) else (option,)
+
+
+def _pattern(option: PerLayer[Any], path: str) -> str | None:
+    """The first pattern that matches; none where one value holds for all layers."""
+    patterns = option if isinstance(option, Mapping) else ()
+    return next((pattern for pattern in patterns if fnmatchcase(path, pattern)), None)
+
+
+def _lookup(option: PerLayer[_T], path: str, default: _T) -> _T:
+    if not isinstance(option, Mapping):
+        return option
+    pattern = _pattern(option, path)
+    return default if pattern is None else option[pattern]

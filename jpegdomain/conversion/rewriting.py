@@ -78,9 +78,10 @@ class Rewriter:
         """Put a rule's layer in the place of a call that meets an activation."""
         module = self.source.get_submodule(str(node.target)) if node.op == "call_module" else None
         path = self._call_path(node) if module is None else self._place(node, module, on_activations=True)
-        # Layers name their input as they like; a spatial module's is called input.
-        arguments = node.args or tuple(node.kwargs.values())[:1] if module is not None else node.args
-        kwargs = {} if module is not None and not node.args else node.kwargs
+        arguments, kwargs = node.args, dict(node.kwargs)
+        if module is not None and not arguments and "input" in kwargs:
+            # torch's name for what layers here call as they like.
+            arguments = (kwargs.pop("input"),)
         if module is not None and path in self.layers:
             layer = self.layers[path]
         else:
@@ -94,6 +95,7 @@ class Rewriter:
             if not isinstance(replacement, nn.Module):
                 raise TypeError(f"{path}: the rule for {node.target} returned {replacement!r}, not a module")
             layer = replacement
+            self.settings.taken(path, layer)
             self.layers[path] = layer
             if module is None:
                 self.made.append(layer)

@@ -16,6 +16,19 @@ from .base import Layer
 __all__ = ["Conv2d"]
 
 
+def check_form(form: Any) -> None:
+    """Refuse a form that there is not.
+
+    Args:
+        form: 'dense', 'stencil', 'factored' or 'auto'.
+
+    Raises:
+        UnsupportedFoldError: If it is none of them.
+    """
+    if form not in (*FORMS, "auto"):
+        raise UnsupportedFoldError(f"form is 'auto' or one of {', '.join(FORMS)}; got {form!r}")
+
+
 class Conv2d(Layer, torch.nn.Conv2d):
     """``torch.nn.Conv2d`` on activations: J∘C∘J̃, Ehrlich & Davis (2019) eqs. (11) to (13).
 
@@ -45,8 +58,7 @@ class Conv2d(Layer, torch.nn.Conv2d):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "form":
-            if value not in (*FORMS, "auto"):
-                raise UnsupportedFoldError(f"form is 'auto' or one of {', '.join(FORMS)}; got {value!r}")
+            check_form(value)
             if value in ("dense", "stencil") and self.padding_mode != "zeros":
                 raise UnsupportedFoldError(
                     f"padding_mode={self.padding_mode!r} has no {value} form: use form='factored'"

@@ -171,3 +171,27 @@ def test_the_plan_leaves_the_model_as_it_was():
     after = converted.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
     assert not any(layer._forward_hooks for layer in converted.modules())
+
+
+@pytest.mark.parametrize(
+    "options", [dict(frequencies={"block1.conv1": 6}), dict(form={"block1.relu": "dense"})], ids=str
+)
+def test_options_for_layers_that_have_no_such_setting_are_refused(options):
+    with pytest.raises(ValueError, match=r"no layer takes its option from 'block1\."):
+        jd.convert(small(), **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(frequencies=16),
+        dict(frequencies={"*": 0}),
+        dict(relu="soft"),
+        dict(form="sparse"),
+        dict(form={"*": "sparse"}),
+    ],
+    ids=str,
+)
+def test_wrong_values_are_refused_where_no_layer_would_have_met_them(options):
+    with pytest.raises(ValueError, match=r"1…15|'asm' or 'apx'|one of dense, stencil, factored"):
+        jd.convert(nn.Sequential(nn.BatchNorm2d(3)), **options)

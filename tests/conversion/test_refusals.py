@@ -153,3 +153,20 @@ def test_users_register_rules_of_their_own():
         assert agrees(model)
     finally:
         registry._RULES.pop(Square)
+
+
+def test_keywords_of_a_module_of_ones_own_reach_its_layer():
+    class Gain(nn.Module):
+        def forward(self, x, gain):
+            return x * gain
+
+    class GainLayer(jd.nn.Layer):
+        def forward(self, x, gain):
+            return jd.functional.mul(x, gain)
+
+    try:
+        jd.register_rule(Gain)(lambda _layer, _options: GainLayer())
+        assert agrees(nets(lambda self, x: self.gain(x=x, gain=3.0).mean([2, 3]), gain=Gain()))
+        assert agrees(nets(lambda self, x: self.gain(x, gain=3.0).mean([2, 3]), gain=Gain()))
+    finally:
+        registry._RULES.pop(Gain)
