@@ -1,5 +1,6 @@
 """Where and with what a result was measured; it stands beside every number."""
 
+import os
 import platform
 import subprocess
 from datetime import datetime, timezone
@@ -27,7 +28,8 @@ def _commit() -> str:
         # Results lying about change no result.
         changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!*/results/*", ":!README.md")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown (not a git checkout)"
+        # A copy on a machine without the repository is told where it comes from.
+        return os.environ.get("JPEGDOMAIN_COMMIT", "unknown (not a git checkout)")
     return f"{commit}-dirty" if changed else commit
 
 

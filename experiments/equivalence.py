@@ -10,63 +10,35 @@ Ehrlich & Davis (2019), table 1 ("lossless" data sets, or real JPEG files) and f
 import argparse
 import hashlib
 import json
-import os
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 import jpegdomain as jd
+from experiments import arguments
+from experiments.approximation import METHODS, set_approximation
+from experiments.distributed import World, world
 from experiments.environment import describe
-from experiments.equivalence_figure import draw
-from experiments.images import DATASETS, Images, JpegFiles, LosslessImages
+from experiments.frequency_figure import Curve, draw_frequencies
+from experiments.images import Batch
+from experiments.journal import Journal
 from experiments.networks import EMBEDDED, load_network
-from experiments.tally import Checkpoint, frequency_key
+from experiments.tally import Tally, frequency_key
 
-__all__ = ["main", "run"]
+__all__ = ["compare", "main"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
-def _numbers(text: str) -> list[int]:
-    """'1-3,15' → [1, 2, 3, 15]."""
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        numbers += range(int(first), int(last or first) + 1)
-    if not numbers or min(numbers) < 1 or max(numbers) > 15:
-        raise argparse.ArgumentTypeError(f"frequencies are numbers of 1…15, as in 1-15 or 6,10,15; got {text!r}")
-    return sorted(set(numbers))
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"a number of images is 1 or more; got {text!r}")
-    return int(text)
-
-
-def _device(text: str) -> torch.device:
-    try:
-        torch.empty(0, device=text)
-    except (RuntimeError, AssertionError) as error:
-        raise argparse.ArgumentTypeError(f"torch cannot use {text!r} here: {str(error).splitlines()[0]}") from error
-    return torch.device(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.equivalence", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument(
-        "--data",
-        default=str(EMBEDDED / "digits"),
-        help="folder of JPEG files, one subfolder per class, or mnist, cifar10, cifar100 (encoded without loss);\n"
-        "default: the embedded digits",
-    )
-    parser.add_argument("--root", type=Path, help="where the named data set lies; default: $JPEGDOMAIN_DATA/NAME")
-    parser.add_argument("--download", action="store_true", help="let torchvision fetch the named data set")
+    arguments.add_data(parser, default=str(EMBEDDED / "digits"))
     parser.add_argument(
         "--model",
         default="embedded",
@@ -77,93 +49,46 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--std", type=float, nargs="+", help="likewise; gray 1")
     parser.add_argument(
         "--frequencies",
-        type=_numbers,
+        type=arguments.frequencies,
         help="sweep ASM and APX over these, as in 1-15; default: 1-15 on the embedded digits, else none",
     )
-    parser.add_argument("--batch", type=_positive, default=40, help="images at a time (default 40)")
-    parser.add_argument("--limit", type=_positive, help="take about this many images, evenly spread")
+    parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")
     parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="default float64")
-    parser.add_argument("--device", type=_device, default="cpu", help="default cpu")
-    parser.add_argument(
-        "--output", type=Path, default=Path("results/equivalence.json"), help="default results/equivalence.json"
-    )
+    arguments.add_machine(parser, "results/equivalence.json")
     return parser
 
 
-def _images(arguments: argparse.Namespace) -> Images:
-    if arguments.data not in DATASETS:
-        root = Path(arguments.data)
-        if not root.is_dir():
-            raise SystemExit(f"--data: {root} is no folder, and not one of {', '.join(DATASETS)}")
-        return JpegFiles(root, arguments.limit)
-    root = arguments.root
-    if root is None:
-        if "JPEGDOMAIN_DATA" not in os.environ:
-            raise SystemExit(f"--data {arguments.data} needs --root FOLDER, or JPEGDOMAIN_DATA in the environment")
-        root = Path(os.environ["JPEGDOMAIN_DATA"]) / arguments.data
-    return LosslessImages(arguments.data, root, arguments.download, arguments.limit)
-
-
-def set_approximation(converted: jd.ConvertedModel, method: str, frequencies: int) -> None:
-    """Set every approximated layer of a converted model, as ``convert`` with these options would.
-
-    Args:
-        converted: The model.
-        method: 'asm' or 'apx'.
-        frequencies: 1…15.
-    """
-    for layer in converted.modules():
-        if isinstance(layer, jd.nn.Layer) and hasattr(layer, "frequencies"):
-            layer.method, layer.frequencies = method, frequencies
-
-
 @torch.inference_mode()
-def run(
+def compare(
     model: nn.Module,
-    images: Images,
-    *,
+    converted: jd.ConvertedModel,
+    data: Batch,
     frequencies: list[int],
-    batch: int = 40,
-    dtype: torch.dtype = torch.float64,
-    device: torch.device | str = "cpu",
-    mean: list[float] | None = None,
-    std: list[float] | None = None,
-    checkpoint: Checkpoint,
-) -> dict[str, Any]:
-    """Compare a model with its conversion.
+) -> Tally:
+    """Compare a model with its conversion on one batch.
 
     Args:
         model: The spatial model, in eval mode.
-        images: To run on.
+        converted: Its conversion.
+        data: The images.
         frequencies: To sweep ASM and APX over; may be empty.
-        batch: Images at a time.
-        dtype: To compute in.
-        device: To compute on.
-        mean: Of the model's channels, or None for `jpegdomain.convert`'s default.
-        std: Likewise.
-        checkpoint: Totals so far.
 
     Returns:
-        Plain values for a JSON file.
+        What was counted.
     """
-    device = torch.device(device)
-    model = model.to(device=device, dtype=dtype, memory_format=torch.channels_last)
-    converted = jd.convert(model, mean=mean, std=std)
-    sweep = [(method, n) for n in frequencies for method in ("asm", "apx")]
-    units = images.units(batch)
-    tally = checkpoint.tally
-    progress = tqdm(total=len(images), initial=tally.images, unit="image", desc=images.name)
-    for unit in checkpoint.remaining(units):
-        data = images.load(unit, converted.jpeg_entry, dtype, device)
-        set_approximation(converted, "asm", 15)
-        tally.compare(model(data.pixels), converted(data.jpeg), data.labels)
-        if data.rounded is not None:
-            tally.count("rounded", model(data.rounded), data.labels)
-        for method, n in sweep:
+    tally = Tally()
+    set_approximation(converted, "asm", 15)
+    tally.compare(model(data.pixels), converted(data.jpeg), data.labels)
+    if data.rounded is not None:
+        tally.count("rounded", model(data.rounded), data.labels)
+    for n in frequencies:
+        for method in METHODS:
             set_approximation(converted, method, n)
             tally.count(frequency_key(method, n), converted(data.jpeg), data.labels)
-        progress.update(len(unit))
-    progress.close()
+    return tally
+
+
+def _result(tally: Tally, frequencies: list[int]) -> dict[str, Any]:
     return {
         "images": tally.images,
         "accuracy": {"spatial": tally.accuracy("spatial"), "converted": tally.accuracy("converted")}
@@ -173,7 +98,7 @@ def run(
         "largest_logit": tally.magnitude,
         "relative_deviation": tally.deviation / tally.magnitude,
         "frequencies": {
-            str(n): {method: tally.accuracy(frequency_key(method, n)) for method in ("asm", "apx")} for n in frequencies
+            str(n): {method: tally.accuracy(frequency_key(method, n)) for method in METHODS} for n in frequencies
         },
     }
 
@@ -198,17 +123,27 @@ def _table(settings: dict[str, Any], result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
+def _write(report: dict[str, Any], output: Path) -> None:
+    settings, result = report["settings"], report["result"]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(report, indent=2) + "\n")
+    print(_table(settings, result))
+    print(f"\nwrote {output}")
+    if result["frequencies"]:
+        figure = output.with_suffix(".png")
+        draw_frequencies(
+            figure,
+            {method: Curve({int(n): row[method] for n, row in result["frequencies"].items()}) for method in METHODS},
+            title=f"{settings['model']} network on {settings['data']}, {result['images']} images",
+            ylabel="top-1 accuracy",
+            reference=("spatial network", result["accuracy"]["spatial"]),
+            top=1.03,
+        )
+        print(f"wrote {figure}")
 
-    Args:
-        arguments: As typed; those of the process if None.
 
-    Returns:
-        What was written to the JSON file.
-    """
-    options = _parser().parse_args(arguments)
-    images = _images(options)
+def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
+    images = arguments.images(options)
     if options.frequencies is None:
         options.frequencies = list(range(1, 16)) if options.model == "embedded" else []
     try:
@@ -232,37 +167,42 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         "mean": options.mean,
         "std": options.std,
     }
-    environment = describe(options.device)
-    checkpoint = Checkpoint(options.output.with_suffix(".partial"), settings | {"commit": environment["commit"]})
-    if checkpoint.done:
-        print(f"going on after {checkpoint.tally.images} images of an interrupted run")
-    result = run(
-        model,
-        images,
-        frequencies=options.frequencies,
-        batch=options.batch,
-        dtype=_DTYPES[options.dtype],
-        device=options.device,
-        mean=options.mean,
-        std=options.std,
-        checkpoint=checkpoint,
-    )
+    environment = describe(here.device) | {"processes": here.size}
+    folder = options.output.with_suffix(".partial")
+    journal = Journal(folder, settings | {"commit": environment["commit"]}, here.rank)
+    dtype = _DTYPES[options.dtype]
+    model = model.to(device=here.device, dtype=dtype, memory_format=torch.channels_last)
+    converted = jd.convert(model, mean=options.mean, std=options.std)
+    units = {str(number): unit for number, unit in enumerate(images.units(options.batch))}
+
+    def work(name: str) -> dict[str, Any]:
+        data = images.load(units[name], converted.jpeg_entry, dtype, here.device)
+        return asdict(compare(model, converted, data, options.frequencies))
+
+    parts = here.share(list(units), journal, work, f"batches of {images.name}")
+    tally = sum((Tally(**part) for part in parts.values()), Tally())
     report = {
         "experiment": "equivalence",
         "settings": settings,
         "environment": environment,
-        "result": result,
+        "result": _result(tally, options.frequencies),
     }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=2) + "\n")
-    checkpoint.finish()
-    print(_table(settings, result))
-    print(f"\nwrote {options.output}")
-    if result["frequencies"]:
-        figure = options.output.with_suffix(".png")
-        draw(report, figure)
-        print(f"wrote {figure}")
+    here.conclude(journal, partial(_write, report, options.output))
     return report
+
+
+def main(given: list[str] | None = None) -> dict[str, Any]:
+    """Run from the command line.
+
+    Args:
+        given: Arguments as typed; those of the process if None.
+
+    Returns:
+        What was written to the JSON file.
+    """
+    options = _parser().parse_args(given)
+    with world(options.device, options.threads) as here:
+        return _run(options, here)
 
 
 if __name__ == "__main__":

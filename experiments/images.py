@@ -65,8 +65,24 @@ class Images(Protocol):
         """
         ...
 
+    def encoded(
+        self, unit: list[int], entry: Entry, dtype: torch.dtype, device: torch.device
+    ) -> tuple[jd.JpegBatch | jd.Activation, Tensor]:
+        """Read one batch for a converted model alone.
+
+        Args:
+            unit: Image numbers of equal extents.
+            entry: Of the converted model: its channels, mean and std.
+            dtype: Of the result.
+            device: Of the result.
+
+        Returns:
+            What the converted model takes, and (n,) class numbers.
+        """
+        ...
+
     def load(self, unit: list[int], entry: Entry, dtype: torch.dtype, device: torch.device) -> Batch:
-        """Read one batch.
+        """Read one batch for every model that is compared.
 
         Args:
             unit: Image numbers of equal extents.
@@ -119,14 +135,22 @@ class JpegFiles:
                 by_size[image.size].append(number)
         return [members[start : start + size] for members in by_size.values() for start in range(0, len(members), size)]
 
-    def load(self, unit: list[int], entry: Entry, dtype: torch.dtype, device: torch.device) -> Batch:  # noqa: D102
+    def encoded(  # noqa: D102
+        self,
+        unit: list[int],
+        entry: Entry,  # noqa: ARG002
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> tuple[jd.JpegBatch, Tensor]:
         paths, labels = zip(*(self.samples[number] for number in unit), strict=True)
         batch = jd.collate([jd.read_jpeg(path) for path in paths], dtype=dtype, device=device)
-        levels = np.stack([self._pillow(path, entry.channels) for path in paths])
+        return batch, torch.tensor(labels, device=device)
+
+    def load(self, unit: list[int], entry: Entry, dtype: torch.dtype, device: torch.device) -> Batch:  # noqa: D102
+        batch, labels = self.encoded(unit, entry, dtype, device)
+        levels = np.stack([self._pillow(self.samples[number][0], entry.channels) for number in unit])
         rounded = torch.from_numpy(levels).permute(0, 3, 1, 2).to(device=device, dtype=dtype)
-        return Batch(
-            batch, entry.normalised_pixels(batch), _normalise(rounded, entry), torch.tensor(labels, device=device)
-        )
+        return Batch(batch, entry.normalised_pixels(batch), _normalise(rounded, entry), labels)
 
     @staticmethod
     def _pillow(path: str, channels: int | None) -> np.ndarray:
@@ -135,17 +159,20 @@ class JpegFiles:
 
 
 class LosslessImages:
-    """The test split of a torchvision data set, encoded by J without quantisation: the paper's 'lossless' case.
+    """A split of a torchvision data set, encoded by J without quantisation: the paper's 'lossless' case.
 
     Args:
         name: One of `DATASETS`; MNIST is zero-padded to 32×32 as in the paper.
         root: Folder that torchvision's class reads.
         download: Let torchvision fetch what is missing.
         limit: Take every k-th image so that about this many remain; None for all.
+        train: The training rather than the test split.
     """
 
-    def __init__(self, name: str, root: Path, download: bool = False, limit: int | None = None) -> None:
-        dataset = DATASETS[name](root, train=False, download=download)
+    def __init__(
+        self, name: str, root: Path, download: bool = False, limit: int | None = None, train: bool = False
+    ) -> None:
+        dataset = DATASETS[name](root, train=train, download=download)
         levels = torch.as_tensor(dataset.data)
         self.levels = levels.permute(0, 3, 1, 2) if levels.dim() == 4 else levels.unsqueeze(1)
         if name == "mnist":
@@ -166,6 +193,14 @@ class LosslessImages:
     def units(self, size: int) -> list[list[int]]:  # noqa: D102
         return [list(range(start, min(start + size, len(self)))) for start in range(0, len(self), size)]
 
+    def _pixels(self, unit: list[int], entry: Entry, dtype: torch.dtype, device: torch.device) -> Tensor:
+        return _normalise(self.levels[unit].to(device=device, dtype=dtype), entry)
+
+    def encoded(  # noqa: D102
+        self, unit: list[int], entry: Entry, dtype: torch.dtype, device: torch.device
+    ) -> tuple[jd.Activation, Tensor]:
+        return jd.encode(self._pixels(unit, entry, dtype, device)), self.labels[unit].to(device)
+
     def load(self, unit: list[int], entry: Entry, dtype: torch.dtype, device: torch.device) -> Batch:  # noqa: D102
-        pixels = _normalise(self.levels[unit].to(device=device, dtype=dtype), entry)
+        pixels = self._pixels(unit, entry, dtype, device)
         return Batch(jd.encode(pixels), pixels, None, self.labels[unit].to(device))

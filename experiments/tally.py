@@ -1,15 +1,12 @@
-"""Running totals of a comparison, kept on disk so that an interrupted run goes on where it stopped."""
+"""Totals of a comparison over some of the images, and of several such parts together."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-__all__ = ["Checkpoint", "Tally", "frequency_key"]
+__all__ = ["Tally", "frequency_key"]
 
 
 def frequency_key(method: str, frequencies: int) -> str:
@@ -82,46 +79,11 @@ class Tally:
         """
         return self.correct[key] / self.images
 
-
-class Checkpoint:
-    """The totals after each unit of work, in a file beside the result.
-
-    Args:
-        path: Of the file.
-        settings: Of the run; a file of another run is not taken up.
-    """
-
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        self.path = path
-        self.settings = settings
-        self.tally = Tally()
-        self.done = 0
-        if path.exists():
-            saved = json.loads(path.read_text())
-            if saved["settings"] == settings:
-                self.tally, self.done = Tally(**saved["tally"]), saved["done"]
-
-    def remaining(self, units: list[list[int]]) -> Iterator[list[int]]:
-        """Go through what is not done yet; each unit counts as done when the next is asked for.
-
-        Args:
-            units: All of the work.
-
-        Yields:
-            The units left.
-        """
-        for unit in units[self.done :]:
-            yield unit
-            self.done += 1
-            self._save()
-
-    def _save(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # A rename is all or nothing: a kill in between leaves the old totals.
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(json.dumps({"settings": self.settings, "done": self.done, "tally": asdict(self.tally)}))
-        fresh.replace(self.path)
-
-    def finish(self) -> None:
-        """Remove the file: the result stands on its own."""
-        self.path.unlink(missing_ok=True)
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.images + other.images,
+            dict(Counter(self.correct) + Counter(other.correct)),
+            self.agree + other.agree,
+            max(self.deviation, other.deviation),
+            max(self.magnitude, other.magnitude),
+        )

@@ -14,9 +14,10 @@ from .piecewise import (
 )
 from .pooling import adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d
 from .structure import add, cat, div, flatten, getitem, keeps_blocks, mul, neg, pad, reshape, sub
-from .transform import affine, constant_image, cut, decode, encode, low_pass
+from .transform import Frequencies, affine, constant_image, cut, decode, encode, low_pass
 
 __all__ = [
+    "Frequencies",
     "Method",
     "PiecewiseLinear",
     "adaptive_avg_pool2d",

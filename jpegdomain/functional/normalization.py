@@ -83,8 +83,10 @@ def batch_norm(
     variance = centred.square().sum(dim=(0, 2, 3)) / count
     if running_mean is not None and running_var is not None:
         with torch.no_grad():
-            running_mean.lerp_(mean.to(running_mean), momentum)
-            running_var.lerp_((variance * (count / (count - 1))).to(running_var), momentum)
+            unbiased = variance * (count / (count - 1))
+            # Not lerp_, which torch.func.vmap takes apart network by network.
+            running_mean.mul_(1 - momentum).add_(mean.to(running_mean), alpha=momentum)
+            running_var.mul_(1 - momentum).add_(unbiased.to(running_var), alpha=momentum)
     scale = torch.rsqrt(variance + eps)
     if weight is not None:
         scale = scale * weight

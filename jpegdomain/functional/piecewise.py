@@ -9,7 +9,7 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 
-from .transform import decode, encode, map_pixels
+from .transform import Frequencies, decode, encode, map_pixels
 
 __all__ = [
     "Method",
@@ -72,7 +72,7 @@ class PiecewiseLinear:
 _RELU = PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), (False,), torch.relu)
 
 
-def asm(x: Activation, function: PiecewiseLinear, frequencies: int = 15, inplace: bool = False) -> Activation:
+def asm(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15, inplace: bool = False) -> Activation:
     """Approximated spatial masking of a piecewise-linear function, eqs. (15) to (20).
 
     The lowest spatial frequencies decide which piece a pixel lies on; the piece is applied to the exact pixel. The
@@ -81,24 +81,24 @@ def asm(x: Activation, function: PiecewiseLinear, frequencies: int = 15, inplace
     Args:
         x: The activation.
         function: The pieces.
-        frequencies: 1…15, α+β < frequencies decide.
+        frequencies: 1…15, α+β < frequencies decide; or a tensor, as in `functional.low_pass`.
         inplace: Whether the activation may be written over; without effect while gradients are recorded.
 
     Returns:
         An activation of the same extent.
     """
-    if frequencies == 15:
+    if isinstance(frequencies, int) and frequencies == 15:
         return map_pixels(x, function.function, inplace=inplace)
     return map_pixels(x, function.by_masks, frequencies=(15, frequencies), inplace=inplace)
 
 
-def apx(x: Activation, function: PiecewiseLinear, frequencies: int = 15, inplace: bool = False) -> Activation:
+def apx(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15, inplace: bool = False) -> Activation:
     """Apply a piecewise-linear function to the truncated reconstruction (section 4.2, the paper's baseline APX).
 
     Args:
         x: The activation.
         function: The pieces.
-        frequencies: 1…15, α+β < frequencies are kept. Exact at 15.
+        frequencies: 1…15, α+β < frequencies are kept, exact at 15; or a tensor, as in `functional.low_pass`.
         inplace: Whether the activation may be written over; without effect while gradients are recorded.
 
     Returns:

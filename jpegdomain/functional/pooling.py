@@ -8,7 +8,7 @@ from jpegdomain.geometry import Pair, pair
 
 from .normalization import channel_mean
 from .piecewise import Method
-from .transform import decode, encode
+from .transform import Frequencies, decode, encode
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "max_pool2d"]
 
@@ -76,7 +76,7 @@ def max_pool2d(
     padding: Pair = 0,
     dilation: Pair = 1,
     ceil_mode: bool = False,
-    frequencies: int = 15,
+    frequencies: Frequencies = 15,
     method: Method = "asm",
 ) -> Activation:
     """Maximum over windows: a piecewise-linear function whose piece is 'which pixel is largest'.
@@ -91,7 +91,7 @@ def max_pool2d(
         padding: Likewise.
         dilation: Likewise.
         ceil_mode: Likewise.
-        frequencies: 1…15, α+β < frequencies decide.
+        frequencies: 1…15, α+β < frequencies decide; or a tensor, as in `functional.low_pass`.
         method: 'asm' or 'apx'.
 
     Returns:
@@ -99,7 +99,7 @@ def max_pool2d(
     """
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding), pair(dilation), ceil_mode
     approximation = decode(x, frequencies=frequencies)
-    if method == "apx" or frequencies == 15:
+    if method == "apx" or (isinstance(frequencies, int) and frequencies == 15):
         return encode(F.max_pool2d(approximation, *window))
     _, chosen = F.max_pool2d_with_indices(approximation, *window)
     exact = decode(x).flatten(2).gather(2, chosen.flatten(2))

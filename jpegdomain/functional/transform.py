@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from jpegdomain.tables import frequency_index
 from jpegdomain.tensors import dct_matrix
 
 __all__ = [
+    "Frequencies",
     "affine",
     "constant_image",
     "cut",
@@ -25,6 +27,9 @@ __all__ = [
     "map_pixels",
     "transform_blocks",
 ]
+
+Frequencies: TypeAlias = int | Tensor
+"""A number of spatial frequencies, 1…15, or a tensor without axes that holds one."""
 
 # Below this many channels the horizontal products of the channels-last form are too thin to be worth their calls.
 _FEW_CHANNELS = 8
@@ -57,10 +62,17 @@ def _cut_axis(inside: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=64)
+def _frequency_index(device: torch.device) -> Tensor:
+    """(8, 8) the spatial frequency α+β."""
+    with torch.inference_mode(False):
+        return torch.from_numpy(frequency_index()).to(device)
+
+
+@lru_cache(maxsize=64)
 def _kept(frequencies: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(8, 8) ones where α+β < frequencies."""
     with torch.inference_mode(False):
-        return torch.from_numpy(frequency_index() < frequencies).to(device=device, dtype=dtype)
+        return (_frequency_index(device) < frequencies).to(dtype)
 
 
 def _separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
@@ -166,12 +178,13 @@ def encode(pixels: Tensor, *, inplace: bool = False) -> Activation:
     return Activation(transform_blocks(pixels, inplace=inplace), extent)
 
 
-def decode(activation: Activation, *, frequencies: int = 15) -> Tensor:
+def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
     """Apply J̃: coefficients to pixels (eq. 10), from the lowest spatial frequencies or from all.
 
     Args:
         activation: Coefficients and extent.
-        frequencies: 1…15; only coefficients with α+β < frequencies are read, 15 reads all.
+        frequencies: 1…15; only coefficients with α+β < frequencies are read, 15 reads all; or a tensor, as in
+            `functional.low_pass`.
 
     Returns:
         (n, c, h, w) pixels, h and w those of the extent.
@@ -189,7 +202,7 @@ def map_pixels(
     x: Activation,
     function: Callable[..., Tensor],
     *,
-    frequencies: Sequence[int] = (15,),
+    frequencies: Sequence[Frequencies] = (15,),
     inplace: bool = False,
 ) -> Activation:
     """Apply a function of single pixels, J∘f∘J̃; without gradients, a few block rows at a time in cache.
@@ -198,7 +211,7 @@ def map_pixels(
         x: The activation.
         function: Takes one tensor of pixels per entry of `frequencies` and returns their like. It may depend on the
             channel, not on a pixel's place: it can be handed any block rows, (m, c, 8, w).
-        frequencies: Of the reconstructions that the function is given, each 1…15; 15 is exact.
+        frequencies: Of the reconstructions that the function is given, each as in `low_pass`; 15 is exact.
         inplace: Whether the activation's memory may be written over; without effect while gradients are recorded.
 
     Returns:
@@ -211,7 +224,7 @@ def map_pixels(
     n, c, height, width = coefficients.shape
     for kept in frequencies:
         _check_frequencies(kept)
-    if not _may_write_out() or c < _FEW_CHANNELS:
+    if not _may_write_out() or c < _FEW_CHANNELS or any(isinstance(kept, Tensor) for kept in frequencies):
         return encode(function(*(decode(x, frequencies=kept) for kept in frequencies)))
     basis = _basis(x.dtype, x.device)
     strips = _strips(coefficients)
@@ -220,7 +233,7 @@ def map_pixels(
         pixels = []
         for kept in frequencies:
             tiles = strips[some]
-            if kept < 15:
+            if isinstance(kept, int) and kept < 15:
                 mask = _kept(kept, x.dtype, x.device).repeat(1, width // BLOCK).view(BLOCK, width, 1)
                 tiles = (tiles.view(-1, BLOCK, width, c) * mask).view(tiles.shape)
             tiles = _both_products(basis.T, tiles, c)
@@ -236,18 +249,20 @@ def map_pixels(
     return Activation(result.view(n, height, width, c).permute(0, 3, 1, 2), extent)
 
 
-def _check_frequencies(frequencies: int) -> int:
-    if not 1 <= frequencies <= 15:
+def _check_frequencies(frequencies: Frequencies) -> Frequencies:
+    # Reading a tensor would wait for the device, and is impossible under vmap.
+    if isinstance(frequencies, int) and not 1 <= frequencies <= 15:
         raise ValueError(f"frequencies is 1…15, got {frequencies}")
     return frequencies
 
 
-def low_pass(coefficients: Tensor, frequencies: int) -> Tensor:
+def low_pass(coefficients: Tensor, frequencies: Frequencies) -> Tensor:
     """Keep the spatial frequencies α+β < frequencies of every block (Ehrlich & Davis, section 4.2).
 
     Args:
         coefficients: (n, c, 8X, 8Y) in place.
-        frequencies: 1…15; 15 keeps all 64 coefficients and returns the tensor itself.
+        frequencies: 1…15; 15 keeps all 64 coefficients and returns the tensor itself. A tensor without axes stands for
+            a number that is known on the device only: under ``torch.func.vmap``, one for each of several networks.
 
     Returns:
         (n, c, 8X, 8Y).
@@ -255,10 +270,14 @@ def low_pass(coefficients: Tensor, frequencies: int) -> Tensor:
     Raises:
         ValueError: If `frequencies` is outside 1…15.
     """
-    if _check_frequencies(frequencies) == 15:
-        return coefficients
+    _check_frequencies(frequencies)
     height, width = coefficients.shape[2:]
-    kept = _kept(frequencies, coefficients.dtype, coefficients.device)
+    if isinstance(frequencies, Tensor):
+        kept = (_frequency_index(coefficients.device) < frequencies).to(coefficients.dtype)
+    elif frequencies < 15:
+        kept = _kept(frequencies, coefficients.dtype, coefficients.device)
+    else:
+        return coefficients
     return coefficients * kept.repeat(height // BLOCK, width // BLOCK)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
-from jpegdomain.functional import Method, PiecewiseLinear
+from jpegdomain.functional import Frequencies, Method, PiecewiseLinear
 from jpegdomain.planning import Cost, transform_cost
 
 from .base import Layer, elements
@@ -40,15 +40,18 @@ def check_masking(name: str, value: Any) -> None:
         value: What it is to be.
 
     Raises:
-        ValueError: If frequencies is not an integer of 1…15, or method not 'asm' or 'apx'.
+        ValueError: If frequencies is neither an integer of 1…15 nor a tensor without axes, or method not 'asm' or
+            'apx'.
     """
+    if name == "frequencies" and isinstance(value, Tensor) and value.dim() == 0:
+        return
     if name == "frequencies" and (type(value) is not int or not 1 <= value <= 15):
         raise ValueError(f"frequencies is an integer of 1…15, got {value!r}")
     if name == "method" and value not in ("asm", "apx"):
         raise ValueError(f"the ReLU method is 'asm' or 'apx', got {value!r}")
 
 
-def masking_form(frequencies: int, method: Method) -> str:
+def masking_form(frequencies: Frequencies, method: Method) -> str:
     """Name the form for the plan.
 
     Args:
@@ -61,7 +64,7 @@ def masking_form(frequencies: int, method: Method) -> str:
     return "exact" if frequencies == 15 else f"{method} {frequencies}"
 
 
-def masking_cost(count: int, frequencies: int, method: Method, itemsize: int) -> Cost:
+def masking_cost(count: int, frequencies: Frequencies, method: Method, itemsize: int) -> Cost:
     """Price ASM or APX.
 
     Args:
@@ -84,12 +87,13 @@ class Piecewise(Layer):
 
     Args:
         *args: As for the torch module.
-        frequencies: 1…15, the spatial frequencies that choose the pieces; 15 is exact.
+        frequencies: 1…15, the spatial frequencies that choose the pieces; 15 is exact. Where several networks run under
+            one ``torch.func.vmap``, a tensor without axes: each network's own number.
         method: 'asm', masks from the truncated reconstruction, or 'apx', the function of it.
         **kwargs: As for the torch module.
     """
 
-    frequencies: int
+    frequencies: Frequencies
     method: Method
 
     def __init__(self, *args: Any, frequencies: int = 15, method: Method = "asm", **kwargs: Any) -> None:

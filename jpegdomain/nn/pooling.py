@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
-from jpegdomain.functional import Method
+from jpegdomain.functional import Frequencies, Method
 from jpegdomain.planning import Cost, transform_cost
 
 from .activation import check_masking, masking_cost, masking_form
@@ -20,12 +20,12 @@ class MaxPool2d(Layer, nn.MaxPool2d):
 
     Args:
         *args: As for ``torch.nn.MaxPool2d``.
-        frequencies: 1…15, the spatial frequencies that choose the pixel.
+        frequencies: 1…15, the spatial frequencies that choose the pixel; or a tensor, as for `Piecewise`.
         method: 'asm', or 'apx' for the maximum of the truncated reconstruction.
         **kwargs: As for ``torch.nn.MaxPool2d``.
     """
 
-    frequencies: int
+    frequencies: Frequencies
     method: Method
 
     def __init__(self, *args: Any, frequencies: int = 15, method: Method = "asm", **kwargs: Any) -> None:

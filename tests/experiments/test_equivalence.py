@@ -13,7 +13,7 @@ from torchvision.datasets import MNIST
 from experiments import equivalence
 from experiments.images import JpegFiles
 from experiments.networks import EMBEDDED, load_embedded, load_network
-from experiments.tally import Checkpoint, Tally
+from experiments.tally import Tally
 from jpegdomain.errors import JpegFileError
 
 
@@ -23,6 +23,12 @@ def run(tmp_path, *arguments):
     assert json.loads(output.read_text()) == json.loads(json.dumps(report))
     assert not output.with_suffix(".partial").exists()
     return report
+
+
+def finished(tmp_path):
+    """The units that an interrupted run has kept."""
+    lines = (tmp_path / "result.partial" / "rank-0.jsonl").read_text().splitlines()
+    return [json.loads(line)["unit"] for line in lines[1:]]
 
 
 def test_the_embedded_default(tmp_path, capsys):
@@ -75,14 +81,14 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_result(tmp_path, monk
     monkeypatch.setattr(JpegFiles, "load", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, *arguments)
-    assert json.loads((tmp_path / "result.partial").read_text())["done"] == 3
+    assert finished(tmp_path) == ["0", "1", "2"]
     assert run(tmp_path, *arguments)["result"] == whole
     assert len(calls) == 4 + 3
     assert calls[4] == calls[3]
 
 
-def test_other_weights_start_anew(tmp_path, monkeypatch):
-    """The same file name with other weights in it is another run."""
+def test_other_weights_are_another_run(tmp_path, monkeypatch):
+    """The same file name with other weights in it: what is finished is neither taken up nor lost."""
     model = load_network("cifar_resnet20", None, 10, 3)
     arguments = ["--limit", "20", "--batch", "10", "--model", "cifar_resnet20", "--weights", str(tmp_path / "w.pt")]
     torch.save(model.state_dict(), tmp_path / "w.pt")
@@ -98,18 +104,9 @@ def test_other_weights_start_anew(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, *arguments)
     torch.save({key: value + 1 for key, value in model.state_dict().items()}, tmp_path / "w.pt")
-    calls = []
-    monkeypatch.setattr(JpegFiles, "load", lambda self, unit, *rest: calls.append(unit) or load(self, unit, *rest))
-    run(tmp_path, *arguments)
-    assert len(calls) == 2
-
-
-def test_totals_of_another_run_are_not_taken_up(tmp_path):
-    path = tmp_path / "totals.partial"
-    checkpoint = Checkpoint(path, {"batch": 1})
-    list(checkpoint.remaining([[0], [1]]))
-    assert Checkpoint(path, {"batch": 1}).done == 2
-    assert Checkpoint(path, {"batch": 2}).done == 0
+    with pytest.raises(SystemExit, match="another fingerprint"):
+        run(tmp_path, *arguments)
+    assert finished(tmp_path) == ["0"]
 
 
 def test_a_damaged_file_is_named_and_loses_nothing(tmp_path):
@@ -119,7 +116,7 @@ def test_a_damaged_file_is_named_and_loses_nothing(tmp_path):
     victim.write_bytes(victim.read_bytes()[:200])
     with pytest.raises(JpegFileError, match=victim.name):
         run(tmp_path, "--data", str(folder), "--batch", "10", "--frequencies", "15")
-    assert json.loads((tmp_path / "result.partial").read_text())["tally"]["images"] == 20
+    assert finished(tmp_path) == ["0", "1"]
 
 
 @pytest.mark.parametrize(

@@ -232,3 +232,14 @@ def test_transform_on_a_cuda_device(channels):
     close(decode(activation, frequencies=5).cpu(), oracle.truncated(pixels.numpy(), 5))
     ones = constant_image(Extent(13, 9), dtype=torch.float32, device=torch.device("cuda"))
     assert (ones.device.type, ones.dtype) == ("cuda", torch.float32)
+
+
+def test_the_number_of_frequencies_may_be_a_tensor():
+    """One number for each of several networks under one vmap; 15 keeps everything there, too."""
+    x = torch.randn(3, 2, 16, 8, dtype=torch.float64)
+    numbers = torch.tensor([1, 6, 15])
+    found = torch.func.vmap(lambda x, n: low_pass(x[None], n)[0])(x, numbers)
+    for given, n, result in zip(x, (1, 6, 15), found, strict=True):
+        torch.testing.assert_close(result, low_pass(given[None], n)[0], rtol=0, atol=0)
+    pixels = decode(Activation(x, Extent(16, 8)), frequencies=numbers[1])
+    torch.testing.assert_close(pixels, decode(Activation(x, Extent(16, 8)), frequencies=6), rtol=0, atol=0)

@@ -1,0 +1,197 @@
+"""What the experiments' command lines have in common: numbers, devices, data sets."""
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+
+from experiments.images import DATASETS, Images, JpegFiles, LosslessImages
+
+__all__ = [
+    "add_data",
+    "add_machine",
+    "add_networks",
+    "device",
+    "frequencies",
+    "images",
+    "positive",
+    "split",
+]
+
+_TESTS = ("test", "val")
+
+
+def frequencies(text: str) -> list[int]:
+    """Read numbers of spatial frequencies.
+
+    Args:
+        text: Such as '1-3,15'.
+
+    Returns:
+        Such as [1, 2, 3, 15].
+
+    Raises:
+        argparse.ArgumentTypeError: If they are not numbers of 1…15.
+    """
+    numbers: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            numbers += range(int(first), int(last or first) + 1)
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1 or max(numbers) > 15:
+        raise argparse.ArgumentTypeError(f"frequencies are numbers of 1…15, as in 1-15 or 6,10,15; got {text!r}")
+    return sorted(set(numbers))
+
+
+def positive(text: str) -> int:
+    """Read a count.
+
+    Args:
+        text: Decimal digits.
+
+    Returns:
+        The number, 1 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is no such number.
+    """
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"a whole number, 1 or more, is needed; got {text!r}")
+    return int(text)
+
+
+def device(text: str) -> torch.device:
+    """Read a device's name.
+
+    Args:
+        text: Such as 'cpu', 'cuda' or 'cuda:1'.
+
+    Returns:
+        The device.
+
+    Raises:
+        argparse.ArgumentTypeError: If torch cannot use it here.
+    """
+    try:
+        torch.empty(0, device=text)
+    except (RuntimeError, AssertionError) as error:
+        raise argparse.ArgumentTypeError(f"torch cannot use {text!r} here: {str(error).splitlines()[0]}") from error
+    return torch.device(text)
+
+
+def add_data(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Let the user name a data set.
+
+    Args:
+        parser: To add to.
+        default: Folder of JPEG files to test on if none is named; without it there must be images to train on, too.
+    """
+    folder = "one subfolder of JPEG files per class"
+    parser.add_argument(
+        "--data",
+        default=default,
+        required=default is None,
+        help=(f"folder with train and test (or val), in each {folder}" if default is None else f"folder with {folder}")
+        + f",\nor {', '.join(DATASETS)}, encoded without loss",
+    )
+    parser.add_argument("--root", type=Path, help="where the named data set lies; default: $JPEGDOMAIN_DATA/NAME")
+    parser.add_argument("--download", action="store_true", help="let torchvision fetch the named data set")
+    parser.add_argument("--limit", type=positive, help="take about this many images, evenly spread")
+
+
+def add_machine(parser: argparse.ArgumentParser, output: str) -> None:
+    """Let the user say where to compute and where to write.
+
+    Args:
+        parser: To add to.
+        output: Default path of the result.
+    """
+    parser.add_argument(
+        "--device", type=device, default="cpu", help="default cpu; under torchrun, cuda is one GPU each"
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        help="of each process; the same bits need the same number (default: torch's own, 1 under torchrun)",
+    )
+    parser.add_argument("--output", type=Path, default=Path(output), help=f"default {output}")
+
+
+def add_networks(parser: argparse.ArgumentParser, networks: int, group: int) -> None:
+    """Let the user say which networks to train, and how.
+
+    Args:
+        parser: To add to.
+        networks: Default number of them, per point of the curve where there are several.
+        group: Default number of those that are trained at once.
+    """
+    parser.add_argument("--networks", type=positive, default=networks, help=f"to train (default {networks})")
+    parser.add_argument(
+        "--group", type=positive, default=group, help=f"networks trained side by side in one process (default {group})"
+    )
+    parser.add_argument(
+        "--frequencies", type=frequencies, default=list(range(1, 16)), help="as in 1-15 (the default) or 6,10,15"
+    )
+    parser.add_argument("--channels", type=positive, nargs=3, default=(16, 32, 64), help="of the three blocks")
+    parser.add_argument("--epochs", type=positive, default=10, help="passes over the training images (default 10)")
+    parser.add_argument("--batch", type=positive, default=40, help="images a step, as the authors (default 40)")
+    parser.add_argument("--seed", type=int, default=0, help="network i is drawn with seed + i (default 0)")
+    parser.add_argument("--weights", type=Path, help="folder to keep each trained network's weights in; default: none")
+
+
+def images(options: argparse.Namespace, train: bool = False) -> Images:
+    """Find the images that were asked for.
+
+    Args:
+        options: With `add_data`'s arguments.
+        train: The training rather than the test split, of a named data set.
+
+    Returns:
+        The images.
+
+    Raises:
+        SystemExit: If they are not there.
+    """
+    if options.data not in DATASETS:
+        root = Path(options.data)
+        if not root.is_dir():
+            raise SystemExit(f"--data: {root} is no folder, and not one of {', '.join(DATASETS)}")
+        return JpegFiles(root, options.limit)
+    root = options.root
+    if root is None:
+        if "JPEGDOMAIN_DATA" not in os.environ:
+            raise SystemExit(f"--data {options.data} needs --root FOLDER, or JPEGDOMAIN_DATA in the environment")
+        root = Path(os.environ["JPEGDOMAIN_DATA"]) / options.data
+    try:
+        return LosslessImages(options.data, root, options.download, options.limit, train)
+    except RuntimeError as error:
+        raise SystemExit(f"--data {options.data}: {root}: {error}") from error
+
+
+def split(options: argparse.Namespace) -> tuple[Images, Images]:
+    """Find the images to train with and those to test with.
+
+    Args:
+        options: With `add_data`'s arguments; a folder has the subfolders train, and test or val.
+
+    Returns:
+        The two.
+
+    Raises:
+        SystemExit: If they are not there.
+    """
+    if options.data in DATASETS:
+        return images(options, train=True), images(options)
+    root = Path(options.data)
+    tests = next((name for name in _TESTS if (root / name).is_dir()), None)
+    if tests is None or not (root / "train").is_dir():
+        raise SystemExit(f"--data: {root} has no folders train and test (or val), and is none of {', '.join(DATASETS)}")
+    training, testing = (
+        images(argparse.Namespace(data=str(root / name), limit=options.limit)) for name in ("train", tests)
+    )
+    if training.classes != testing.classes:
+        raise SystemExit(f"--data: {root} has {training.classes} classes in train and {testing.classes} in {tests}")
+    return training, testing

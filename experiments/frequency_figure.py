@@ -1,0 +1,89 @@
+"""Draw ASM's and APX's curves over spatial frequencies, as in Ehrlich & Davis's figures 4a, 4b and 4c."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+__all__ = ["Curve", "draw_frequencies", "plot_frequencies"]
+
+_STYLES = {"asm": ("#0b6e4f", "o"), "apx": ("#c1440e", "s")}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One method's values.
+
+    Args:
+        values: By number of frequencies.
+        low: Lower end of their spread, or None to show no spread.
+        high: Upper end.
+    """
+
+    values: Mapping[int, float]
+    low: Mapping[int, float] | None = None
+    high: Mapping[int, float] | None = None
+
+
+def plot_frequencies(
+    axes: Axes,
+    curves: Mapping[str, Curve],
+    *,
+    title: str,
+    ylabel: str,
+    reference: tuple[str, float] | None = None,
+    top: float | None = None,
+) -> None:
+    """Draw one panel; a figure of several data sets is made of several.
+
+    Args:
+        axes: To draw on.
+        curves: By method, 'asm' and 'apx'.
+        title: Of the panel.
+        ylabel: What the values are.
+        reference: Label and value of a dashed line to compare with.
+        top: Upper end of the vertical axis, which starts at 0; None leaves it to the values.
+    """
+    if reference is not None:
+        axes.axhline(reference[1], color="0.4", linestyle="--", label=reference[0])
+    for method, curve in curves.items():
+        color, marker = _STYLES[method]
+        numbers = list(curve.values)
+        if curve.low is not None and curve.high is not None:
+            low, high = [curve.low[n] for n in numbers], [curve.high[n] for n in numbers]
+            axes.fill_between(numbers, low, high, color=color, alpha=0.2, linewidth=0)
+        values = list(curve.values.values())
+        axes.plot(numbers, values, color=color, marker=marker, markersize=4, label=method.upper())
+    axes.set(xlabel="spatial frequencies that decide (15 is exact)", ylabel=ylabel, title=title)
+    axes.set_ylim(0, top)
+    axes.set_xticks(sorted({n for curve in curves.values() for n in curve.values}))
+    axes.set_axisbelow(True)
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+
+
+def draw_frequencies(
+    path: Path,
+    curves: Mapping[str, Curve],
+    *,
+    title: str,
+    ylabel: str,
+    reference: tuple[str, float] | None = None,
+    top: float | None = None,
+) -> None:
+    """Draw a figure of one panel into a file.
+
+    Args:
+        path: Of the image; its suffix decides on the format.
+        curves: By method, 'asm' and 'apx'.
+        title: Of the figure.
+        ylabel: What the values are.
+        reference: Label and value of a dashed line to compare with.
+        top: Upper end of the vertical axis, which starts at 0; None leaves it to the values.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    plot_frequencies(figure.add_subplot(), curves, title=title, ylabel=ylabel, reference=reference, top=top)
+    figure.savefig(path, dpi=150)

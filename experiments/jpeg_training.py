@@ -1,0 +1,105 @@
+"""Train three-block networks in the JPEG domain, with ASM or APX at each number of frequencies.
+
+Ehrlich & Davis (2019), figure 4c: do the weights learn to cope with the approximation?
+
+    python -m experiments.jpeg_training --data mnist --root FOLDER --networks 5
+    torchrun --nproc-per-node 4 -m experiments.jpeg_training --data cifar10-jpeg --device cuda
+
+Network i starts from the weights, and sees the images in the order, of network i of `experiments.conversion`. An
+interrupted run goes on where it stopped: groups of networks that are finished are kept beside the result.
+"""
+
+import argparse
+from functools import partial
+from typing import Any
+
+import torch
+
+import jpegdomain as jd
+from experiments import arguments
+from experiments.approximation import METHODS, accuracy_table, spread
+from experiments.bench import Bench, slices
+from experiments.distributed import world
+from experiments.labelled import Labelled
+
+__all__ = ["main"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.jpeg_training", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    arguments.add_data(parser)
+    arguments.add_networks(parser, networks=5, group=15)
+    arguments.add_machine(parser, "results/jpeg_training.json")
+    return parser
+
+
+@torch.inference_mode()
+def _accuracy(network: jd.ConvertedModel, test: Labelled) -> float:
+    predicted = torch.cat([network(part).argmax(1) for part in test.parts()])
+    return (predicted == test.labels).double().mean().item()
+
+
+def _pairs(options: argparse.Namespace) -> list[tuple[int, int]]:
+    """Seed and frequencies of every network of one method; more networks only lengthen the row."""
+    return [(options.seed + number, n) for number in range(options.networks) for n in options.frequencies]
+
+
+def _group(bench: Bench, unit: str) -> list[dict[str, Any]]:
+    method, numbers = unit.split(":")
+    first, last = map(int, numbers.split("-"))
+    pairs = _pairs(bench.options)[first : last + 1]
+    seeds = [seed for seed, _ in pairs]
+    networks = [
+        jd.convert(spatial, relu=method, frequencies=n)
+        for spatial, (_, n) in zip(bench.networks(seeds), pairs, strict=True)
+    ]
+    losses = bench.train(networks, seeds, [f"{method}-{n}-{seed}" for seed, n in pairs])
+    return [
+        {"seed": seed, "method": method, "frequencies": n, "loss": loss, "accuracy": _accuracy(network, bench.testing)}
+        for (seed, n), network, loss in zip(pairs, networks, losses, strict=True)
+    ]
+
+
+def _summary(each: list[dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, dict[str, list[float]]] = {}
+    for one in each:
+        row = found.setdefault(str(one["frequencies"]), {method: [] for method in METHODS})
+        row[one["method"]].append(one["accuracy"])
+    return {
+        "frequencies": {
+            n: {method: spread(accuracies) for method, accuracies in row.items()} for n, row in found.items()
+        },
+        "each": each,
+    }
+
+
+def _table(report: dict[str, Any]) -> str:
+    settings = report["settings"]
+    title = (
+        f"{settings['networks']} three-block networks per point, trained in the JPEG domain on {settings['data']}; "
+        f"accuracy on {settings['test_images']} test images"
+    )
+    return f"{title}\n\n{accuracy_table(report['result'])}"
+
+
+def main(given: list[str] | None = None) -> dict[str, Any]:
+    """Run from the command line.
+
+    Args:
+        given: Arguments as typed; those of the process if None.
+
+    Returns:
+        What was written to the JSON file.
+    """
+    options = _parser().parse_args(given)
+    with world(options.device, options.threads) as here:
+        bench = Bench("jpeg_training", options, here, decoded=False)
+        parts = slices(len(_pairs(options)), options.group)
+        units = [f"{method}:{part[0]}-{part[-1]}" for method in METHODS for part in parts]
+        return bench.run(units, partial(_group, bench), _summary, _table)
+
+
+if __name__ == "__main__":
+    main()

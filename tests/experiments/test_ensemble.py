@@ -1,0 +1,136 @@
+"""Networks trained side by side are the networks that plain loops train, one after another."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import jpegdomain as jd
+from experiments.ensemble import seeded, train
+from experiments.labelled import Labelled
+from jpegdomain.models import three_block_net
+
+SEEDS = [5, 6, 9]
+EPOCHS, BATCH = 2, 6
+
+
+def build():
+    return three_block_net(1, 3, (2, 3, 4))
+
+
+@pytest.fixture
+def data():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(20, 1, 32, 32, generator=generator, dtype=torch.float64)
+    return Labelled(images, torch.randint(0, 3, (20,), generator=generator))
+
+
+def plainly(network, seed, data):
+    """One network, one loop: the last two of twenty images are left over in every epoch."""
+    optimizer = torch.optim.Adam(network.parameters())
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(EPOCHS):
+        losses = []
+        for chosen in torch.randperm(20, generator=generator)[:18].split(BATCH):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(network(data.images[chosen]), data.labels[chosen])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    return sum(losses) / len(losses)
+
+
+class LowPassReLU(nn.Module):
+    """ASM or APX on pixels, written out."""
+
+    def __init__(self, method, frequencies):
+        super().__init__()
+        k = np.arange(8)
+        basis = np.cos(np.outer(k, 2 * k + 1) * np.pi / 16) / 2
+        basis[0] /= np.sqrt(2)
+        kept = np.add.outer(k, k) < frequencies
+        # Every block's pixels → its low-passed pixels.
+        both = np.einsum("am,bn->abmn", basis, basis)
+        self.projection = torch.from_numpy(np.einsum("abmn,ab,abpq->mnpq", both, kept, both))
+        self.method = method
+
+    def forward(self, x):
+        n, c, h, w = x.shape
+        blocks = x.view(n, c, h // 8, 8, w // 8, 8)
+        low = torch.einsum("mnpq,zcxpyq->zcxmyn", self.projection, blocks).reshape(x.shape)
+        return x * (low > 0) if self.method == "asm" else low.relu()
+
+
+def same(first, second):
+    torch.testing.assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=1e-9, atol=1e-9)
+
+
+def test_spatial_networks(data):
+    networks = [seeded(build, seed).double() for seed in SEEDS]
+    alone = copy.deepcopy(networks)
+    losses = train(networks, SEEDS, data, epochs=EPOCHS, batch=BATCH, description="", quiet=True)
+    for network, other, seed, loss in zip(networks, alone, SEEDS, losses, strict=True):
+        assert loss == pytest.approx(plainly(other.train(), seed, data), rel=1e-6)
+        same(network, other)
+        assert not network.training
+
+
+@pytest.mark.parametrize("method", ["asm", "apx"])
+def test_converted_networks_of_different_frequencies(data, method):
+    """Trained in the transform domain, each with its own number of frequencies in one and the same step."""
+    frequencies = [3, 8, 15]
+    spatial = [seeded(build, seed).double() for seed in SEEDS]
+    networks = [jd.convert(one, relu=method, frequencies=n) for one, n in zip(spatial, frequencies, strict=True)]
+    encoded = Labelled(jd.encode(data.images), data.labels)
+    train(networks, SEEDS, encoded, epochs=EPOCHS, batch=BATCH, description="", quiet=True)
+    for network, n, seed in zip(networks, frequencies, SEEDS, strict=True):
+        other = seeded(build, seed).double().train()
+        for block in (other.block1, other.block2, other.block3):
+            block.relu = LowPassReLU(method, n)
+        plainly(other, seed, data)
+        same(network, other)
+        assert [layer.frequencies for layer in network.modules() if hasattr(layer, "frequencies")] == [n] * 3
+
+
+def test_weights_follow_from_the_seed_alone():
+    first = seeded(build, 3)
+    torch.rand(5)
+    before = torch.get_rng_state()
+    second = seeded(build, 3)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.testing.assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=0, atol=0)
+    assert not torch.equal(first.linear.weight, seeded(build, 4).linear.weight)
+
+
+def test_training_that_goes_astray_names_the_network(data):
+    networks = [seeded(build, seed).double() for seed in SEEDS]
+    with torch.no_grad():
+        networks[1].linear.bias.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match=r"seeds \[6\]"):
+        train(networks, SEEDS, data, epochs=1, batch=BATCH, description="", quiet=True)
+
+
+def test_too_few_images(data):
+    with pytest.raises(ValueError, match="20 images to train on, fewer than a batch of 21"):
+        train([build().double()], [0], data, epochs=1, batch=21, description="", quiet=True)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("domain", ["pixels", "transform"])
+def test_a_captured_graph_trains_what_plain_loops_train(data, domain):
+    """More steps than are run before capture."""
+    networks = [seeded(build, seed).double().cuda() for seed in SEEDS]
+    alone = [seeded(build, seed).double().train() for seed in SEEDS]
+    images = data.images.cuda()
+    if domain == "transform":
+        networks = [jd.convert(network) for network in networks]
+        images = jd.encode(images)
+    given = Labelled(images, data.labels.cuda())
+    train(networks, SEEDS, given, epochs=EPOCHS, batch=BATCH, description="", quiet=True)
+    for network, other, seed in zip(networks, alone, SEEDS, strict=True):
+        plainly(other, seed, data)
+        same(network.cpu(), other)
