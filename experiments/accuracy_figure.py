@@ -30,7 +30,9 @@ def curves(result: dict[str, Any]) -> dict[str, Curve]:
     """
     made = {}
     for method in METHODS:
-        rows = {int(n): row[method] for n, row in result["frequencies"].items()}
+        rows = {int(n): row[method] for n, row in result["frequencies"].items() if method in row}
+        if not rows:
+            continue
         made[method] = Curve(
             {n: row["mean"] for n, row in rows.items()},
             {n: row["mean"] - row["std"] for n, row in rows.items()},

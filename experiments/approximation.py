@@ -61,8 +61,9 @@ def accuracy_table(result: dict[str, Any]) -> str:
     Returns:
         Lines of mean ± standard deviation.
     """
-    lines = ["  frequencies   " + "   ".join(f"{method.upper():<15}" for method in METHODS).rstrip()]
+    methods = list(dict.fromkeys(method for row in result["frequencies"].values() for method in row))
+    lines = ["  frequencies   " + "   ".join(f"{method.upper():<15}" for method in methods).rstrip()]
     for n, row in result["frequencies"].items():
-        cells = [f"{row[method]['mean']:.4f} ± {row[method]['std']:.4f}" for method in METHODS]
+        cells = [f"{row[method]['mean']:.4f} ± {row[method]['std']:.4f}" for method in methods]
         lines.append(f"  {n:>11}   {'   '.join(cells)}")
     return "\n".join(lines)

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 import jpegdomain as jd
 from experiments import arguments
 from experiments.approximation import METHODS, accuracy_table, set_approximation, spread
-from experiments.bench import Bench, slices
 from experiments.distributed import world
 from experiments.labelled import Labelled
+from experiments.training_run import TrainingRun, slices
+from jpegdomain.tolerances import TOLERANCE
 
 __all__ = ["compare", "main"]
 
@@ -33,10 +34,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _tied(spatial: Tensor, converted: Tensor) -> Tensor:
-    """Whether an image's two largest logits lie too close for its two models' difference to tell them apart."""
-    first, second = spatial.topk(2, dim=1).values.unbind(1)
-    return first - second <= 2 * (spatial - converted).abs().amax(1)
+def _tied(logits: Tensor) -> Tensor:
+    """Whether each image's two largest logits are equal to floating-point error."""
+    first, second = logits.topk(2, dim=1).values.unbind(1)
+    return first - second <= TOLERANCE[logits.dtype] * logits.abs().amax(1)
 
 
 @torch.inference_mode()
@@ -66,7 +67,7 @@ def compare(network: nn.Module, test: Labelled, frequencies: list[int]) -> dict[
         right["converted"] += int((exact.argmax(1) == labels).sum())
         differs = spatial.argmax(1) != exact.argmax(1)
         different += int(differs.sum())
-        beyond_ties += int((differs & ~_tied(spatial, exact)).sum())
+        beyond_ties += int((differs & ~_tied(spatial)).sum())
         deviation = max(deviation, (spatial - exact).abs().max().item())
         magnitude = max(magnitude, spatial.abs().max().item())
         for method, n in sweep:
@@ -84,13 +85,13 @@ def compare(network: nn.Module, test: Labelled, frequencies: list[int]) -> dict[
     }
 
 
-def _group(bench: Bench, unit: str) -> list[dict[str, Any]]:
+def _group(run: TrainingRun, unit: str) -> list[dict[str, Any]]:
     first, last = map(int, unit.split("-"))
-    seeds = [bench.options.seed + number for number in range(first, last + 1)]
-    networks = bench.networks(seeds)
-    losses = bench.train(networks, seeds, [f"spatial-{seed}" for seed in seeds])
+    seeds = [run.options.seed + number for number in range(first, last + 1)]
+    networks = run.networks(seeds)
+    losses = run.train(networks, seeds, [f"spatial-{seed}" for seed in seeds])
     return [
-        {"seed": seed, "loss": loss, **compare(network, bench.testing, bench.options.frequencies)}
+        {"seed": seed, "loss": loss, **compare(network, run.testing, run.options.frequencies)}
         for seed, network, loss in zip(seeds, networks, losses, strict=True)
     ]
 
@@ -140,9 +141,9 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     """
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
-        bench = Bench("conversion", options, here, decoded=True)
+        run = TrainingRun("conversion", options, here, decoded=True)
         units = [f"{part[0]}-{part[-1]}" for part in slices(options.networks, options.group)]
-        return bench.run(units, partial(_group, bench), _summary, _table)
+        return run.carry_out(units, partial(_group, run), _summary, _table)
 
 
 if __name__ == "__main__":

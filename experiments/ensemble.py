@@ -1,16 +1,19 @@
-"""Many small networks of one architecture trained side by side, each on its own: one vmapped step for all of them.
+"""Many small networks of one architecture, each trained on its own: one vmapped step for all of them, where it pays.
 
 A network's initial weights and the order of its images follow from its own seed. Which networks share a step changes
 nothing but the last bits of float32 sums.
 """
 
 import copy
+import math
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+from torch.utils._pytree import tree_map
 from tqdm import tqdm
 
 import jpegdomain as jd
@@ -73,8 +76,11 @@ class _Step:
     def _run(self) -> None:
         self.optimizer.zero_grad()
         images = self.images.coefficients if isinstance(self.images, jd.Activation) else self.images
-        x, y = images[self.chosen], self.labels[self.chosen]
-        losses = vmap(self._loss)(self.parameters, self.buffers, self.frequencies, x, y)
+        given = (self.parameters, self.buffers, self.frequencies, images[self.chosen], self.labels[self.chosen])
+        if len(self.networks) > 1:
+            losses = vmap(self._loss)(*given)
+        else:
+            losses = self._loss(*tree_map(itemgetter(0), given)).unsqueeze(0)
         losses.sum().backward()
         self.optimizer.step()
         self.losses += losses.detach()
@@ -112,9 +118,10 @@ def train(
     epochs: int,
     batch: int,
     description: str,
+    together: bool | None = None,
     quiet: bool = False,
 ) -> list[float]:
-    """Train networks side by side with Adam's defaults, each on its own order of the images.
+    """Train networks with Adam's defaults, each on its own order of the images.
 
     Args:
         networks: Of one architecture, on the data's device: spatial ones, or converted ones, whose layers may differ in
@@ -125,6 +132,8 @@ def train(
         epochs: Passes over the data.
         batch: Images of a step, per network.
         description: For the progress bar.
+        together: Whether all networks take each step at once, or are trained one after another; by default together
+            unless on the CPU, which one small network occupies.
         quiet: Whether to show no progress.
 
     Returns:
@@ -134,24 +143,36 @@ def train(
         ValueError: If there are fewer images than a batch takes.
         FloatingPointError: If a network's loss is not finite.
     """
-    steps = len(data) // batch
-    if not steps:
+    if len(data) < batch:
         raise ValueError(f"there are {len(data)} images to train on, fewer than a batch of {batch}")
+    if together is None:
+        together = data.device.type != "cpu"
+    groups = [slice(None)] if together else [slice(number, number + 1) for number in range(len(networks))]
+    losses: list[float] = []
+    total = len(groups) * epochs * (len(data) // batch)
+    with tqdm(total=total, desc=description, unit="step", leave=False, disable=quiet) as progress:
+        for group in groups:
+            losses += _train(networks[group], seeds[group], data, epochs, batch, progress)
+    return losses
+
+
+def _train(
+    networks: Sequence[nn.Module], seeds: Sequence[int], data: Labelled, epochs: int, batch: int, progress: "tqdm[None]"
+) -> list[float]:
     step = _Step(networks, data, batch)
+    steps = len(data) // batch
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
-    with tqdm(total=epochs * steps, desc=description, unit="step", leave=False, disable=quiet) as progress:
-        for _ in range(epochs):
-            step.losses.zero_()
-            order = torch.stack([torch.randperm(len(data), generator=own) for own in orders])
-            order = order.to(data.device)
-            for start in range(0, steps * batch, batch):
-                step(order[:, start : start + batch])
-                progress.update()
-            losses = (step.losses / steps).tolist()
-            if not torch.isfinite(step.losses).all():
-                lost = [seed for seed, loss in zip(seeds, losses, strict=True) if loss != loss or loss == float("inf")]
-                raise FloatingPointError(f"training went astray: no finite loss of the networks with seeds {lost}")
-            progress.set_postfix(loss=sum(losses) / len(losses))
+    for _ in range(epochs):
+        step.losses.zero_()
+        order = torch.stack([torch.randperm(len(data), generator=own) for own in orders]).to(data.device)
+        for start in range(0, steps * batch, batch):
+            step(order[:, start : start + batch])
+            progress.update()
+        losses = (step.losses / steps).tolist()
+        lost = [seed for seed, loss in zip(seeds, losses, strict=True) if not math.isfinite(loss)]
+        if lost:
+            raise FloatingPointError(f"training went astray: no finite loss of the networks with seeds {lost}")
+        progress.set_postfix(loss=sum(losses) / len(losses))
     step.give_back()
     for network in networks:
         network.eval()

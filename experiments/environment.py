@@ -23,13 +23,15 @@ def _commit() -> str:
         root = Path(__file__).parent.parent
         return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
+    # A copy on another machine is told what it is a copy of.
+    if "JPEGDOMAIN_COMMIT" in os.environ:
+        return os.environ["JPEGDOMAIN_COMMIT"]
     try:
         commit = git("rev-parse", "--short=12", "HEAD")
         # Results lying about change no result.
         changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!*/results/*", ":!README.md")
     except (OSError, subprocess.CalledProcessError):
-        # A copy on a machine without the repository is told where it comes from.
-        return os.environ.get("JPEGDOMAIN_COMMIT", "unknown (not a git checkout)")
+        return "unknown (not a git checkout)"
     return f"{commit}-dirty" if changed else commit
 
 

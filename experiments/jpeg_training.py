@@ -18,11 +18,11 @@ import torch
 import jpegdomain as jd
 from experiments import arguments
 from experiments.approximation import METHODS, accuracy_table, spread
-from experiments.bench import Bench, slices
 from experiments.distributed import world
 from experiments.labelled import Labelled
+from experiments.training_run import TrainingRun, slices
 
-__all__ = ["main"]
+__all__ = ["main", "summary"]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     arguments.add_data(parser)
     arguments.add_networks(parser, networks=5, group=15)
+    parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS, help="default both")
     arguments.add_machine(parser, "results/jpeg_training.json")
     return parser
 
@@ -46,27 +47,34 @@ def _pairs(options: argparse.Namespace) -> list[tuple[int, int]]:
     return [(options.seed + number, n) for number in range(options.networks) for n in options.frequencies]
 
 
-def _group(bench: Bench, unit: str) -> list[dict[str, Any]]:
+def _group(run: TrainingRun, unit: str) -> list[dict[str, Any]]:
     method, numbers = unit.split(":")
     first, last = map(int, numbers.split("-"))
-    pairs = _pairs(bench.options)[first : last + 1]
+    pairs = _pairs(run.options)[first : last + 1]
     seeds = [seed for seed, _ in pairs]
     networks = [
         jd.convert(spatial, relu=method, frequencies=n)
-        for spatial, (_, n) in zip(bench.networks(seeds), pairs, strict=True)
+        for spatial, (_, n) in zip(run.networks(seeds), pairs, strict=True)
     ]
-    losses = bench.train(networks, seeds, [f"{method}-{n}-{seed}" for seed, n in pairs])
+    losses = run.train(networks, seeds, [f"{method}-{n}-{seed}" for seed, n in pairs])
     return [
-        {"seed": seed, "method": method, "frequencies": n, "loss": loss, "accuracy": _accuracy(network, bench.testing)}
+        {"seed": seed, "method": method, "frequencies": n, "loss": loss, "accuracy": _accuracy(network, run.testing)}
         for (seed, n), network, loss in zip(pairs, networks, losses, strict=True)
     ]
 
 
-def _summary(each: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
+    """Describe all networks.
+
+    Args:
+        each: Network by network: seed, method, frequencies, loss, accuracy.
+
+    Returns:
+        The spread of their accuracies by frequencies and method, and `each`.
+    """
     found: dict[str, dict[str, list[float]]] = {}
     for one in each:
-        row = found.setdefault(str(one["frequencies"]), {method: [] for method in METHODS})
-        row[one["method"]].append(one["accuracy"])
+        found.setdefault(str(one["frequencies"]), {}).setdefault(one["method"], []).append(one["accuracy"])
     return {
         "frequencies": {
             n: {method: spread(accuracies) for method, accuracies in row.items()} for n, row in found.items()
@@ -95,10 +103,10 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     """
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
-        bench = Bench("jpeg_training", options, here, decoded=False)
+        run = TrainingRun("jpeg_training", options, here, decoded=False)
         parts = slices(len(_pairs(options)), options.group)
-        units = [f"{method}:{part[0]}-{part[-1]}" for method in METHODS for part in parts]
-        return bench.run(units, partial(_group, bench), _summary, _table)
+        units = [f"{method}:{part[0]}-{part[-1]}" for method in options.methods for part in parts]
+        return run.carry_out(units, partial(_group, run), summary, _table)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from experiments.markdown import table, where
+from experiments.report import RESULTS, learning, reports_of, table_1, title, verdict
+
 __all__ = ["README", "filled", "main"]
 
 ROOT = Path(__file__).parent.parent
@@ -16,19 +19,6 @@ README = ROOT / "README.md"
 
 def _load(place: str, name: str) -> dict[str, Any]:
     return json.loads((ROOT / place / "results" / f"{name}.json").read_text())
-
-
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _where(report: dict[str, Any]) -> str:
-    environment = report["environment"]
-    return (
-        f"Measured on {environment['processor']}, {environment['threads']} threads, torch {environment['torch']}, "
-        f"torchvision {environment['torchvision']}, commit {environment['commit']}."
-    )
 
 
 def _equivalence() -> str:
@@ -50,17 +40,17 @@ def _equivalence() -> str:
         )
     header = ["network", "images", "top-1 on the float decoding", "converted, on the files", "same top-1"]
     header += ["largest Δlogit, relative", "top-1 on Pillow's 8 bits"]
-    return f"{_markdown(header, rows)}\n\nIn float64. {_where(reports[1])}"
+    return f"{table(header, rows)}\n\nIn float64. {where(reports[1])}"
 
 
 def _frequencies() -> str:
     report = _load("experiments", "equivalence-cifar_resnet20-frequencies")
     rows = report["result"]["frequencies"]
-    table = _markdown(
+    accuracies = table(
         ["frequencies", *rows],
         [[method.upper(), *(f"{row[method]:.3f}" for row in rows.values())] for method in ("asm", "apx")],
     )
-    return f"{table}\n\nIn float32. {_where(report)}"
+    return f"{accuracies}\n\nIn float32. {where(report)}"
 
 
 def _decoding() -> str:
@@ -77,7 +67,7 @@ def _decoding() -> str:
         for title, key in (("median", "median_over_files"), ("largest", "largest_over_files"))
     ]
     header = ["levels of 0…255", "mean difference", "once clamped", "largest difference", "once clamped"]
-    return _markdown(header, rows)
+    return table(header, rows)
 
 
 def _network() -> str:
@@ -94,16 +84,26 @@ def _network() -> str:
     memory = _load("benchmarks", "memory")["result"]
     kernels = reports[0]["result"]["transform_ms_by_kernel"]
     total = sum(kernels.values())
-    shares = _markdown(
+    shares = table(
         ["resnet18, transform plan", "share of the time"], [[name, f"{ms / total:.0%}"] for name, ms in kernels.items()]
     )
     return (
-        f"{_markdown(['network', 'spatial', 'transform plan', 'ratio'], rows)}\n\n{shares}\n\n"
+        f"{table(['network', 'spatial', 'transform plan', 'ratio'], rows)}\n\n{shares}\n\n"
         f"`convert(resnet50)` takes {memory['convert_resnet50']['seconds']:.1f} s and "
         f"{memory['convert_resnet50']['extra_gb']:.1f} GB; one image of 2160×3840 goes through resnet18 within "
         f"{memory['resnet18_transform']['peak_gb']:.1f} GB (spatial: {memory['resnet18_spatial']['peak_gb']:.1f}). "
-        f"{_where(reports[0])}"
+        f"{where(reports[0])}"
     )
+
+
+def _reproduction() -> str:
+    conversion = reports_of(RESULTS, "conversion", "data")
+    training = reports_of(RESULTS, "jpeg_training", "data")
+    lines = [f"- {title(data)}, converted: {verdict(one)}" for data, one in conversion.items()]
+    for data, one in training.items():
+        learnt = f" {learning(conversion[data], one)}" if data in conversion else ""
+        lines.append(f"- {title(data)}, trained in the JPEG domain: {verdict(one)}{learnt}")
+    return "\n".join([table_1(conversion), "", *lines])
 
 
 _TABLES: dict[str, Callable[[], str]] = {
@@ -111,6 +111,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "equivalence": _equivalence,
     "frequencies": _frequencies,
     "network": _network,
+    "reproduction": _reproduction,
 }
 
 
@@ -123,13 +124,13 @@ def filled(text: str) -> str:
     Returns:
         The same text with every table made from the results.
     """
-    for name, table in _TABLES.items():
+    for name, made in _TABLES.items():
         opening, closing = f"<!-- table: {name} -->", "<!-- /table -->"
         before, found, rest = text.partition(opening)
         _, closed, after = rest.partition(closing)
         if not (found and closed):
             raise ValueError(f"the README has no place {opening} … {closing}")
-        text = f"{before}{opening}\n{table()}\n{closing}{after}"
+        text = f"{before}{opening}\n{made()}\n{closing}{after}"
     return text
 
 

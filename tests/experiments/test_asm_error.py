@@ -6,7 +6,7 @@ The oracle has its own cosines and works on pixels, block by block; it imports n
 import json
 import math
 import os
-import signal
+import re
 import subprocess
 import sys
 import time
@@ -63,7 +63,7 @@ class Given:
 
 
 @pytest.mark.parametrize("method", ["asm", "apx"])
-@pytest.mark.parametrize("frequencies", [1, 2, 6, 11, 14, 15])
+@pytest.mark.parametrize("frequencies", [1, 2, 6, 11, 14])
 def test_drawn_blocks_against_the_oracle(method, frequencies):
     inputs = DrawnInputs(4, 300, 5, torch.float64, torch.device("cpu"))
     blocks = []
@@ -79,6 +79,13 @@ def test_drawn_blocks_against_the_oracle(method, frequencies):
     # The delta method, on the mean square.
     half = 1.959963984540054 * expected.std(ddof=1) / math.sqrt(300) / (2 * math.sqrt(expected.mean()))
     assert rmse.value - rmse.low == pytest.approx(half, rel=1e-6, abs=1e-14)
+
+
+@pytest.mark.parametrize("side", [4, 8])
+def test_nothing_is_left_at_15(side):
+    sums = measure(DrawnInputs(side, 300, 5, torch.float64, torch.device("cpu")), "0")
+    for method in ("asm", "apx"):
+        assert sums[ALL, method, 15].root_of_ratio("error", "pixels").value < 1e-15
 
 
 def test_partial_blocks_images_and_relus_against_the_oracle():
@@ -229,8 +236,6 @@ def started(folder, *given, processes=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # Whatever a launcher starts can be killed with it.
-        start_new_session=True,
     )
 
 
@@ -250,20 +255,21 @@ def test_two_processes_give_the_same_bits_as_one(whole, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [None, 2])
 def test_a_killed_run_goes_on(tmp_path, processes):
-    given = ("--blocks", "1000000")
+    given = ("--blocks", "800000")
     journal = tmp_path / "asm_error.partial"
     process = started(tmp_path, *given, processes=processes)
-    deadline = time.monotonic() + 120
-    while sum(len(path.read_bytes().splitlines()) - 1 for path in journal.glob("*.jsonl")) < 3:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    try:
+        while sum(len(path.read_bytes().splitlines()) - 1 for path in journal.glob("*.jsonl")) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        # The launcher passes SIGTERM on to what it started, SIGKILL it could not.
+        process.terminate() if processes else process.kill()
+        process.communicate()
     assert not (tmp_path / "asm_error.json").exists()
     again = started(tmp_path, *given)
     printed, _ = again.communicate(timeout=300)
-    assert "of 10 parts" in printed
+    assert re.search("going on after [2-7] of 8 parts", printed)
     resumed = json.loads((tmp_path / "asm_error.json").read_text())["result"]
     assert resumed == run(tmp_path / "whole", *given)["result"]
 

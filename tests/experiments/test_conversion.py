@@ -1,21 +1,24 @@
 """Both experiments that train networks, end to end on the embedded digits."""
 
+import copy
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
 
+import jpegdomain as jd
 from experiments import conversion, jpeg_training
+from experiments.ensemble import seeded
+from experiments.labelled import Labelled
 from experiments.networks import EMBEDDED
 from jpegdomain.models import three_block_net
 
-ROOT = Path(__file__).parent.parent.parent
+from .test_distributed import ROOT, torchrun
+
 SMALL = ["--epochs", "2", "--batch", "10", "--channels", "2", "3", "4", "--frequencies", "4,15", "--threads", "1"]
 
 
@@ -39,12 +42,6 @@ def result(path):
     """All but when and where."""
     report = json.loads(path.read_text())
     return report["settings"], report["result"]
-
-
-def torchrun(module, *given):
-    command = [sys.executable, "-W", "error", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, "-m", module, *given], cwd=ROOT, env=environment, check=True, capture_output=True)
 
 
 def test_conversion(folder, tmp_path, capsys):
@@ -71,6 +68,34 @@ def test_conversion(folder, tmp_path, capsys):
     assert int(network.block1.bn1.num_batches_tracked) == 20
 
 
+def test_a_conversion_that_is_not_exact_shows(monkeypatch):
+    """Ties are told from the logits alone: a large error makes no tie."""
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.randn(30, 1, 32, 32, generator=generator), torch.zeros(30, dtype=torch.int64)
+    data = Labelled(jd.encode(images), labels)
+    network = seeded(lambda: three_block_net(1, 3, (2, 3, 4)), 0).eval()
+
+    converted = copy.deepcopy(jd.convert(network))
+    with torch.no_grad():
+        converted.linear.bias[0] += 100
+        others = int((network(images).argmax(1) != 0).sum())
+    monkeypatch.setattr(jd, "convert", lambda _: converted)
+    found = conversion.compare(network, data, [15])
+    assert others > 0
+    assert found["different"] == found["different_beyond_ties"] == others
+    assert found["deviation"] == pytest.approx(100, rel=1e-5)
+    assert found["converted"] == 1
+    # The same two logits are the largest of every image, and equal but for rounding.
+    with torch.no_grad():
+        for one, first in ((network, 1), (converted, 2)):
+            one.linear.weight[1:] = network.linear.weight[1]
+            one.linear.bias.copy_(torch.tensor([-100.0, 0.0, 0.0]))
+            one.linear.bias[first] += 1e-6
+    found = conversion.compare(network, data, [15])
+    assert found["different"] == 30
+    assert found["different_beyond_ties"] == 0
+
+
 def test_training_in_the_jpeg_domain(folder, tmp_path):
     output = tmp_path / "result.json"
     jpeg_training.main(arguments(folder, output, "--networks", "2", "--group", "3"))
@@ -94,10 +119,13 @@ def test_more_networks_go_on_from_fewer(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.distributed.World.conclude", lambda *_: None)
     conversion.main(arguments(folder, output, "--networks", "2", "--group", "2"))
     seen = []
-    train = conversion.Bench.train
-    monkeypatch.setattr(
-        conversion.Bench, "train", lambda self, n, seeds, names: seen.append(seeds) or train(self, n, seeds, names)
-    )
+    train = conversion.TrainingRun.train
+
+    def spy(self, networks, seeds, names):
+        seen.append(seeds)
+        return train(self, networks, seeds, names)
+
+    monkeypatch.setattr(conversion.TrainingRun, "train", spy)
     conversion.main(arguments(folder, output, "--networks", "3", "--group", "2"))
     assert seen == [[2]]
 
@@ -108,7 +136,7 @@ def test_two_processes_give_one_process_its_bits(folder, tmp_path, module):
     {"conversion": conversion, "jpeg_training": jpeg_training}[module].main(
         arguments(folder, tmp_path / "1.json", *given)
     )
-    torchrun(f"experiments.{module}", *arguments(folder, tmp_path / "2.json", *given))
+    torchrun("-m", f"experiments.{module}", *arguments(folder, tmp_path / "2.json", *given))
     assert json.loads((tmp_path / "2.json").read_text())["environment"]["processes"] == 2
     assert result(tmp_path / "1.json") == result(tmp_path / "2.json")
     assert not (tmp_path / "2.partial").exists()

@@ -68,24 +68,26 @@ def same(first, second):
     torch.testing.assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=1e-9, atol=1e-9)
 
 
-def test_spatial_networks(data):
+@pytest.mark.parametrize("together", [True, False])
+def test_spatial_networks(data, together):
     networks = [seeded(build, seed).double() for seed in SEEDS]
     alone = copy.deepcopy(networks)
-    losses = train(networks, SEEDS, data, epochs=EPOCHS, batch=BATCH, description="", quiet=True)
+    losses = train(networks, SEEDS, data, epochs=EPOCHS, batch=BATCH, description="", together=together, quiet=True)
     for network, other, seed, loss in zip(networks, alone, SEEDS, losses, strict=True):
         assert loss == pytest.approx(plainly(other.train(), seed, data), rel=1e-6)
         same(network, other)
         assert not network.training
 
 
+@pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("method", ["asm", "apx"])
-def test_converted_networks_of_different_frequencies(data, method):
+def test_converted_networks_of_different_frequencies(data, method, together):
     """Trained in the transform domain, each with its own number of frequencies in one and the same step."""
     frequencies = [3, 8, 15]
     spatial = [seeded(build, seed).double() for seed in SEEDS]
     networks = [jd.convert(one, relu=method, frequencies=n) for one, n in zip(spatial, frequencies, strict=True)]
     encoded = Labelled(jd.encode(data.images), data.labels)
-    train(networks, SEEDS, encoded, epochs=EPOCHS, batch=BATCH, description="", quiet=True)
+    train(networks, SEEDS, encoded, epochs=EPOCHS, batch=BATCH, description="", together=together, quiet=True)
     for network, n, seed in zip(networks, frequencies, SEEDS, strict=True):
         other = seeded(build, seed).double().train()
         for block in (other.block1, other.block2, other.block3):

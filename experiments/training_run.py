@@ -20,12 +20,12 @@ from experiments.journal import Journal
 from experiments.labelled import load_all
 from jpegdomain.models import three_block_net
 
-__all__ = ["Bench", "slices"]
+__all__ = ["TrainingRun", "slices"]
 
 _SETTINGS = ("group", "channels", "epochs", "batch", "seed", "frequencies")
 
 
-class Bench:
+class TrainingRun:
     """One run of such an experiment in one process.
 
     Args:
@@ -95,7 +95,7 @@ class Bench:
                 _save(self.options.weights, name, network)
         return losses
 
-    def run(
+    def carry_out(
         self,
         units: Sequence[str],
         work: Callable[[str], list[dict[str, Any]]],

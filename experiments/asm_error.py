@@ -1,0 +1,256 @@
+"""How far ASM and APX are from the exact ReLU, over 1–15 spatial frequencies: Ehrlich & Davis (2019), figure 4a.
+
+Without arguments, on 10 million random blocks of 4×4 in [−1, 1], box-upscaled to 8×8:
+
+    python -m experiments.asm_error
+    torchrun --nproc-per-node 2 -m experiments.asm_error
+
+Other blocks: --source random, all 64 pixels drawn; --source activations, what every ReLU of a network is given on
+images. An interrupted run goes on where it stopped.
+
+Three errors, each with its 95 % interval: the mean of the blocks' RMSEs; the RMSE of all pixels; and that, relative to
+the root mean square of the exact ReLU, since activations have any scale. The intervals are those of independent
+samples, blocks where they are drawn and images where they are not.
+"""
+
+import argparse
+import hashlib
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import jpegdomain as jd
+from experiments import arguments
+from experiments.distributed import World, world
+from experiments.environment import describe
+from experiments.frequency_figure import Curve, draw_frequencies
+from experiments.journal import Journal
+from experiments.moments import Moments
+from experiments.networks import EMBEDDED, load_network
+from experiments.relu_error import FREQUENCIES, METHODS, Key, add_up, measure, plain
+from experiments.relu_inputs import ALL, DrawnInputs, NetworkInputs, ReluInputs
+
+__all__ = ["draw", "main"]
+
+_HEADINGS = {"block_rmse": "mean of the blocks' RMSEs", "rmse": "RMSE", "relative_rmse": "RMSE / RMS of the exact ReLU"}
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_SIDES = {"box": 4, "random": 8}
+
+# Filled in after parsing: given where it does not belong, an option would be ignored without a word.
+_FOR_DRAWN = {"blocks": 10_000_000, "seed": 0}
+_FOR_ACTIVATIONS = {
+    "data": str(EMBEDDED / "digits"),
+    "root": None,
+    "download": False,
+    "limit": None,
+    "model": "embedded",
+    "weights": None,
+    "mean": None,
+    "std": None,
+    "batch": 40,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.asm_error", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--source", choices=[*_SIDES, "activations"], default="box", help="of the blocks (default box)")
+    parser.add_argument("--blocks", type=arguments.positive, help="to draw (default 10,000,000)")
+    parser.add_argument("--seed", type=int, help="of what is drawn (default 0)")
+    parser.add_argument("--dtype", choices=_DTYPES, default="float32", help="default float32; sums are in float64")
+    arguments.add_machine(parser, "results/asm_error.json")
+    group = parser.add_argument_group("with --source activations")
+    arguments.add_data(group, _FOR_ACTIVATIONS["data"])
+    group.add_argument(
+        "--model", help="embedded (default), three_block, cifar_resnet20, cifar_resnet32, or a torchvision classifier"
+    )
+    group.add_argument("--weights", help="file with a state_dict, or 'pretrained' for torchvision's own")
+    group.add_argument("--mean", type=float, nargs="+", help="of the model's channels; default: ImageNet's, gray 0")
+    group.add_argument("--std", type=float, nargs="+", help="likewise; gray 1")
+    group.add_argument("--batch", type=arguments.positive, help="images at a time (default 40)")
+    parser.set_defaults(data=None, download=None)
+    return parser
+
+
+def _options(given: list[str] | None) -> argparse.Namespace:
+    options = _parser().parse_args(given)
+    drawn = options.source != "activations"
+    fitting, others = (_FOR_DRAWN, _FOR_ACTIVATIONS) if drawn else (_FOR_ACTIVATIONS, _FOR_DRAWN)
+    for name in others:
+        if getattr(options, name) is not None:
+            raise SystemExit(f"--{name} has no meaning for --source {options.source}: drop one of them")
+    for name, default in fitting.items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+    if drawn and options.blocks < 2:
+        raise SystemExit("--blocks: an interval needs 2 or more")
+    if drawn and options.seed < 0:
+        raise SystemExit("--seed: a number from 0 on is needed")
+    return options
+
+
+def _network_inputs(options: argparse.Namespace, device: torch.device) -> tuple[NetworkInputs, dict[str, Any]]:
+    """Load the network and the images; what they are goes into the settings."""
+    images = arguments.images(options)
+    if len(images) < 2:
+        raise SystemExit(f"--data: {images.name} has {len(images)} image; an interval needs 2 or more")
+    try:
+        model = load_network(options.model, options.weights, images.classes, images.channels)
+    except ValueError as error:
+        raise SystemExit(f"--model: {error}") from error
+    except FileNotFoundError as error:
+        raise SystemExit(f"--weights: there is no file {error.filename}") from error
+    dtype = _DTYPES[options.dtype]
+    model = model.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    converted = jd.convert(model, mean=options.mean, std=options.std)
+    try:
+        inputs = NetworkInputs(converted, images, options.batch, dtype, device)
+    except ValueError as error:
+        raise SystemExit(f"--model {options.model}: {error}") from error
+    fingerprint = hashlib.sha256(repr(images.identity()).encode())
+    if options.weights not in (None, "pretrained"):
+        fingerprint.update(Path(options.weights).read_bytes())
+    return inputs, {
+        "data": images.name,
+        "fingerprint": fingerprint.hexdigest()[:16],
+        "images": len(images),
+        "model": options.model,
+        "weights": None if options.weights is None else Path(options.weights).name,
+        "batch": options.batch,
+        "mean": options.mean,
+        "std": options.std,
+    }
+
+
+def _inputs(options: argparse.Namespace, device: torch.device) -> tuple[ReluInputs, dict[str, Any]]:
+    """Find what was asked for; all that the numbers depend on is in the settings."""
+    settings = {"source": options.source, "dtype": options.dtype}
+    if options.source == "activations":
+        inputs, network = _network_inputs(options, device)
+        return inputs, settings | network
+    drawn = DrawnInputs(_SIDES[options.source], options.blocks, options.seed, _DTYPES[options.dtype], device)
+    return drawn, settings | {"blocks": options.blocks, "seed": options.seed}
+
+
+def _summary(sums: dict[Key, Moments], name: str) -> dict[str, Any]:
+    """The estimates for one ReLU, or for all."""
+
+    def estimates(moments: Moments) -> dict[str, Any]:
+        return {
+            "block_rmse": asdict(moments.ratio("block_rmse", "blocks")),
+            "rmse": asdict(moments.root_of_ratio("error", "pixels")),
+            "relative_rmse": asdict(moments.root_of_ratio("error", "signal")),
+        }
+
+    return {
+        "blocks": int(sums[name, "asm", 1].total("blocks")),
+        "frequencies": {str(n): {method: estimates(sums[name, method, n]) for method in METHODS} for n in FREQUENCIES},
+    }
+
+
+def _table(settings: dict[str, Any], result: dict[str, Any]) -> str:
+    def cell(estimate: dict[str, float]) -> str:
+        return f"{estimate['value']:.4g} ± {(estimate['high'] - estimate['low']) / 2:.1g}"
+
+    lines = [
+        f"{_title(settings, result)}, {settings['dtype']}; 95 % intervals over {result['samples']}",
+        "",
+        " " * 11 + "".join(f"  {heading:40}" for heading in _HEADINGS.values()).rstrip(),
+        "frequencies" + "".join(f"  {method.upper():18}" for _ in _HEADINGS for method in METHODS).rstrip(),
+    ]
+    for n, row in result["frequencies"].items():
+        cells = [cell(row[method][quantity]) for quantity in _HEADINGS for method in METHODS]
+        lines.append(f"{n:>11}" + "".join(f"  {text:18}" for text in cells).rstrip())
+    if result["relus"]:
+        lines += ["", "relative to the RMS             ASM at 5        10  APX at 5        10"]
+        for name, one in result["relus"].items():
+            cells = [one["frequencies"][n][method]["relative_rmse"]["value"] for method in METHODS for n in ("5", "10")]
+            lines.append(f"{name:30}" + "".join(f"  {value:8.4f}" for value in cells))
+    return "\n".join(lines)
+
+
+def _title(settings: dict[str, Any], result: dict[str, Any]) -> str:
+    blocks = f"{result['blocks']:,} blocks"
+    if settings["source"] == "activations":
+        return f"{blocks} in {len(result['relus'])} ReLUs: {settings['model']} network, {settings['images']} images"
+    return f"{blocks}, random" + (" 4×4, upscaled to 8×8" if settings["source"] == "box" else " 8×8")
+
+
+def draw(report: dict[str, Any], path: Path) -> None:
+    """Draw the mean of the blocks' RMSEs; of activations the relative RMSE, and how it differs from ReLU to ReLU.
+
+    Args:
+        report: What the experiment wrote.
+        path: Of the image; its suffix decides on the format.
+    """
+    settings, result = report["settings"], report["result"]
+    drawn = settings["source"] != "activations"
+    quantity = "block_rmse" if drawn else "relative_rmse"
+
+    def curve(method: str) -> Curve:
+        def values(one: dict[str, Any]) -> dict[int, float]:
+            return {int(n): row[method][quantity]["value"] for n, row in one["frequencies"].items()}
+
+        relus = [values(one) for one in result["relus"].values()]
+        low, high = ({n: end(one[n] for one in relus) for n in FREQUENCIES} if relus else None for end in (min, max))
+        return Curve(values(result), low, high)
+
+    draw_frequencies(
+        path,
+        {method: curve(method) for method in METHODS},
+        title=_title(settings, result)
+        + ("" if drawn else "\nall ReLUs together; band from the best ReLU to the worst"),
+        ylabel="mean of the blocks' RMSEs" if drawn else "RMSE / RMS of the exact ReLU",
+    )
+
+
+def _write(report: dict[str, Any], output: Path) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(report, indent=2) + "\n")
+    figure = output.with_suffix(".png")
+    draw(report, figure)
+    print(f"{_table(report['settings'], report['result'])}\n\nwrote {output} and {figure}")
+
+
+def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
+    inputs, settings = _inputs(options, here.device)
+    environment = describe(here.device) | {"processes": here.size}
+    journal = Journal(options.output.with_suffix(".partial"), settings | {"commit": environment["commit"]}, here.rank)
+    parts = here.share(inputs.units, journal, lambda unit: plain(measure(inputs, unit)), options.source)
+    sums = add_up(list(parts.values()))
+    relus = dict.fromkeys(name for name, _, _ in sums if name != ALL)
+    report = {
+        "experiment": "asm_error",
+        "settings": settings,
+        "environment": environment,
+        "result": {
+            **_summary(sums, ALL),
+            "samples": inputs.samples,
+            "relus": {name: _summary(sums, name) for name in relus},
+        },
+    }
+    here.conclude(journal, partial(_write, report, options.output))
+    return report
+
+
+def main(given: list[str] | None = None) -> dict[str, Any]:
+    """Run from the command line.
+
+    Args:
+        given: Arguments as typed; those of the process if None.
+
+    Returns:
+        What was written to the JSON file.
+    """
+    options = _options(given)
+    with world(options.device, options.threads) as here:
+        return _run(options, here)
+
+
+if __name__ == "__main__":
+    main()

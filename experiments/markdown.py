@@ -1,0 +1,38 @@
+"""Tables in Markdown, and the line that says where a result comes from."""
+
+from typing import Any
+
+__all__ = ["table", "where"]
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Write a table.
+
+    Args:
+        header: Cells of the first line.
+        rows: Cells of the others.
+
+    Returns:
+        Lines of Markdown.
+    """
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def where(report: dict[str, Any]) -> str:
+    """Say on what machine, with which versions and at which commit a result was measured.
+
+    Args:
+        report: What an experiment or a benchmark wrote.
+
+    Returns:
+        A sentence.
+    """
+    environment = report["environment"]
+    machine = f"{environment['processor']}, {environment['threads']} threads"
+    if environment["device"] != "cpu":
+        machine = environment["device"]
+    return (
+        f"Measured on {machine}, torch {environment['torch']}, torchvision {environment['torchvision']}, "
+        f"commit {environment['commit']}."
+    )

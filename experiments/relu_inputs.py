@@ -1,0 +1,123 @@
+"""What a ReLU is given: blocks drawn at random, or the activations of a network on images."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+import torch
+
+import jpegdomain as jd
+from experiments.images import Images
+
+__all__ = ["ALL", "DrawnInputs", "NetworkInputs", "Receive", "ReluInputs", "Samples"]
+
+Receive: TypeAlias = Callable[[str, jd.Activation, jd.Activation], None]
+"""Takes the name of a ReLU, its input, and what the exact ReLU makes of it."""
+
+Samples: TypeAlias = Literal["blocks", "images"]
+"""What was drawn independently of all else: the blocks of one image were not."""
+
+ALL = "all"
+"""Name of the inputs of no ReLU in particular."""
+
+_UNIT = 100_000
+"""Drawn blocks in a unit of work."""
+
+_AT_ONCE = 4096
+"""Drawn blocks in one activation: a megabyte of float32, one core's second-level cache."""
+
+
+class ReluInputs(Protocol):
+    """Inputs of one or several ReLUs, cut into units of work."""
+
+    units: list[str]
+    samples: Samples
+
+    def feed(self, unit: str, receive: Receive) -> None:
+        """Make one unit's inputs, always the same ones, a bounded number at a time.
+
+        Args:
+            unit: One of `units`.
+            receive: Is called with each of them.
+        """
+        ...
+
+
+class DrawnInputs:
+    """Blocks with pixels uniform in [−1, 1), as channels of one activation, so that J and J̃ are few large products.
+
+    The seed and a unit's number fix its blocks, whichever process draws them and whatever it computes in.
+
+    Args:
+        side: Of the pixels that are drawn: 4, each box-upscaled to 2×2 (the paper's figure 4a), or 8.
+        blocks: How many.
+        seed: Of all units.
+        dtype: Of the activations.
+        device: Of the activations.
+    """
+
+    samples: Samples = "blocks"
+
+    def __init__(self, side: int, blocks: int, seed: int, dtype: torch.dtype, device: torch.device) -> None:
+        self.units = [str(number) for number in range(-(-blocks // _UNIT))]
+        self._side, self._blocks, self._seed = side, blocks, seed
+        self._kind: dict[str, Any] = {"dtype": dtype, "device": device}
+
+    def feed(self, unit: str, receive: Receive) -> None:  # noqa: D102
+        random = np.random.default_rng([self._seed, int(unit)])
+        left = min(_UNIT, self._blocks - _UNIT * int(unit))
+        repeated = 8 // self._side
+        while left > 0:
+            # Channels-last in memory, as activations are.
+            drawn = random.uniform(-1, 1, (self._side, self._side, min(_AT_ONCE, left)))
+            left -= drawn.shape[2]
+            drawn = torch.from_numpy(drawn).to(**self._kind).permute(2, 0, 1)[None]
+            pixels = drawn.repeat_interleave(repeated, 2).repeat_interleave(repeated, 3)
+            receive(ALL, jd.encode(pixels), jd.encode(pixels.relu()))
+
+
+class NetworkInputs:
+    """The inputs of every ReLU of a network on images, while all its ReLUs are exact.
+
+    Args:
+        converted: The network, at 15 frequencies.
+        images: To run on.
+        batch: Images in a unit.
+        dtype: Of the network.
+        device: Of the network.
+
+    Raises:
+        ValueError: If the network has no ReLU.
+    """
+
+    samples: Samples = "images"
+
+    def __init__(
+        self, converted: jd.ConvertedModel, images: Images, batch: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self._converted = converted
+        self._relus = {name: layer for name, layer in converted.named_modules() if isinstance(layer, jd.nn.ReLU)}
+        if not self._relus:
+            raise ValueError("the network has no ReLU")
+        self._images, self._dtype, self._device = images, dtype, device
+        self._batches = images.units(batch)
+        self.units = [str(number) for number in range(len(self._batches))]
+
+    def feed(self, unit: str, receive: Receive) -> None:  # noqa: D102
+        calls: Counter[str] = Counter()
+
+        def take(name: str, x: jd.Activation) -> None:
+            # One module can be several ReLUs of a block.
+            calls[name] += 1
+            place = name if calls[name] == 1 else f"{name} ({calls[name]})"
+            receive(place, x, jd.functional.pointwise(x, torch.relu))
+
+        numbers = self._batches[int(unit)]
+        batch, _ = self._images.encoded(numbers, self._converted.jpeg_entry, self._dtype, self._device)
+        with ExitStack() as hooks:
+            for name, layer in self._relus.items():
+                handle = layer.register_forward_pre_hook(lambda _layer, given, name=name: take(name, given[0]))
+                hooks.callback(handle.remove)
+            self._converted(batch)
