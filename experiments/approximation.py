@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from torch import nn
+
 import jpegdomain as jd
 
 __all__ = ["METHODS", "accuracy_table", "masked_layers", "set_approximation", "spread"]
@@ -11,16 +13,16 @@ __all__ = ["METHODS", "accuracy_table", "masked_layers", "set_approximation", "s
 METHODS = ("asm", "apx")
 
 
-def masked_layers(converted: jd.ConvertedModel) -> list[jd.nn.Layer]:
+def masked_layers(network: nn.Module) -> list[nn.Module]:
     """Find the layers that ASM or APX approximates.
 
     Args:
-        converted: The model.
+        network: A converted model, or another with such layers.
 
     Returns:
         Its layers that have a number of frequencies.
     """
-    return [layer for layer in converted.modules() if isinstance(layer, jd.nn.Layer) and hasattr(layer, "frequencies")]
+    return [layer for layer in network.modules() if hasattr(layer, "frequencies")]
 
 
 def set_approximation(converted: jd.ConvertedModel, method: str, frequencies: int) -> None:

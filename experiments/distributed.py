@@ -122,8 +122,8 @@ def world(device: torch.device | str, threads: int | None = None) -> Iterator[Wo
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    # Without a name: gloo for what lies in memory, NCCL for what lies on GPUs.
-    dist.init_process_group(None if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    # Plain values travel, from memory to memory, whatever the networks run on.
+    dist.init_process_group("gloo", timeout=_PATIENCE)
     try:
         yield World(dist.get_rank(), dist.get_world_size(), device)
     finally:

@@ -68,8 +68,9 @@ class _Step:
     def _loss(
         self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], frequencies: Tensor, x: Tensor, y: Tensor
     ) -> Tensor:
-        for layer, number in zip(self.masked, frequencies.unbind(), strict=True):
-            layer.frequencies = number
+        if len(self.networks) > 1:
+            for layer, number in zip(self.masked, frequencies.unbind(), strict=True):
+                layer.frequencies = number
         given = jd.Activation(x, self.images.extent) if isinstance(self.images, jd.Activation) else x
         return F.cross_entropy(functional_call(self.base, (parameters, buffers), (given,)), y)
 
@@ -124,8 +125,8 @@ def train(
     """Train networks with Adam's defaults, each on its own order of the images.
 
     Args:
-        networks: Of one architecture, on the data's device: spatial ones, or converted ones, whose layers may differ in
-            their frequencies but not in their method. They are trained in place and left in eval mode.
+        networks: Of one architecture, on the data's device: spatial ones, or converted ones; layers that approximate
+            may differ in their frequencies but not in their method. They are trained in place and left in eval mode.
         seeds: Of each network's order.
         data: To train on, an activation for converted networks; what an epoch leaves over after its last whole batch
             is dropped.

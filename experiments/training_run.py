@@ -34,9 +34,12 @@ class TrainingRun:
             and frequencies.
         here: This process's place among those that share the run.
         decoded: Whether the networks are trained on pixels.
+        more: The experiment's own options on which its results depend.
     """
 
-    def __init__(self, experiment: str, options: argparse.Namespace, here: World, decoded: bool) -> None:
+    def __init__(
+        self, experiment: str, options: argparse.Namespace, here: World, decoded: bool, more: Sequence[str] = ()
+    ) -> None:
         self.experiment, self.options, self.here = experiment, options, here
         training, testing = arguments.split(options)
         self.build = partial(three_block_net, training.channels, training.classes, tuple(options.channels))
@@ -46,7 +49,7 @@ class TrainingRun:
             "fingerprint": hashlib.sha256(identity).hexdigest()[:16],
             "training_images": len(training),
             "test_images": len(testing),
-            **{name: getattr(options, name) for name in _SETTINGS},
+            **{name: getattr(options, name) for name in (*_SETTINGS, *more)},
         }
         self.environment = describe(here.device) | {"processes": here.size}
         folder = options.output.with_suffix(".partial")

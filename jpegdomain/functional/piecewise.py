@@ -54,11 +54,21 @@ class PiecewiseLinear:
         Returns:
             (n, c, h, w): Σ_i mask_i(approximation)·(slopes[i]·exact + intercepts[i]).
         """
+        if self._rectifies:
+            # exact where approximation > 0, else 0: one pass, and on a CPU a twentieth of where's time.
+            return torch.ops.aten.threshold_backward(exact, approximation, 0.0)
         result = self._piece(0, exact)
         for index, (edge, closed) in enumerate(zip(self.breakpoints, self.closed, strict=True), start=1):
             above = approximation >= edge if closed else approximation > edge
             result = torch.where(above, self._piece(index, exact), result)
         return result
+
+    @property
+    def _rectifies(self) -> bool:
+        """Whether this is ReLU."""
+        plain = all(isinstance(slope, float) for slope in self.slopes)
+        pieces = (self.breakpoints, self.intercepts, self.closed)
+        return plain and self.slopes == (0.0, 1.0) and pieces == ((0.0,), (0.0, 0.0), (False,))
 
     def _piece(self, index: int, exact: Tensor) -> Tensor:
         slope, intercept = self.slopes[index], self.intercepts[index]

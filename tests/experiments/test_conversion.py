@@ -101,7 +101,10 @@ def test_training_in_the_jpeg_domain(folder, tmp_path):
     jpeg_training.main(arguments(folder, output, "--networks", "2", "--group", "3"))
     _, found = result(output)
     assert [(one["method"], one["seed"], one["frequencies"]) for one in found["each"]] == [
-        (method, seed, n) for method in ("asm", "apx") for seed in (0, 1) for n in (4, 15)
+        (method, seed, n)
+        for pairs in ([(0, 4), (0, 15), (1, 4)], [(1, 15)])
+        for method in ("asm", "apx")
+        for seed, n in pairs
     ]
     by_method = {"asm": {}, "apx": {}}
     for one in found["each"]:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import jpegdomain as jd
+from experiments.cancelled import with_cancelled_relus
 from experiments.ensemble import seeded, train
 from experiments.labelled import Labelled
 from jpegdomain.models import three_block_net
@@ -64,8 +65,8 @@ class LowPassReLU(nn.Module):
         return x * (low > 0) if self.method == "asm" else low.relu()
 
 
-def same(first, second):
-    torch.testing.assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=1e-9, atol=1e-9)
+def same(first, second, tolerance=1e-9):
+    torch.testing.assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -79,15 +80,20 @@ def test_spatial_networks(data, together):
         assert not network.training
 
 
+@pytest.mark.parametrize("domain", ["transform", "cancelled"])
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("method", ["asm", "apx"])
-def test_converted_networks_of_different_frequencies(data, method, together):
-    """Trained in the transform domain, each with its own number of frequencies in one and the same step."""
+def test_networks_of_different_frequencies(data, method, together, domain):
+    """Trained in the transform domain, or with J̃J cancelled, each with its own frequencies in one and the same step."""
     frequencies = [3, 8, 15]
     spatial = [seeded(build, seed).double() for seed in SEEDS]
-    networks = [jd.convert(one, relu=method, frequencies=n) for one, n in zip(spatial, frequencies, strict=True)]
-    encoded = Labelled(jd.encode(data.images), data.labels)
-    train(networks, SEEDS, encoded, epochs=EPOCHS, batch=BATCH, description="", together=together, quiet=True)
+    given = data
+    if domain == "transform":
+        networks = [jd.convert(one, relu=method, frequencies=n) for one, n in zip(spatial, frequencies, strict=True)]
+        given = Labelled(jd.encode(data.images), data.labels)
+    else:
+        networks = [with_cancelled_relus(one, method, n) for one, n in zip(spatial, frequencies, strict=True)]
+    train(networks, SEEDS, given, epochs=EPOCHS, batch=BATCH, description="", together=together, quiet=True)
     for network, n, seed in zip(networks, frequencies, SEEDS, strict=True):
         other = seeded(build, seed).double().train()
         for block in (other.block1, other.block2, other.block3):
@@ -135,4 +141,5 @@ def test_a_captured_graph_trains_what_plain_loops_train(data, domain):
     train(networks, SEEDS, given, epochs=EPOCHS, batch=BATCH, description="", quiet=True)
     for network, other, seed in zip(networks, alone, SEEDS, strict=True):
         plainly(other, seed, data)
-        same(network.cpu(), other)
+        # A step that can be captured counts in float32, where 1 − 0.999 is wrong by 5e-5: so are Adam's first steps.
+        same(network.cpu(), other, tolerance=1e-6)
