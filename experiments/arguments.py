@@ -11,6 +11,7 @@ from experiments.images import DATASETS, Images, JpegFiles, LosslessImages
 __all__ = [
     "add_data",
     "add_machine",
+    "add_model",
     "add_networks",
     "device",
     "frequencies",
@@ -82,7 +83,7 @@ def device(text: str) -> torch.device:
     return torch.device(text)
 
 
-def add_data(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+def add_data(parser: argparse._ActionsContainer, default: str | None = None) -> None:
     """Let the user name a data set.
 
     Args:
@@ -100,6 +101,20 @@ def add_data(parser: argparse.ArgumentParser, default: str | None = None) -> Non
     parser.add_argument("--root", type=Path, help="where the named data set lies; default: $JPEGDOMAIN_DATA/NAME")
     parser.add_argument("--download", action="store_true", help="let torchvision fetch the named data set")
     parser.add_argument("--limit", type=positive, help="take about this many images, evenly spread")
+
+
+def add_model(parser: argparse._ActionsContainer) -> None:
+    """Let the user name a network; without defaults.
+
+    Args:
+        parser: To add to.
+    """
+    parser.add_argument(
+        "--model", help="embedded (default), three_block, cifar_resnet20, cifar_resnet32, or a torchvision classifier"
+    )
+    parser.add_argument("--weights", help="file with a state_dict, or 'pretrained' for torchvision's own")
+    parser.add_argument("--mean", type=float, nargs="+", help="of the model's channels; default: ImageNet's, gray 0")
+    parser.add_argument("--std", type=float, nargs="+", help="likewise; gray 1")
 
 
 def add_machine(parser: argparse.ArgumentParser, output: str) -> None:

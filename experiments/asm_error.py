@@ -14,7 +14,6 @@ samples, blocks where they are drawn and images where they are not.
 """
 
 import argparse
-import hashlib
 import json
 from dataclasses import asdict
 from functools import partial
@@ -30,7 +29,7 @@ from experiments.environment import describe
 from experiments.frequency_figure import Curve, draw_frequencies
 from experiments.journal import Journal
 from experiments.moments import Moments
-from experiments.networks import EMBEDDED, load_network
+from experiments.networks import EMBEDDED, load_requested
 from experiments.relu_error import FREQUENCIES, METHODS, Key, add_up, measure, plain
 from experiments.relu_inputs import ALL, DrawnInputs, NetworkInputs, ReluInputs
 
@@ -66,12 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     arguments.add_machine(parser, "results/asm_error.json")
     group = parser.add_argument_group("with --source activations")
     arguments.add_data(group, _FOR_ACTIVATIONS["data"])
-    group.add_argument(
-        "--model", help="embedded (default), three_block, cifar_resnet20, cifar_resnet32, or a torchvision classifier"
-    )
-    group.add_argument("--weights", help="file with a state_dict, or 'pretrained' for torchvision's own")
-    group.add_argument("--mean", type=float, nargs="+", help="of the model's channels; default: ImageNet's, gray 0")
-    group.add_argument("--std", type=float, nargs="+", help="likewise; gray 1")
+    arguments.add_model(group)
     group.add_argument("--batch", type=arguments.positive, help="images at a time (default 40)")
     parser.set_defaults(data=None, download=None)
     return parser
@@ -99,12 +93,7 @@ def _network_inputs(options: argparse.Namespace, device: torch.device) -> tuple[
     images = arguments.images(options)
     if len(images) < 2:
         raise SystemExit(f"--data: {images.name} has {len(images)} image; an interval needs 2 or more")
-    try:
-        model = load_network(options.model, options.weights, images.classes, images.channels)
-    except ValueError as error:
-        raise SystemExit(f"--model: {error}") from error
-    except FileNotFoundError as error:
-        raise SystemExit(f"--weights: there is no file {error.filename}") from error
+    model, settings = load_requested(options, images)
     dtype = _DTYPES[options.dtype]
     model = model.to(device=device, dtype=dtype, memory_format=torch.channels_last)
     converted = jd.convert(model, mean=options.mean, std=options.std)
@@ -112,19 +101,7 @@ def _network_inputs(options: argparse.Namespace, device: torch.device) -> tuple[
         inputs = NetworkInputs(converted, images, options.batch, dtype, device)
     except ValueError as error:
         raise SystemExit(f"--model {options.model}: {error}") from error
-    fingerprint = hashlib.sha256(repr(images.identity()).encode())
-    if options.weights not in (None, "pretrained"):
-        fingerprint.update(Path(options.weights).read_bytes())
-    return inputs, {
-        "data": images.name,
-        "fingerprint": fingerprint.hexdigest()[:16],
-        "images": len(images),
-        "model": options.model,
-        "weights": None if options.weights is None else Path(options.weights).name,
-        "batch": options.batch,
-        "mean": options.mean,
-        "std": options.std,
-    }
+    return inputs, settings
 
 
 def _inputs(options: argparse.Namespace, device: torch.device) -> tuple[ReluInputs, dict[str, Any]]:
@@ -177,7 +154,7 @@ def _table(settings: dict[str, Any], result: dict[str, Any]) -> str:
 def _title(settings: dict[str, Any], result: dict[str, Any]) -> str:
     blocks = f"{result['blocks']:,} blocks"
     if settings["source"] == "activations":
-        return f"{blocks} in {len(result['relus'])} ReLUs: {settings['model']} network, {settings['images']} images"
+        return f"{settings['model']}: {blocks} of {settings['images']} images in {len(result['relus'])} ReLUs"
     return f"{blocks}, random" + (" 4×4, upscaled to 8×8" if settings["source"] == "box" else " 8×8")
 
 

@@ -8,7 +8,6 @@ Ehrlich & Davis (2019), table 1 ("lossless" data sets, or real JPEG files) and f
 """
 
 import argparse
-import hashlib
 import json
 from dataclasses import asdict
 from functools import partial
@@ -26,7 +25,7 @@ from experiments.environment import describe
 from experiments.frequency_figure import Curve, draw_frequencies
 from experiments.images import Batch
 from experiments.journal import Journal
-from experiments.networks import EMBEDDED, load_network
+from experiments.networks import EMBEDDED, load_requested
 from experiments.tally import Tally, frequency_key
 
 __all__ = ["compare", "main"]
@@ -39,14 +38,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m experiments.equivalence", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     arguments.add_data(parser, default=str(EMBEDDED / "digits"))
-    parser.add_argument(
-        "--model",
-        default="embedded",
-        help="embedded, three_block, cifar_resnet20, cifar_resnet32, or a torchvision classifier",
-    )
-    parser.add_argument("--weights", help="file with a state_dict, or 'pretrained' for torchvision's own")
-    parser.add_argument("--mean", type=float, nargs="+", help="of the model's channels; default: ImageNet's, gray 0")
-    parser.add_argument("--std", type=float, nargs="+", help="likewise; gray 1")
+    arguments.add_model(parser)
+    parser.set_defaults(model="embedded")
     parser.add_argument(
         "--frequencies",
         type=arguments.frequencies,
@@ -146,27 +139,8 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     images = arguments.images(options)
     if options.frequencies is None:
         options.frequencies = list(range(1, 16)) if options.model == "embedded" else []
-    try:
-        model = load_network(options.model, options.weights, images.classes, images.channels)
-    except ValueError as error:
-        raise SystemExit(f"--model: {error}") from error
-    except FileNotFoundError as error:
-        raise SystemExit(f"--weights: there is no file {error.filename}") from error
-    fingerprint = hashlib.sha256(repr(images.identity()).encode())
-    if options.weights not in (None, "pretrained"):
-        fingerprint.update(Path(options.weights).read_bytes())
-    settings = {
-        "data": images.name,
-        "fingerprint": fingerprint.hexdigest()[:16],
-        "images": len(images),
-        "model": options.model,
-        "weights": None if options.weights is None else Path(options.weights).name,
-        "dtype": options.dtype,
-        "batch": options.batch,
-        "frequencies": options.frequencies,
-        "mean": options.mean,
-        "std": options.std,
-    }
+    model, settings = load_requested(options, images)
+    settings |= {"dtype": options.dtype, "frequencies": options.frequencies}
     environment = describe(here.device) | {"processes": here.size}
     folder = options.output.with_suffix(".partial")
     journal = Journal(folder, settings | {"commit": environment["commit"]}, here.rank)

@@ -29,7 +29,8 @@ def where(report: dict[str, Any]) -> str:
         A sentence.
     """
     environment = report["environment"]
-    machine = f"{environment['processor']}, {environment['threads']} threads"
+    threads = environment["threads"]
+    machine = f"{environment['processor']}, {threads} thread{'' if threads == 1 else 's'}"
     if environment["device"] != "cpu":
         machine = environment["device"]
     return (

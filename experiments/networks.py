@@ -1,5 +1,7 @@
 """Models by name: the embedded one, those of `jpegdomain.models`, and every classifier of torchvision."""
 
+import argparse
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,10 @@ import torch
 import torchvision
 from torch import nn
 
+from experiments.images import Images
 from jpegdomain import models
 
-__all__ = ["EMBEDDED", "load_embedded", "load_network"]
+__all__ = ["EMBEDDED", "load_embedded", "load_network", "load_requested"]
 
 EMBEDDED = Path(__file__).parent / "embedded"
 _OWN = {"cifar_resnet20": models.cifar_resnet20, "cifar_resnet32": models.cifar_resnet32}
@@ -69,3 +72,37 @@ def load_network(name: str, weights: str | None, classes: int, channels: int) ->
     if weights is not None:
         network.load_state_dict(_state(Path(weights)))
     return network.eval()
+
+
+def load_requested(options: argparse.Namespace, images: Images) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the model that a command line names, for the images that it names.
+
+    Args:
+        options: With the arguments of `arguments.add_model`, and batch.
+        images: To run on.
+
+    Returns:
+        The model, and what an experiment's numbers depend on: of the images, the weights, mean and std.
+
+    Raises:
+        SystemExit: If there is no such model or file.
+    """
+    try:
+        model = load_network(options.model, options.weights, images.classes, images.channels)
+    except ValueError as error:
+        raise SystemExit(f"--model: {error}") from error
+    except FileNotFoundError as error:
+        raise SystemExit(f"--weights: there is no file {error.filename}") from error
+    fingerprint = hashlib.sha256(repr(images.identity()).encode())
+    if options.weights not in (None, "pretrained"):
+        fingerprint.update(Path(options.weights).read_bytes())
+    return model, {
+        "data": images.name,
+        "fingerprint": fingerprint.hexdigest()[:16],
+        "images": len(images),
+        "model": options.model,
+        "weights": None if options.weights is None else Path(options.weights).name,
+        "batch": options.batch,
+        "mean": options.mean,
+        "std": options.std,
+    }

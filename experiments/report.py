@@ -87,7 +87,7 @@ def table_1(reports: Reports) -> str:
         for report in found:
             result = report["result"]
             own = [f"{result['accuracy'][side]['mean']:.4f}" for side in ("spatial", "converted")]
-            own.append(f"{result['accuracy_deviation']['mean']:.1e}")
+            own.append(f"{result['accuracy_deviation']['mean']:.1g}")
             answers = report["settings"]["networks"] * report["settings"]["test_images"]
             rows.append(
                 [title(report["settings"]["data"]), str(report["settings"]["networks"])]
@@ -154,7 +154,14 @@ def learning(conversion: dict[str, Any], training: dict[str, Any]) -> str:
             return ""
         outcome = "fewer" if after < before else "as many" if after == before else "more"
         parts.append(f"{method.upper()} needs {outcome} ({after}, after conversion {before})")
-    return f"Trained with the approximation, {'; '.join(parts)}."
+    names = ("channels", "epochs", "training_images")
+    other = [name for name in names if conversion["settings"][name] != training["settings"][name]]
+    caution = f" The networks differ in {', '.join(other)} too." if other else ""
+    return f"Trained with the approximation, {'; '.join(parts)}.{caution}".replace("_", " ")
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.01 else f"{value:.2e}"
 
 
 def _figure_4a(reports: Reports, folder: Path) -> str:
@@ -167,7 +174,7 @@ def _figure_4a(reports: Reports, folder: Path) -> str:
         rows, behind = [], []
         for n, row in report["result"]["frequencies"].items():
             asm, apx = (row[method][quantity] for method in ("asm", "apx"))
-            rows.append([n, *(f"{one['value']:.5f} ± {(one['high'] - one['low']) / 2:.0e}" for one in (asm, apx))])
+            rows.append([n, *(f"{_short(one['value'])} ± {(one['high'] - one['low']) / 2:.0e}" for one in (asm, apx))])
             if int(n) < 15 and asm["high"] >= apx["low"]:
                 behind.append(int(n))
         image = f"asm_error-{source}.png"

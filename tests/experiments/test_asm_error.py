@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import jpegdomain as jd
-from experiments import asm_error
+from experiments import asm_error, networks
 from experiments.images import JpegFiles
 from experiments.networks import EMBEDDED, load_embedded
 from experiments.relu_error import measure
@@ -291,7 +291,7 @@ def test_activations_of_the_embedded_network(tmp_path, capsys):
             assert all(asm[n] < apx[n] for n in range(2, 15))
             assert max(asm[15], apx[15]) < 1e-6
     printed = capsys.readouterr().out
-    assert "8,960 blocks in 6 ReLUs: embedded network, 20 images" in printed
+    assert "embedded: 8,960 blocks of 20 images in 6 ReLUs" in printed
     assert "block3.relu (2)" in printed
 
     # The spatial network's own ReLU, on the pixels of the same files.
@@ -321,7 +321,7 @@ def test_activations_shared_by_two_processes(tmp_path):
 
 def test_a_network_without_relu(tmp_path, monkeypatch):
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
-    monkeypatch.setattr(asm_error, "load_network", lambda *_: network.eval())
+    monkeypatch.setattr(networks, "load_network", lambda *_: network.eval())
     with pytest.raises(SystemExit, match="--model embedded: the network has no ReLU"):
         run(tmp_path, "--source", "activations")
 
