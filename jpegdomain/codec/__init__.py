@@ -1,10 +1,12 @@
-"""From JPEG bytes to coefficients: `read_jpeg` reads a file, `collate` makes a batch of several."""
+"""From JPEG bytes to coefficients: `read_jpeg` reads a file, `read_jpegs` many, `collate` makes a batch of several."""
 
 from .batch import Group, JpegBatch, Plane, by_extent, collate
-from .reader import read_jpeg
+from .decoding import MAX_PIXELS
+from .reader import read_jpeg, read_jpegs
 from .records import Component, JpegImage
 
 __all__ = [
+    "MAX_PIXELS",
     "Component",
     "Group",
     "JpegBatch",
@@ -13,4 +15,5 @@ __all__ = [
     "by_extent",
     "collate",
     "read_jpeg",
+    "read_jpegs",
 ]
