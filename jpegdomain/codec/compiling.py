@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
+
+from .entries import Entry, signature_of, source_of
 
 __all__ = ["Entry", "compiled_entry"]
 
-Entry: TypeAlias = Literal["sequential", "progressive"]
-
 _TYPICAL: Final = {"sequential": "ten seconds", "progressive": "ten seconds"}
 
-_entries: dict[Entry, Callable[..., None]] = {}
+_entries: dict[Entry, Callable[..., Any]] = {}
 
 # A fork waits for the end of a compilation: otherwise the child would inherit a lock that nobody opens.
 _one_at_a_time = threading.RLock()
@@ -27,8 +27,8 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def compiled_entry(name: Entry) -> Callable[..., None]:
-    """Give `kernel.files.read_sequential` or `kernel.progressive_files.read_progressive`, ready to run.
+def compiled_entry(name: Entry) -> Callable[..., Any]:
+    """Give a function of the kernel, ready to run.
 
     Args:
         name: Which.
@@ -45,7 +45,7 @@ def compiled_entry(name: Entry) -> Callable[..., None]:
         return _entries[name]
 
 
-def _load_or_compile(name: Entry) -> Callable[..., None]:
+def _load_or_compile(name: Entry) -> Callable[..., Any]:
     from .cache import cache_folder, one_process
 
     folder = cache_folder()
@@ -60,8 +60,8 @@ def _load_or_compile(name: Entry) -> Callable[..., None]:
     return _make(name, folder)
 
 
-def _announced(name: Entry, folder: Path | None) -> Callable[..., None]:
-    """Compile, and say so: a person would wonder what takes so long.
+def _announced(name: Entry, folder: Path | None) -> Callable[..., Any]:
+    """Compile, and say so where a person would wonder what takes so long.
 
     Args:
         name: The entry.
@@ -71,7 +71,8 @@ def _announced(name: Entry, folder: Path | None) -> Callable[..., None]:
         The compiled function.
     """
     where = f"kept in {folder}" if folder else "no folder to keep it in can be written: JPEGDOMAIN_CACHE names one"
-    _say(f"jpegdomain: compiling the {name} JPEG decoder, about {_TYPICAL[name]}; {where}")
+    if name in _TYPICAL:
+        _say(f"jpegdomain: compiling the {name} JPEG decoder, about {_TYPICAL[name]}; {where}")
     function = _make(name, folder)
     if folder is not None:
         with suppress(OSError):
@@ -85,18 +86,17 @@ def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _make(name: Entry, folder: Path | None) -> Callable[..., None]:
-    function = _source(name)
+def _make(name: Entry, folder: Path | None) -> Callable[..., Any]:
     if folder is not None:
         # Whatever is wrong with the cache (a full disk, a damaged file), it is only a cache.
         try:
-            return _compiled(function, folder)
+            return _compiled(name, folder)
         except Exception as problem:
             _say(f"jpegdomain: compiling again, because the code kept in {folder} cannot be used: {problem!r}")
-    return _compiled(function, None)
+    return _compiled(name, None)
 
 
-def _compiled(function: Callable[..., None], folder: Path | None) -> Callable[..., None]:
+def _compiled(name: Entry, folder: Path | None) -> Callable[..., Any]:
     import numba
 
     from .kernel.jit import OPTIONS
@@ -106,48 +106,10 @@ def _compiled(function: Callable[..., None], folder: Path | None) -> Callable[..
     # Numba asks for the folder when it marks a function, and nowhere else.
     settings.CACHE_DIR = str(folder) if folder else before
     try:
-        dispatcher: Any = numba.njit(**OPTIONS, cache=folder is not None)(function)
+        dispatcher: Any = numba.njit(**OPTIONS, cache=folder is not None)(source_of(name))
     finally:
         settings.CACHE_DIR = before
-    dispatcher.compile(_signature(numba.types))
+    dispatcher.compile(signature_of(name, numba.types))
     # One signature: a call with other arrays is a mistake, not a reason to compile for seconds.
     dispatcher.disable_compile()
     return dispatcher
-
-
-def _source(name: Entry) -> Callable[..., None]:
-    if name == "progressive":
-        from .kernel.progressive_files import read_progressive
-
-        return read_progressive
-    from .kernel.files import read_sequential
-
-    return read_sequential
-
-
-def _signature(types: Any) -> Any:
-    """Give the types of `read_sequential`'s arguments; `read_progressive` has the same.
-
-    Args:
-        types: Numba's.
-
-    Returns:
-        A signature.
-    """
-
-    def array(element: Any, axes: int = 1, readonly: bool = False) -> Any:
-        return types.Array(element, axes, "C", readonly=readonly)
-
-    return types.void(
-        array(types.uint8, readonly=True),
-        array(types.int64),
-        array(types.int16),
-        array(types.int64, 2),
-        array(types.uint16, 3),
-        array(types.uint64),
-        array(types.int64),
-        array(types.uint8),
-        array(types.uint16),
-        types.int64,
-        types.boolean,
-    )
