@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jpegdomain.tables import ZIGZAG
 
-from .metadata import orientation_of
+from .metadata import orientation_of, orientation_place
 from .records import Component, JpegImage
 
 __all__ = ["application_segments", "frame_segment", "huffman_segment", "quantisation_segment", "scan_segment"]
@@ -30,8 +30,6 @@ _ADOBE_PAYLOAD: Final = b"Adobe\0\x64\0\0\0\0"
 _ADOBE_TRANSFORMS: Final = {"rgb": 0, "cmyk": 0, "ycck": 2}
 _ICC_NAME: Final = b"ICC_PROFILE\0"
 _LARGEST_PAYLOAD: Final = 65533
-_ORIENTATION_TAG: Final = 0x0112
-_SHORT: Final = 3
 _WIDEST_BASELINE_STEP: Final = 255
 
 
@@ -130,7 +128,8 @@ def _adobe_transform(image: JpegImage) -> int:
 
 
 def _exif_blocks(image: JpegImage) -> list[bytes]:
-    own = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, _ORIENTATION_TAG, _SHORT, 1, image.orientation, 0, 0)
+    # A directory at byte 8 of one entry: tag 0x0112, one 16-bit number.
+    own = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, image.orientation, 0, 0)
     if image.exif is None:
         return [own] if image.orientation != 1 else []
     if orientation_of(image.exif) == image.orientation:
@@ -143,32 +142,6 @@ def _exif_blocks(image: JpegImage) -> list[bytes]:
     block = bytearray(image.exif)
     struct.pack_into(order + "H", block, place, image.orientation)
     return [bytes(block)]
-
-
-def orientation_place(tiff: bytes) -> tuple[str, int] | None:
-    """Find the value of tag 0x0112 in the first directory of a TIFF header (Exif 2.3, 4.6.2).
-
-    Args:
-        tiff: What follows ``Exif`` and two zero bytes.
-
-    Returns:
-        The byte order, ``<`` or ``>``, and the offset of the 16-bit value; None if the tag is absent or
-        anything is out of shape.
-    """
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
-        return None
-    try:
-        (directory,) = struct.unpack_from(order + "I", tiff, 4)
-        (entries,) = struct.unpack_from(order + "H", tiff, directory)
-        for entry in range(entries):
-            place = directory + 2 + 12 * entry
-            tag, kind, count, _ = struct.unpack_from(order + "HHIH", tiff, place)
-            if (tag, kind, count) == (_ORIENTATION_TAG, _SHORT, 1):
-                return order, place + 8
-    except struct.error:
-        pass
-    return None
 
 
 def _segment(marker: int, payload: bytes) -> bytes:

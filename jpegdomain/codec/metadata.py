@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final, Literal
 
-__all__ = ["Color", "color_of", "exif_of", "icc_of", "orientation_of"]
+__all__ = ["Color", "color_of", "exif_of", "icc_of", "orientation_of", "orientation_place"]
 
 Color = Literal["gray", "ycbcr", "rgb", "cmyk", "ycck", "unknown"]
 """What a file's components are; ``unknown`` for two of them."""
@@ -57,7 +57,7 @@ def exif_of(data: bytes, at: int) -> bytes:
 
 
 def orientation_of(tiff: bytes) -> int:
-    """Read tag 0x0112 of the first directory of a TIFF header (Exif 2.3, 4.6.2).
+    """Read the orientation.
 
     Args:
         tiff: What `exif_of` gives.
@@ -65,19 +65,38 @@ def orientation_of(tiff: bytes) -> int:
     Returns:
         1…8, or 1, upright, if the tag is absent or anything is out of shape.
     """
+    place = orientation_place(tiff)
+    if place is None:
+        return 1
+    (value,) = struct.unpack_from(place[0] + "H", tiff, place[1])
+    return value if 1 <= value <= 8 else 1
+
+
+def orientation_place(tiff: bytes) -> tuple[str, int] | None:
+    """Find the value of tag 0x0112 in the first directory of a TIFF header (Exif 2.3, 4.6.2).
+
+    Args:
+        tiff: What `exif_of` gives.
+
+    Returns:
+        The byte order, ``<`` or ``>``, and the offset of the 16-bit value; None if the tag is absent or
+        anything is out of shape.
+    """
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
-        return 1
+        return None
     try:
         (directory,) = struct.unpack_from(order + "I", tiff, 4)
         (entries,) = struct.unpack_from(order + "H", tiff, directory)
         for entry in range(entries):
-            tag, kind, count, value = struct.unpack_from(order + "HHIH", tiff, directory + 2 + 12 * entry)
-            if (tag, kind, count) == (_ORIENTATION_TAG, _SHORT, 1) and 1 <= value <= 8:
-                return int(value)
+            place = directory + 2 + 12 * entry
+            # With the value, so that it is there where the tag is.
+            tag, kind, count, _ = struct.unpack_from(order + "HHIH", tiff, place)
+            if (tag, kind, count) == (_ORIENTATION_TAG, _SHORT, 1):
+                return order, place + 8
     except struct.error:
         pass
-    return 1
+    return None
 
 
 def icc_of(data: bytes) -> bytes | None:
