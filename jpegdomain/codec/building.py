@@ -2,54 +2,70 @@
 
 import functools
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jpegdomain.geometry import Extent, component_extent
 
-from .kernel.slots import ADOBE, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE
+from .kernel.slots import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE
 from .metadata import Color, color_of, exif_of, icc_of, orientation_of
-from .records import JpegImage, component_of_decoder
+from .records import Component, JpegImage
 
 __all__ = ["build"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Where a component's coefficients lie: ``[start:stop]``, in this shape."""
+# The records' constructors, with their checks, would take as long as decoding a small file does.
+_new = object.__new__
+_set = object.__setattr__
 
-    identifier: int
-    factors: tuple[int, int]
+
+_Part: TypeAlias = tuple[int, int, int, tuple[int, int, int], int, tuple[int, int], Extent]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What all files with the same frame header have in common.
+
+    Attributes:
+        extent: The image's.
+        color: Its colour model.
+        parts: For each component its number; where its coefficients lie, begin and end; their shape; and the
+            identifier, factors and extent.
+    """
+
     extent: Extent
-    shape: tuple[int, int, int]
-    start: int
-    stop: int
+    color: Color
+    parts: tuple[_Part, ...]
 
 
 @functools.lru_cache(maxsize=1024)
-def _layout(frame: bytes, height: int, keep: int) -> tuple[Extent, tuple[_Part, ...]]:
+def _plan(frame: bytes, height: int, keep: int, jfif: bool, adobe: int | None) -> _Plan:
     """Read a sound frame header once more: a data set has few of them.
 
     Args:
         frame: Its parameters (T.81 B.2.2).
         height: The image's height, which a DNL segment may have given.
         keep: Frequencies along each side of a block.
+        jfif: Whether the file has a JFIF segment.
+        adobe: The transform byte of its Adobe segment.
 
     Returns:
-        The image's extent, and its components.
+        The plan.
     """
     extent = Extent(height, int.from_bytes(frame[3:5], "big"))
     factors = [(packed % 16, packed // 16) for packed in frame[7::3]]
     largest = (max(vertical for vertical, _ in factors), max(horizontal for _, horizontal in factors))
-    parts, start = [], 0
+    parts: list[_Part] = []
+    start = 0
     for identifier, pair in zip(frame[6::3], factors, strict=True):
         own = component_extent(extent, pair, largest)
         rows, columns = own.blocks
         stop = start + rows * columns * keep * keep
-        parts.append(_Part(identifier, pair, own, (rows, columns, keep * keep), start, stop))
+        parts.append((len(parts), start, stop, (rows, columns, keep * keep), identifier, pair, own))
         start = stop
-    return extent, tuple(parts)
+    return _Plan(extent, color_of(tuple(frame[6::3]), jfif, adobe), tuple(parts))
 
 
 def build(
@@ -58,6 +74,7 @@ def build(
     report: list[int],
     begin: int,
     out: NDArray[np.int16],
+    at: int,
     quant: NDArray[np.uint16],
     keep: int,
     damage: str | None = None,
@@ -69,7 +86,8 @@ def build(
         name: Its name.
         report: The first entries of its state, as `kernel.slots` has them.
         begin: Where the file began in the data that the kernel saw.
-        out: Its coefficients, to be read-only views in the record.
+        out: Its coefficients, to be read-only views in the record,
+        at: from this place on.
         quant: uint16 (4, 64), its components' tables, likewise.
         keep: Frequencies along each side of a block.
         damage: The message of the fault that was passed over.
@@ -78,34 +96,35 @@ def build(
         The record.
     """
     frame = report[FRAME] - begin
-    header = data[frame + 4 : frame + 2 + (data[frame + 2] << 8 | data[frame + 3])]
-    extent, parts = _layout(header, report[HEIGHT], keep)
-    components = tuple(
-        [
-            component_of_decoder(
-                part.identifier, out[part.start : part.stop].reshape(part.shape), table, part.factors, part.extent
-            )
-            for part, table in zip(parts, quant, strict=False)
-        ]
-    )
     jfif = report[JFIF] == 1
     adobe = report[ADOBE] if report[ADOBE] >= 0 else None
+    plan = _plan(data[frame + 4 : frame + 10 + 3 * report[COUNT]], report[HEIGHT], keep, jfif, adobe)
+    components = []
+    for number, start, stop, shape, identifier, factors, extent in plan.parts:
+        component = _new(Component)
+        fields = {
+            "identifier": identifier,
+            "coefficients": out[at + start : at + stop].reshape(shape),
+            "table": quant[number],
+            "factors": factors,
+            "extent": extent,
+        }
+        _set(component, "__dict__", fields)
+        components.append(component)
     exif = exif_of(data, report[EXIF] - begin) if report[EXIF] else None
-    return JpegImage(
-        components,
-        extent,
-        _color(header[6::3], jfif, adobe),
-        1 if exif is None else orientation_of(exif),
-        report[PROGRESSIVE] == 1,
-        name,
-        jfif,
-        adobe,
-        icc_of(data) if report[ICC] else None,
-        exif,
-        damage,
-    )
-
-
-@functools.lru_cache(maxsize=1024)
-def _color(identifiers: bytes, jfif: bool, adobe: int | None) -> Color:
-    return color_of(tuple(identifiers), jfif, adobe)
+    image = _new(JpegImage)
+    fields = {
+        "components": tuple(components),
+        "extent": plan.extent,
+        "color": plan.color,
+        "orientation": 1 if exif is None else orientation_of(exif),
+        "progressive": report[PROGRESSIVE] == 1,
+        "source": name,
+        "jfif": jfif,
+        "adobe": adobe,
+        "icc": icc_of(data) if report[ICC] else None,
+        "exif": exif,
+        "damage": damage,
+    }
+    _set(image, "__dict__", fields)
+    return image

@@ -103,7 +103,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) ->
         out = out[: report[ROOM]].copy()
     out.flags.writeable = False
     quant.flags.writeable = False
-    return build(data, name, report, 0, out, quant[0], keep, damage)
+    return build(data, name, report, 0, out, 0, quant[0], keep, damage)
 
 
 def _run(
@@ -145,15 +145,15 @@ def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[Jpe
     finally:
         give_back(workspace)
     results: list[JpegImage | JpegFileError] = []
+    keep = settings.keep
     at = 0
-    for (data, name), report, begin, tables in zip(files, reports, bounds, quant, strict=False):
+    for number, (data, name) in enumerate(files):
+        report = reports[number]
         if report[OUTCOME] == DONE and not _too_large(report, settings):
-            end = at + report[ROOM]
-            results.append(build(data, name, report, begin, out[at:end], tables, settings.keep))
-            at = end
+            results.append(build(data, name, report, bounds[number], out, at, quant[number], keep))
         else:
-            at += report[ROOM] if report[OUTCOME] == DONE else 0
             results.append(decode_or_error(data, name, settings))
+        at += report[ROOM] if report[OUTCOME] == DONE else 0
     return results
 
 

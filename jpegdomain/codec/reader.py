@@ -1,6 +1,7 @@
 """`read_jpeg` and `read_jpegs`."""
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal, TypeAlias, overload
 
@@ -17,7 +18,7 @@ OnError: TypeAlias = Literal["raise", "keep"]
 Result: TypeAlias = JpegImage | JpegFileError | OSError
 
 # Files up to this size are decoded several at a time: beyond, a call's own cost does not count.
-_SMALL_FILE: Final = 8192
+_SMALL_FILE: Final = 4096
 
 
 def read_jpeg(
@@ -115,9 +116,11 @@ def read_jpegs(
         with ThreadPoolExecutor(threads) as pool:
             parts = pool.map(_read_some, pieces, [settings] * len(pieces))
             results = [result for part in parts for result in part]
-    if return_errors:
-        return results
-    return list(_raise_first(results))
+    if not return_errors:
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+    return results
 
 
 def _read_some(sources: list[Source], settings: Settings) -> list[Result]:
@@ -155,13 +158,7 @@ def _read_some(sources: list[Source], settings: Settings) -> list[Result]:
     return results
 
 
-def _raise_first(results: list[Result]) -> Iterator[JpegImage]:
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-        yield result
-
-
+@functools.lru_cache(maxsize=64, typed=True)
 def _settings(keep: int, on_error: OnError, max_pixels: int | None) -> Settings:
     if not isinstance(keep, int) or not 1 <= keep <= 8:
         raise InputError(f"keep is the number of frequencies along each side of a block, 1…8, got {keep!r}")

@@ -1,7 +1,6 @@
 """What a JPEG file holds, as immutable records: quantised coefficients, tables, sampling, size, colour."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -15,7 +14,7 @@ from jpegdomain.geometry import Extent
 from .complaints import RE_ENCODE, complaint
 from .metadata import Color
 
-__all__ = ["Component", "JpegImage", "component_of_decoder"]
+__all__ = ["Component", "JpegImage"]
 
 # (vertical, horizontal) steps of chroma samples in luma samples → the usual name.
 _ONE: Final = (Fraction(1), Fraction(1))
@@ -29,7 +28,7 @@ _NAMES: Final[dict[tuple[Fraction | int, Fraction | int], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Component:
     """One component of a JPEG file, as the file holds it.
 
@@ -84,47 +83,7 @@ class Component:
         return f"Component({self.identifier}, {self.extent} in {grid} blocks, factors={self.factors}{kept})"
 
 
-def _setter(name: str) -> Callable[[Component, Any], None]:
-    setter: Callable[[Component, Any], None] = getattr(Component, name).__set__
-    return setter
-
-
-_set_identifier = _setter("identifier")
-_set_coefficients = _setter("coefficients")
-_set_table = _setter("table")
-_set_factors = _setter("factors")
-_set_extent = _setter("extent")
-
-
-def component_of_decoder(
-    identifier: int,
-    coefficients: NDArray[np.int16],
-    table: NDArray[np.uint16],
-    factors: tuple[int, int],
-    extent: Extent,
-) -> Component:
-    """Make a component without the checks, which for a small file take as long as decoding it.
-
-    Args:
-        identifier: As `Component` has it.
-        coefficients: Likewise, read-only.
-        table: Likewise, read-only.
-        factors: Likewise.
-        extent: Likewise.
-
-    Returns:
-        The component.
-    """
-    component = object.__new__(Component)
-    _set_identifier(component, identifier)
-    _set_coefficients(component, coefficients)
-    _set_table(component, table)
-    _set_factors(component, factors)
-    _set_extent(component, extent)
-    return component
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class JpegImage:
     """A JPEG file, entropy decoding done and nothing else.
 

@@ -23,6 +23,7 @@ from .words import Bytes
 __all__ = ["copy_steps", "define_huffman", "define_interval", "define_steps"]
 
 _LARGEST_DC_CATEGORY = 15
+_ZIGZAG = ZIGZAG.astype(np.uint8)
 
 
 @compiled
@@ -47,12 +48,11 @@ def define_steps(data: Bytes, at: int, end: int, state: Integers) -> int:
 @compiled
 def copy_steps(data: Bytes, at: int, steps: StepsArray) -> None:
     """Read the quantisation table whose definition stands at `at` into row-major frequency order."""
-    if data[at] >> 4 == 0:
-        for i in range(64):
-            steps[ZIGZAG[i]] = np.uint16(data[at + 1 + i])
-    else:
-        for i in range(64):
-            steps[ZIGZAG[i]] = np.uint16(np.int64(data[at + 1 + 2 * i]) << 8 | np.int64(data[at + 2 + 2 * i]))
+    wide = np.int64(data[at] >> 4)
+    for i in range(64):
+        low = at + 1 + i + wide * (i + 1)
+        high = np.int64(data[low - 1]) << 8 if wide == 1 else 0
+        steps[np.uint64(_ZIGZAG[i])] = np.uint16(high | np.int64(data[low]))
 
 
 @compiled
