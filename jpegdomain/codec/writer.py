@@ -39,8 +39,9 @@ def write_jpeg(image: JpegImage, path: str | os.PathLike[str] | None = None) -> 
     Reading the file gives the same coefficients, tables, sampling factors, sizes, identifiers, colour model,
     orientation, EXIF block and colour profile. What the file that was read held beyond that is not kept:
     progressive order, restart markers, blocks that only fill its last MCUs, the pixel density of JFIF,
-    comments and other application segments. What damage left out of a record stays zero. An EXIF block is kept as it is but for its orientation, which is
-    the record's: a thumbnail in it does not follow changes of the image.
+    comments and other application segments. What damage left out of a record stays zero. An EXIF block is
+    kept as it is but for its orientation, which is the record's: a thumbnail in it does not follow changes of
+    the image.
 
     The file is baseline (T.81 Annex F.1), or extended sequential if a quantisation step is above 255; one
     interleaved scan, or a scan for each component if a minimum coded unit would have more than 10 blocks.

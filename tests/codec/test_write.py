@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,6 +118,19 @@ def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="folder"):
         jd.write_jpeg(image, tmp_path / "folder")
     assert list((tmp_path).iterdir()) == [tmp_path / "folder"]
+
+
+def test_a_file_that_stays_away_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise PermissionError("no")
+
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        jd.write_jpeg(jd.read_jpeg(jpeg(noise(20, 20))), path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
 
 
 def test_a_device_is_written_to_and_stays_one():

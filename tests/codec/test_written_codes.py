@@ -10,7 +10,7 @@ import jpegdomain as jd
 from . import libjpeg
 from .encoder import ZIGZAG
 from .made import made
-from .oracle import header_segments, jpeg, noise
+from .oracle import FIXTURES, header_segments, jpeg, noise
 from .written import assert_libjpeg_reads, assert_same_record, gray
 
 
@@ -92,6 +92,16 @@ def symbol_counts(blocks):
         if not block[63]:
             counts[0] = counts.get(0, 0) + 1
     return counts
+
+
+@pytest.mark.parametrize(
+    ("path", "slots"),
+    [("rare/plain", [0, 1, 1]), ("rare/ycck", [0, 1, 1, 0]), ("rare/cmyk", [0, 0, 0, 0])],
+)
+def test_luma_and_black_share_tables_and_chroma_shares_others(path, slots):
+    written = jd.write_jpeg(jd.read_jpeg(FIXTURES / f"{path}.jpg"))
+    _, _, scan = header_segments(written)[-1]
+    assert list(scan[2:-3:2]) == [17 * slot for slot in slots]
 
 
 def test_no_code_is_all_ones():
