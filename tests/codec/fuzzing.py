@@ -3,7 +3,8 @@
     python -m tests.codec.fuzzing SEED COUNT FILE…
 
 A process of its own, since the fault looked for could end it. It prints how many files were read and how many refused;
-anything else that happens ends it with a traceback, and the case is in the working directory as fuzz-SEED-NUMBER.jpg.
+anything else that happens ends it with a traceback, and the case is in the working directory as fuzz-SEED-NUMBER.jpg,
+after those that were to be read in one call with it.
 """
 
 import faulthandler
@@ -33,14 +34,20 @@ def main():
         attempt(data, chance)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     read = 0
+    together = []
     for number in range(count):
         data = damaged(files, chance)
+        together.append(data)
         # A timer of its own thread, which nothing that hangs can hold up.
         faulthandler.dump_traceback_later(SECONDS_A_FILE, exit=True)
         try:
             read += attempt(data, chance)
+            if len(together) == 20:
+                attempt_together([*together, chance.choice(files)])
+                together = []
         except BaseException:
-            Path(f"fuzz-{seed}-{number}.jpg").write_bytes(data)
+            for back, one in enumerate(reversed(together or [data])):
+                Path(f"fuzz-{seed}-{number - back}.jpg").write_bytes(one)
             raise
         faulthandler.cancel_dump_traceback_later()
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
@@ -73,6 +80,25 @@ def attempt(data, chance):
             for one, two in zip(image.components, again.components, strict=True):
                 assert np.array_equal(one.coefficients, two.coefficients)
     return True
+
+
+def attempt_together(several):
+    """In one call each file gives what it gives alone, whatever stands beside it."""
+    found = jd.read_jpegs(several, return_errors=True, max_pixels=PIXELS)
+    for data, result in zip(several, found, strict=True):
+        expected = alone(data)
+        assert (type(result), str(result)) == (type(expected), str(expected))
+        if isinstance(expected, jd.JpegImage):
+            for one, two in zip(expected.components, result.components, strict=True):
+                assert np.array_equal(one.coefficients, two.coefficients)
+                assert np.array_equal(one.table, two.table)
+
+
+def alone(data):
+    try:
+        return jd.read_jpeg(data, max_pixels=PIXELS)
+    except JpegFileError as error:
+        return error
 
 
 def damaged(files, chance):

@@ -95,9 +95,9 @@ def any_parts(size, generator):
 
 
 def blocks(rows, columns, generator):
-    """Sparse blocks like a photograph's, with a few of the largest values that 8-bit files can hold."""
+    """Sparse blocks like a photograph's or full ones, with a few of the largest values that 8-bit files can hold."""
     frequency = np.add.outer(np.arange(8), np.arange(8)).ravel()
-    width = generator.choice([2, 20, 300]) / (1 + frequency) ** generator.choice([1.0, 2.0])
+    width = generator.choice([2, 20, 300]) / (1 + frequency) ** generator.choice([0, 1, 2, 2])
     values = generator.laplace(0, width, (rows, columns, 64)).round()
     extreme = generator.random((rows, columns, 64)) < 0.002
     values = np.where(extreme, generator.choice([-1023, 1023], (rows, columns, 64)), values)
