@@ -1,5 +1,7 @@
 """``on_error="keep"``: what was decoded before the damage, the rest zero, and the record says so."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -74,7 +76,7 @@ def test_it_goes_with_keep(keep):
 
 def test_scans_before_the_cut_are_whole():
     starts = [at for at in range(len(PROGRESSIVE)) if PROGRESSIVE[at : at + 2] == b"\xff\xda"]
-    for number, (start, end) in enumerate(zip(starts, starts[1:], strict=False)):
+    for number, (start, end) in enumerate(itertools.pairwise(starts)):
         tables = PROGRESSIVE.find(b"\xff\xc4", start)
         stop = tables if start < tables < end else end
         # Closed behind a scan, the file is sound: DC and fewer bits of the rest.
