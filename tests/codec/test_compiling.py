@@ -15,8 +15,7 @@ READ = """
 import sys, time
 import jpegdomain.codec
 start = time.perf_counter()
-data = open(sys.argv[1], "rb").read()
-print(jpegdomain.codec.read_jpeg(data).extent, time.perf_counter() - start)
+print(jpegdomain.codec.read_jpeg(sys.argv[1]).extent, time.perf_counter() - start)
 """
 
 
@@ -145,9 +144,7 @@ def test_a_spoilt_cache_is_no_reason_to_fail(file, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems keep caches elsewhere")
 def test_without_a_folder_it_works_and_says_so(file, tmp_path):
     a_file_in_the_way(tmp_path / "home")
-    script = (
-        "import jpegdomain.codec.cache as c; from pathlib import Path; c._KERNEL = Path('/dev/null/kernel')\n" + READ
-    )
+    nowhere = "import pathlib, jpegdomain.codec.cache as c; c._KERNEL = pathlib.Path('/dev/null/kernel')\n"
     printed, said = outcome(process("-c", nowhere + READ, file, XDG_CACHE_HOME=tmp_path / "home"))
     assert printed.startswith("16×24")
     assert "no folder to keep it in" in said
