@@ -125,7 +125,7 @@ def _run(
         settings.keep,
         settings.on_error == "keep",
     )
-    report: list[int] = workspace.first[0, :REPORT].tolist()
+    report: list[int] = workspace.report.tolist()
     return report
 
 

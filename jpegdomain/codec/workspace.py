@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from .kernel.slots import MARGIN, SCRATCH, SKIPS, STATE, STORE, STRIDE, WORK
+from .kernel.slots import MARGIN, REPORT, SCRATCH, SKIPS, STATE, STORE, STRIDE, WORK
 
 __all__ = ["BATCH", "Workspace", "give_back", "lend"]
 
@@ -25,6 +25,7 @@ class Workspace:
         states: int64 (BATCH, STATE), a row for each file of a call.
         bounds: int64 (2,), the beginning 0 and the end of a call's one file.
         first: The first row of `states`.
+        report: The beginning of that row, which Python looks at.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class Workspace:
         self.states = np.zeros((BATCH, STATE), np.int64)
         self.bounds = np.zeros(2, np.int64)
         self.first = self.states[:1]
+        self.report = self.states[0, :REPORT]
 
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.

@@ -35,6 +35,7 @@ from .slots import (
     STORE,
     STRIDE,
     SYMBOLS,
+    USUAL,
     Integers,
     Tables,
 )
@@ -51,7 +52,7 @@ REFINING_AC: Final = 3
 
 
 @compiled
-def table_for(data: Bytes, at: int, kind: int, tables: Tables, work: Integers, scratch: Bytes) -> int:
+def table_for(data: Bytes, at: int, kind: int, slot: int, tables: Tables, work: Integers, scratch: Bytes) -> int:
     """Find the table whose definition (counts, symbols) stands at `at`, and build it if it is not there.
 
     Tables that the scan uses already, those of ``work[PINNED:]``, stay.
@@ -62,6 +63,11 @@ def table_for(data: Bytes, at: int, kind: int, tables: Tables, work: Integers, s
     size = 16
     for i in range(16):
         size += np.int64(data[at + i])
+    # Most files of a data set have the same tables.
+    usual = USUAL + 8 * kind + slot
+    place = work[usual]
+    if work[HASHES + place] > 0 and _same(data, at, size, kind, scratch, KEYS + place * KEY):
+        return place * STRIDE
     number = np.uint64(14695981039346656037) ^ np.uint64(kind)
     prime = np.uint64(1099511628211)
     whole = size & ~7
@@ -74,6 +80,7 @@ def table_for(data: Bytes, at: int, kind: int, tables: Tables, work: Integers, s
     name = np.int64(number >> np.uint64(2)) + 1
     for place in range(STORE):
         if work[HASHES + place] == name and _same(data, at, size, kind, scratch, KEYS + place * KEY):
+            work[usual] = place
             return place * STRIDE
     place = work[CLOCK]
     free = False
@@ -83,6 +90,7 @@ def table_for(data: Bytes, at: int, kind: int, tables: Tables, work: Integers, s
         for i in range(8):
             free = free and work[PINNED + i] != place * STRIDE
     work[CLOCK] = place
+    work[usual] = place
     work[HASHES + place] = name
     key = KEYS + place * KEY
     scratch[key] = np.uint8(kind)

@@ -49,6 +49,7 @@ from .slots import (
     SENT,
     SLOT,
     STEPS,
+    TAKEN,
     H,
     Integers,
     Tables,
@@ -133,7 +134,9 @@ def _check_continued(state: Integers, work: Integers, component: int) -> int:
         return AC_BEFORE_DC
     # Ah is 0 both in a band's first scan and in a refinement, impossible, of a band that is complete.
     expected = state[HIGH] if state[HIGH] > 0 else -1
-    for k in range(state[FIRST], state[LAST] + 1):
+    # The scans of a sequential frame bring all coefficients at once.
+    last = state[LAST] if state[PROGRESSIVE] == 1 else 0
+    for k in range(state[FIRST], last + 1):
         if work[sent + k] != expected:
             return DISCONTINUED
     return NO_FAULT
@@ -165,7 +168,16 @@ def _take_steps(data: Bytes, state: Integers, quant: StepsArray, component: int)
     state[DETAIL], state[DETAIL + 1] = state[of + IDENTIFIER], slot
     if slot > 3 or state[STEPS + slot] == 0:
         return NO_STEPS
-    copy_steps(data, state[STEPS + slot], quant[component])
+    at = state[STEPS + slot]
+    for other in range(component):
+        # Chroma components share a table nearly always.
+        if state[COMPONENT + FIELDS * other + TAKEN] == at:
+            for i in range(64):
+                quant[component, i] = quant[other, i]
+            state[of + TAKEN] = at
+            return NO_FAULT
+    copy_steps(data, at, quant[component])
+    state[of + TAKEN] = at
     return NO_FAULT
 
 
@@ -194,15 +206,17 @@ def find_tables(data: Bytes, state: Integers, tables: Tables, work: Integers, sc
     work[PINNED : PINNED + 8] = -1
     for part in range(state[PARTS]):
         if state[FIRST] == 0 and state[HIGH] == 0:
-            at = state[HUFFMAN + state[DC + part]]
-            state[DC + part] = table_for(data, at, DC_CLASS, tables, work, scratch)
+            slot = state[DC + part]
+            at = state[HUFFMAN + slot]
+            state[DC + part] = table_for(data, at, DC_CLASS, slot, tables, work, scratch)
             work[PINNED + 2 * part] = state[DC + part]
         if state[LAST] > 0:
-            at = state[HUFFMAN + 4 + state[AC + part]]
+            slot = state[AC + part]
+            at = state[HUFFMAN + 4 + slot]
             kind = AC_CLASS
             if state[PROGRESSIVE] == 1:
                 kind = PROGRESSIVE_AC if state[HIGH] == 0 else REFINING_AC
-            state[AC + part] = table_for(data, at, kind, tables, work, scratch)
+            state[AC + part] = table_for(data, at, kind, slot, tables, work, scratch)
             work[PINNED + 2 * part + 1] = state[AC + part]
 
 

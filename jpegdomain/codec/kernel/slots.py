@@ -94,6 +94,8 @@ BASE: Final = 6
 """Where its coefficients begin, counted from the file's first."""
 SEEN: Final = 7
 """Whether a scan has held it."""
+TAKEN: Final = 8
+"""Position of the definition of its quantisation table, 0 before its first scan."""
 STATE: Final = 96
 
 # --- outcomes ---------------------------------------------------------------------------------------------
@@ -132,7 +134,9 @@ HASHES: Final = 0
 """`STORE` hashes of the definitions that the tables were built from, 0 for none."""
 CLOCK: Final = STORE
 """The table built last."""
-SENT: Final = CLOCK + 1
+USUAL: Final = CLOCK + 1
+"""By 8·kind + slot: the table of the store that such a definition meant the last time."""
+SENT: Final = USUAL + 32
 """Four times 64, by component and zigzag position: the lowest bit sent so far, −1 before the first."""
 PLAN: Final = SENT + 256
 """`PLAN_FIELDS` for each of the up to ten blocks of an MCU, see `mcu`."""
