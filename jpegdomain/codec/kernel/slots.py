@@ -173,7 +173,7 @@ MARGIN: Final = 136
 """The room for both."""
 
 # --- scratch ----------------------------------------------------------------------------------------------
-CHUNK: Final = 32768
+CHUNK: Final = 8192
 """Bytes of entropy-coded data that are unstuffed at a time."""
 SPARE: Final = 2560
 """More than an MCU can take: 10 blocks of 64 codes with up to 31 bits, and a word."""
