@@ -1,6 +1,7 @@
 """From the kernel's arrays to records."""
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ from .kernel.slots import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESS
 from .metadata import Color, color_of, exif_of, icc_of, orientation_of
 from .records import Component, JpegImage
 
-__all__ = ["build"]
+__all__ = ["Plan", "build", "plan_of", "views"]
 
 
 # The records' constructors, with their checks, would take as long as decoding a small file does.
@@ -25,7 +26,7 @@ _Part: TypeAlias = tuple[int, int, int, tuple[int, int, int], int, tuple[int, in
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """What all files with the same frame header have in common.
 
     Attributes:
@@ -41,7 +42,7 @@ class _Plan:
 
 
 @functools.lru_cache(maxsize=1024)
-def _plan(frame: bytes, height: int, keep: int, jfif: bool, adobe: int | None) -> _Plan:
+def _plan(frame: bytes, height: int, keep: int, jfif: bool, adobe: int | None) -> Plan:
     """Read a sound frame header once more: a data set has few of them.
 
     Args:
@@ -65,46 +66,75 @@ def _plan(frame: bytes, height: int, keep: int, jfif: bool, adobe: int | None) -
         stop = start + rows * columns * keep * keep
         parts.append((len(parts), start, stop, (rows, columns, keep * keep), identifier, pair, own))
         start = stop
-    return _Plan(extent, color_of(tuple(frame[6::3]), jfif, adobe), tuple(parts))
+    return Plan(extent, color_of(tuple(frame[6::3]), jfif, adobe), tuple(parts))
+
+
+def plan_of(data: bytes, report: list[int], begin: int, keep: int) -> Plan:
+    """Give the plan of a file.
+
+    Args:
+        data: The file.
+        report: The first entries of its state, as `kernel.slots` has them.
+        begin: Where the file began in the data that the kernel saw.
+        keep: Frequencies along each side of a block.
+
+    Returns:
+        The plan, the same object for files with the same frame header.
+    """
+    frame = report[FRAME] - begin
+    adobe = report[ADOBE] if report[ADOBE] >= 0 else None
+    header = data[frame + 4 : frame + 10 + 3 * report[COUNT]]
+    return _plan(header, report[HEIGHT], keep, report[JFIF] == 1, adobe)
+
+
+def views(plan: Plan, out: NDArray[np.int16], files: int) -> Iterator[tuple[NDArray[np.int16], ...]]:
+    """Take the coefficients of files with one plan apart: all at once, which costs a third of one by one.
+
+    Args:
+        plan: Theirs.
+        out: Their coefficients, one file behind the other.
+        files: How many.
+
+    Returns:
+        For each file the components' (block rows, block columns, m·m) arrays, C-contiguous views.
+    """
+    table = out.reshape(files, -1)
+    return zip(
+        *[list(table[:, start:stop].reshape(files, *shape)) for _, start, stop, shape, *_ in plan.parts], strict=True
+    )
 
 
 def build(
+    plan: Plan,
     data: bytes,
     name: str,
     report: list[int],
     begin: int,
-    out: NDArray[np.int16],
-    at: int,
+    arrays: tuple[NDArray[np.int16], ...],
     quant: NDArray[np.uint16],
-    keep: int,
     damage: str | None = None,
 ) -> JpegImage:
     """Make the record of one file.
 
     Args:
+        plan: Its plan.
         data: The file.
         name: Its name.
         report: The first entries of its state, as `kernel.slots` has them.
         begin: Where the file began in the data that the kernel saw.
-        out: Its coefficients, to be read-only views in the record,
-        at: from this place on.
+        arrays: Its components' coefficients, read-only.
         quant: uint16 (4, 64), its components' tables, likewise.
-        keep: Frequencies along each side of a block.
         damage: The message of the fault that was passed over.
 
     Returns:
         The record.
     """
-    frame = report[FRAME] - begin
-    jfif = report[JFIF] == 1
-    adobe = report[ADOBE] if report[ADOBE] >= 0 else None
-    plan = _plan(data[frame + 4 : frame + 10 + 3 * report[COUNT]], report[HEIGHT], keep, jfif, adobe)
     components = []
-    for number, start, stop, shape, identifier, factors, extent in plan.parts:
+    for number, _, _, _, identifier, factors, extent in plan.parts:
         component = _new(Component)
         fields = {
             "identifier": identifier,
-            "coefficients": out[at + start : at + stop].reshape(shape),
+            "coefficients": arrays[number],
             "table": quant[number],
             "factors": factors,
             "extent": extent,
@@ -120,8 +150,8 @@ def build(
         "orientation": 1 if exif is None else orientation_of(exif),
         "progressive": report[PROGRESSIVE] == 1,
         "source": name,
-        "jfif": jfif,
-        "adobe": adobe,
+        "jfif": report[JFIF] == 1,
+        "adobe": report[ADOBE] if report[ADOBE] >= 0 else None,
         "icc": icc_of(data) if report[ICC] else None,
         "exif": exif,
         "damage": damage,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jpegdomain.errors import JpegFileError, JpegTooLargeError
 
-from .building import build
+from .building import build, plan_of, views
 from .compiling import Entry, compiled_entry
 from .complaints import RAISE_LIMIT, complaint
 from .faults import error_of
@@ -101,9 +101,11 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) ->
         out = np.ascontiguousarray(blocks[:, :keep, :keep]).reshape(-1)
     elif out is workspace.small:
         out = out[: report[ROOM]].copy()
-    out.flags.writeable = False
-    quant.flags.writeable = False
-    return build(data, name, report, 0, out, 0, quant[0], keep, damage)
+    out.setflags(write=False)
+    quant.setflags(write=False)
+    plan = plan_of(data, report, 0, keep)
+    arrays = tuple([out[start:stop].reshape(shape) for _, start, stop, shape, *_ in plan.parts])
+    return build(plan, data, name, report, 0, arrays, quant[0], damage)
 
 
 def _run(
@@ -145,15 +147,28 @@ def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[Jpe
     finally:
         give_back(workspace)
     results: list[JpegImage | JpegFileError] = []
-    keep = settings.keep
-    at = 0
-    for number, (data, name) in enumerate(files):
-        report = reports[number]
-        if report[OUTCOME] == DONE and not _too_large(report, settings):
-            results.append(build(data, name, report, bounds[number], out, at, quant[number], keep))
-        else:
-            results.append(decode_or_error(data, name, settings))
-        at += report[ROOM] if report[OUTCOME] == DONE else 0
+    place = number = 0
+    while number < len(files):
+        first, plan = number, None
+        # Files of a data set have the same size more often than not: as many as have one plan go together.
+        while number < len(files) and reports[number][OUTCOME] == DONE:
+            following = plan_of(files[number][0], reports[number], bounds[number], settings.keep)
+            if plan is not None and following is not plan:
+                break
+            plan = following
+            number += 1
+        if plan is None:
+            results.append(decode_or_error(*files[number], settings))
+            number += 1
+            continue
+        end = place + reports[first][ROOM] * (number - first)
+        too_large = _too_large(reports[first], settings)
+        for i, arrays in enumerate(views(plan, out[place:end], number - first), first):
+            if too_large:
+                results.append(decode_or_error(*files[i], settings))
+            else:
+                results.append(build(plan, *files[i], reports[i], bounds[i], arrays, quant[i]))
+        place = end
     return results
 
 
@@ -186,8 +201,8 @@ def _run_small(
     reports: list[list[int]] = states[:, :REPORT].tolist()
     used = sum(report[ROOM] for report in reports if report[OUTCOME] == DONE)
     out = workspace.out[:used].copy()
-    out.flags.writeable = False
-    quant.flags.writeable = False
+    out.setflags(write=False)
+    quant.setflags(write=False)
     return reports, bounds, out, quant
 
 
