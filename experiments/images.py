@@ -143,7 +143,7 @@ class JpegFiles:
         device: torch.device,
     ) -> tuple[jd.JpegBatch, Tensor]:
         paths, labels = zip(*(self.samples[number] for number in unit), strict=True)
-        batch = jd.collate([jd.read_jpeg(path) for path in paths], dtype=dtype, device=device)
+        batch = jd.collate(jd.read_jpegs(paths), dtype=dtype, device=device)
         return batch, torch.tensor(labels, device=device)
 
     def load(self, unit: list[int], entry: Entry, dtype: torch.dtype, device: torch.device) -> Batch:  # noqa: D102

@@ -106,7 +106,40 @@ def _reproduction() -> str:
     return "\n".join([table_1(conversion), "", *lines])
 
 
+def _codec() -> str:
+    report = _load("benchmarks", "codec")
+    result = report["result"]
+    names = {
+        "jpegdomain": "`read_jpeg`",
+        "jpegdomain, batch": "`read_jpegs`",
+        "torchvision": "torchvision",
+        "simplejpeg": "simplejpeg",
+        "Pillow": "Pillow",
+        "jpeglib": "jpeglib",
+    }
+    rows = []
+    for suffix, part in (("", result["sets"]), (", progressive", result["progressive"])):
+        for name, measured in part.items():
+            times = [f"{measured['median_ms'][side]:.3f}" if side in measured["median_ms"] else "–" for side in names]
+            ratios = [f"{measured['ratios'][side]['median']:.2f}" for side in ("jpegdomain", "jpegdomain, batch")]
+            rows.append([f"{measured['files']} {name}{suffix}", *times, *ratios])
+    header = ["ms a file", *names.values(), "`read_jpeg` / torchvision", "`read_jpegs` / torchvision"]
+    large, first = result["large"], result["first_use"]
+    threads = [f"{part['ratios']['speed of two']['median']:.2f} × ({name})" for name, part in result["threads"].items()]
+    return (
+        f"{table(header, rows)}\n\nOne thread; the speed of two in batches: {', '.join(threads)}. "
+        f"A photograph of 12 megapixels takes {large['median_ms']['keep=2']:.0f} ms with `keep=2`, "
+        f"{large['median_ms']['keep=8']:.0f} ms whole; torchvision decodes it in "
+        f"{large['median_ms']['torchvision']:.0f} ms, Pillow at ⅛ in {large['median_ms']['Pillow, draft at 1/8']:.0f} "
+        f"ms. The first file costs {first['cold_first_file']:.1f} s of compilation, the first progressive one "
+        f"{first['cold_first_progressive_file']:.1f} s, once; a later process imports the package and reads its first "
+        f"file in {first['warm_import_and_first_file']:.2f} s, after torch's own import. "
+        f"{where(report)}"
+    )
+
+
 _TABLES: dict[str, Callable[[], str]] = {
+    "codec": _codec,
     "decoding": _decoding,
     "equivalence": _equivalence,
     "frequencies": _frequencies,

@@ -2,7 +2,7 @@
 
 from . import codec, errors, folding, functional, geometry, models, nn, planning, tables, tensors, testing
 from .activation import Activation
-from .codec import JpegBatch, JpegImage, collate, read_jpeg
+from .codec import JpegBatch, JpegImage, collate, read_jpeg, read_jpegs, write_jpeg
 from .conversion import ConvertedModel, Report, convert, register_rule, to_spatial, verify
 from .entry import decode_luma, decode_rgb
 from .functional import decode, encode
@@ -30,10 +30,12 @@ __all__ = [
     "nn",
     "planning",
     "read_jpeg",
+    "read_jpegs",
     "register_rule",
     "tables",
     "tensors",
     "testing",
     "to_spatial",
     "verify",
+    "write_jpeg",
 ]

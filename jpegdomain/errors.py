@@ -6,6 +6,7 @@ __all__ = [
     "InputError",
     "JpegDomainError",
     "JpegFileError",
+    "JpegTooLargeError",
     "NotJpegError",
     "TruncatedJpegError",
     "UnsupportedFoldError",
@@ -36,7 +37,11 @@ class DamagedJpegError(JpegFileError):
 
 
 class UnsupportedJpegError(JpegFileError):
-    """A valid JPEG file of a kind that is not read (CMYK, 12-bit, lossless, arithmetic): re-encode it."""
+    """A valid JPEG file of a kind that is not read (12-bit, arithmetic) or makes no batch (CMYK): re-encode it."""
+
+
+class JpegTooLargeError(JpegFileError):
+    """A file has more pixels than ``max_pixels``: raise that limit if the file is to be trusted."""
 
 
 class ExtentMismatchError(JpegDomainError, ValueError):

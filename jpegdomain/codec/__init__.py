@@ -1,10 +1,13 @@
-"""From JPEG bytes to coefficients: `read_jpeg` reads a file, `collate` makes a batch of several."""
+"""Between JPEG files and coefficients: `read_jpeg`, `read_jpegs`, `write_jpeg`; `collate` makes a batch of several."""
 
 from .batch import Group, JpegBatch, Plane, by_extent, collate
-from .reader import read_jpeg
+from .decoding import MAX_PIXELS
+from .reader import read_jpeg, read_jpegs
 from .records import Component, JpegImage
+from .writer import write_jpeg
 
 __all__ = [
+    "MAX_PIXELS",
     "Component",
     "Group",
     "JpegBatch",
@@ -13,4 +16,6 @@ __all__ = [
     "by_extent",
     "collate",
     "read_jpeg",
+    "read_jpegs",
+    "write_jpeg",
 ]

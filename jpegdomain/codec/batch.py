@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.errors import ExtentMismatchError, InputError, UnsupportedJpegError
 from jpegdomain.geometry import Extent
 
+from .complaints import RE_ENCODE, complaint
 from .metadata import Color
 from .records import Component, JpegImage
 
@@ -153,6 +154,8 @@ def collate(
         raise InputError("collate needs at least one image, got none")
     if not dtype.is_floating_point:
         raise InputError(f"collate gives floating-point coefficients, got {dtype}")
+    for image in images:
+        _check_whole(image)
     extents = by_extent(images)
     if len(extents) > 1:
         listed = "; ".join(
@@ -176,6 +179,21 @@ def collate(
         )
         groups.append(Group(tuple(positions), color, planes))
     return JpegBatch(images[0].extent, tuple(groups))
+
+
+def _check_whole(image: JpegImage) -> None:
+    """Refuse what a network's entry has no use for, before the groups are made."""
+    if image.color not in {"gray", "ycbcr", "rgb"}:
+        raise UnsupportedJpegError(
+            complaint(
+                image.source,
+                f"{len(image.components)} components ({image.color}) make no batch: a network's entry is for "
+                "grayscale, YCbCr and RGB",
+                advice=RE_ENCODE,
+            )
+        )
+    if image.keep < 8:
+        raise InputError(f"{image.source}: a batch holds whole blocks, this image was read with keep={image.keep}")
 
 
 def _stack(components: Sequence[Component], dtype: torch.dtype, device: torch.device | str | None) -> Tensor:

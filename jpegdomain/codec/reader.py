@@ -1,59 +1,169 @@
-"""From a path, bytes or a file object to a `JpegImage`."""
+"""`read_jpeg` and `read_jpegs`."""
 
-import os
-from pathlib import Path
-from typing import BinaryIO
+import functools
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Literal, TypeAlias, overload
 
-from jpegdomain.errors import InputError
+from jpegdomain.errors import InputError, JpegFileError
 
-from .backend import decode
-from .markers import read_header
-from .records import Component, JpegImage
+from .decoding import MAX_PIXELS, Settings, decode, decode_or_error, decode_small
+from .records import JpegImage
+from .sources import Source, load
+from .workspace import BATCH
 
-__all__ = ["read_jpeg"]
+__all__ = ["read_jpeg", "read_jpegs"]
+
+OnError: TypeAlias = Literal["raise", "keep"]
+Result: TypeAlias = JpegImage | JpegFileError | OSError
+
+# Files up to this size are decoded several at a time: beyond, a call's own cost does not count.
+_SMALL_FILE: Final = 4096
 
 
-def read_jpeg(source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO) -> JpegImage:
+def read_jpeg(
+    source: Source, *, keep: int = 8, on_error: OnError = "raise", max_pixels: int | None = MAX_PIXELS
+) -> JpegImage:
     """Read a JPEG file's quantised coefficients; nothing is dequantised, upsampled, turned or rounded.
 
-    A file that cannot be used raises `jpegdomain.errors.NotJpegError`, ``TruncatedJpegError``,
-    ``DamagedJpegError`` or ``UnsupportedJpegError``, all of them ``JpegFileError``; a path that cannot be
-    opened raises what `open` does. JPEG has no checksum: damage that leaves a legal code, such as a few bytes
-    lost inside one block, cannot be noticed.
+    Read are baseline, extended sequential and progressive files (T.81 SOF0, SOF1, SOF2) with Huffman coding and 8
+    bits a sample, of one to four components. A path that cannot be opened raises what `open` does. JPEG has no
+    checksum: damage that leaves a legal code, such as a few bytes lost inside one block, cannot be noticed.
 
     Args:
-        source: A path, a whole file's bytes, or a file object opened for binary reading, which is read from
-            where it stands to its end.
+        source: A path, a whole file's bytes, or a file object opened for binary reading, which is read from where it
+            stands to its end.
+        keep: m, 1…8: read the m×m lowest frequencies of each block, as (block rows, block columns, m·m) arrays.
+            The others are passed over; so are scans of a progressive file that these do not depend on.
+        on_error: What damage behind the first scan header does: ``raise``, or ``keep`` what was decoded before it,
+            the rest zero. `JpegImage.damage` then says what and where.
+        max_pixels: The largest height × width, None for no limit. It bounds the memory: a pixel takes at most two
+            bytes for each component.
 
     Returns:
-        The file's components, tables, sizes, sampling factors, colour model and orientation.
+        The file's components, tables, sizes, sampling factors, colour model and metadata.
 
     Raises:
-        InputError: If `source` is nothing of these.
+        NotJpegError: If the data does not begin as a JPEG file does.
+        TruncatedJpegError: If it ends early.
+        DamagedJpegError: If it contradicts the standard.
+        UnsupportedJpegError: If it is arithmetic-coded, lossless, hierarchical, or has 12 bits a sample.
+        JpegTooLargeError: If it has more than `max_pixels`.
+        InputError: If an argument is none of these.
     """
-    data, name = _load(source)
-    header = read_header(data, name)
-    arrays = decode(header, name)
-    components = tuple(
-        Component(part.identifier, array, header.tables[part.identifier], part.factors, part.extent)
-        for part, array in zip(header.frame.components, arrays, strict=True)
-    )
-    return JpegImage(components, header.frame.extent, header.color, header.orientation, header.frame.progressive, name)
+    settings = _settings(keep, on_error, max_pixels)
+    data, name = load(source)
+    return decode(data, name, settings)
 
 
-def _load(source: object) -> tuple[bytes, str]:
-    if isinstance(source, bytes):
-        return source, "<bytes>"
-    if isinstance(source, bytearray | memoryview):
-        return bytes(source), "<bytes>"
-    if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        return path.read_bytes(), str(path)
-    read = getattr(source, "read", None)
-    if read is None:
-        raise InputError(f"read_jpeg takes a path, bytes or a binary file object, got {type(source).__name__}")
-    data = read()
-    name = getattr(source, "name", None)
-    if not isinstance(data, bytes):
-        raise InputError(f"read_jpeg needs a file object opened in binary mode; this one gave {type(data).__name__}")
-    return data, name if isinstance(name, str) else "<file object>"
+@overload
+def read_jpegs(
+    sources: Iterable[Source],
+    *,
+    threads: int = ...,
+    keep: int = ...,
+    on_error: OnError = ...,
+    max_pixels: int | None = ...,
+    return_errors: Literal[False] = ...,
+) -> list[JpegImage]: ...
+@overload
+def read_jpegs(
+    sources: Iterable[Source],
+    *,
+    threads: int = ...,
+    keep: int = ...,
+    on_error: OnError = ...,
+    max_pixels: int | None = ...,
+    return_errors: Literal[True],
+) -> list[Result]: ...
+def read_jpegs(
+    sources: Iterable[Source],
+    *,
+    threads: int = 1,
+    keep: int = 8,
+    on_error: OnError = "raise",
+    max_pixels: int | None = MAX_PIXELS,
+    return_errors: bool = False,
+) -> list[JpegImage] | list[Result]:
+    """Read many JPEG files, small ones with less cost for each than `read_jpeg` has, large ones in threads.
+
+    Args:
+        sources: What `read_jpeg` takes, any number.
+        threads: How many threads read at a time; decoding does not hold the GIL.
+        keep: As for `read_jpeg`.
+        on_error: Likewise.
+        max_pixels: Likewise, for each file.
+        return_errors: Whether the error of a file that cannot be read, or a path that cannot be opened, stands in its
+            place in the result, instead of being raised.
+
+    Returns:
+        A record for each source, in their order.
+
+    Raises:
+        InputError: If an argument is not what it must be.
+        JpegFileError: The first source's that cannot be read, in their order; see `read_jpeg`.
+        OSError: Likewise.
+    """
+    settings = _settings(keep, on_error, max_pixels)
+    if not isinstance(threads, int) or threads < 1:
+        raise InputError(f"threads is a number from 1 on, got {threads!r}")
+    given = list(sources)
+    if threads == 1 or len(given) < 2:
+        results = _read_some(given, settings)
+    else:
+        size = max(1, min(BATCH, len(given) // (4 * threads)))
+        pieces = [given[i : i + size] for i in range(0, len(given), size)]
+        with ThreadPoolExecutor(threads) as pool:
+            parts = pool.map(_read_some, pieces, [settings] * len(pieces))
+            results = [result for part in parts for result in part]
+    if not return_errors:
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+    return results
+
+
+def _read_some(sources: list[Source], settings: Settings) -> list[Result]:
+    """Read files one after the other, runs of small ones together.
+
+    Args:
+        sources: Any number.
+        settings: How.
+
+    Returns:
+        A record or an error for each.
+    """
+    results: list[Result] = []
+    waiting: list[tuple[bytes, str]] = []
+
+    def flush() -> None:
+        if waiting:
+            results.extend(decode_small(waiting, settings))
+            waiting.clear()
+
+    for source in sources:
+        try:
+            data, name = load(source)
+        except OSError as error:
+            flush()
+            results.append(error)
+            continue
+        if len(data) > _SMALL_FILE or len(waiting) == BATCH:
+            flush()
+        if len(data) > _SMALL_FILE:
+            results.append(decode_or_error(data, name, settings))
+        else:
+            waiting.append((data, name))
+    flush()
+    return results
+
+
+@functools.lru_cache(maxsize=64, typed=True)
+def _settings(keep: int, on_error: OnError, max_pixels: int | None) -> Settings:
+    if not isinstance(keep, int) or not 1 <= keep <= 8:
+        raise InputError(f"keep is the number of frequencies along each side of a block, 1…8, got {keep!r}")
+    if on_error not in {"raise", "keep"}:
+        raise InputError(f"on_error is 'raise' or 'keep', got {on_error!r}")
+    if max_pixels is not None and (not isinstance(max_pixels, int) or max_pixels < 1):
+        raise InputError(f"max_pixels is a number from 1 on, or None for no limit, got {max_pixels!r}")
+    return Settings(keep, on_error, max_pixels)

@@ -1,20 +1,24 @@
 """What a JPEG file holds, as immutable records: quantised coefficients, tables, sampling, size, colour."""
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegdomain.errors import InputError
+from jpegdomain.errors import InputError, UnsupportedJpegError
 from jpegdomain.geometry import Extent
 
+from .complaints import RE_ENCODE, complaint
 from .metadata import Color
 
 __all__ = ["Component", "JpegImage"]
 
 # (vertical, horizontal) steps of chroma samples in luma samples → the usual name.
-_NAMES: Final = {
+_ONE: Final = (Fraction(1), Fraction(1))
+_NAMES: Final[dict[tuple[Fraction | int, Fraction | int], str]] = {
     (1, 1): "4:4:4",
     (1, 2): "4:2:2",
     (2, 2): "4:2:0",
@@ -24,7 +28,7 @@ _NAMES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Component:
     """One component of a JPEG file, as the file holds it.
 
@@ -32,11 +36,11 @@ class Component:
 
     Attributes:
         identifier: The component's identifier in the file, 0…255.
-        coefficients: int16 (block rows, block columns, 64), C-contiguous: quantised DCT coefficients, the
-            last axis in row-major frequency order 8α+β, α vertical and β horizontal (not zigzag). The grid is
-            ⌈extent/8⌉: blocks that a file holds only to fill its last interleaved MCUs (T.81 A.2.4) are
-            dropped.
-        table: uint16 (64,): the quantisation steps in the same order.
+        coefficients: int16 (block rows, block columns, m·m), C-contiguous: the m×m lowest quantised DCT
+            coefficients of each block, all of them for m = 8, in row-major frequency order m·α+β, α vertical
+            and β horizontal (not zigzag). The grid is ⌈extent/8⌉: blocks that a file holds only to fill its
+            last interleaved MCUs (T.81 A.2.4) are dropped.
+        table: uint16 (64,): the quantisation steps in the order 8α+β, all of them for any m.
         factors: Vertical and horizontal sampling factors V, H (T.81 A.1.1).
         extent: The component's own height and width in samples, ⌈image·V/Vmax⌉ × ⌈image·H/Hmax⌉.
 
@@ -51,10 +55,13 @@ class Component:
     extent: Extent
 
     def __post_init__(self) -> None:
-        expected = (*self.extent.blocks, 64)
+        grid = self.extent.blocks
         given = self.coefficients
-        if given.dtype != np.int16 or given.shape != expected or not given.flags.c_contiguous:
+        if given.dtype != np.int16 or given.shape[:-1] != grid or not given.flags.c_contiguous:
+            expected = (*grid, "m·m")
             raise InputError(f"coefficients are C-contiguous int16 {expected}, got {given.dtype} {given.shape}")
+        if given.shape[-1] not in {m * m for m in range(1, 9)}:
+            raise InputError(f"coefficients are those of m×m frequencies, m = 1…8, got {given.shape[-1]} a block")
         if self.table.dtype != np.uint16 or self.table.shape != (64,):
             raise InputError(f"a table is uint16 (64,), got {self.table.dtype} {self.table.shape}")
         given.flags.writeable = False
@@ -65,22 +72,35 @@ class Component:
         # constructor.
         return Component, (self.identifier, self.coefficients, self.table, self.factors, self.extent)
 
+    @property
+    def keep(self) -> int:
+        """m, frequencies along each side of a block: 8 for whole blocks."""
+        return math.isqrt(self.coefficients.shape[-1])
+
     def __repr__(self) -> str:
         grid = "{}×{}".format(*self.extent.blocks)
-        return f"Component({self.identifier}, {self.extent} in {grid} blocks, factors={self.factors})"
+        kept = f", keep={self.keep}" if self.keep < 8 else ""
+        return f"Component({self.identifier}, {self.extent} in {grid} blocks, factors={self.factors}{kept})"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class JpegImage:
     """A JPEG file, entropy decoding done and nothing else.
 
     Attributes:
-        components: In the file's order: one, or three.
+        components: In the file's order: one to four.
         extent: The image's height and width in pixels.
-        color: ``gray``, ``ycbcr`` or ``rgb``, by libjpeg's default rules.
+        color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``, by libjpeg's default rules; ``unknown`` for
+            two components.
         orientation: EXIF orientation 1…8, as the file has it; never applied.
         progressive: Whether the file is progressive (SOF2). The coefficients do not show it.
         source: The file's path, ``<bytes>``, or a file object's name.
+        jfif: Whether a JFIF segment stands before the first scan.
+        adobe: The transform byte of an Adobe segment before the first scan, None without one.
+        icc: The ICC profile, its chunks joined; None without one, or if a chunk is missing.
+        exif: The EXIF data, from its TIFF header on; None without.
+        damage: The message of the error that ``on_error="keep"`` kept back, None for a sound file. Blocks that it
+            kept from being read are zero.
     """
 
     components: tuple[Component, ...]
@@ -89,26 +109,50 @@ class JpegImage:
     orientation: int
     progressive: bool
     source: str
+    jfif: bool = False
+    adobe: int | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    damage: str | None = None
+
+    @property
+    def keep(self) -> int:
+        """m, frequencies along each side of a block: 8 unless fewer were asked for."""
+        return self.components[0].keep
 
     @property
     def upsampling(self) -> tuple[tuple[int, int], ...]:
-        """For each component, (Vmax/V, Hmax/H): pixels per sample, vertically and horizontally."""
-        vertical = max(component.factors[0] for component in self.components)
-        horizontal = max(component.factors[1] for component in self.components)
-        return tuple((vertical // v, horizontal // h) for v, h in (part.factors for part in self.components))
+        """For each component, (Vmax/V, Hmax/H): pixels per sample, vertically and horizontally.
+
+        Raises:
+            UnsupportedJpegError: If these are no whole numbers.
+        """
+        steps = self._steps()
+        if any(step.denominator > 1 for pair in steps for step in pair):
+            raise UnsupportedJpegError(
+                complaint(self.source, f"sampling factors {self.sampling} are not whole multiples", advice=RE_ENCODE)
+            )
+        return tuple((vertical.numerator, horizontal.numerator) for vertical, horizontal in steps)
 
     @property
     def sampling(self) -> str:
-        """``gray``, ``4:4:4``, ``4:2:2``, ``4:2:0``, ``4:4:0``, ``4:1:1``, ``4:1:0``, or ``HxV,HxV,HxV``."""
+        """``gray``, ``4:4:4``, ``4:2:2``, ``4:2:0``, ``4:4:0``, ``4:1:1``, ``4:1:0``, or ``HxV,HxV,…``."""
         if len(self.components) == 1:
             return "gray"
-        first, *others = self.upsampling
-        if first == (1, 1) and len(set(others)) == 1 and others[0] in _NAMES:
+        first, *others = self._steps()
+        if len(others) == 2 and first == _ONE and others[0] == others[1] and others[0] in _NAMES:
             return _NAMES[others[0]]
         return ",".join(f"{h}x{v}" for v, h in (component.factors for component in self.components))
+
+    def _steps(self) -> list[tuple[Fraction, Fraction]]:
+        vertical = max(component.factors[0] for component in self.components)
+        horizontal = max(component.factors[1] for component in self.components)
+        return [(Fraction(vertical, v), Fraction(horizontal, h)) for v, h in (part.factors for part in self.components)]
 
     def __repr__(self) -> str:
         kind = self.color if self.sampling == "gray" else f"{self.color} {self.sampling}"
         progressive = ", progressive" if self.progressive else ""
         turned = f", orientation {self.orientation}" if self.orientation > 1 else ""
-        return f"JpegImage({self.source!r}, {self.extent}, {kind}{progressive}{turned})"
+        kept = f", keep={self.keep}" if self.keep < 8 else ""
+        damaged = ", damaged" if self.damage else ""
+        return f"JpegImage({self.source!r}, {self.extent}, {kind}{progressive}{turned}{kept}{damaged})"

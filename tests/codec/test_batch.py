@@ -6,9 +6,9 @@ import torch
 from scipy.fft import idctn
 
 from jpegdomain.codec import by_extent, collate, read_jpeg
-from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.errors import ExtentMismatchError, InputError, UnsupportedJpegError
 
-from .oracle import FIXTURES, decoded, jpeg, noise, samples
+from .oracle import FIXTURES, decoded, jpeg, noise, offset_of, patched, samples
 
 SIZE = (37, 45)
 
@@ -128,3 +128,28 @@ def test_a_data_loader_can_hand_images_over(images):
     loader = torch.utils.data.DataLoader(images, batch_size=7, collate_fn=collate)
     (batch,) = loader
     assert len(batch) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("cmyk", r"cmyk.jpg: 4 components \(cmyk\) make no batch.*re-encode"),
+        ("ycck", r"ycck.jpg: 4 components \(ycck\)"),
+        ("two-components", r"<bytes>: 2 components \(unknown\)"),
+        ("fractional", r"fractional.jpg: sampling factors 3x1,2x1,1x2 are not whole multiples.*re-encode"),
+    ],
+)
+def test_what_a_network_has_no_use_for_is_refused(name, reason):
+    path = FIXTURES / "rare" / f"{name}.jpg"
+    image = read_jpeg(path if path.exists() else two_components())
+    with pytest.raises(UnsupportedJpegError, match=reason):
+        collate([image])
+
+
+def two_components():
+    """A file of three components in a scan each, without the third."""
+    data = (FIXTURES / "one-scan-each.jpg").read_bytes()
+    frame, third = offset_of(data, 0xC0), data.rindex(b"\xff\xda")
+    shorter = patched(data[:third] + b"\xff\xd9", frame + 2, 0, 14)
+    shorter = patched(shorter, frame + 9, 2)
+    return shorter[: frame + 16] + shorter[frame + 19 :]

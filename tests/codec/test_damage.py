@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -86,27 +85,6 @@ def test_lost_bytes_between_restart_markers_are_noticed():
     middle = data.index(b"\xff\xd3", scan)
     with pytest.raises(DamagedJpegError):
         read_jpeg(data[: middle - 20] + data[middle:])
-
-
-def test_what_others_print_meanwhile_is_not_lost(capfd):
-    large = jpeg(noise(1200, 1200))
-    stop = threading.Event()
-    lines = 0
-
-    def chatter():
-        nonlocal lines
-        while not stop.is_set():
-            os.write(2, b"still here\n")
-            lines += 1
-            stop.wait(0.0005)
-
-    thread = threading.Thread(target=chatter)
-    thread.start()
-    for _ in range(5):
-        read_jpeg(large)
-    stop.set()
-    thread.join()
-    assert capfd.readouterr().err.count("still here\n") == lines
 
 
 def test_threads_read_the_same_as_one():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jpegdomain.codec import read_jpeg
+from jpegdomain.codec import read_jpeg, read_jpegs
 
 from .oracle import (
     FIXTURES,
@@ -160,3 +160,65 @@ def test_identifiers_and_order_are_the_files():
     image = read_jpeg(renamed(COLOUR, (9, 200, 3)))
     assert [component.identifier for component in image.components] == [9, 200, 3]
     assert [marker for marker, _, _ in header_segments(COLOUR)][-1] == 0xDA
+
+
+def test_jfif_and_adobe_markers_are_reported():
+    def told(data):
+        image = read_jpeg(data)
+        return image.jfif, image.adobe
+
+    assert told(COLOUR) == (True, None)
+    assert told(BARE) == (False, None)
+    assert told(inserted(BARE, adobe(2))) == (False, 2)
+    assert told(inserted(BARE, JFIF, adobe(0))) == (True, 0)
+
+
+def test_exif_is_reported_as_it_stands():
+    exif = Image.Exif()
+    exif[0x010F] = "camera"
+    assert read_jpeg(jpeg(noise(16, 24), exif=exif)).exif == exif.tobytes().removeprefix(b"Exif\0\0")
+    assert read_jpeg(COLOUR).exif is None
+
+
+@pytest.mark.parametrize("size", [0, 100, 65519, 65520, 200_000])
+def test_icc_chunks_are_joined(size):
+    profile = np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()
+    data = jpeg(noise(16, 24), icc_profile=profile or None)
+    assert read_jpeg(data).icc == (profile or None)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert opened.info.get("icc_profile") == read_jpeg(data).icc
+
+
+def test_icc_chunks_may_stand_in_any_order_but_not_be_missing():
+    def chunk(number, count, content):
+        return segment(0xE2, b"ICC_PROFILE\0" + bytes([number, count]) + content)
+
+    assert read_jpeg(inserted(COLOUR, chunk(2, 2, b"def"), chunk(1, 2, b"abc"))).icc == b"abcdef"
+    assert read_jpeg(inserted(COLOUR, chunk(2, 2, b"def"))).icc is None
+    assert read_jpeg(inserted(COLOUR, chunk(1, 2, b"abc"), chunk(1, 2, b"abc"))).icc is None
+    assert read_jpeg(inserted(COLOUR, chunk(1, 1, b"abc"), segment(0xE2, b"MPF\0"))).icc == b"abc"
+
+
+def test_metadata_of_small_files_in_a_batch_are_their_own():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    files = [
+        COLOUR,
+        jpeg(noise(16, 24), exif=exif),
+        jpeg(noise(16, 24), icc_profile=b"profile"),
+        inserted(BARE, adobe(0)),
+    ]
+    first, second, third, fourth = read_jpegs(files)
+    assert (first.orientation, second.orientation, third.orientation) == (1, 6, 1)
+    assert (first.icc, second.icc, third.icc) == (None, None, b"profile")
+    assert (third.color, fourth.color, fourth.adobe) == ("ycbcr", "rgb", 0)
+
+
+def test_a_dnl_segment_may_repeat_the_height():
+    data = inserted(COLOUR, segment(0xDC, b"\0\x10"), at=len(COLOUR) - 2)
+    assert read_jpeg(data).extent == (16, 24)
+    later = patched(data, offset_of(data, 0xC0) + 5, 0, 0)
+    np.testing.assert_array_equal(
+        read_jpeg(later).components[0].coefficients, read_jpeg(COLOUR).components[0].coefficients
+    )
+    assert read_jpeg(later).extent == (16, 24)

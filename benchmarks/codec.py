@@ -1,0 +1,191 @@
+"""Reading coefficients beside decoding pixels: from bytes in memory, one thread, each side its own round in turn.
+
+    python -m benchmarks.codec --files "ImageNet files=FOLDER" --files "CIFAR-10=FOLDER"
+
+Without --files, the digits that come with the repository. The times are milliseconds a file; the ratios are the median
+(smallest…largest) over the rounds. jpeglib reads from paths only, so it gets the same files on disk.
+"""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import io
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torchvision.io import decode_jpeg
+
+import jpegdomain as jd
+from benchmarks.codec_files import EMBEDDED, large_photograph, progressive, spread
+from benchmarks.first_use import first_use
+from benchmarks.timing import interleaved, ratio, write
+
+_ONE = "jpegdomain"
+_MANY = "jpegdomain, batch"
+_TORCHVISION = "torchvision"
+_BATCH = 64
+_OPTIONAL = ("simplejpeg", "jpeglib")
+
+Sides = dict[str, Callable[[], object]]
+
+
+def _there(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _each(call: Callable[[Any], object], inputs: Sequence[Any]) -> Callable[[], None]:
+    """Call with one after the other; no result outlives the next, as where each is used and let go."""
+
+    def run() -> None:
+        for one in inputs:
+            call(one)
+
+    return run
+
+
+def _pillow(file: bytes) -> None:
+    with Image.open(io.BytesIO(file)) as image:
+        image.load()
+
+
+def _pixel_sides(files: Sequence[bytes]) -> Sides:
+    """Complete decodings to pixels."""
+    tensors = [torch.frombuffer(bytearray(file), dtype=torch.uint8) for file in files]
+    sides: Sides = {_TORCHVISION: _each(decode_jpeg, tensors), "Pillow": _each(_pillow, files)}
+    if _there("simplejpeg"):
+        from simplejpeg import decode_jpeg as simple
+        from simplejpeg import decode_jpeg_header
+
+        colors = ["GRAY" if decode_jpeg_header(file)[2].upper() == "GRAY" else "RGB" for file in files]
+        sides["simplejpeg"] = _each(lambda pair: simple(*pair), list(zip(files, colors, strict=True)))
+    return sides
+
+
+def _coefficient_sides(files: Sequence[bytes], folder: Path) -> Sides:
+    sides: Sides = {
+        _ONE: _each(jd.read_jpeg, files),
+        _MANY: _each(jd.read_jpegs, [files[at : at + _BATCH] for at in range(0, len(files), _BATCH)]),
+    }
+    if _there("jpeglib"):
+        import jpeglib
+
+        paths = []
+        for number, file in enumerate(files):
+            paths.append(str(folder / f"{number}.jpg"))
+            Path(paths[-1]).write_bytes(file)
+        sides["jpeglib"] = _each(lambda path: jpeglib.read_dct(path).load(), paths)
+    return sides
+
+
+def _compare(files: Sequence[bytes], repeats: int) -> dict[str, Any]:
+    """All sides on the same files.
+
+    Returns:
+        Files, bytes of them all, milliseconds a file, and ratios to torchvision's decoding.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = interleaved(_coefficient_sides(files, Path(folder)) | _pixel_sides(files), repeats)
+    return _summary(seconds, len(files), {name: (name, _TORCHVISION) for name in seconds if name != _TORCHVISION}) | {
+        "files": len(files),
+        "bytes": sum(map(len, files)),
+    }
+
+
+def _threads(files: Sequence[bytes], repeats: int) -> dict[str, Any]:
+    """Two threads beside one."""
+    many = list(files) * -(-_BATCH // len(files))
+    batches = [many[at : at + _BATCH] for at in range(0, len(many), _BATCH)]
+    sides: Sides = {
+        "one thread": _each(lambda batch: jd.read_jpegs(batch, threads=1), batches),
+        "two threads": _each(lambda batch: jd.read_jpegs(batch, threads=2), batches),
+    }
+    return _summary(interleaved(sides, repeats), len(many), {"speed of two": ("one thread", "two threads")})
+
+
+def _large(file: bytes, repeats: int) -> dict[str, Any]:
+    """One large photograph, of which a small network needs little."""
+    tensor = torch.frombuffer(bytearray(file), dtype=torch.uint8)
+
+    def draft() -> None:
+        with Image.open(io.BytesIO(file)) as image:
+            image.draft("RGB", (image.width // 8, image.height // 8))
+            image.load()
+
+    sides: Sides = {
+        "keep=2": lambda: jd.read_jpeg(file, keep=2),
+        "keep=8": lambda: jd.read_jpeg(file),
+        _TORCHVISION: lambda: decode_jpeg(tensor),
+        "Pillow, draft at 1/8": draft,
+    }
+    against = {f"keep=2 to {name}": ("keep=2", name) for name in sides if name != "keep=2"}
+    return _summary(interleaved(sides, repeats), 1, against) | {"bytes": len(file)}
+
+
+def _summary(seconds: dict[str, list[float]], files: int, against: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "median_ms": {name: 1e3 * statistics.median(rounds) / files for name, rounds in seconds.items()},
+        "ratios": {name: ratio(seconds[one], seconds[two]) for name, (one, two) in against.items()},
+    }
+
+
+def _show(title: str, result: dict[str, Any]) -> None:
+    print(title)
+    for name, median in result["median_ms"].items():
+        print(f"  {name:<24}{median:>10.3f} ms{_bounds(result['ratios'].get(name))}")
+    for name in result["ratios"].keys() - result["median_ms"].keys():
+        print(f"  {name:<34}   {_bounds(result['ratios'][name])}")
+
+
+def _bounds(compared: dict[str, float] | None) -> str:
+    return "" if compared is None else "{median:>8.2f} ({smallest:.2f}…{largest:.2f})".format(**compared)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line.
+
+    Args:
+        arguments: As typed; those of the process if None.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.codec", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--files", action="append", metavar="NAME=FOLDER", help="a set of files; may be given several times"
+    )
+    parser.add_argument("--limit", type=int, default=250, help="files of each set (default 250)")
+    parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
+    parser.add_argument("--output", type=Path, default=Path("results/codec.json"), help="default results/codec.json")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    for package in _OPTIONAL:
+        if not _there(package):
+            print(f"{package} is not installed and left out", file=sys.stderr)
+    chosen = dict(text.partition("=")[::2] for text in options.files or [f"digits={EMBEDDED}"])
+    sets = {name: spread(Path(folder), options.limit) for name, folder in chosen.items()}
+
+    result: dict[str, Any] = {"sets": {}, "progressive": {}, "threads": {}}
+    for name, files in sets.items():
+        result["sets"][name] = _compare(files, options.repeats)
+        _show(f"{name}: {len(files)} files, ratio to {_TORCHVISION}", result["sets"][name])
+        result["progressive"][name] = _compare([progressive(file) for file in files], options.repeats)
+        _show(f"{name}, made progressive", result["progressive"][name])
+        result["threads"][name] = _threads(files, options.repeats)
+        _show(f"{name}, in batches", result["threads"][name])
+    result["large"] = _large(large_photograph([file for files in sets.values() for file in files]), options.repeats)
+    _show("one photograph of 12 megapixels", result["large"])
+    result["first_use"] = first_use(next(iter(sets.values()))[0])
+    for name, seconds in result["first_use"].items():
+        print(f"{name.replace('_', ' '):<40}{seconds:>8.2f} s")
+    versions = {package: importlib.metadata.version(package) for package in ("numba", *_OPTIONAL) if _there(package)}
+    settings = {"sets": list(sets), "limit": options.limit, "repeats": options.repeats, "versions": versions}
+    write(options.output, "codec", settings, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""From the kernel's arrays to records."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegdomain.geometry import Extent, component_extent
+
+from .kernel.slots import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE
+from .metadata import Color, color_of, exif_of, icc_of, orientation_of
+from .records import Component, JpegImage
+
+__all__ = ["Plan", "build", "plan_of", "views"]
+
+
+# The records' constructors, with their checks, would take as long as decoding a small file does.
+_new = object.__new__
+_set = object.__setattr__
+
+
+_Part: TypeAlias = tuple[int, int, int, tuple[int, int, int], int, tuple[int, int], Extent]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all files with the same frame header have in common.
+
+    Attributes:
+        extent: The image's.
+        color: Its colour model.
+        parts: For each component its number; where its coefficients lie, begin and end; their shape; and the
+            identifier, factors and extent.
+    """
+
+    extent: Extent
+    color: Color
+    parts: tuple[_Part, ...]
+
+
+@functools.lru_cache(maxsize=1024)
+def _plan(frame: bytes, height: int, keep: int, jfif: bool, adobe: int | None) -> Plan:
+    """Read a sound frame header once more: a data set has few of them.
+
+    Args:
+        frame: Its parameters (T.81 B.2.2).
+        height: The image's height, which a DNL segment may have given.
+        keep: Frequencies along each side of a block.
+        jfif: Whether the file has a JFIF segment.
+        adobe: The transform byte of its Adobe segment.
+
+    Returns:
+        The plan.
+    """
+    extent = Extent(height, int.from_bytes(frame[3:5], "big"))
+    factors = [(packed % 16, packed // 16) for packed in frame[7::3]]
+    largest = (max(vertical for vertical, _ in factors), max(horizontal for _, horizontal in factors))
+    parts: list[_Part] = []
+    start = 0
+    for identifier, pair in zip(frame[6::3], factors, strict=True):
+        own = component_extent(extent, pair, largest)
+        rows, columns = own.blocks
+        stop = start + rows * columns * keep * keep
+        parts.append((len(parts), start, stop, (rows, columns, keep * keep), identifier, pair, own))
+        start = stop
+    return Plan(extent, color_of(tuple(frame[6::3]), jfif, adobe), tuple(parts))
+
+
+def plan_of(data: bytes, report: list[int], begin: int, keep: int) -> Plan:
+    """Give the plan of a file.
+
+    Args:
+        data: The file.
+        report: The first entries of its state, as `kernel.slots` has them.
+        begin: Where the file began in the data that the kernel saw.
+        keep: Frequencies along each side of a block.
+
+    Returns:
+        The plan, the same object for files with the same frame header.
+    """
+    frame = report[FRAME] - begin
+    adobe = report[ADOBE] if report[ADOBE] >= 0 else None
+    header = data[frame + 4 : frame + 10 + 3 * report[COUNT]]
+    return _plan(header, report[HEIGHT], keep, report[JFIF] == 1, adobe)
+
+
+def views(plan: Plan, out: NDArray[np.int16], files: int) -> Iterator[tuple[NDArray[np.int16], ...]]:
+    """Take the coefficients of files with one plan apart: all at once, which costs a third of one by one.
+
+    Args:
+        plan: Theirs.
+        out: Their coefficients, one file behind the other.
+        files: How many.
+
+    Returns:
+        For each file the components' (block rows, block columns, m·m) arrays, C-contiguous views.
+    """
+    table = out.reshape(files, -1)
+    return zip(
+        *[list(table[:, start:stop].reshape(files, *shape)) for _, start, stop, shape, *_ in plan.parts], strict=True
+    )
+
+
+def build(
+    plan: Plan,
+    data: bytes,
+    name: str,
+    report: list[int],
+    begin: int,
+    arrays: tuple[NDArray[np.int16], ...],
+    quant: NDArray[np.uint16],
+    damage: str | None = None,
+) -> JpegImage:
+    """Make the record of one file.
+
+    Args:
+        plan: Its plan.
+        data: The file.
+        name: Its name.
+        report: The first entries of its state, as `kernel.slots` has them.
+        begin: Where the file began in the data that the kernel saw.
+        arrays: Its components' coefficients, read-only.
+        quant: uint16 (4, 64), its components' tables, likewise.
+        damage: The message of the fault that was passed over.
+
+    Returns:
+        The record.
+    """
+    components = []
+    for number, _, _, _, identifier, factors, extent in plan.parts:
+        component = _new(Component)
+        fields = {
+            "identifier": identifier,
+            "coefficients": arrays[number],
+            "table": quant[number],
+            "factors": factors,
+            "extent": extent,
+        }
+        _set(component, "__dict__", fields)
+        components.append(component)
+    exif = exif_of(data, report[EXIF] - begin) if report[EXIF] else None
+    image = _new(JpegImage)
+    fields = {
+        "components": tuple(components),
+        "extent": plan.extent,
+        "color": plan.color,
+        "orientation": 1 if exif is None else orientation_of(exif),
+        "progressive": report[PROGRESSIVE] == 1,
+        "source": name,
+        "jfif": report[JFIF] == 1,
+        "adobe": report[ADOBE] if report[ADOBE] >= 0 else None,
+        "icc": icc_of(data) if report[ICC] else None,
+        "exif": exif,
+        "damage": damage,
+    }
+    _set(image, "__dict__", fields)
+    return image

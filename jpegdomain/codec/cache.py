@@ -1,0 +1,101 @@
+"""Where compiled code is kept, so that a machine compiles once: and the lock that makes it once."""
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import llvmlite.binding as llvm
+import numba
+
+from jpegdomain import tables
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["cache_folder", "one_process"]
+
+_KERNEL: Final = Path(__file__).parent / "kernel"
+
+
+def cache_folder() -> Path | None:
+    """Find a folder for compiled code that this process can write to.
+
+    Returns:
+        A folder for this source code, Numba and processor: below ``JPEGDOMAIN_CACHE`` if that is set, else the
+        package's own ``__pycache__``, else the user's cache folder; None if none of them can be written.
+    """
+    name = f"kernel-{_fingerprint()}"
+    for parent in _candidates():
+        folder = parent / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / "lock").open("ab"):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+@contextmanager
+def one_process(folder: Path) -> Iterator[None]:
+    """Hold off other processes that want to compile into a folder.
+
+    Args:
+        folder: What `cache_folder` found.
+
+    Yields:
+        Nothing. Where the system has no such locks, two processes may compile the same thing: the last one's stays.
+    """
+    with (folder / "lock").open("ab") as file:
+        if fcntl is not None:
+            # Where the file system knows no locks, go on without one.
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _candidates() -> Iterator[Path]:
+    if chosen := os.environ.get("JPEGDOMAIN_CACHE"):
+        yield Path(chosen)
+    yield _KERNEL / "__pycache__"
+    # RuntimeError: a user without a home.
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return
+    if sys.platform == "win32":
+        yield Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local")) / "jpegdomain"
+    elif sys.platform == "darwin":
+        yield home / "Library/Caches/jpegdomain"
+    else:
+        yield Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "jpegdomain"
+
+
+def _fingerprint() -> str:
+    """Name all that compiled code depends on. Numba itself looks at one source file's date only.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    known = hashlib.sha256()
+    for path in [*sorted(_KERNEL.glob("*.py")), Path(tables.__file__)]:
+        known.update(path.read_bytes())
+    settings: Any = numba.config
+    for fact in (
+        numba.__version__,
+        settings.BOUNDSCHECK,
+        settings.OPT,
+        sys.version,
+        platform.machine(),
+        llvm.get_host_cpu_name(),
+        llvm.get_host_cpu_features().flatten(),
+    ):
+        known.update(str(fact).encode())
+    return known.hexdigest()[:16]

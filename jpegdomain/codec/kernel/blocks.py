@@ -1,0 +1,201 @@
+"""One block of a sequential scan (T.81 F.2.2)."""
+
+from typing import Final
+
+import numpy as np
+
+from jpegdomain.tables import ZIGZAG
+
+from .huffman import LONG, STOP
+from .jit import compiled, inlined
+from .reservoir import Word, refilled, symbol_at, value_of
+from .slots import PROBE, SKIP_PROBE, SKIPS, Samples, Skips, Tables
+from .words import Bytes
+
+__all__ = ["BAD", "LAST_WANTED", "ORDER", "build_skips", "difference", "fill_block", "pass_over"]
+
+BAD: Final = 100
+"""A zigzag position that only damage leads to: beyond the block, below `STOP`."""
+
+_U6 = np.uint64(6)
+_U12 = np.uint64(12)
+_U20 = np.uint64(20)
+_U32 = np.uint64(32)
+_M6 = np.uint64(63)
+_M8 = np.uint64(255)
+_PROBE_SHIFT = np.uint64(64 - PROBE)
+_SKIP_SHIFT = np.uint64(64 - SKIP_PROBE)
+
+
+def _orders() -> Bytes:
+    """Row m, position k: where the coefficient at zigzag position k stands among the m×m lowest, m·α+β.
+
+    One place more takes what is not wanted. Positions from 64 on, where ends of blocks lead, write zeros: to the
+    last place, which is zero then.
+
+    Returns:
+        uint8 (9, 256).
+    """
+    orders = np.zeros((9, 64 + 192), np.uint8)
+    for m in range(1, 9):
+        rows, columns = ZIGZAG // 8, ZIGZAG % 8
+        orders[m, :64] = np.where((rows < m) & (columns < m), m * rows + columns, m * m)
+        orders[m, 64:] = orders[m, 63]
+    return orders
+
+
+ORDER = _orders()
+LAST_WANTED = np.array([0] + [int(np.flatnonzero(ORDER[m, :64] < m * m).max()) for m in range(1, 9)])
+"""For m: the last zigzag position among the m×m lowest."""
+
+
+@inlined
+def difference(
+    word: Word, bits: int, at: int, scratch: Bytes, tables: Tables, table: int
+) -> tuple[Word, int, int, int, bool]:
+    """Decode a DC difference (T.81 F.2.2.1)."""
+    word, bits, at = refilled(word, bits, at, scratch)
+    entry = tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
+    if (entry >> _U12) & _M8 == np.uint64(LONG):
+        length, size = symbol_at(word, tables, table)
+        value = value_of(word << np.uint64(length), size)
+        used = length + size
+        return word << np.uint64(used), bits - used, at, value, length > 0
+    used = np.int64(entry & _M6)
+    return word << np.uint64(used), bits - used, at, np.int64(entry) >> 48, True
+
+
+@inlined
+def fill_block(
+    word: Word,
+    bits: int,
+    at: int,
+    scratch: Bytes,
+    tables: Tables,
+    table: int,
+    target: Samples,
+    base: int,
+    order: Bytes,
+    last: int,
+) -> tuple[Word, int, int, int]:
+    """Decode AC coefficients up to zigzag position `last` at least, into a block of zeros (T.81 F.2.2.2).
+
+    Returns:
+        The reservoir, and the zigzag position reached: 63 or more at the block's end, between 64 and `STOP` for damage.
+    """
+    k = 0
+    while k < last:
+        word, bits, at = refilled(word, bits, at, scratch)
+        for _ in range(4):
+            entry = tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
+            one = k + np.int64((entry >> _U12) & _M8)
+            if one < 63:
+                target[np.uint64(base + order[np.uint64(one)])] = np.int16(entry >> _U32)
+                k = one + np.int64((entry >> _U20) & _M8)
+                target[np.uint64(base + order[np.uint64(k)])] = np.int16(np.int64(entry) >> 48)
+                used = entry & _M6
+                word <<= used
+                bits -= np.int64(used)
+                if k >= last:
+                    break
+            else:
+                word, bits, at, k = _one_symbol(word, bits, at, scratch, tables, table, target, base, order, k)
+                break
+    return word, bits, at, k
+
+
+@inlined
+def _one_symbol(
+    word: Word,
+    bits: int,
+    at: int,
+    scratch: Bytes,
+    tables: Tables,
+    table: int,
+    target: Samples,
+    base: int,
+    order: Bytes,
+    k: int,
+) -> tuple[Word, int, int, int]:
+    """Decode one symbol and its value by whatever way: a long one, an end of block, or the block's last coefficient."""
+    entry = tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
+    steps = np.int64((entry >> _U12) & _M8)
+    if steps < LONG:
+        k += steps
+        if k < 64:
+            target[np.uint64(base + order[np.uint64(k)])] = np.int16(entry >> _U32)
+        used = (entry >> _U6) & _M6
+        return word << used, bits - np.int64(used), at, k
+    word, bits, at = refilled(word, bits, at, scratch)
+    length, symbol = symbol_at(word, tables, table)
+    run, size = symbol >> 4, symbol & 15
+    if length == 0:
+        k = BAD
+    elif size == 0 and run < 15:
+        k = STOP
+    else:
+        k += run + 1
+        if k < 64:
+            target[np.uint64(base + order[np.uint64(k)])] = np.int16(value_of(word << np.uint64(length), size))
+    used = np.uint64(length + size)
+    return word << used, bits - np.int64(used), at, k
+
+
+@inlined
+def pass_over(
+    word: Word,
+    bits: int,
+    at: int,
+    scratch: Bytes,
+    tables: Tables,
+    table: int,
+    skips: Skips,
+    skip: int,
+    out: Samples,
+    draft: int,
+    k: int,
+) -> tuple[Word, int, int, int]:
+    """Pass over the rest of a block whose zigzag position k has been reached, several symbols at a time.
+
+    What must be written nevertheless goes to the block at `draft`.
+
+    Returns:
+        The reservoir, and the zigzag position reached, as `fill_block` does.
+    """
+    while k < 63:
+        word, bits, at = refilled(word, bits, at, scratch)
+        for _ in range(4):
+            entry = np.int64(skips[np.uint64(skip) + (word >> _SKIP_SHIFT)])
+            reached = k + (entry >> 4)
+            # The entry may go beyond the block's end into the next one.
+            if entry == 0 or (reached & (STOP - 1)) > 63 or (reached & (STOP - 1) == 63 and reached > 63):
+                word, bits, at, k = _one_symbol(word, bits, at, scratch, tables, table, out, draft, ORDER[8], k)
+                break
+            word <<= np.uint64(entry & 15)
+            bits -= entry & 15
+            k = reached
+            if k >= 63:
+                break
+    return word, bits, at, k
+
+
+@compiled
+def build_skips(tables: Tables, table: int, skips: Skips, skip: int) -> None:
+    """For every pattern of `SKIP_PROBE` bits: 4 bits, how many of them whole symbols take; above, their steps."""
+    for probe in range(SKIPS):
+        used, steps = 0, 0
+        while steps < STOP:
+            word = np.uint64(probe << used) << _SKIP_SHIFT
+            entry = tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
+            step = np.int64((entry >> _U12) & _M8)
+            size = np.int64((entry >> _U6) & _M6)
+            if step == LONG:
+                length, symbol = symbol_at(word, tables, table)
+                if length == 0 or symbol & 15 == 0:
+                    break
+                step, size = (symbol >> 4) + 1, length + (symbol & 15)
+            if used + size > SKIP_PROBE or (step < STOP and steps + step > 63):
+                break
+            used += size
+            steps += step
+        skips[skip + probe] = np.uint16(used | (steps << 4))

@@ -1,0 +1,147 @@
+"""The frame header: size, components, sampling factors, and which kinds of JPEG are read (T.81 B.2.2)."""
+
+import numpy as np
+
+from .jit import compiled
+from .numbers import (
+    BAD_FACTOR,
+    BAD_PRECISION,
+    FRAME_LENGTH,
+    KIND_NOT_READ,
+    MANY_COMPONENTS,
+    NO_COMPONENTS,
+    NO_FAULT,
+    NO_HEIGHT,
+    NO_WIDTH,
+    PRECISION_NOT_READ,
+    SAME_IDENTIFIER,
+    SECOND_FRAME,
+)
+from .slots import (
+    BASE,
+    COLUMNS,
+    COMPONENT,
+    COUNT,
+    DETAIL,
+    END,
+    FIELDS,
+    FRAME,
+    HEIGHT,
+    HORIZONTAL,
+    IDENTIFIER,
+    PROGRESSIVE,
+    ROOM,
+    ROWS,
+    SEEN,
+    SLOT,
+    VERTICAL,
+    WIDTH,
+    H,
+    Integers,
+    V,
+)
+from .words import Bytes
+
+__all__ = ["is_frame", "read_frame"]
+
+
+@compiled
+def is_frame(marker: int) -> bool:
+    """Tell whether a marker starts a frame, or announces one, of any kind: SOFn, DAC, DHP, JPEG-LS."""
+    return (0xC0 <= marker <= 0xCF and marker != 0xC4 and marker != 0xC8) or marker == 0xDE or marker == 0xF7
+
+
+@compiled
+def read_frame(data: Bytes, marker_at: int, end: int, state: Integers, size: int) -> int:
+    """Take a frame header that ends at `end`; a block takes `size` coefficients in the output. Returns a fault."""
+    marker = np.int64(data[marker_at + 1])
+    if marker > 0xC2:
+        state[DETAIL] = marker
+        return KIND_NOT_READ
+    if state[FRAME] > 0:
+        return SECOND_FRAME
+    at = marker_at + 4
+    if end - at < 6 or end - at != 6 + 3 * np.int64(data[at + 5]):
+        return FRAME_LENGTH
+    precision, count = np.int64(data[at]), np.int64(data[at + 5])
+    state[DETAIL] = precision
+    if precision != 8:
+        return PRECISION_NOT_READ if precision == 12 else BAD_PRECISION
+    if count == 0:
+        return NO_COMPONENTS
+    if count > 4:
+        state[DETAIL] = count
+        return MANY_COMPONENTS
+    height, width = _number(data, at + 1), _number(data, at + 3)
+    if width == 0:
+        return NO_WIDTH
+    if height == 0:
+        height = _height_of_dnl(data, end, state[END])
+    if height == 0:
+        return NO_HEIGHT
+    state[FRAME], state[COUNT] = marker_at, count
+    state[HEIGHT], state[WIDTH] = height, width
+    state[PROGRESSIVE] = 1 if marker == 0xC2 else 0
+    fault = _read_components(data, at + 6, state)
+    if fault == NO_FAULT:
+        _lay_out(state, size)
+    return fault
+
+
+@compiled
+def _read_components(data: Bytes, at: int, state: Integers) -> int:
+    state[VERTICAL], state[HORIZONTAL] = 1, 1
+    for i in range(state[COUNT]):
+        of = COMPONENT + FIELDS * i
+        state[of + IDENTIFIER] = np.int64(data[at + 3 * i])
+        state[of + H] = np.int64(data[at + 3 * i + 1] >> 4)
+        state[of + V] = np.int64(data[at + 3 * i + 1] & 15)
+        state[of + SLOT] = np.int64(data[at + 3 * i + 2])
+        if not (1 <= state[of + H] <= 4 and 1 <= state[of + V] <= 4):
+            return BAD_FACTOR
+        for other in range(i):
+            if state[COMPONENT + FIELDS * other + IDENTIFIER] == state[of + IDENTIFIER]:
+                return SAME_IDENTIFIER
+        state[VERTICAL] = max(state[VERTICAL], state[of + V])
+        state[HORIZONTAL] = max(state[HORIZONTAL], state[of + H])
+    return NO_FAULT
+
+
+@compiled
+def _lay_out(state: Integers, size: int) -> None:
+    """Give every component its grid (A.1.1) and its place in the output, one after the other."""
+    room = 0
+    for i in range(state[COUNT]):
+        of = COMPONENT + FIELDS * i
+        height = (state[HEIGHT] * state[of + V] + state[VERTICAL] - 1) // state[VERTICAL]
+        width = (state[WIDTH] * state[of + H] + state[HORIZONTAL] - 1) // state[HORIZONTAL]
+        state[of + ROWS], state[of + COLUMNS] = (height + 7) // 8, (width + 7) // 8
+        state[of + BASE] = room
+        state[of + SEEN] = 0
+        room += state[of + ROWS] * state[of + COLUMNS] * size
+    state[ROOM] = room
+
+
+@compiled
+def _height_of_dnl(data: Bytes, at: int, end: int) -> int:
+    """Look behind the first scan for the DNL segment that gives the number of lines (B.2.5); 0 without one."""
+    in_scan = False
+    while at + 6 <= end:
+        marker = np.int64(data[at + 1])
+        if data[at] != 0xFF or (in_scan and (marker == 0 or 0xD0 <= marker <= 0xD7)):
+            if not in_scan:
+                return 0
+            at += 1
+        elif marker == 0xFF:
+            at += 1
+        elif in_scan:
+            return _number(data, at + 4) if marker == 0xDC and _number(data, at + 2) == 4 else 0
+        else:
+            in_scan = marker == 0xDA
+            at += 2 + _number(data, at + 2)
+    return 0
+
+
+@compiled
+def _number(data: Bytes, at: int) -> int:
+    return np.int64(data[at]) << 8 | np.int64(data[at + 1])

@@ -1,0 +1,201 @@
+"""Huffman tables: from their definition (T.81 C.2) to entries that hold up to two symbols and their values.
+
+An entry of a table stands for the next `PROBE` bits, and holds, least significant bit first:
+
+    6 bits   length of all that the entry holds
+    6 bits   length of the first symbol's code and value; of its code alone where ``LONG``
+    8 bits   steps of the zigzag position to the first coefficient: run + 1, or `STOP` for an end of block
+    8 bits   steps from there to the second, 0 if there is none
+    4 bits   nothing
+    16 bits  value of the first coefficient; the symbol where ``LONG``
+    16 bits  value of the second; of the first if there is none
+
+where `LONG` steps say that the probe does not hold the first symbol whole. In a progressive frame an entry holds one
+symbol, and runs of blocks (EOBn) are ``LONG`` too; in a scan that refines, where values are no part of symbols, all
+entries are.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from .jit import compiled, inlined
+from .slots import (
+    CLOCK,
+    DELTAS,
+    FIRSTS,
+    HASHES,
+    KEY,
+    KEYS,
+    LENGTHS,
+    LIMITS,
+    PINNED,
+    PROBE,
+    SKIP_BUILT,
+    STORE,
+    STRIDE,
+    SYMBOLS,
+    USUAL,
+    Integers,
+    Tables,
+)
+from .words import Bytes, load
+
+__all__ = ["LONG", "STOP", "search", "table_for"]
+
+STOP: Final = 128
+LONG: Final = 192
+DC_CLASS: Final = 0
+AC_CLASS: Final = 1
+PROGRESSIVE_AC: Final = 2
+REFINING_AC: Final = 3
+
+
+@compiled
+def table_for(data: Bytes, at: int, kind: int, slot: int, tables: Tables, work: Integers, scratch: Bytes) -> int:
+    """Find the table whose definition (counts, symbols) stands at `at`, and build it if it is not there.
+
+    Tables that the scan uses already, those of ``work[PINNED:]``, stay.
+
+    Returns:
+        A position in `tables`.
+    """
+    size = 16
+    for i in range(16):
+        size += np.int64(data[at + i])
+    # Most files of a data set have the same tables.
+    usual = USUAL + 8 * kind + slot
+    place = work[usual]
+    if work[HASHES + place] > 0 and _same(data, at, size, kind, scratch, KEYS + place * KEY):
+        return place * STRIDE
+    number = np.uint64(14695981039346656037) ^ np.uint64(kind)
+    prime = np.uint64(1099511628211)
+    whole = size & ~7
+    for i in range(0, whole, 8):
+        number = (number ^ load(data, at + i)) * prime
+        number ^= number >> np.uint64(29)
+    for i in range(whole, size):
+        number = (number ^ np.uint64(data[at + i])) * prime
+    # 0 is for empty places.
+    name = np.int64(number >> np.uint64(2)) + 1
+    for place in range(STORE):
+        if work[HASHES + place] == name and _same(data, at, size, kind, scratch, KEYS + place * KEY):
+            work[usual] = place
+            return place * STRIDE
+    place = work[CLOCK]
+    free = False
+    while not free:
+        place = (place + 1) % STORE
+        free = True
+        for i in range(8):
+            free = free and work[PINNED + i] != place * STRIDE
+    work[CLOCK] = place
+    work[usual] = place
+    work[HASHES + place] = name
+    key = KEYS + place * KEY
+    scratch[key] = np.uint8(kind)
+    for i in range(size):
+        scratch[key + 8 + i] = data[at + i]
+    _build(scratch, key + 8, kind, tables, place * STRIDE, work)
+    return place * STRIDE
+
+
+@compiled
+def _same(data: Bytes, at: int, size: int, kind: int, scratch: Bytes, key: int) -> bool:
+    """Compare a definition with a stored one, a word at a time."""
+    if scratch[key] != kind:
+        return False
+    key += 8
+    whole = size & ~7
+    for i in range(0, whole, 8):
+        if load(data, at + i) != load(scratch, key + i):
+            return False
+    for i in range(whole, size):  # noqa: SIM110 (Numba knows no generators)
+        if data[at + i] != scratch[key + i]:
+            return False
+    return True
+
+
+@compiled
+def _build(scratch: Bytes, at: int, kind: int, tables: Tables, base: int, work: Integers) -> None:
+    """Build a table at ``tables[base:]`` from counts and symbols."""
+    work[LENGTHS : LENGTHS + (1 << PROBE)] = 0
+    code, position = 0, 0
+    for length in range(1, 17):
+        count = np.int64(scratch[at + length - 1])
+        tables[base + DELTAS + length] = np.uint64(position - code)
+        for _ in range(count):
+            symbol = np.int64(scratch[at + 16 + position])
+            tables[base + SYMBOLS + position] = np.uint64(symbol)
+            if length <= PROBE:
+                first = code << (PROBE - length)
+                for i in range(first, first + (1 << (PROBE - length))):
+                    work[LENGTHS + i] = length
+                    work[FIRSTS + i] = symbol
+            code += 1
+            position += 1
+        tables[base + LIMITS + length] = np.uint64(code << (16 - length))
+        code <<= 1
+    for probe in range(1 << PROBE):
+        tables[base + probe] = _entry(probe, kind, work)
+    tables[base + SKIP_BUILT] = np.uint64(0)
+
+
+@compiled
+def _entry(probe: int, kind: int, work: Integers) -> Any:
+    """Make the entry for one pattern of bits, as the module's head describes it."""
+    length, symbol = work[LENGTHS + probe], work[FIRSTS + probe]
+    if length == 0:
+        return np.uint64(LONG << 12)
+    run, size = _run_and_size(symbol, kind)
+    used = length + size
+    if used > PROBE or run >= LONG or kind == REFINING_AC:
+        return np.uint64(length | (length << 6) | (LONG << 12) | (symbol << 32))
+    one = _value(probe, PROBE - used, size)
+    used_both, steps, two = used, 0, one
+    if kind == AC_CLASS and run < STOP:
+        rest = (probe << used) & ((1 << PROBE) - 1)
+        length, symbol = work[LENGTHS + rest], work[FIRSTS + rest]
+        next_run, size = _run_and_size(symbol, kind)
+        if length > 0 and used + length + size <= PROBE:
+            used_both = used + length + size
+            steps = next_run
+            two = _value(rest, PROBE - length - size, size)
+    entry = np.uint64(used_both | (used << 6) | (run << 12) | (steps << 20))
+    entry |= np.uint64(one & 0xFFFF) << np.uint64(32)
+    return entry | (np.uint64(two & 0xFFFF) << np.uint64(48))
+
+
+@inlined
+def _run_and_size(symbol: int, kind: int) -> tuple[int, int]:
+    """Split a symbol into the steps to its coefficient and the coefficient's bits (T.81 F.1.2)."""
+    if kind == DC_CLASS:
+        return 0, symbol
+    run, size = symbol >> 4, symbol & 15
+    if size == 0 and run < 15:
+        # In a sequential frame libjpeg takes any such symbol as an end of block; in a progressive one they are EOBn.
+        return (LONG if kind == PROGRESSIVE_AC else STOP), 0
+    return run + 1, size
+
+
+@inlined
+def _value(probe: int, shift: int, size: int) -> int:
+    """Read a value of `size` bits, `shift` bits from the right (T.81 F.2.2.1, EXTEND)."""
+    bits = (probe >> shift) & ((1 << size) - 1)
+    if size > 0 and bits < 1 << (size - 1):
+        return bits - (1 << size) + 1
+    return bits
+
+
+@inlined
+def search(tables: Tables, base: int, look: int) -> tuple[int, int]:
+    """Decode a code longer than a probe from the next 16 bits (T.81 F.2.2.3).
+
+    Returns:
+        Its length and symbol; length 0 if it is no code.
+    """
+    for length in range(PROBE + 1, 17):
+        if look < np.int64(tables[np.uint64(base + LIMITS + length)]):
+            place = (look >> (16 - length)) + np.int64(tables[np.uint64(base + DELTAS + length)])
+            return length, np.int64(tables[np.uint64(base + SYMBOLS + place)])
+    return 0, 0

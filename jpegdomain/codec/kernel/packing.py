@@ -1,0 +1,197 @@
+"""From blocks to Huffman-coded bits, compiled: the blocks become symbols, then the symbols bits (T.81 F.1.2).
+
+An entry is one symbol with the bits that follow it, uint32: 256·table + symbol above, the extra bits in the
+low 16. Tables 0 and 1 are for DC, 2 and 3 for AC; the low four bits of a symbol are the number of extra bits.
+"""
+
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegdomain.tables import ZIGZAG
+
+__all__ = ["LARGEST_AC", "LARGEST_DC_STEP", "code_sizes", "pack", "tokenize"]
+
+Integers: TypeAlias = NDArray[np.int64]
+Entries: TypeAlias = NDArray[np.uint32]
+Plane: TypeAlias = NDArray[np.int16]
+
+LARGEST_AC: Final = 1023
+"""Of an 8-bit file's quantised AC coefficients (T.81 table F.2)."""
+LARGEST_DC_STEP: Final = 2047
+"""Of the difference of an 8-bit file's quantised DC coefficients from block to block (T.81 table F.1)."""
+
+_CATEGORIES: Final = np.array([value.bit_length() for value in range(LARGEST_DC_STEP + 1)], np.uint8)
+# Zigzag positions by row-major index.
+_PLACES: Final = np.argsort(ZIGZAG).astype(np.uint64)
+# In a de Bruijn sequence, the six bits from each position on are a number of their own: multiplied by a power of
+# two, the sequence tells by its top six bits which power that was.
+_SEQUENCE: Final = np.uint64(0x03F79D71B4CB0A89)
+_POWERS: Final = np.zeros(64, np.int64)
+_POWERS[[(int(_SEQUENCE) << power) % 2**64 >> 58 for power in range(64)]] = np.arange(64)
+_RUN_OF_16: Final = 0xF0
+
+
+def tokenize(
+    planes: tuple[Plane, Plane, Plane, Plane],
+    geometry: Integers,
+    grid: tuple[int, int],
+    entries: Entries,
+    counts: Integers,
+    before: Integers,
+) -> int:
+    """Turn the blocks of one scan into entries, in the order of the scan (T.81 A.2).
+
+    Blocks that only fill the last MCUs repeat the DC coefficient of the block before, all else zero: they
+    cost two symbols.
+
+    Args:
+        planes: Four int16 (block rows, block columns, 64) arrays, row-major frequency order; those beyond the
+            scan's components are ignored.
+        geometry: int64 (components, 3): blocks of an MCU, vertically and horizontally, and 0 or 1, the
+            Huffman tables to use.
+        grid: MCU rows and columns.
+        entries: uint32, to be filled; room for 64 a block.
+        counts: int64 (1024,), to be added to: how often each table and symbol occurs.
+        before: int64 (4,), zeros: the DC coefficients of the blocks before.
+
+    Returns:
+        The number of entries, or −1 − the index of the component that has a coefficient out of range.
+    """
+    count = 0
+    for down in range(grid[0]):
+        for right in range(grid[1]):
+            for index in range(geometry.shape[0]):
+                plane = planes[index]
+                tall, wide, table = geometry[index, 0], geometry[index, 1], geometry[index, 2]
+                dc, ac = 256 * table, 256 * (2 + table)
+                for row in range(down * tall, down * tall + tall):
+                    for column in range(right * wide, right * wide + wide):
+                        if row >= plane.shape[0] or column >= plane.shape[1]:
+                            entries[count] = dc << 16
+                            entries[count + 1] = ac << 16
+                            count += 2
+                            counts[dc] += 1
+                            counts[ac] += 1
+                            continue
+                        block = plane[row, column]
+                        value = np.int64(block[0]) - before[index]
+                        before[index] = block[0]
+                        if abs(value) > LARGEST_DC_STEP:
+                            return -1 - index
+                        size = np.int64(_CATEGORIES[abs(value)])
+                        counts[dc + size] += 1
+                        extra = value + (value >> 63) & (1 << size) - 1
+                        entries[count] = dc + size << 16 | extra
+                        count += 1
+                        # Bit γ for a coefficient at zigzag position γ that is not zero: to find the next one is then
+                        # no guess for the processor. DC is done.
+                        left = np.uint64(0)
+                        for place in range(1, 64):
+                            left |= np.uint64(block[place] != 0) << _PLACES[place]
+                        last = 0
+                        while left:
+                            others = left & left - np.uint64(1)
+                            position = _POWERS[(left ^ others) * _SEQUENCE >> np.uint64(58)]
+                            left = others
+                            value = np.int64(block[ZIGZAG[position]])
+                            if abs(value) > LARGEST_AC:
+                                return -1 - index
+                            run = position - last - 1
+                            last = position
+                            while run > 15:
+                                counts[ac + _RUN_OF_16] += 1
+                                entries[count] = ac + _RUN_OF_16 << 16
+                                count += 1
+                                run -= 16
+                            size = np.int64(_CATEGORIES[abs(value)])
+                            counts[ac + 16 * run + size] += 1
+                            # A negative value is sent as value − 1, its low bits (T.81 F.1.2.1.1).
+                            extra = value + (value >> 63) & (1 << size) - 1
+                            entries[count] = ac + 16 * run + size << 16 | extra
+                            count += 1
+                        if last < 63:
+                            counts[ac] += 1
+                            entries[count] = ac << 16
+                            count += 1
+    return count
+
+
+def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: NDArray[np.uint8]) -> int:
+    """Write entries as bits, the last byte filled with ones, a zero byte after every FF (T.81 F.1.2.3).
+
+    Args:
+        entries: From `tokenize`.
+        codes: uint64 (1024,): Huffman codes by table and symbol.
+        lengths: int64 (1024,): their numbers of bits.
+        out: uint8, to be filled: room for twice the bits, and 8 bytes.
+
+    Returns:
+        The number of bytes.
+    """
+    written = 0
+    held = np.uint64(0)
+    bits = 0
+    for at in range(entries.shape[0]):
+        entry = np.int64(entries[at])
+        symbol = entry >> 16
+        size = symbol & 15
+        held = held << np.uint64(lengths[symbol] + size) | codes[symbol] << np.uint64(size) | np.uint64(entry & 0xFFFF)
+        bits += lengths[symbol] + size
+        # At most 31 bits stay and 27 come: 64 are enough.
+        if bits >= 32:
+            bits -= 32
+            word = held >> np.uint64(bits)
+            for shift in (24, 16, 8, 0):
+                byte = np.uint8(word >> np.uint64(shift))
+                out[written] = byte
+                written += 1
+                if byte == 255:
+                    out[written] = 0
+                    written += 1
+    fill = -bits & 7
+    held = held << np.uint64(fill) | np.uint64((1 << fill) - 1)
+    bits += fill
+    while bits:
+        bits -= 8
+        byte = np.uint8(held >> np.uint64(bits))
+        out[written] = byte
+        written += 1
+        if byte == 255:
+            out[written] = 0
+            written += 1
+    return written
+
+
+def code_sizes(frequency: Integers, sizes: Integers, others: Integers) -> None:
+    """Give each symbol its code length, unlimited (T.81 figure K.1).
+
+    Args:
+        frequency: int64 (257,): of each symbol and of the reserved one; used up.
+        sizes: int64 (257,), zeros, to be filled.
+        others: int64 (257,), all −1: the next symbol in the same subtree.
+    """
+    while True:
+        # The two subtrees of least frequency; of equal ones, that with the largest symbol.
+        first, second = -1, -1
+        for symbol in range(257):
+            if frequency[symbol] == 0:
+                continue
+            if first < 0 or frequency[symbol] <= frequency[first]:
+                first, second = symbol, first
+            elif second < 0 or frequency[symbol] <= frequency[second]:
+                second = symbol
+        if second < 0:
+            return
+        frequency[first] += frequency[second]
+        frequency[second] = 0
+        sizes[first] += 1
+        while others[first] >= 0:
+            first = others[first]
+            sizes[first] += 1
+        others[first] = second
+        sizes[second] += 1
+        while others[second] >= 0:
+            second = others[second]
+            sizes[second] += 1

@@ -1,0 +1,76 @@
+"""Eight bytes at a time: unaligned loads and stores, which array indexing cannot express.
+
+A uint64 and an int64 make a float64 in Numba, silently: every constant that meets a word is cast here or where
+it stands.
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from .jit import inlined
+
+__all__ = ["Bytes", "has_ff", "load", "store"]
+
+Bytes: TypeAlias = NDArray[np.uint8]
+
+_EIGHT = np.uint64(8)
+_ONES = np.uint64(0x0101010101010101)
+_TOPS = np.uint64(0x8080808080808080)
+
+
+def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), ir.IntType(64).as_pointer())
+
+
+@intrinsic
+def _load_unchecked(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 (Numba counts them)
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = _address(context, builder, signature.args[0], *arguments)
+        return builder.bswap(builder.load(address, align=1, typ=ir.IntType(64)))
+
+    return types.uint64(array, types.int64), generate
+
+
+@intrinsic
+def _store_unchecked(_: Any, array: Any, index: Any, word: Any) -> Any:  # noqa: ARG001 (Numba counts them)
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = _address(context, builder, signature.args[0], *arguments[:2])
+        builder.store(builder.bswap(arguments[2]), address, align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.uint64), generate
+
+
+@inlined
+def _load_checked(array: Bytes, index: int) -> Any:
+    word = np.uint64(0)
+    for i in range(8):
+        word = (word << _EIGHT) | np.uint64(array[index + i])
+    return word
+
+
+@inlined
+def _store_checked(array: Bytes, index: int, word: Any) -> None:
+    for i in range(8):
+        array[index + i] = np.uint8((word >> np.uint64(56 - 8 * i)) & np.uint64(255))
+
+
+# The unchecked form knows no bounds: where NUMBA_BOUNDSCHECK asks for them, indices do the work.
+_checked: bool = vars(config)["BOUNDSCHECK"] or False
+load: Any = _load_checked if _checked else _load_unchecked
+"""(array, index) → uint64: the eight bytes from an index on, the first of them the most significant."""
+store: Any = _store_checked if _checked else _store_unchecked
+"""(array, index, word): write eight bytes from an index on, the most significant first."""
+
+
+@inlined
+def has_ff(word: Any) -> bool:
+    """Tell whether one of a word's eight bytes is FF."""
+    turned = ~word
+    return ((turned - _ONES) & word & _TOPS) != np.uint64(0)

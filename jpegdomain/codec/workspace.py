@@ -1,0 +1,68 @@
+"""The arrays that a decoding needs and does not return: lent to one call at a time, used again by the next."""
+
+from typing import Final
+
+import numpy as np
+
+from .kernel.slots import MARGIN, REPORT, SCRATCH, SKIPS, STATE, STORE, STRIDE, WORK
+
+__all__ = ["BATCH", "Workspace", "give_back", "lend"]
+
+BATCH: Final = 64
+"""Files in one call, at most."""
+_ROOM: Final = 1 << 17
+_SMALL: Final = 1 << 13
+
+
+class Workspace:
+    """About a megabyte, touched as far as it is needed.
+
+    Attributes:
+        kernel: Huffman tables, integers, bytes and skips, in the order of the compiled functions' parameters. The
+            tables stay valid from one call to the next.
+        out: int16, where the files of a batch are decoded before their coefficients are copied.
+        small: Its beginning, for a single file. A larger file gets an array of its own: copying it would cost more.
+        states: int64 (BATCH, STATE), a row for each file of a call.
+        bounds: int64 (2,), the beginning 0 and the end of a call's one file.
+        first: The first row of `states`.
+        report: The beginning of that row, which Python looks at.
+    """
+
+    def __init__(self) -> None:
+        self.kernel = (
+            np.zeros(STORE * STRIDE, np.uint64),
+            np.zeros(WORK, np.int64),
+            np.zeros(SCRATCH, np.uint8),
+            np.zeros(STORE * SKIPS, np.uint16),
+        )
+        self.out = np.zeros(_ROOM + MARGIN, np.int16)
+        self.small = self.out[: _SMALL + MARGIN]
+        self.states = np.zeros((BATCH, STATE), np.int64)
+        self.bounds = np.zeros(2, np.int64)
+        self.first = self.states[:1]
+        self.report = self.states[0, :REPORT]
+
+
+# A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
+_free: list[Workspace] = []
+
+
+def lend() -> Workspace:
+    """Lend a workspace.
+
+    Returns:
+        One that nobody else has.
+    """
+    try:
+        return _free.pop()
+    except IndexError:
+        return Workspace()
+
+
+def give_back(workspace: Workspace) -> None:
+    """Take a workspace back.
+
+    Args:
+        workspace: What `lend` gave.
+    """
+    _free.append(workspace)

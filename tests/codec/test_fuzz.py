@@ -1,0 +1,81 @@
+"""Damaged files by committed seeds, in processes of their own, and the same where every index is checked."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .oracle import FIXTURES
+
+ROOT = Path(__file__).parents[2]
+DIGITS = sorted(ROOT.glob("experiments/embedded/digits/*/*.jpg"))[::20]
+FILES = [*sorted(FIXTURES.rglob("*.jpg")), *DIGITS]
+
+
+def real_files():
+    """Photographs too, where they lie at hand."""
+    folder = os.environ.get("JPEGDOMAIN_DATA")
+    found = sorted(Path(folder, "imagenet-samples").glob("*.JPEG"), key=lambda path: path.stat().st_size)
+    return found[:12] if folder else []
+
+
+def fuzz(seed, count, files, folder, timeout, **environment):
+    command = [sys.executable, "-W", "error", "-m", "tests.codec.fuzzing", str(seed), str(count), *map(str, files)]
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    finished = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": paths} | environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    read, refused = map(int, finished.stdout.split())
+    assert read + refused == count
+    # Both happen all the time: else the damage is too much, or too little, to find anything.
+    assert min(read, refused) > count // 20
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_damage_is_refused_or_read(seed, tmp_path):
+    fuzz(seed, 1000, FILES, tmp_path, timeout=120)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_much_damage_is_refused_or_read(seed, tmp_path):
+    fuzz(seed, 2500, [*FILES, *real_files()], tmp_path, timeout=900)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_no_index_is_out_of_bounds(seed, tmp_path, checked_cache):
+    checked = {"NUMBA_BOUNDSCHECK": "1", "JPEGDOMAIN_CACHE": checked_cache}
+    fuzz(seed, 2500, [*FILES, *real_files()], tmp_path, timeout=900, **checked)
+
+
+@pytest.mark.slow
+def test_that_mode_notices_an_index_out_of_bounds(checked_cache):
+    script = (
+        "import numpy as np, jpegdomain as jd, sys\n"
+        "from jpegdomain.codec import workspace\n"
+        "small = workspace.Workspace()\n"
+        "small.kernel = (*small.kernel[:2], np.zeros(100, np.uint8), small.kernel[3])\n"
+        "workspace.give_back(small)\n"
+        "try: jd.read_jpeg(sys.argv[1])\n"
+        "except IndexError: print('noticed')\n"
+    )
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "JPEGDOMAIN_CACHE": checked_cache}
+    command = [sys.executable, "-c", script, str(FILES[0])]
+    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert finished.stdout == "noticed\n", finished.stderr
+
+
+@pytest.fixture(scope="module")
+def checked_cache(tmp_path_factory):
+    """Compiled once for all seeds, apart from the code without checks."""
+    return str(tmp_path_factory.mktemp("checked"))

@@ -1,0 +1,65 @@
+"""The limit on pixels bounds the memory, whatever a file claims."""
+
+import tracemalloc
+
+import pytest
+
+from jpegdomain.codec import MAX_PIXELS, read_jpeg
+from jpegdomain.errors import DamagedJpegError, InputError, JpegTooLargeError, TruncatedJpegError
+
+from .oracle import jpeg, noise, offset_of, patched
+
+DATA = jpeg(noise(24, 16))
+FRAME = offset_of(DATA, 0xC0)
+
+
+def claiming(height, width):
+    return patched(DATA, FRAME + 5, height >> 8, height & 255, width >> 8, width & 255)
+
+
+def test_the_limit_is_on_height_times_width():
+    assert read_jpeg(DATA, max_pixels=24 * 16).extent == (24, 16)
+    with pytest.raises(
+        JpegTooLargeError, match=f"24×16 pixels are more than max_pixels, 383 .FFC0, at byte {FRAME}.*raise"
+    ):
+        read_jpeg(DATA, max_pixels=24 * 16 - 1)
+
+
+def test_it_is_pillows_unless_told_otherwise():
+    # Pillow warns above MAX_IMAGE_PIXELS, and raises above twice that.
+    assert MAX_PIXELS == 2 * (1024 * 1024 * 1024 // 4 // 3)
+    with pytest.raises(JpegTooLargeError):
+        read_jpeg(claiming(13378, 13378))
+    with pytest.raises(DamagedJpegError, match="too short for its blocks"):
+        read_jpeg(claiming(13377, 13377))
+    with pytest.raises(DamagedJpegError, match="too short for its blocks"):
+        read_jpeg(claiming(13378, 13378), max_pixels=None)
+
+
+@pytest.mark.parametrize("on_error", ["raise", "keep"])
+def test_a_lie_costs_no_memory(on_error):
+    tracemalloc.start()
+    try:
+        with pytest.raises(JpegTooLargeError):
+            read_jpeg(claiming(65535, 65535), on_error=on_error)
+        with pytest.raises((DamagedJpegError, TruncatedJpegError)):
+            read_jpeg(claiming(13377, 13377))
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_keeping_what_precedes_damage_takes_two_bytes_a_coefficient():
+    tracemalloc.start()
+    try:
+        image = read_jpeg(claiming(4000, 3000), on_error="keep")
+        assert image.damage
+        assert tracemalloc.get_traced_memory()[1] < 1.6 * 2 * 4000 * 3000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1e6, "many"])
+def test_other_limits_are_refused(limit):
+    with pytest.raises(InputError, match="max_pixels"):
+        read_jpeg(DATA, max_pixels=limit)
