@@ -22,7 +22,7 @@ from PIL import Image
 from torchvision.io import decode_jpeg
 
 import jpegdomain as jd
-from benchmarks.codec_files import EMBEDDED, large_photograph, progressive, spread
+from benchmarks.codec_files import EMBEDDED, large_photograph, recoded, spread
 from benchmarks.first_use import first_use
 from benchmarks.timing import interleaved, ratio, write
 
@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name, files in sets.items():
         result["sets"][name] = _compare(files, options.repeats)
         _show(f"{name}: {len(files)} files, ratio to {_TORCHVISION}", result["sets"][name])
-        result["progressive"][name] = _compare([progressive(file) for file in files], options.repeats)
+        result["progressive"][name] = _compare([recoded(file, progressive=True) for file in files], options.repeats)
         _show(f"{name}, made progressive", result["progressive"][name])
         result["threads"][name] = _threads(files, options.repeats)
         _show(f"{name}, in batches", result["threads"][name])

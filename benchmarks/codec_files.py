@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-__all__ = ["EMBEDDED", "large_photograph", "progressive", "spread"]
+__all__ = ["EMBEDDED", "large_photograph", "recoded", "spread"]
 
 EMBEDDED = Path(__file__).parent.parent / "experiments" / "embedded" / "digits"
 """Small files that come with the repository."""
@@ -31,18 +31,19 @@ def spread(folder: Path, limit: int) -> list[bytes]:
     return [paths[i * len(paths) // count].read_bytes() for i in range(count)]
 
 
-def progressive(file: bytes) -> bytes:
-    """Code a file anew as a progressive one, with the same tables and sampling.
+def recoded(file: bytes, progressive: bool) -> bytes:
+    """Code a file anew, with the same tables and sampling.
 
     Args:
         file: A JPEG file.
+        progressive: By libjpeg's default scan script, or as a baseline file.
 
     Returns:
-        A JPEG file of libjpeg's default scan script.
+        A JPEG file.
     """
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(file)) as image:
-        image.save(buffer, "JPEG", quality="keep", progressive=True)
+        image.save(buffer, "JPEG", quality="keep", progressive=progressive)
     return buffer.getvalue()
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.codec_files import progressive
+from benchmarks.codec_files import recoded
 
 __all__ = ["first_use"]
 
@@ -28,7 +28,7 @@ def first_use(file: bytes) -> dict[str, float]:
     """Time processes that read one file and end.
 
     Args:
-        file: A baseline JPEG file.
+        file: A JPEG file.
 
     Returns:
         Seconds: to import torch and torchvision, which every user of this package has; then, with a full
@@ -37,8 +37,8 @@ def first_use(file: bytes) -> dict[str, float]:
     """
     with tempfile.TemporaryDirectory() as folder:
         baseline, other = Path(folder, "baseline.jpg"), Path(folder, "progressive.jpg")
-        baseline.write_bytes(file)
-        other.write_bytes(progressive(file))
+        baseline.write_bytes(recoded(file, progressive=False))
+        other.write_bytes(recoded(file, progressive=True))
         cold = _process(baseline, folder)
         cold_progressive = _process(other, folder)
         warm = [_process(path, folder) for path in [baseline, other] * 3]

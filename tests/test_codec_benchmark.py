@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import codec
-from benchmarks.codec_files import EMBEDDED, large_photograph, progressive, spread
+from benchmarks.codec_files import EMBEDDED, large_photograph, recoded, spread
 
 
 def test_it_runs_on_the_digits_and_writes_its_figures(tmp_path, monkeypatch, capsys):
@@ -42,8 +42,9 @@ def test_a_folder_without_files_is_named(tmp_path):
 
 def test_made_files_are_what_they_are_called():
     (file,) = spread(EMBEDDED, 1)
-    with Image.open(io.BytesIO(progressive(file))) as image:
-        assert image.info["progressive"]
+    for progressive in (False, True):
+        with Image.open(io.BytesIO(recoded(file, progressive))) as image:
+            assert ("progressive" in image.info) == progressive
     with Image.open(io.BytesIO(large_photograph([file]))) as image:
         assert image.size == (4000, 3000)
         assert image.layer[0][1:3] == (2, 2)
