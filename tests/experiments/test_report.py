@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from experiments import report
+from experiments import jpeg_training, report
 from experiments.comparison import ahead, enough, numbers, paired
 
 
@@ -44,6 +44,36 @@ def test_ahead_is_beyond_two_standard_errors(asm, apx, winner):
     verdict = ahead(converted(asm, apx))
     assert [name for name, found in verdict.items() if 4 in found] == [winner]
     assert 15 in verdict["neither"]
+
+
+def made(rows, **settings):
+    """A report of training with one accuracy for each (method, seed, frequencies)."""
+    result = jpeg_training.summary(trained(rows)["each"])
+    seeds = {seed for _, seed, _, _ in rows}
+    return {"result": result, "settings": {"networks": len(seeds), "channels": [8], "epochs": 2, **settings}}
+
+
+ROWS = [("asm", 0, 3, 0.75), ("apx", 0, 3, 0.5), ("asm", 0, 15, 1.0), ("apx", 0, 15, 1.0)]
+
+
+def test_one_network_is_no_proof():
+    said = report.verdict(made(ROWS))
+    assert said == (
+        "One network a point cannot tell a method's lead from chance: ASM's is the better one at 3, APX's at none."
+    )
+    more = [(method, 1, n, value - 0.25 * (method == "asm" and n == 3)) for method, _, n, value in ROWS]
+    said = report.verdict(made(ROWS + more))
+    assert said.startswith("ASM is ahead at none, APX at none, and neither beyond chance at 3, 15")
+    assert said.endswith("To stay within 0.01 of 15 frequencies, ASM 15 and APX 15 frequencies are needed.")
+
+
+def test_what_training_saves():
+    conversion, training = made(ROWS, training_images=5), made(ROWS[2:] + [("asm", 0, 3, 0.875)], training_images=7)
+    assert report.learning(conversion, training) == (
+        "Accuracy lost against 15 frequencies, trained instead of converted: ASM 0.125 instead of 0.250 at 3."
+        " (The networks differ in training images too.)"
+    )
+    assert report.learning(conversion, made(ROWS[:1], training_images=5)) == ""
 
 
 def test_enough_frequencies():
