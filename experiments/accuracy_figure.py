@@ -15,7 +15,7 @@ __all__ = ["curves", "draw"]
 
 _TITLES = {
     "conversion": "{networks} spatial networks, converted: {data}",
-    "jpeg_training": "{networks} networks per point, trained in the JPEG domain: {data}",
+    "jpeg_training": "trained in the JPEG domain, networks per point: {networks}; {data}",
 }
 
 
@@ -53,7 +53,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
         path,
         curves(report["result"]),
         title=_TITLES[report["experiment"]].format(**report["settings"]),
-        ylabel="top-1 accuracy, mean ± 1 standard deviation",
+        ylabel="top-1 accuracy" + ", mean ± 1 standard deviation" * (report["settings"]["networks"] > 1),
         reference=None if accuracy is None else ("spatial networks", accuracy["spatial"]["mean"]),
     )
 
