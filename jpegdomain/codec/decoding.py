@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from jpegdomain.errors import JpegFileError, JpegTooLargeError
 
 from .building import build, plan_of, views
-from .compiling import Entry, compiled_entry
+from .compiling import Entry, compiled_entry, is_ready
 from .complaints import RAISE_LIMIT, complaint
 from .faults import error_of
 from .kernel.slots import (
@@ -37,6 +37,9 @@ __all__ = ["MAX_PIXELS", "Settings", "decode", "decode_or_error", "decode_small"
 
 MAX_PIXELS: Final = 178_956_970
 """The most pixels that are read unless told otherwise: where Pillow raises its decompression-bomb error."""
+
+_PROGRESSIVE_FRAME: Final = b"\xff\xc2"
+_NEAR: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,13 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) ->
     lenient = settings.on_error == "keep"
     # A component that damage keeps from coming has coefficients 0, whatever its steps: 1 is as good as any.
     quant = np.ones((1, 4, 64), np.uint16) if lenient else np.empty((1, 4, 64), np.uint16)
-    entry: Entry = "sequential"
     out = workspace.small
+    entry = _likely_entry(data)
     report = _run(entry, data, out, quant, settings, workspace)
     _check_pixels(report, data, name, settings)
     if report[OUTCOME] == OTHER_MODE:
-        entry = "progressive"
-        report = _run(entry, data, out[:0], quant, settings, workspace)
+        entry = "progressive" if entry == "sequential" else "sequential"
+        report = _run(entry, data, out, quant, settings, workspace)
     if report[OUTCOME] == NEEDS_ROOM or (report[OUTCOME] == FAULTY and lenient and report[SCANS] > 0):
         # A sequential reader writes every block, unless damage stops it; a progressive one adds to what is there.
         make = np.zeros if lenient or entry == "progressive" else np.empty
@@ -98,7 +101,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) ->
     keep = settings.keep
     if entry == "progressive" and keep < 8:
         blocks = out[: report[ROOM]].reshape(-1, 8, 8)
-        out = np.ascontiguousarray(blocks[:, :keep, :keep]).reshape(-1)
+        out = blocks[:, :keep, :keep].copy().reshape(-1)
     elif out is workspace.small:
         out = out[: report[ROOM]].copy()
     out.setflags(write=False)
@@ -106,6 +109,13 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) ->
     plan = plan_of(data, report, 0, keep)
     arrays = tuple([out[start:stop].reshape(shape) for _, start, stop, shape, *_ in plan.parts])
     return build(plan, data, name, report, 0, arrays, quant[0], damage)
+
+
+def _likely_entry(data: bytes) -> Entry:
+    """Guess from a progressive frame's marker near the beginning, where a thumbnail's may stand too."""
+    if is_ready("progressive") and data.find(_PROGRESSIVE_FRAME, 0, _NEAR) > 0:
+        return "progressive"
+    return "sequential"
 
 
 def _run(
@@ -117,6 +127,8 @@ def _run(
     workspace: Workspace,
 ) -> list[int]:
     workspace.bounds[1] = len(data)
+    if entry == "progressive" and out is workspace.small:
+        out.fill(0)
     compiled_entry(entry)(
         np.frombuffer(data, np.uint8),
         workspace.bounds,
