@@ -112,7 +112,7 @@ def _compiled(name: Entry, folder: Path | None) -> Callable[..., Any]:
     # Numba asks for the folder when it marks a function, and nowhere else.
     settings.CACHE_DIR = str(folder) if folder else before
     try:
-        dispatcher: Any = numba.njit(**OPTIONS, cache=folder is not None, no_cfunc_wrapper=True)(source_of(name))
+        dispatcher: Any = numba.njit(**OPTIONS, cache=folder is not None)(source_of(name))
     finally:
         settings.CACHE_DIR = before
     # Compiling makes millions of objects that stay: looking for garbage among them takes a sixth of the time.

@@ -107,7 +107,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) ->
     out.setflags(write=False)
     quant.setflags(write=False)
     plan = plan_of(data, report, 0, keep)
-    arrays = tuple([out[start:stop].reshape(shape) for _, start, stop, shape, *_ in plan.parts])
+    arrays = tuple([out[place].reshape(shape) for place, shape in plan.cuts])
     return build(plan, data, name, report, 0, arrays, quant[0], damage)
 
 

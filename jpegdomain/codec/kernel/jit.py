@@ -12,10 +12,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # No function here makes an array, and Python holds those that it passes: so there is nothing to count. Counting
 # references, an atomic operation, costs a tenth of the time.
-OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
 
 # What Python never calls needs no entrance for it: a fifth of the time to compile.
-_INNER: Final = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_INNER: Final = OPTIONS | {"no_cpython_wrapper": True}
 
 
 def compiled(function: Function) -> Function:
