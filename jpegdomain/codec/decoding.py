@@ -31,7 +31,7 @@ from .kernel.slots import (
     WIDTH,
 )
 from .records import JpegImage
-from .workspace import Workspace, give_back, lend
+from .workspace import Arena, Workspace, give_back, lend
 
 __all__ = ["MAX_PIXELS", "Settings", "decode", "decode_or_error", "decode_small"]
 
@@ -57,25 +57,26 @@ class Settings:
     max_pixels: int | None
 
 
-def decode(data: bytes, name: str, settings: Settings) -> JpegImage:
+def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = None) -> JpegImage:
     """Decode one file.
 
     Args:
         data: The file.
         name: Its name, for messages.
         settings: How.
+        arena: Where the coefficients of a file that is not tiny go; None for memory of its own.
 
     Returns:
         The record.
     """
     workspace = lend()
     try:
-        return _decode(data, name, settings, workspace)
+        return _decode(data, name, settings, workspace, arena)
     finally:
         give_back(workspace)
 
 
-def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) -> JpegImage:
+def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, arena: Arena | None) -> JpegImage:
     lenient = settings.on_error == "keep"
     # A component that damage keeps from coming has coefficients 0, whatever its steps: 1 is as good as any.
     quant = np.ones((1, 4, 64), np.uint16) if lenient else np.empty((1, 4, 64), np.uint16)
@@ -88,8 +89,8 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) ->
         report = _run(entry, data, out, quant, settings, workspace)
     if report[OUTCOME] == NEEDS_ROOM or (report[OUTCOME] == FAULTY and lenient and report[SCANS] > 0):
         # A sequential reader writes every block, unless damage stops it; a progressive one adds to what is there.
-        make = np.zeros if lenient or entry == "progressive" else np.empty
-        out = make(report[ROOM] + MARGIN, np.int16)
+        zeros = lenient or entry == "progressive"
+        out = _memory(report[ROOM] + MARGIN, zeros, arena)
         report = _run(entry, data, out, quant, settings, workspace)
     damage = None
     if report[OUTCOME] == FAULTY:
@@ -109,6 +110,15 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) ->
     plan = plan_of(data, report, 0, keep)
     arrays = tuple([out[place].reshape(shape) for place, shape in plan.cuts])
     return build(plan, data, name, report, 0, arrays, quant[0], damage)
+
+
+def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
+    if arena is None:
+        return np.zeros(size, np.int16) if zeros else np.empty(size, np.int16)
+    out = arena.take(size)
+    if zeros:
+        out.fill(0)
+    return out
 
 
 def _likely_entry(data: bytes) -> Entry:
@@ -184,10 +194,12 @@ def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[Jpe
     return results
 
 
-def decode_or_error(data: bytes, name: str, settings: Settings) -> JpegImage | JpegFileError:
+def decode_or_error(
+    data: bytes, name: str, settings: Settings, arena: Arena | None = None
+) -> JpegImage | JpegFileError:
     """Decode one file, and return its error instead of raising it."""
     try:
-        return decode(data, name, settings)
+        return decode(data, name, settings, arena)
     except JpegFileError as error:
         return error
 
