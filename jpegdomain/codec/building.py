@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,27 +17,31 @@ from .records import Component, JpegImage
 __all__ = ["Plan", "build", "plan_of", "views"]
 
 
-# The records' constructors, with their checks, would take as long as decoding a small file does.
-_new = object.__new__
-_set = object.__setattr__
+class _Draft:
+    """A record while it is made.
+
+    The records' own constructors, with their checks, would take as long as decoding a small file does.
+    """
 
 
-_Part: TypeAlias = tuple[int, int, int, tuple[int, int, int], int, tuple[int, int], Extent]
+_Cut: TypeAlias = tuple[slice, tuple[int, int, int]]
+_Part: TypeAlias = tuple[int, tuple[int, int], Extent]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What all files with the same frame header have in common.
 
     Attributes:
         extent: The image's.
         color: Its colour model.
-        parts: For each component its number; where its coefficients lie, begin and end; their shape; and the
-            identifier, factors and extent.
+        cuts: For each component where its coefficients lie, and their shape.
+        parts: For each component its identifier, factors and extent.
     """
 
     extent: Extent
     color: Color
+    cuts: tuple[_Cut, ...]
     parts: tuple[_Part, ...]
 
 
@@ -58,15 +62,17 @@ def _plan(frame: bytes, height: int, keep: int, jfif: bool, adobe: int | None) -
     extent = Extent(height, int.from_bytes(frame[3:5], "big"))
     factors = [(packed % 16, packed // 16) for packed in frame[7::3]]
     largest = (max(vertical for vertical, _ in factors), max(horizontal for _, horizontal in factors))
+    cuts: list[_Cut] = []
     parts: list[_Part] = []
     start = 0
     for identifier, pair in zip(frame[6::3], factors, strict=True):
         own = component_extent(extent, pair, largest)
         rows, columns = own.blocks
         stop = start + rows * columns * keep * keep
-        parts.append((len(parts), start, stop, (rows, columns, keep * keep), identifier, pair, own))
+        cuts.append((slice(start, stop), (rows, columns, keep * keep)))
+        parts.append((identifier, pair, own))
         start = stop
-    return Plan(extent, color_of(tuple(frame[6::3]), jfif, adobe), tuple(parts))
+    return Plan(extent, color_of(tuple(frame[6::3]), jfif, adobe), tuple(cuts), tuple(parts))
 
 
 def plan_of(data: bytes, report: list[int], begin: int, keep: int) -> Plan:
@@ -99,9 +105,7 @@ def views(plan: Plan, out: NDArray[np.int16], files: int) -> Iterator[tuple[NDAr
         For each file the components' (block rows, block columns, m·m) arrays, C-contiguous views.
     """
     table = out.reshape(files, -1)
-    return zip(
-        *[list(table[:, start:stop].reshape(files, *shape)) for _, start, stop, shape, *_ in plan.parts], strict=True
-    )
+    return zip(*[list(table[:, place].reshape(files, *shape)) for place, shape in plan.cuts], strict=True)
 
 
 def build(
@@ -130,31 +134,29 @@ def build(
         The record.
     """
     components = []
-    for number, _, _, _, identifier, factors, extent in plan.parts:
-        component = _new(Component)
-        fields = {
-            "identifier": identifier,
-            "coefficients": arrays[number],
-            "table": quant[number],
-            "factors": factors,
-            "extent": extent,
-        }
-        _set(component, "__dict__", fields)
+    # The quantisation tables are four, whatever the components.
+    for (identifier, factors, extent), coefficients, table in zip(plan.parts, arrays, quant, strict=False):
+        component: Any = _Draft()
+        component.identifier = identifier
+        component.coefficients = coefficients
+        component.table = table
+        component.factors = factors
+        component.extent = extent
+        component.__class__ = Component
         components.append(component)
     exif = exif_of(data, report[EXIF] - begin) if report[EXIF] else None
-    image = _new(JpegImage)
-    fields = {
-        "components": tuple(components),
-        "extent": plan.extent,
-        "color": plan.color,
-        "orientation": 1 if exif is None else orientation_of(exif),
-        "progressive": report[PROGRESSIVE] == 1,
-        "source": name,
-        "jfif": report[JFIF] == 1,
-        "adobe": report[ADOBE] if report[ADOBE] >= 0 else None,
-        "icc": icc_of(data) if report[ICC] else None,
-        "exif": exif,
-        "damage": damage,
-    }
-    _set(image, "__dict__", fields)
-    return image
+    image: Any = _Draft()
+    image.components = tuple(components)
+    image.extent = plan.extent
+    image.color = plan.color
+    image.orientation = 1 if exif is None else orientation_of(exif)
+    image.progressive = report[PROGRESSIVE] == 1
+    image.source = name
+    image.jfif = report[JFIF] == 1
+    image.adobe = report[ADOBE] if report[ADOBE] >= 0 else None
+    image.icc = icc_of(data) if report[ICC] else None
+    image.exif = exif
+    image.damage = damage
+    image.__class__ = JpegImage
+    done: JpegImage = image
+    return done

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from .entries import Entry, signature_of, source_of
 
-__all__ = ["Entry", "compiled_entry"]
+__all__ = ["Entry", "compiled_entry", "is_ready"]
 
 _TYPICAL: Final = {"sequential": "ten seconds", "progressive": "ten seconds"}
 
@@ -44,6 +44,11 @@ def compiled_entry(name: Entry) -> Callable[..., Any]:
         if name not in _entries:
             _entries[name] = _load_or_compile(name)
         return _entries[name]
+
+
+def is_ready(name: Entry) -> bool:
+    """Tell whether `compiled_entry` gives a function at once."""
+    return name in _entries
 
 
 def _load_or_compile(name: Entry) -> Callable[..., Any]:

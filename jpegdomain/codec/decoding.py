@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from jpegdomain.errors import JpegFileError, JpegTooLargeError
 
 from .building import build, plan_of, views
-from .compiling import Entry, compiled_entry
+from .compiling import Entry, compiled_entry, is_ready
 from .complaints import RAISE_LIMIT, complaint
 from .faults import error_of
 from .kernel.slots import (
@@ -31,12 +31,15 @@ from .kernel.slots import (
     WIDTH,
 )
 from .records import JpegImage
-from .workspace import Workspace, give_back, lend
+from .workspace import Arena, Workspace, give_back, lend
 
 __all__ = ["MAX_PIXELS", "Settings", "decode", "decode_or_error", "decode_small"]
 
 MAX_PIXELS: Final = 178_956_970
 """The most pixels that are read unless told otherwise: where Pillow raises its decompression-bomb error."""
+
+_PROGRESSIVE_FRAME: Final = b"\xff\xc2"
+_NEAR: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +57,40 @@ class Settings:
     max_pixels: int | None
 
 
-def decode(data: bytes, name: str, settings: Settings) -> JpegImage:
+def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = None) -> JpegImage:
     """Decode one file.
 
     Args:
         data: The file.
         name: Its name, for messages.
         settings: How.
+        arena: Where the coefficients of a file that is not tiny go; None for memory of its own.
 
     Returns:
         The record.
     """
     workspace = lend()
     try:
-        return _decode(data, name, settings, workspace)
+        return _decode(data, name, settings, workspace, arena)
     finally:
         give_back(workspace)
 
 
-def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) -> JpegImage:
+def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, arena: Arena | None) -> JpegImage:
     lenient = settings.on_error == "keep"
     # A component that damage keeps from coming has coefficients 0, whatever its steps: 1 is as good as any.
     quant = np.ones((1, 4, 64), np.uint16) if lenient else np.empty((1, 4, 64), np.uint16)
-    entry: Entry = "sequential"
     out = workspace.small
+    entry = _likely_entry(data)
     report = _run(entry, data, out, quant, settings, workspace)
     _check_pixels(report, data, name, settings)
     if report[OUTCOME] == OTHER_MODE:
-        entry = "progressive"
-        report = _run(entry, data, out[:0], quant, settings, workspace)
+        entry = "progressive" if entry == "sequential" else "sequential"
+        report = _run(entry, data, out, quant, settings, workspace)
     if report[OUTCOME] == NEEDS_ROOM or (report[OUTCOME] == FAULTY and lenient and report[SCANS] > 0):
         # A sequential reader writes every block, unless damage stops it; a progressive one adds to what is there.
-        make = np.zeros if lenient or entry == "progressive" else np.empty
-        out = make(report[ROOM] + MARGIN, np.int16)
+        zeros = lenient or entry == "progressive"
+        out = _memory(report[ROOM] + MARGIN, zeros, arena)
         report = _run(entry, data, out, quant, settings, workspace)
     damage = None
     if report[OUTCOME] == FAULTY:
@@ -98,14 +102,30 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace) ->
     keep = settings.keep
     if entry == "progressive" and keep < 8:
         blocks = out[: report[ROOM]].reshape(-1, 8, 8)
-        out = np.ascontiguousarray(blocks[:, :keep, :keep]).reshape(-1)
+        out = blocks[:, :keep, :keep].copy().reshape(-1)
     elif out is workspace.small:
         out = out[: report[ROOM]].copy()
     out.setflags(write=False)
     quant.setflags(write=False)
     plan = plan_of(data, report, 0, keep)
-    arrays = tuple([out[start:stop].reshape(shape) for _, start, stop, shape, *_ in plan.parts])
+    arrays = tuple([out[place].reshape(shape) for place, shape in plan.cuts])
     return build(plan, data, name, report, 0, arrays, quant[0], damage)
+
+
+def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
+    if arena is None:
+        return np.zeros(size, np.int16) if zeros else np.empty(size, np.int16)
+    out = arena.take(size)
+    if zeros:
+        out.fill(0)
+    return out
+
+
+def _likely_entry(data: bytes) -> Entry:
+    """Guess from a progressive frame's marker near the beginning, where a thumbnail's may stand too."""
+    if is_ready("progressive") and data.find(_PROGRESSIVE_FRAME, 0, _NEAR) > 0:
+        return "progressive"
+    return "sequential"
 
 
 def _run(
@@ -117,6 +137,8 @@ def _run(
     workspace: Workspace,
 ) -> list[int]:
     workspace.bounds[1] = len(data)
+    if entry == "progressive" and out is workspace.small:
+        out.fill(0)
     compiled_entry(entry)(
         np.frombuffer(data, np.uint8),
         workspace.bounds,
@@ -172,10 +194,12 @@ def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[Jpe
     return results
 
 
-def decode_or_error(data: bytes, name: str, settings: Settings) -> JpegImage | JpegFileError:
+def decode_or_error(
+    data: bytes, name: str, settings: Settings, arena: Arena | None = None
+) -> JpegImage | JpegFileError:
     """Decode one file, and return its error instead of raising it."""
     try:
-        return decode(data, name, settings)
+        return decode(data, name, settings, arena)
     except JpegFileError as error:
         return error
 

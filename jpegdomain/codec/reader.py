@@ -10,7 +10,7 @@ from jpegdomain.errors import InputError, JpegFileError
 from .decoding import MAX_PIXELS, Settings, decode, decode_or_error, decode_small
 from .records import JpegImage
 from .sources import Source, load
-from .workspace import BATCH
+from .workspace import BATCH, Arena
 
 __all__ = ["read_jpeg", "read_jpegs"]
 
@@ -87,6 +87,8 @@ def read_jpegs(
 ) -> list[JpegImage] | list[Result]:
     """Read many JPEG files, small ones with less cost for each than `read_jpeg` has, large ones in threads.
 
+    Records of one call may share memory, up to 16 MB: one that is kept keeps that much.
+
     Args:
         sources: What `read_jpeg` takes, any number.
         threads: How many threads read at a time; decoding does not hold the GIL.
@@ -109,12 +111,13 @@ def read_jpegs(
         raise InputError(f"threads is a number from 1 on, got {threads!r}")
     given = list(sources)
     if threads == 1 or len(given) < 2:
-        results = _read_some(given, settings)
+        results = _read_some(given, settings, [Arena()])
     else:
         size = max(1, min(BATCH, len(given) // (4 * threads)))
         pieces = [given[i : i + size] for i in range(0, len(given), size)]
+        arenas = [Arena() for _ in range(threads)]
         with ThreadPoolExecutor(threads) as pool:
-            parts = pool.map(_read_some, pieces, [settings] * len(pieces))
+            parts = pool.map(_read_some, pieces, [settings] * len(pieces), [arenas] * len(pieces))
             results = [result for part in parts for result in part]
     if not return_errors:
         for result in results:
@@ -123,18 +126,20 @@ def read_jpegs(
     return results
 
 
-def _read_some(sources: list[Source], settings: Settings) -> list[Result]:
+def _read_some(sources: list[Source], settings: Settings, arenas: list[Arena]) -> list[Result]:
     """Read files one after the other, runs of small ones together.
 
     Args:
         sources: Any number.
         settings: How.
+        arenas: One for each thread, to take and give back.
 
     Returns:
         A record or an error for each.
     """
     results: list[Result] = []
     waiting: list[tuple[bytes, str]] = []
+    arena = arenas.pop()
 
     def flush() -> None:
         if waiting:
@@ -151,10 +156,11 @@ def _read_some(sources: list[Source], settings: Settings) -> list[Result]:
         if len(data) > _SMALL_FILE or len(waiting) == BATCH:
             flush()
         if len(data) > _SMALL_FILE:
-            results.append(decode_or_error(data, name, settings))
+            results.append(decode_or_error(data, name, settings, arena))
         else:
             waiting.append((data, name))
     flush()
+    arenas.append(arena)
     return results
 
 

@@ -3,15 +3,17 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .kernel.slots import MARGIN, REPORT, SCRATCH, SKIPS, STATE, STORE, STRIDE, WORK
 
-__all__ = ["BATCH", "Workspace", "give_back", "lend"]
+__all__ = ["BATCH", "Arena", "Workspace", "give_back", "lend"]
 
 BATCH: Final = 64
 """Files in one call, at most."""
 _ROOM: Final = 1 << 17
 _SMALL: Final = 1 << 13
+_ARENA: Final = 1 << 23
 
 
 class Workspace:
@@ -41,6 +43,26 @@ class Workspace:
         self.bounds = np.zeros(2, np.int64)
         self.first = self.states[:1]
         self.report = self.states[0, :REPORT]
+
+
+class Arena:
+    """Memory for the coefficients of consecutive files, 16 MB at a time.
+
+    A system hands memory out in pages of 4 KB, each with an interruption: for as many files as a batch has, that takes
+    as long as decoding them. NumPy asks for huge pages, but only for large arrays.
+    """
+
+    def __init__(self) -> None:
+        self._free = np.empty(0, np.int16)
+
+    def take(self, size: int) -> NDArray[np.int16]:
+        """Give an int16 array of `size` whose content is arbitrary."""
+        if size > _ARENA // 8:
+            return np.empty(size, np.int16)
+        if size > len(self._free):
+            self._free = np.empty(_ARENA, np.int16)
+        taken, self._free = self._free[:size], self._free[size:]
+        return taken
 
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.

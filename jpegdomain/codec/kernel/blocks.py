@@ -167,8 +167,8 @@ def pass_over(
         for _ in range(4):
             entry = np.int64(skips[np.uint64(skip) + (word >> _SKIP_SHIFT)])
             reached = k + (entry >> 4)
-            # The entry may go beyond the block's end into the next one.
-            if entry == 0 or (reached & (STOP - 1)) > 63 or (reached & (STOP - 1) == 63 and reached > 63):
+            # The entry may go beyond the block's end into the next one: an end of block may not follow position 63.
+            if (reached & (STOP - 1)) + (reached >> 7) > 63:
                 word, bits, at, k = _one_symbol(word, bits, at, scratch, tables, table, out, draft, ORDER[8], k)
                 break
             word <<= np.uint64(entry & 15)
@@ -198,4 +198,5 @@ def build_skips(tables: Tables, table: int, skips: Skips, skip: int) -> None:
                 break
             used += size
             steps += step
-        skips[skip + probe] = np.uint16(used | (steps << 4))
+        # No whole symbol: steps that lead beyond any block.
+        skips[skip + probe] = np.uint16(used | (steps << 4)) if used > 0 else np.uint16(64 << 4)

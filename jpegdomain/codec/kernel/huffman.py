@@ -15,7 +15,7 @@ symbol, and runs of blocks (EOBn) are ``LONG`` too; in a scan that refines, wher
 entries are.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -23,11 +23,9 @@ from .jit import compiled, inlined
 from .slots import (
     CLOCK,
     DELTAS,
-    FIRSTS,
     HASHES,
     KEY,
     KEYS,
-    LENGTHS,
     LIMITS,
     PINNED,
     PROBE,
@@ -49,6 +47,8 @@ DC_CLASS: Final = 0
 AC_CLASS: Final = 1
 PROGRESSIVE_AC: Final = 2
 REFINING_AC: Final = 3
+
+_TWICE = np.uint64((1 << 32) | (1 << 48))
 
 
 @compiled
@@ -96,7 +96,7 @@ def table_for(data: Bytes, at: int, kind: int, slot: int, tables: Tables, work: 
     scratch[key] = np.uint8(kind)
     for i in range(size):
         scratch[key + 8 + i] = data[at + i]
-    _build(scratch, key + 8, kind, tables, place * STRIDE, work)
+    _build(scratch, key + 8, kind, tables, place * STRIDE)
     return place * STRIDE
 
 
@@ -117,53 +117,66 @@ def _same(data: Bytes, at: int, size: int, kind: int, scratch: Bytes, key: int) 
 
 
 @compiled
-def _build(scratch: Bytes, at: int, kind: int, tables: Tables, base: int, work: Integers) -> None:
+def _build(scratch: Bytes, at: int, kind: int, tables: Tables, base: int) -> None:
     """Build a table at ``tables[base:]`` from counts and symbols."""
-    work[LENGTHS : LENGTHS + (1 << PROBE)] = 0
-    code, position = 0, 0
+    code, position, filled = 0, 0, base
     for length in range(1, 17):
-        count = np.int64(scratch[at + length - 1])
         tables[base + DELTAS + length] = np.uint64(position - code)
-        for _ in range(count):
+        for _ in range(np.int64(scratch[at + length - 1])):
             symbol = np.int64(scratch[at + 16 + position])
             tables[base + SYMBOLS + position] = np.uint64(symbol)
             if length <= PROBE:
-                first = code << (PROBE - length)
-                for i in range(first, first + (1 << (PROBE - length))):
-                    work[LENGTHS + i] = length
-                    work[FIRSTS + i] = symbol
+                filled = _fill(length, symbol, kind, tables, filled)
             code += 1
             position += 1
         tables[base + LIMITS + length] = np.uint64(code << (16 - length))
         code <<= 1
-    for probe in range(1 << PROBE):
-        tables[base + probe] = _entry(probe, kind, work)
+    for probe in range(filled, base + (1 << PROBE)):
+        tables[probe] = np.uint64(LONG << 12)
+    if kind == AC_CLASS:
+        _add_second(tables, base)
     tables[base + SKIP_BUILT] = np.uint64(0)
 
 
 @compiled
-def _entry(probe: int, kind: int, work: Integers) -> Any:
-    """Make the entry for one pattern of bits, as the module's head describes it."""
-    length, symbol = work[LENGTHS + probe], work[FIRSTS + probe]
-    if length == 0:
-        return np.uint64(LONG << 12)
+def _fill(length: int, symbol: int, kind: int, tables: Tables, at: int) -> int:
+    """Make the entries that begin with one code, as the module's head describes them but for second symbols.
+
+    Returns:
+        The place behind them.
+    """
     run, size = _run_and_size(symbol, kind)
     used = length + size
     if used > PROBE or run >= LONG or kind == REFINING_AC:
-        return np.uint64(length | (length << 6) | (LONG << 12) | (symbol << 32))
-    one = _value(probe, PROBE - used, size)
-    used_both, steps, two = used, 0, one
-    if kind == AC_CLASS and run < STOP:
-        rest = (probe << used) & ((1 << PROBE) - 1)
-        length, symbol = work[LENGTHS + rest], work[FIRSTS + rest]
-        next_run, size = _run_and_size(symbol, kind)
-        if length > 0 and used + length + size <= PROBE:
-            used_both = used + length + size
-            steps = next_run
-            two = _value(rest, PROBE - length - size, size)
-    entry = np.uint64(used_both | (used << 6) | (run << 12) | (steps << 20))
-    entry |= np.uint64(one & 0xFFFF) << np.uint64(32)
-    return entry | (np.uint64(two & 0xFFFF) << np.uint64(48))
+        end = at + (1 << (PROBE - length))
+        entry = np.uint64(length | (length << 6) | (LONG << 12) | (symbol << 32))
+        for probe in range(at, end):
+            tables[probe] = entry
+        return end
+    count = 1 << (PROBE - used)
+    for bits in range(1 << size):
+        # Values whose first bit is 0 are negative (T.81 F.2.2.1, EXTEND).
+        value = bits - (1 << size) + 1 if 2 * bits < 1 << size else bits
+        entry = np.uint64(used | (used << 6) | (run << 12)) | (np.uint64(value & 0xFFFF) * _TWICE)
+        for probe in range(at, at + count):
+            tables[probe] = entry
+        at += count
+    return at
+
+
+@compiled
+def _add_second(tables: Tables, base: int) -> None:
+    """Join to each entry the one that its unused bits lead to. What an entry says of its own symbol stays."""
+    for probe in range(1 << PROBE):
+        entry = np.int64(tables[base + probe])
+        used, run = (entry >> 6) & 63, (entry >> 12) & 255
+        if run < STOP:
+            second = np.int64(tables[base + ((probe << used) & ((1 << PROBE) - 1))])
+            steps, both = (second >> 12) & 255, used + ((second >> 6) & 63)
+            if steps < LONG and both <= PROBE:
+                first = (entry >> 32) & 0xFFFF
+                joined = both | (used << 6) | (run << 12) | (steps << 20) | (first << 32)
+                tables[base + probe] = np.uint64(joined) | (np.uint64((second >> 32) & 0xFFFF) << np.uint64(48))
 
 
 @inlined
@@ -176,15 +189,6 @@ def _run_and_size(symbol: int, kind: int) -> tuple[int, int]:
         # In a sequential frame libjpeg takes any such symbol as an end of block; in a progressive one they are EOBn.
         return (LONG if kind == PROGRESSIVE_AC else STOP), 0
     return run + 1, size
-
-
-@inlined
-def _value(probe: int, shift: int, size: int) -> int:
-    """Read a value of `size` bits, `shift` bits from the right (T.81 F.2.2.1, EXTEND)."""
-    bits = (probe >> shift) & ((1 << size) - 1)
-    if size > 0 and bits < 1 << (size - 1):
-        return bits - (1 << size) + 1
-    return bits
 
 
 @inlined

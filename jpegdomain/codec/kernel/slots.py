@@ -157,10 +157,7 @@ NEEDED: Final = SOURCE + 5
 """Four times 64: by component and zigzag position, whether a later scan depends on it, see `scan_choice`."""
 PINNED: Final = NEEDED + 256
 """Eight: the tables that the scan uses, −1 for none."""
-LENGTHS: Final = PINNED + 8
-"""While a table is built: length and symbol of the first code of each probe."""
-FIRSTS: Final = LENGTHS + (1 << PROBE)
-CHOICE: Final = FIRSTS + (1 << PROBE)
+CHOICE: Final = PINNED + 8
 """For each scan of a progressive file, whether to decode it."""
 MOST_SCANS: Final = 4096
 """Each scan brings at least one bit, 0…13, of one of 64 coefficients of four components: that makes 3584 at most."""
