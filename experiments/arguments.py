@@ -117,12 +117,13 @@ def add_model(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--std", type=float, nargs="+", help="likewise; gray 1")
 
 
-def add_machine(parser: argparse.ArgumentParser, output: str) -> None:
+def add_machine(parser: argparse.ArgumentParser, output: str | None, named: str = "") -> None:
     """Let the user say where to compute and where to write.
 
     Args:
         parser: To add to.
-        output: Default path of the result.
+        output: Default path of the result, or None where it follows from other options.
+        named: What it is then, for the help.
     """
     parser.add_argument(
         "--device", type=device, default="cpu", help="default cpu; under torchrun, cuda is one GPU each"
@@ -132,7 +133,8 @@ def add_machine(parser: argparse.ArgumentParser, output: str) -> None:
         type=positive,
         help="of each process; the same bits need the same number (default: torch's own, 1 under torchrun)",
     )
-    parser.add_argument("--output", type=Path, default=Path(output), help=f"default {output}")
+    path = None if output is None else Path(output)
+    parser.add_argument("--output", type=Path, default=path, help=f"default {output or named}")
 
 
 def add_networks(parser: argparse.ArgumentParser, networks: int, group: int) -> None:
@@ -174,6 +176,7 @@ def images(options: argparse.Namespace, train: bool = False) -> Images:
         root = Path(options.data)
         if not root.is_dir():
             raise SystemExit(f"--data: {root} is no folder, and not one of {', '.join(DATASETS)}")
+        _folder_alone(options)
         return JpegFiles(root, options.limit)
     root = options.root
     if root is None:
@@ -184,6 +187,11 @@ def images(options: argparse.Namespace, train: bool = False) -> Images:
         return LosslessImages(options.data, root, options.download, options.limit, train)
     except RuntimeError as error:
         raise SystemExit(f"--data {options.data}: {root}: {error}") from error
+
+
+def _folder_alone(options: argparse.Namespace) -> None:
+    if options.root is not None or options.download:
+        raise SystemExit(f"--root and --download are for {', '.join(DATASETS)}, not for the folder {options.data}")
 
 
 def split(options: argparse.Namespace) -> tuple[Images, Images]:
@@ -201,12 +209,11 @@ def split(options: argparse.Namespace) -> tuple[Images, Images]:
     if options.data in DATASETS:
         return images(options, train=True), images(options)
     root = Path(options.data)
+    _folder_alone(options)
     tests = next((name for name in _TESTS if (root / name).is_dir()), None)
     if tests is None or not (root / "train").is_dir():
         raise SystemExit(f"--data: {root} has no folders train and test (or val), and is none of {', '.join(DATASETS)}")
-    training, testing = (
-        images(argparse.Namespace(data=str(root / name), limit=options.limit)) for name in ("train", tests)
-    )
+    training, testing = (JpegFiles(root / name, options.limit) for name in ("train", tests))
     if training.classes != testing.classes:
         raise SystemExit(f"--data: {root} has {training.classes} classes in train and {testing.classes} in {tests}")
     return training, testing

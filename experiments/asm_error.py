@@ -25,7 +25,7 @@ import torch
 import jpegdomain as jd
 from experiments import arguments
 from experiments.distributed import World, world
-from experiments.environment import describe
+from experiments.environment import decisive, describe
 from experiments.frequency_figure import Curve, draw_frequencies
 from experiments.journal import Journal
 from experiments.moments import Moments
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--blocks", type=arguments.positive, help="to draw (default 10,000,000)")
     parser.add_argument("--seed", type=int, help="of what is drawn (default 0)")
     parser.add_argument("--dtype", choices=_DTYPES, default="float32", help="default float32; sums are in float64")
-    arguments.add_machine(parser, "results/asm_error.json")
+    arguments.add_machine(parser, None, named="results/asm_error-SOURCE.json")
     group = parser.add_argument_group("with --source activations")
     arguments.add_data(group, _FOR_ACTIVATIONS["data"])
     arguments.add_model(group)
@@ -85,6 +85,8 @@ def _options(given: list[str] | None) -> argparse.Namespace:
         raise SystemExit("--blocks: an interval needs 2 or more")
     if drawn and options.seed < 0:
         raise SystemExit("--seed: a number from 0 on is needed")
+    if options.output is None:
+        options.output = Path("results") / f"asm_error-{options.source}.json"
     return options
 
 
@@ -195,9 +197,10 @@ def _write(report: dict[str, Any], output: Path) -> None:
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
-    inputs, settings = _inputs(options, here.device)
+    with here.one_first():
+        inputs, settings = _inputs(options, here.device)
     environment = describe(here.device) | {"processes": here.size}
-    journal = Journal(options.output.with_suffix(".partial"), settings | {"commit": environment["commit"]}, here.rank)
+    journal = Journal(options.output.with_suffix(".partial"), settings | decisive(environment), here.rank)
     parts = here.share(inputs.units, journal, lambda unit: plain(measure(inputs, unit)), options.source)
     sums = add_up(list(parts.values()))
     relus = dict.fromkeys(name for name, _, _ in sums if name != ALL)

@@ -4,6 +4,8 @@ import math
 import statistics
 from typing import Any
 
+from scipy import stats
+
 __all__ = ["ahead", "enough", "numbers", "paired"]
 
 
@@ -36,14 +38,16 @@ def ahead(result: dict[str, Any]) -> dict[str, list[int]]:
         result: As for `paired`.
 
     Returns:
-        'asm' and 'apx': where the mean of the paired differences is more than two of its standard errors from zero;
-        'neither': everywhere else.
+        'asm' and 'apx': where zero lies outside the 95 % interval (Student's t) of the mean paired difference, at each
+        number by itself; 'neither': everywhere else.
     """
     verdict: dict[str, list[int]] = {"asm": [], "apx": [], "neither": []}
     for n, differences in paired(result).items():
         mean = statistics.fmean(differences) if differences else 0.0
-        error = statistics.stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else math.inf
-        verdict["neither" if abs(mean) <= 2 * error else "asm" if mean > 0 else "apx"].append(n)
+        count = len(differences)
+        error = statistics.stdev(differences) / math.sqrt(count) if count > 1 else math.inf
+        chance = error * stats.t.ppf(0.975, count - 1) if count > 1 else math.inf
+        verdict["neither" if abs(mean) <= chance else "asm" if mean > 0 else "apx"].append(n)
     return verdict
 
 

@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     arguments.add_data(parser)
     arguments.add_networks(parser, networks=100, group=10)
-    arguments.add_machine(parser, "results/conversion.json")
+    arguments.add_machine(parser, None, named="results/conversion-DATA.json")
     return parser
 
 

@@ -57,6 +57,16 @@ class World:
         dist.all_gather_object(values, value)
         return values
 
+    @contextmanager
+    def one_first(self) -> Iterator[None]:
+        """Let one process of each machine go first, so that what it fetches is there for the others."""
+        alone = int(os.environ.get("LOCAL_RANK", "0")) == 0
+        if not alone:
+            self.gather(None)
+        yield
+        if alone:
+            self.gather(None)
+
     def share(
         self, units: Sequence[str], journal: Journal, work: Callable[[str], Any], description: str
     ) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import torchvision
 
 import jpegdomain
 
-__all__ = ["describe"]
+__all__ = ["decisive", "describe"]
 
 
 def _commit() -> str:
@@ -67,3 +67,15 @@ def describe(device: torch.device | str = "cpu") -> dict[str, Any]:
         "numpy": numpy.__version__,
         "pillow": PIL.__version__,
     }
+
+
+def decisive(environment: dict[str, Any]) -> dict[str, Any]:
+    """Pick what the last bits of a result depend on: parts of a run are put together only if they agree in it.
+
+    Args:
+        environment: From `describe`.
+
+    Returns:
+        Commit, device, threads and torch version.
+    """
+    return {name: environment[name] for name in ("commit", "device", "threads", "torch")}

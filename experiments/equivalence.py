@@ -21,7 +21,7 @@ import jpegdomain as jd
 from experiments import arguments
 from experiments.approximation import METHODS, set_approximation
 from experiments.distributed import World, world
-from experiments.environment import describe
+from experiments.environment import decisive, describe
 from experiments.frequency_figure import Curve, draw_frequencies
 from experiments.images import Batch
 from experiments.journal import Journal
@@ -136,14 +136,15 @@ def _write(report: dict[str, Any], output: Path) -> None:
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
-    images = arguments.images(options)
+    with here.one_first():
+        images = arguments.images(options)
     if options.frequencies is None:
         options.frequencies = list(range(1, 16)) if options.model == "embedded" else []
     model, settings = load_requested(options, images)
     settings |= {"dtype": options.dtype, "frequencies": options.frequencies}
     environment = describe(here.device) | {"processes": here.size}
     folder = options.output.with_suffix(".partial")
-    journal = Journal(folder, settings | {"commit": environment["commit"]}, here.rank)
+    journal = Journal(folder, settings | decisive(environment), here.rank)
     dtype = _DTYPES[options.dtype]
     model = model.to(device=here.device, dtype=dtype, memory_format=torch.channels_last)
     converted = jd.convert(model, mean=options.mean, std=options.std)

@@ -33,11 +33,12 @@ class Journal:
         self._mend()
 
     def _mend(self) -> None:
-        """Drop the half line that a kill left at the end of this process's file, and begin the file if it is empty."""
-        whole = self._path.read_bytes().rpartition(b"\n") if self._path.exists() else (b"", b"", b"")
-        if whole[2]:
-            os.truncate(self._path, len(whole[0]) + len(whole[1]))
-        if not whole[1]:
+        """Drop the half line that a kill left at the end of this process's file, and begin it if it holds no result."""
+        lines = self._path.read_bytes().split(b"\n")[:-1] if self._path.exists() else []
+        kept = lines if len(lines) > 1 else []
+        if self._path.exists():
+            os.truncate(self._path, sum(len(line) + 1 for line in kept))
+        if not kept:
             self._append({"settings": self._settings})
 
     def _take_up(self, path: Path) -> None:
@@ -46,7 +47,7 @@ class Journal:
         if not lines:
             return
         first, *entries = map(json.loads, lines)
-        if first["settings"] != self._settings:
+        if entries and first["settings"] != self._settings:
             names = {**first["settings"], **self._settings}
             other = [name for name in names if first["settings"].get(name) != self._settings.get(name)]
             raise SystemExit(

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         help="train with J̃J cancelled between layers, the same steps in half the time (default),\n"
         "or with every activation in the transform domain; networks are tested in the transform domain",
     )
-    arguments.add_machine(parser, "results/jpeg_training.json")
+    arguments.add_machine(parser, None, named="results/jpeg_training-DATA.json")
     return parser
 
 

@@ -42,7 +42,8 @@ def load_network(name: str, weights: str | None, classes: int, channels: int) ->
 
     Args:
         name: 'embedded', 'three_block', 'cifar_resnet20', 'cifar_resnet32', or a torchvision classifier.
-        weights: A file with a ``state_dict``, 'pretrained' for torchvision's own, or None for random ones.
+        weights: A file with a ``state_dict``, 'pretrained' for torchvision's own, or None for random ones, the same
+            each time.
         classes: Of the data, for models without weights of their own.
         channels: Of the images, for 'three_block'.
 
@@ -60,18 +61,25 @@ def load_network(name: str, weights: str | None, classes: int, channels: int) ->
         if name not in torchvision.models.list_models():
             raise ValueError(f"only torchvision's models have pretrained weights to fetch, not {name!r}")
         return torchvision.models.get_model(name, weights="DEFAULT").eval()
-    if name == "three_block":
-        network = models.three_block_net(channels, classes)
-    elif name in _OWN:
-        network = _OWN[name](classes)
-    elif name in torchvision.models.list_models():
-        network = torchvision.models.get_model(name, weights=None, num_classes=classes)
-    else:
-        own = ", ".join(["embedded", "three_block", *_OWN])
-        raise ValueError(f"no model is called {name!r}: take {own} or one of torchvision.models.list_models()")
-    if weights is not None:
-        network.load_state_dict(_state(Path(weights)))
+    if weights is None:
+        # Every process of a run, and a run that goes on, is to have the same one.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return _built(name, classes, channels).eval()
+    network = _built(name, classes, channels)
+    network.load_state_dict(_state(Path(weights)))
     return network.eval()
+
+
+def _built(name: str, classes: int, channels: int) -> nn.Module:
+    if name == "three_block":
+        return models.three_block_net(channels, classes)
+    if name in _OWN:
+        return _OWN[name](classes)
+    if name in torchvision.models.list_models():
+        return torchvision.models.get_model(name, weights=None, num_classes=classes)
+    own = ", ".join(["embedded", "three_block", *_OWN])
+    raise ValueError(f"no model is called {name!r}: take {own} or one of torchvision.models.list_models()")
 
 
 def load_requested(options: argparse.Namespace, images: Images) -> tuple[nn.Module, dict[str, Any]]:

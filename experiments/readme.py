@@ -40,7 +40,8 @@ def _equivalence() -> str:
         )
     header = ["network", "images", "top-1 on the float decoding", "converted, on the files", "same top-1"]
     header += ["largest Δlogit, relative", "top-1 on Pillow's 8 bits"]
-    return f"{table(header, rows)}\n\nIn float64. {where(reports[1])}"
+    places = dict.fromkeys(map(where, reports))
+    return f"{table(header, rows)}\n\nIn float64. {' '.join(places)}"
 
 
 def _frequencies() -> str:

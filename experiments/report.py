@@ -19,7 +19,7 @@ from experiments.published import FIGURE_4C, TABLE_1
 __all__ = ["RESULTS", "learning", "main", "page", "reports_of", "table_1", "title", "verdict"]
 
 RESULTS = Path(__file__).parent / "results"
-_CLOSE = 0.01
+_CLOSE, _NEAR = 0.01, 0.05
 _SIGNS = (("asm", 1), ("apx", -1))
 _SHOWN = (1, 3, 5, 7)
 _SOURCES = {
@@ -114,12 +114,13 @@ def _curves(report: dict[str, Any]) -> str:
     """Accuracy over frequencies, one row per number."""
     result = report["result"]
     interim = FIGURE_4C.get(_name(report["settings"]["data"]), {}) if report["experiment"] == "jpeg_training" else {}
-    header = ["frequencies", "ASM", "APX"] + (["paper's ASM", "paper's APX"] if interim else [])
+    header = ["frequencies", "ASM", "APX"] + (["authors' ASM", "authors' APX"] if interim else [])
     rows = []
     for n, row in result["frequencies"].items():
-        cells = [f"{row[method]['mean']:.4f}" for method in METHODS]
+        found = [row.get(method) for method in METHODS]
+        cells = ["" if one is None else f"{one['mean']:.4f}" for one in found]
         if report["settings"]["networks"] > 1:
-            cells = [f"{cell} ± {row[method]['std']:.4f}" for cell, method in zip(cells, METHODS, strict=True)]
+            cells = [cell and f"{cell} ± {one['std']:.4f}" for cell, one in zip(cells, found, strict=True)]
         published = [interim[method].get(int(n)) for method in interim]
         rows.append([n, *cells, *("" if value is None else f"{value:.3f}" for value in published)])
     return table(header, rows)
@@ -135,13 +136,15 @@ def verdict(report: dict[str, Any]) -> str:
         Sentences.
     """
     result = report["result"]
-    if max(map(len, paired(result).values())) > 1:
+    networks = max(map(len, paired(result).values()))
+    sentences = []
+    if networks > 1:
         leads = ahead(result)
         sentences = [
             f"ASM is ahead at {numbers(leads['asm'])}, APX at {numbers(leads['apx'])}, and neither beyond chance at "
-            f"{numbers(leads['neither'])} (paired by network, two standard errors)."
+            f"{numbers(leads['neither'])} (paired by network, 95 % intervals, each number by itself)."
         ]
-    else:
+    elif networks == 1:
         higher = {method: [n for n, (one,) in paired(result).items() if sign * one > 0] for method, sign in _SIGNS}
         sentences = [
             f"One network a point cannot tell a method's lead from chance: ASM's is the better one at "
@@ -170,7 +173,8 @@ def learning(conversion: dict[str, Any], training: dict[str, Any]) -> str:
         shown = [n for n in _SHOWN if n in lost[0] and n in lost[1]]
         cells = ", ".join(f"{_fall(lost[0][n])} instead of {_fall(lost[1][n])} at {n}" for n in shown)
         if shown:
-            parts.append(f"{method.upper()} {cells}")
+            needed = [enough(report["result"], method, _NEAR) for report in (training, conversion)]
+            parts.append(f"{method.upper()} {cells}, so that {needed[0]} instead of {needed[1]} are enough for {_NEAR}")
     if not parts:
         return ""
     names = ("channels", "epochs", "training_images")
@@ -215,8 +219,10 @@ def _figure_4a(reports: Reports, folder: Path) -> str:
             if not behind
             else f"ASM's error is not below APX's at {numbers(behind)}."
         )
+        settings = report["settings"]
+        of = f" of {settings['model']} on {settings['images']} images" if source == "activations" else ""
         parts.append(
-            f"### {blocks[0].upper()}{blocks[1:]}\n\n{report['result']['blocks']:,} blocks; {measure}, with 95 % "
+            f"### {blocks[0].upper()}{blocks[1:]}\n\n{report['result']['blocks']:,} blocks{of}; {measure}, with 95 % "
             f"intervals. {said}\n\n![{blocks}]({image})\n\n{table(['frequencies', 'ASM', 'APX'], rows)}\n\n"
             f"{where(report)}"
         )
@@ -226,7 +232,7 @@ def _figure_4a(reports: Reports, folder: Path) -> str:
 def _figure(reports: Reports, folder: Path, others: Reports | None = None) -> str:
     parts = []
     for data, report in reports.items():
-        image = f"{report['experiment']}-{_name(data)}.png"
+        image = f"{report['experiment']}-{data}.png"
         accuracy_figure.draw(report, folder / image)
         said = verdict(report)
         if others and data in others:
@@ -278,7 +284,8 @@ original images. ± is one standard deviation over networks.
 
 ## Figure 4c: networks trained in the JPEG domain
 
-The paper's values are from an interim revision of the authors' data.
+The paper prints this figure without numbers. The authors' values are from an interim revision of their data, probably
+of this figure.
 
 {_figure(training, folder, conversion)}
 """

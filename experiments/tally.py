@@ -1,6 +1,5 @@
 """Totals of a comparison over some of the images, and of several such parts together."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 import torch
@@ -82,7 +81,7 @@ class Tally:
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
             self.images + other.images,
-            dict(Counter(self.correct) + Counter(other.correct)),
+            {key: self.correct.get(key, 0) + other.correct.get(key, 0) for key in {**self.correct, **other.correct}},
             self.agree + other.agree,
             max(self.deviation, other.deviation),
             max(self.magnitude, other.magnitude),

@@ -15,7 +15,7 @@ from experiments import arguments
 from experiments.accuracy_figure import draw
 from experiments.distributed import World
 from experiments.ensemble import seeded, train
-from experiments.environment import describe
+from experiments.environment import decisive, describe
 from experiments.journal import Journal
 from experiments.labelled import load_all
 from jpegdomain.models import three_block_net
@@ -41,7 +41,12 @@ class TrainingRun:
         self, experiment: str, options: argparse.Namespace, here: World, decoded: bool, more: Sequence[str] = ()
     ) -> None:
         self.experiment, self.options, self.here = experiment, options, here
-        training, testing = arguments.split(options)
+        with here.one_first():
+            training, testing = arguments.split(options)
+        if len(training) < options.batch:
+            raise SystemExit(f"--batch: there are only {len(training)} images to train on")
+        if options.output is None:
+            options.output = Path("results") / f"{experiment}-{Path(options.data).name}.json"
         self.build = partial(three_block_net, training.channels, training.classes, tuple(options.channels))
         identity = repr((training.identity(), testing.identity())).encode()
         self.settings: dict[str, Any] = {
@@ -53,9 +58,7 @@ class TrainingRun:
         }
         self.environment = describe(here.device) | {"processes": here.size}
         folder = options.output.with_suffix(".partial")
-        self.journal = Journal(folder, self.settings | {"commit": self.environment["commit"]}, here.rank)
-        if len(training) < options.batch:
-            raise SystemExit(f"--batch: there are only {len(training)} images to train on")
+        self.journal = Journal(folder, self.settings | decisive(self.environment), here.rank)
         self.training, self.testing = (
             load_all(images, torch.float32, here.device, quiet=not here.first) for images in (training, testing)
         )

@@ -10,6 +10,8 @@ from benchmarks import codec
 from benchmarks.codec_files import EMBEDDED, large_photograph, recoded, spread
 
 
+# Deprecated as it is since torchvision 0.29, its decoder is what users have.
+@pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities of TorchVision:DeprecationWarning")
 def test_it_runs_on_the_digits_and_writes_its_figures(tmp_path, monkeypatch, capsys):
     # Processes of their own and a large photograph take long; they have nothing to do with how the sides compare.
     monkeypatch.setattr(codec, "first_use", lambda file: {"cold_first_file": 0.0})

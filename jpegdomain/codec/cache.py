@@ -1,9 +1,13 @@
 """Where compiled code is kept, so that a machine compiles once: and the lock that makes it once."""
 
+import atexit
+import functools
 import hashlib
 import os
 import platform
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +23,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["cache_folder", "one_process"]
+__all__ = ["cache_folder", "discard", "one_process"]
 
 _KERNEL: Final = Path(__file__).parent / "kernel"
 
@@ -29,18 +33,62 @@ def cache_folder() -> Path | None:
 
     Returns:
         A folder for this source code, Numba and processor: below ``JPEGDOMAIN_CACHE`` if that is set, else the
-        package's own ``__pycache__``, else the user's cache folder; None if none of them can be written.
+        package's own ``__pycache__``, else the user's cache folder, else a temporary one if there is code to put into
+        it; None if none of them can be written. What was compiled ahead in a folder that this process can only read
+        is copied into the one that it can write: Numba wants to write where it reads.
     """
-    name = f"kernel-{_fingerprint()}"
+    try:
+        name = f"kernel-{_fingerprint()}"
+    except (OSError, RuntimeError):
+        # A source or a processor that does not say what it is.
+        return None
+    ready: Path | None = None
     for parent in _candidates():
         folder = parent / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "lock").open("ab"):
-                return folder
+                return _filled(folder, ready)
         except OSError:
-            continue
-    return None
+            ready = ready or (folder if _is_readable(folder) else None)
+    return None if ready is None else _filled(_temporary(), ready)
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
+
+
+@functools.cache
+def _temporary() -> Path:
+    """Make a folder that lasts as long as this process."""
+    folder = tempfile.mkdtemp(prefix="jpegdomain-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _filled(folder: Path, ready: Path | None) -> Path:
+    if ready is not None and not any(folder.rglob("*.nbi")):
+        # Contents alone: the folders' permissions are what kept this process from writing there.
+        with suppress(OSError):
+            for path in filter(Path.is_file, ready.rglob("*")):
+                target = folder / path.relative_to(ready)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+    return folder
+
+
+def discard(folder: Path) -> None:
+    """Remove code that cannot be used, lest every process try it again.
+
+    Args:
+        folder: What `cache_folder` found.
+    """
+    with suppress(OSError):
+        for path in [*folder.rglob("*.nbi"), *folder.rglob("*.nbc")]:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -96,6 +144,8 @@ def _fingerprint() -> str:
         platform.machine(),
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),
+        # Numba keeps code by the path of its source: each installation has a folder of its own.
+        _KERNEL.resolve(),
     ):
         known.update(str(fact).encode())
     return known.hexdigest()[:16]

@@ -93,12 +93,17 @@ def _say(line: str) -> None:
 
 
 def _make(name: Entry, folder: Path | None) -> Callable[..., Any]:
+    from .cache import discard
+
     if folder is not None:
         # Whatever is wrong with the cache (a full disk, a damaged file), it is only a cache.
         try:
             return _compiled(name, folder)
         except Exception as problem:
             _say(f"jpegdomain: compiling again, because the code kept in {folder} cannot be used: {problem!r}")
+        discard(folder)
+        with suppress(Exception):
+            return _compiled(name, folder)
     return _compiled(name, None)
 
 

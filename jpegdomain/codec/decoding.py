@@ -214,7 +214,7 @@ def _run_small(
     quant = np.empty((len(files), 4, 64), np.uint16)
     compiled_entry("sequential")(
         np.frombuffer(b"".join(files), np.uint8),
-        np.array(bounds),
+        np.array(bounds, np.int64),
         workspace.out,
         states,
         quant,

@@ -1,5 +1,6 @@
 """From a path, bytes or a file object to a file's bytes and its name."""
 
+import io
 import os
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -30,10 +31,15 @@ def load(source: object) -> tuple[bytes, str]:
         return bytes(source), "<bytes>"
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        return path.read_bytes(), str(path)
+        try:
+            return path.read_bytes(), str(path)
+        except ValueError as error:
+            raise InputError(f"{source!r} is no path: {error}") from error
     read = getattr(source, "read", None)
     if read is None:
         raise InputError(f"read_jpeg takes a path, bytes or a binary file object, got {type(source).__name__}")
+    if isinstance(source, io.TextIOBase):
+        raise InputError("read_jpeg needs a file object opened in binary mode; this one was opened for text")
     data = read()
     name = getattr(source, "name", None)
     if not isinstance(data, bytes):

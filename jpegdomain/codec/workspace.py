@@ -60,7 +60,10 @@ class Arena:
         if size > _ARENA // 8:
             return np.empty(size, np.int16)
         if size > len(self._free):
-            self._free = np.empty(_ARENA, np.int16)
+            whole = np.empty(_ARENA, np.int16)
+            self._free = whole[:]
+            # What has this array for its base cannot be made writeable again.
+            whole.setflags(write=False)
         taken, self._free = self._free[:size], self._free[size:]
         return taken
 

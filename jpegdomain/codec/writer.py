@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -201,7 +202,7 @@ def _replace(path: Path, data: bytes) -> None:
     """Put a file in its place, whole.
 
     Args:
-        path: Of the file. A link stays one: what it points to is replaced.
+        path: Of the file. A link stays one: what it points to is replaced, and keeps its permissions.
         data: The file's bytes.
     """
     path = path.resolve()
@@ -212,6 +213,8 @@ def _replace(path: Path, data: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with fresh.open("xb") as file:
+            if path.exists():
+                shutil.copymode(path, fresh)
             file.write(data)
         fresh.replace(path)
     except BaseException:

@@ -97,7 +97,7 @@ def asm(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15,
     Returns:
         An activation of the same extent.
     """
-    if isinstance(frequencies, int) and frequencies == 15:
+    if not isinstance(frequencies, Tensor) and frequencies == 15:
         return map_pixels(x, function.function, inplace=inplace)
     return map_pixels(x, function.by_masks, frequencies=(15, frequencies), inplace=inplace)
 

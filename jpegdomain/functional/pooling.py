@@ -99,7 +99,7 @@ def max_pool2d(
     """
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding), pair(dilation), ceil_mode
     approximation = decode(x, frequencies=frequencies)
-    if method == "apx" or (isinstance(frequencies, int) and frequencies == 15):
+    if method == "apx" or (not isinstance(frequencies, Tensor) and frequencies == 15):
         return encode(F.max_pool2d(approximation, *window))
     _, chosen = F.max_pool2d_with_indices(approximation, *window)
     exact = decode(x).flatten(2).gather(2, chosen.flatten(2))

@@ -233,7 +233,7 @@ def map_pixels(
         pixels = []
         for kept in frequencies:
             tiles = strips[some]
-            if isinstance(kept, int) and kept < 15:
+            if kept < 15:
                 mask = _kept(kept, x.dtype, x.device).repeat(1, width // BLOCK).view(BLOCK, width, 1)
                 tiles = (tiles.view(-1, BLOCK, width, c) * mask).view(tiles.shape)
             tiles = _both_products(basis.T, tiles, c)
@@ -251,7 +251,7 @@ def map_pixels(
 
 def _check_frequencies(frequencies: Frequencies) -> Frequencies:
     # Reading a tensor would wait for the device, and is impossible under vmap.
-    if isinstance(frequencies, int) and not 1 <= frequencies <= 15:
+    if not isinstance(frequencies, Tensor) and not 1 <= frequencies <= 15:
         raise ValueError(f"frequencies is 1…15, got {frequencies}")
     return frequencies
 

@@ -136,8 +136,30 @@ def test_a_spoilt_cache_is_no_reason_to_fail(file, tmp_path):
     assert kept
     for path in kept:
         path.write_bytes(b"spoilt")
-    printed, _ = outcome(process("-c", READ, file, JPEGDOMAIN_CACHE=folder))
+    printed, said = outcome(process("-c", READ, file, JPEGDOMAIN_CACHE=folder))
     assert printed.startswith("16×24")
+    assert "compiling again" in said
+    # It is mended, too.
+    printed, said = outcome(process("-c", READ, file, JPEGDOMAIN_CACHE=folder))
+    assert printed.startswith("16×24")
+    assert said == ""
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_code_that_can_only_be_read_is_copied(tmp_path, monkeypatch, writable):
+    """Compiled ahead by another user, or on a file system that is read-only now."""
+    name = f"kernel-{cache._fingerprint()}"
+    (tmp_path / "read" / name / "kernel_1").mkdir(parents=True)
+    # No user can open a folder for writing.
+    (tmp_path / "read" / name / "lock").mkdir()
+    for path in ("sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc"):
+        (tmp_path / "read" / name / path).write_text(path)
+    candidates = [tmp_path / "read", tmp_path / "written"][: 1 + writable]
+    monkeypatch.setattr(cache, "_candidates", lambda: iter(candidates))
+    folder = cache.cache_folder()
+    assert (folder == tmp_path / "written" / name) is writable
+    for path in ("sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc"):
+        assert (folder / path).read_text() == path
 
 
 @pytest.mark.slow

@@ -132,3 +132,13 @@ def test_decoding_does_not_hold_the_gil(progressive):
         stop = True
         sys.setswitchinterval(before)
         thread.join()
+
+
+def test_records_of_one_call_cannot_be_written():
+    """They share memory: writing to one would write to its neighbours."""
+    file = jpeg(noise(120, 120))
+    for image in read_jpegs([file, file]):
+        coefficients = image.components[0].coefficients
+        assert not coefficients.flags.writeable
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            coefficients.setflags(write=True)

@@ -159,3 +159,20 @@ def test_a_closing_restart_marker_is_allowed():
     count = RESTARTS.count(b"\xff\xd0") + sum(RESTARTS.count(bytes([0xFF, 0xD0 + i])) for i in range(1, 8))
     closed = inserted(RESTARTS, bytes([0xFF, 0xD0 + count % 8]), at=len(RESTARTS) - 2)
     assert read_jpeg(closed).extent == (24, 40)
+
+
+def test_a_file_opened_for_text_is_named(tmp_path):
+    path = tmp_path / "image.jpg"
+    path.write_bytes(jpeg(noise(8, 8)))
+    with path.open(encoding="utf-8") as file, pytest.raises(InputError, match="this one was opened for text"):
+        read_jpeg(file)
+
+
+def test_what_is_no_path_is_named():
+    with pytest.raises(InputError, match="is no path"):
+        read_jpeg("a\0b")
+
+
+def test_true_is_no_number_of_frequencies():
+    with pytest.raises(InputError, match="1…8, got True"):
+        read_jpeg(jpeg(noise(8, 8)), keep=True)

@@ -187,3 +187,11 @@ def test_what_no_file_can_hold_is_refused(words, make, tmp_path):
 def test_the_largest_legal_values_are_written(index, value):
     image = values(index, value)
     assert_libjpeg_reads(jd.write_jpeg(image), image)
+
+
+def test_a_private_file_stays_private(tmp_path):
+    path = tmp_path / "private.jpg"
+    path.write_bytes(READABLE[0].read_bytes())
+    path.chmod(0o600)
+    jd.write_jpeg(jd.read_jpeg(path), path)
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -124,6 +124,7 @@ def test_a_damaged_file_is_named_and_loses_nothing(tmp_path):
     [
         (["--data", "nowhere"], "nowhere is no folder"),
         (["--data", "cifar10"], "needs --root FOLDER"),
+        (["--root", "somewhere"], "--root and --download are for mnist, cifar10, cifar100, not for the folder"),
         (["--model", "resnet19"], "no model is called 'resnet19'"),
         (["--model", "embedded", "--weights", "x.pt"], "has its own weights"),
         (["--model", "three_block", "--weights", "pretrained"], "only torchvision's models"),
@@ -146,6 +147,23 @@ def test_checkpoints_of_data_parallel_load(tmp_path):
     torch.save({"state_dict": state}, tmp_path / "weights.th")
     loaded = load_network("cifar_resnet20", str(tmp_path / "weights.th"), 10, 3)
     assert torch.equal(loaded.conv1.weight, model.conv1.weight)
+
+
+def test_tallies_add_up_where_nothing_is_right():
+    logits, labels = torch.eye(3), torch.tensor([1, 2, 0])
+    one, other = Tally(), Tally()
+    one.compare(logits, logits + 0.5, labels)
+    other.compare(logits, logits, torch.tensor([0, 2, 0]))
+    both = one + other
+    assert (one.correct, other.correct) == ({"spatial": 0, "converted": 0}, {"spatial": 1, "converted": 1})
+    assert (one + one).accuracy("spatial") == 0
+    assert (both.images, both.agree, both.deviation, both.accuracy("converted")) == (6, 6, 0.5, 1 / 6)
+
+
+def test_untrained_networks_are_the_same_each_time():
+    """Several processes, and a run that goes on, must mean the same network."""
+    first, second = (load_network("three_block", None, 10, 1) for _ in range(2))
+    torch.testing.assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=0, atol=0)
 
 
 def test_a_tally_refuses_logits_that_are_not_finite():

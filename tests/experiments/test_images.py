@@ -49,7 +49,7 @@ def test_images_of_several_sizes_cannot_be_trained_on(tmp_path):
     for name, size in (("a", (16, 8)), ("b", (8, 8))):
         (tmp_path / "class").mkdir(exist_ok=True)
         Image.new("RGB", size).save(tmp_path / "class" / f"{name}.jpg")
-    options = SimpleNamespace(data=str(tmp_path), limit=None)
+    options = SimpleNamespace(data=str(tmp_path), root=None, download=False, limit=None)
     with pytest.raises(SystemExit, match="images of 8×16 and of 8×8: networks are trained on equal sizes"):
         load_all(arguments.images(options), torch.float32, torch.device("cpu"), quiet=True)
 
@@ -60,7 +60,10 @@ def test_files_come_in_the_folders_order(tmp_path):
     for number in range(4):
         Image.new("L", (8, 8), 60 * number).save(tmp_path / "class" / f"{number}.jpg", quality=100)
     loaded = load_all(
-        arguments.images(SimpleNamespace(data=str(tmp_path), limit=None)), torch.float64, torch.device("cpu"), True
+        arguments.images(SimpleNamespace(data=str(tmp_path), root=None, download=False, limit=None)),
+        torch.float64,
+        torch.device("cpu"),
+        True,
     )
     assert isinstance(loaded.images, jd.Activation)
     levels = 255 * loaded.decoded().images.mean((1, 2, 3)) * Entry(1).std

@@ -51,6 +51,16 @@ def test_another_run_is_refused_and_loses_nothing(tmp_path):
     assert (tmp_path / "run" / "rank-0.jsonl").read_bytes() == before
 
 
+def test_a_run_without_results_is_no_run(tmp_path):
+    """Settings may be mended as long as nothing is finished."""
+    Journal(tmp_path, {"batch": 400})
+    Journal(tmp_path, {"batch": 40}, rank=1).record("a", 1)
+    Journal(tmp_path, {"batch": 40}).record("b", 2)
+    assert Journal(tmp_path, {"batch": 40}).results == {"a": 1, "b": 2}
+    with pytest.raises(SystemExit, match="1 finished parts of a run with another batch"):
+        Journal(tmp_path, {"batch": 400})
+
+
 def test_removal(tmp_path):
     journal = Journal(tmp_path / "run", {})
     journal.remove()

@@ -70,8 +70,8 @@ def test_one_network_is_no_proof():
 def test_what_training_saves():
     conversion, training = made(ROWS, training_images=5), made([*ROWS[2:], ("asm", 0, 3, 0.875)], training_images=7)
     assert report.learning(conversion, training) == (
-        "Accuracy lost against 15 frequencies, trained instead of converted: ASM 0.125 instead of 0.250 at 3."
-        " (The networks differ in training images too.)"
+        "Accuracy lost against 15 frequencies, trained instead of converted: ASM 0.125 instead of 0.250 at 3, "
+        "so that 15 instead of 15 are enough for 0.05. (The networks differ in training images too.)"
     )
     assert report.learning(conversion, made(ROWS[:1], training_images=5)) == ""
 

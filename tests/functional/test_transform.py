@@ -9,7 +9,7 @@ import torch
 
 from jpegdomain import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
-from jpegdomain.functional import affine, constant_image, cut, decode, encode, low_pass
+from jpegdomain.functional import affine, apx_relu, asm_relu, constant_image, cut, decode, encode, low_pass
 from jpegdomain.functional.transform import inverse_blocks, map_pixels, transform_blocks
 from jpegdomain.geometry import Extent
 from jpegdomain.testing import assert_commutes
@@ -232,6 +232,22 @@ def test_transform_on_a_cuda_device(channels):
     close(decode(activation, frequencies=5).cpu(), oracle.truncated(pixels.numpy(), 5))
     ones = constant_image(Extent(13, 9), dtype=torch.float32, device=torch.device("cuda"))
     assert (ones.device.type, ones.dtype) == ("cuda", torch.float32)
+
+
+@pytest.mark.parametrize("channels", [2, 9])
+def test_the_number_of_frequencies_may_be_numpys(channels):
+    x = Activation(torch.randn(1, channels, 16, 8, dtype=torch.float64), Extent(16, 8))
+    five = np.int64(5)
+    with torch.no_grad():
+        for function in (
+            lambda n: decode(x, frequencies=n),
+            lambda n: asm_relu(x, n).coefficients,
+            lambda n: apx_relu(x, n).coefficients,
+        ):
+            torch.testing.assert_close(function(five), function(5), rtol=0, atol=0)
+            assert not torch.equal(function(five), function(15))
+        with pytest.raises(ValueError, match="frequencies is 1…15, got 16"):
+            decode(x, frequencies=np.int64(16))
 
 
 def test_the_number_of_frequencies_may_be_a_tensor():
