@@ -167,12 +167,16 @@ def _distinct_tables(components: Sequence[Component]) -> tuple[list[NDArray[np.u
 
 def _check(image: JpegImage) -> None:
     parts = image.components
+    if image.color not in _COMPONENTS:
+        raise _unwritable(image, f"a colour model is one of {', '.join(_COMPONENTS)}, not {image.color!r}")
+    if image.adobe not in {None, *range(256)}:
+        raise _unwritable(image, f"Adobe's transform is one byte, not {image.adobe!r}")
     if len(parts) != _COMPONENTS[image.color]:
         raise _unwritable(image, f"{image.color} has {_COMPONENTS[image.color]} components, not {len(parts)}")
     if not all(1 <= side <= _LARGEST_SIDE for side in image.extent):
         raise _unwritable(image, f"a JPEG file has 1…{_LARGEST_SIDE} pixels a side, not {image.extent}")
-    if not 1 <= image.orientation <= 8:
-        raise _unwritable(image, f"an orientation is 1…8, not {image.orientation}")
+    if not isinstance(image.orientation, int) or not 1 <= image.orientation <= 8:
+        raise _unwritable(image, f"an orientation is 1…8, not {image.orientation!r}")
     if len(image.exif or b"") > _LARGEST_EXIF or len(image.icc or b"") > _LARGEST_PROFILE:
         raise _unwritable(image, f"an EXIF block has {_LARGEST_EXIF} bytes at most, a profile {_LARGEST_PROFILE}")
     identifiers = [part.identifier for part in parts]

@@ -172,6 +172,9 @@ REFUSALS = [
     ("an EXIF block has 65527 bytes at most", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), exif=bytes(65528))),
     ("a profile 16707345", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), icc=bytes(16_707_346))),
     ("orientation", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), orientation=9)),
+    ("an orientation is 1…8, not 2.0", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), orientation=2.0)),
+    ("a colour model is one of gray", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), color="grey")),
+    ("one byte, not 300", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), adobe=300)),
 ]
 
 
