@@ -1,4 +1,4 @@
-"""What conversion takes, and what a large image takes: peak resident memory and time, each in a process of its own.
+"""What conversion, a batch and a large image take: peak resident memory and time, each in a process of its own.
 
 python -m benchmarks.memory
 """
@@ -18,31 +18,35 @@ import torchvision
 import jpegdomain as jd
 from benchmarks.timing import write
 
+_SIDES = ("spatial", "fused", "transform")
+
 
 def _peak_gb() -> float:
     # Linux counts in kilobytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def _conversion(name: str) -> dict[str, float]:
+def _conversion(name: str, plan: str) -> dict[str, float]:
     model = torchvision.models.get_model(name, weights=None).eval()
     before = _peak_gb()
     start = time.perf_counter()
-    jd.convert(model)
+    jd.convert(model, plan=plan)
     return {"seconds": time.perf_counter() - start, "extra_gb": _peak_gb() - before}
 
 
 @torch.inference_mode()
-def _forward(name: str, height: int, width: int, side: str) -> dict[str, float]:
+def _forward(name: str, batch: int, height: int, width: int, side: str) -> dict[str, float]:
     model = torchvision.models.get_model(name, weights=None).eval()
-    pixels = torch.randn(1, 3, height, width)
+    pixels = torch.randn(batch, 3, height, width)
     if side == "spatial":
         model = model.to(memory_format=torch.channels_last)
         pixels = pixels.to(memory_format=torch.channels_last)
         start = time.perf_counter()
         model(pixels)
     else:
-        converted, activation = jd.convert(model), jd.encode(pixels)
+        converted, activation = jd.convert(model, plan=side), jd.encode(pixels)
+        # Who converts has no more use for the source.
+        del model, pixels
         start = time.perf_counter()
         converted(activation)
     return {"seconds": time.perf_counter() - start, "peak_gb": _peak_gb()}
@@ -69,16 +73,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
-        name, *rest = json.loads(options.one)
-        print(json.dumps(_forward(name, *rest) if rest else _conversion(name)))
+        call = json.loads(options.one)
+        print(json.dumps(_forward(*call) if len(call) > 2 else _conversion(*call)))
         return
-    result = {"convert_resnet50": _apart(["resnet50"])}
-    print("convert(resnet50): {seconds:.2f} s, {extra_gb:.2f} GB more at the peak".format(**result["convert_resnet50"]))
-    for side in ("spatial", "transform"):
-        measured = _apart(["resnet18", options.height, options.width, side])
-        result[f"resnet18_{side}"] = measured
-        size = f"{options.height}×{options.width}"
-        print(f"resnet18 {side}, one image of {size}: {measured['seconds']:.1f} s, peak {measured['peak_gb']:.2f} GB")
+    result = {}
+    for plan in _SIDES[1:]:
+        # The transform plan's has the shorter name: it was there first.
+        name = "convert_resnet50" if plan == "transform" else f"convert_resnet50_{plan}"
+        result[name] = _apart(["resnet50", plan])
+        print(f"convert(resnet50), {plan}: {{seconds:.2f}} s, {{extra_gb:.2f}} GB more".format(**result[name]))
+    for model, batch, height, width in (("resnet50", 8, 224, 224), ("resnet18", 1, options.height, options.width)):
+        for side in _SIDES:
+            measured = result[f"{model}_{side}"] = _apart([model, batch, height, width, side])
+            print(
+                f"{model} {side}, {batch} × {height}×{width}: {measured['seconds']:.2f} s, "
+                f"peak {measured['peak_gb']:.2f} GB"
+            )
     write(options.output, "memory", {"height": options.height, "width": options.width}, result)
 
 

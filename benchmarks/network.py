@@ -1,30 +1,52 @@
-"""A converted network beside the spatial one, network only: batch in memory, eval mode, each in its best memory format.
+"""A converted network beside the spatial one, network only: batch in memory, each side in its best memory format.
 
-    python -m benchmarks.network --model resnet18 --batch 8
+    python -m benchmarks.network --model resnet18
+    python -m benchmarks.network --model resnet18 --train
 
-The table says where the converted network's time goes: by kind of layer, and by kind of kernel.
+In eval, or with --train a whole training step: forward, backward, SGD. The tables say in which kernels a plan's time
+goes.
 """
 
 import argparse
+import copy
 import statistics
-import time
-from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import nn
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 import jpegdomain as jd
 from benchmarks.timing import interleaved, ratio, write
 
+_PLANS = ("fused", "transform")
+_WHOLE = "whole"
 _KERNELS = {
-    "8×8 products of J and J̃": ("aten::bmm", "aten::mm"),
-    "convolution": ("aten::mkldnn_convolution", "aten::convolution_overrideable", "aten::_slow_conv2d_forward"),
-    "ReLU and maximum": ("aten::clamp_min", "aten::clamp_min_", "aten::max_pool2d_with_indices"),
+    # What the compiled transforms take is in no operation of torch's: it is what the whole has besides them.
+    "J and J̃ with ReLU and maximum, compiled; Python": (_WHOLE,),
+    "J and J̃ as products": ("aten::bmm", "aten::mm"),
+    "convolution": (
+        "mkldnn::_convolution_pointwise",
+        "mkldnn::_convolution_pointwise_",
+        "aten::mkldnn_convolution",
+        "aten::convolution_overrideable",
+        "aten::_slow_conv2d_forward",
+        "aten::convolution_backward",
+    ),
+    "ReLU and maximum": (
+        "aten::clamp_min",
+        "aten::clamp_min_",
+        "aten::threshold_backward",
+        "aten::max_pool2d_with_indices",
+        "aten::max_pool2d_with_indices_backward",
+    ),
     "batch norm and addition": (
+        "aten::native_batch_norm",
+        "aten::native_batch_norm_backward",
         "aten::mul",
         "aten::mul_",
         "aten::add",
@@ -35,36 +57,12 @@ _KERNELS = {
     "copies and padding": ("aten::copy_", "aten::fill_", "aten::constant_pad_nd", "aten::cat"),
 }
 
-
-def _by_layer(converted: nn.Module, run: Any, repeats: int) -> dict[str, float]:
-    """Milliseconds by kind of layer, from hooks around each."""
-    spent: dict[str, list[float]] = defaultdict(list)
-    started: list[float] = []
-    now: dict[str, float] = defaultdict(float)
-    hooks = []
-    for module in converted.modules():
-        if list(module.children()):
-            continue
-        kind = module.extra_repr() if isinstance(module, jd.nn.Call) else type(module).__name__
-        hooks.append(module.register_forward_pre_hook(lambda *_: started.append(time.perf_counter())))
-        hooks.append(
-            module.register_forward_hook(
-                lambda *_, kind=kind: now.__setitem__(kind, now[kind] + time.perf_counter() - started.pop())
-            )
-        )
-    for _ in range(repeats):
-        now.clear()
-        run()
-        for kind, seconds in now.items():
-            spent[kind].append(seconds)
-    for hook in hooks:
-        hook.remove()
-    return {kind: 1e3 * statistics.median(seconds) for kind, seconds in spent.items()}
+_Run = Callable[[], object]
 
 
-def _by_kernel(run: Any) -> dict[str, float]:
+def _by_kernel(run: _Run) -> dict[str, float]:
     """Milliseconds by kind of kernel, one profiled run."""
-    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as recorded:
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as recorded, record_function(_WHOLE):
         run()
     times = {event.key: event.self_cpu_time_total / 1e3 for event in recorded.key_averages()}
     groups = {name: sum(times.pop(key, 0.0) for key in keys) for name, keys in _KERNELS.items()}
@@ -75,8 +73,41 @@ def _rows(title: str, values: dict[str, float]) -> str:
     total = sum(values.values())
     lines = [title]
     for name, value in sorted(values.items(), key=lambda item: -item[1]):
-        lines.append(f"  {name:<26}{value:>9.1f} ms{value / total:>8.1%}")
+        lines.append(f"  {name:<50}{value:>9.1f} ms{value / total:>8.1%}")
     return "\n".join(lines)
+
+
+def _forward(model: nn.Module, images: Any) -> _Run:
+    def run() -> object:
+        with torch.inference_mode():
+            return model(images)
+
+    return run
+
+
+def _step(model: nn.Module, images: Any, labels: torch.Tensor) -> _Run:
+    """A training step on weights of its own."""
+    model = copy.deepcopy(model).train()
+    optimiser = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+
+    def run() -> object:
+        optimiser.zero_grad(set_to_none=True)
+        F.cross_entropy(model(images), labels).backward()
+        return optimiser.step()
+
+    return run
+
+
+def _spatial(model: nn.Module, pixels: torch.Tensor, side: Callable[[nn.Module, Any], _Run]) -> tuple[_Run, str]:
+    """The spatial side in the memory format that is faster for it."""
+    layouts = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}
+    runs = {
+        name: side(copy.deepcopy(model).to(memory_format=layout), pixels.contiguous(memory_format=layout))
+        for name, layout in layouts.items()
+    }
+    seconds = interleaved(runs, 3)
+    best = min(runs, key=lambda name: min(seconds[name]))
+    return runs[best], best
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -89,46 +120,59 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m benchmarks.network", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--model", default="resnet18", help="a torchvision classifier (default resnet18)")
+    parser.add_argument("--plan", choices=(*_PLANS, "both"), default="both", help="of the converted side")
+    parser.add_argument("--train", action="store_true", help="time training steps instead of eval")
     parser.add_argument("--size", type=int, default=224, help="height and width (default 224)")
-    parser.add_argument("--batch", type=int, default=8, help="images at a time (default 8)")
+    parser.add_argument("--batch", type=int, help="images at a time (default 8, in training 16)")
     parser.add_argument("--repeats", type=int, default=21, help="counted rounds (default 21)")
     parser.add_argument("--threads", type=int, help="of torch; default: torch's own choice")
-    parser.add_argument("--output", type=Path, help="default results/network-MODEL.json")
+    parser.add_argument("--output", type=Path, help="default results/network-MODEL.json, in training …-training.json")
     options = parser.parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
+    batch = options.batch or (16 if options.train else 8)
+    plans = _PLANS if options.plan == "both" else (options.plan,)
     torch.manual_seed(0)
     model = torchvision.models.get_model(options.model, weights=None).eval()
-    converted = jd.convert(model)
-    model = model.to(memory_format=torch.channels_last)
-    pixels = torch.randn(options.batch, 3, options.size, options.size).to(memory_format=torch.channels_last)
-    activation = jd.encode(pixels)
-    sides = {"spatial": lambda: model(pixels), "transform": lambda: converted(activation)}
-    with torch.inference_mode():
-        print(jd.verify(model, converted, activation))
-        # Timed before any hook stands on the layers: hooked results are not written over.
-        seconds = interleaved(sides, options.repeats)
-        kernels = _by_kernel(sides["transform"])
-        layers = _by_layer(converted, sides["transform"], 5)
-    compared = ratio(seconds["transform"], seconds["spatial"])
+    pixels = torch.randn(batch, 3, options.size, options.size)
+    labels = torch.randint(1000, (batch,))
+    activation = jd.encode(pixels.contiguous(memory_format=torch.channels_last))
+
+    def side(network: nn.Module, images: Any) -> _Run:
+        return _step(network, images, labels) if options.train else _forward(network, images)
+
+    spatial, layout = _spatial(model, pixels, side)
+    sides = {"spatial": spatial}
+    for plan in plans:
+        converted = jd.convert(model, plan=plan)
+        print(f"{plan}: {jd.verify(model, converted, activation)}")
+        sides[plan] = side(converted, activation)
+    seconds = interleaved(sides, options.repeats)
+    compared = {plan: ratio(seconds[plan], seconds["spatial"]) for plan in plans}
+    kernels = {plan: _by_kernel(sides[plan]) for plan in plans}
     medians = {name: 1e3 * statistics.median(values) for name, values in seconds.items()}
-    print(
-        f"{options.model}, {options.batch} × {options.size}×{options.size}: spatial {medians['spatial']:.1f} ms, "
-        f"transform {medians['transform']:.1f} ms, ratio {compared['median']:.2f} "
-        f"({compared['smallest']:.2f}…{compared['largest']:.2f})"
-    )
-    print(_rows("transform plan by layer", layers))
-    print(_rows("transform plan by kernel", kernels))
+    what = "training steps" if options.train else "eval"
+    print(f"{options.model}, {batch} × {options.size}², {what}: spatial ({layout}) {medians['spatial']:.1f} ms")
+    for plan in plans:
+        bounds = "{median:.2f} ({smallest:.2f}…{largest:.2f})".format(**compared[plan])
+        print(f"  {plan} plan {medians[plan]:.1f} ms, ratio {bounds}")
+    for plan in plans:
+        print(_rows(f"{plan} plan by kernel", kernels[plan]))
+    suffix = "-training" if options.train else ""
     write(
-        options.output or Path(f"results/network-{options.model}.json"),
+        options.output or Path(f"results/network-{options.model}{suffix}.json"),
         "network",
-        {"model": options.model, "size": options.size, "batch": options.batch, "repeats": options.repeats, "seed": 0},
         {
-            "median_ms": medians,
-            "transform_over_spatial": compared,
-            "transform_ms_by_layer": layers,
-            "transform_ms_by_kernel": kernels,
+            "model": options.model,
+            "training": options.train,
+            "size": options.size,
+            "batch": batch,
+            "repeats": options.repeats,
+            "seed": 0,
         },
+        {"median_ms": medians, "memory_format": layout}
+        | {f"{plan}_over_spatial": compared[plan] for plan in plans}
+        | {f"{plan}_ms_by_kernel": kernels[plan] for plan in plans},
     )
 
 

@@ -18,7 +18,6 @@ import torch
 import jpegdomain as jd
 from experiments import arguments
 from experiments.approximation import METHODS, accuracy_table, spread
-from experiments.cancelled import with_cancelled_relus
 from experiments.distributed import world
 from experiments.labelled import Labelled
 from experiments.training_run import TrainingRun, slices
@@ -35,10 +34,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS, help="default both")
     parser.add_argument(
         "--plan",
-        choices=("cancelled", "transform"),
-        default="cancelled",
+        choices=("fused", "transform"),
+        default="fused",
         help="train with J̃J cancelled between layers, the same steps in half the time (default),\n"
-        "or with every activation in the transform domain; networks are tested in the transform domain",
+        "or with activations in the transform domain; networks are tested in the transform domain",
     )
     arguments.add_machine(parser, None, named="results/jpeg_training-DATA.json")
     return parser
@@ -62,17 +61,17 @@ def _group(run: TrainingRun, unit: str) -> list[dict[str, Any]]:
     seeds = [seed for seed, _ in pairs]
     names = [f"{method}-{n}-{seed}" for seed, n in pairs]
     networks = run.networks(seeds)
-    converted = [
-        jd.convert(network, relu=method, frequencies=n) for network, (_, n) in zip(networks, pairs, strict=True)
-    ]
-    if run.options.plan == "transform":
-        losses = run.train(converted, seeds, names)
-    else:
-        cancelled = [with_cancelled_relus(network, method, n) for network, (_, n) in zip(networks, pairs, strict=True)]
-        losses = run.train(cancelled, seeds, names)
-        for network, trained in zip(converted, cancelled, strict=True):
-            network.load_state_dict(trained.state_dict())
-            network.eval()
+    trained, converted = (
+        [
+            jd.convert(network, relu=method, frequencies=n, plan=plan)
+            for network, (_, n) in zip(networks, pairs, strict=True)
+        ]
+        for plan in (run.options.plan, "transform")
+    )
+    losses = run.train(trained, seeds, names)
+    for network, other in zip(converted, trained, strict=True):
+        network.load_state_dict(other.state_dict())
+        network.eval()
     return [
         {"seed": seed, "method": method, "frequencies": n, "loss": loss, "accuracy": _accuracy(network, run.testing)}
         for (seed, n), network, loss in zip(pairs, converted, losses, strict=True)
@@ -119,7 +118,7 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     """
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
-        run = TrainingRun("jpeg_training", options, here, decoded=options.plan == "cancelled", more=("plan",))
+        run = TrainingRun("jpeg_training", options, here, decoded=False, more=("plan",))
         parts = slices(len(_pairs(options)), options.group)
         units = [f"{method}:{part[0]}-{part[-1]}" for part in parts for method in options.methods]
         return run.carry_out(units, partial(_group, run), summary, _table)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from experiments.generality_table import generality_table
 from experiments.markdown import table, where
+from experiments.performance_tables import input_table, network_tables, throughput_table
 from experiments.report import RESULTS, learning, reports_of, table_1, title, verdict
 
 __all__ = ["README", "filled", "main"]
@@ -73,28 +75,18 @@ def _decoding() -> str:
 
 def _network() -> str:
     reports = [_load("benchmarks", f"network-{name}") for name in ("resnet18", "resnet50")]
-    rows = []
-    for report in reports:
-        settings, result = report["settings"], report["result"]
-        compared = result["transform_over_spatial"]
-        rows.append(
-            [f"{settings['model']}, {settings['batch']} × {settings['size']}²"]
-            + [f"{result['median_ms'][side]:.0f} ms" for side in ("spatial", "transform")]
-            + [f"{compared['median']:.2f} ({compared['smallest']:.2f}…{compared['largest']:.2f})"]
-        )
+    step = ROOT / "benchmarks" / "results" / "network-resnet18-training.json"
+    measured = [*reports, *([json.loads(step.read_text())] if step.exists() else [])]
     memory = _load("benchmarks", "memory")["result"]
-    kernels = reports[0]["result"]["transform_ms_by_kernel"]
-    total = sum(kernels.values())
-    shares = table(
-        ["resnet18, transform plan", "share of the time"], [[name, f"{ms / total:.0%}"] for name, ms in kernels.items()]
-    )
-    return (
-        f"{table(['network', 'spatial', 'transform plan', 'ratio'], rows)}\n\n{shares}\n\n"
-        f"`convert(resnet50)` takes {memory['convert_resnet50']['seconds']:.1f} s and "
-        f"{memory['convert_resnet50']['extra_gb']:.1f} GB; one image of 2160×3840 goes through resnet18 within "
-        f"{memory['resnet18_transform']['peak_gb']:.1f} GB (spatial: {memory['resnet18_spatial']['peak_gb']:.1f}). "
-        f"{where(reports[0])}"
-    )
+    return network_tables(measured, memory, where(reports[0]))
+
+
+def _throughput() -> str:
+    return throughput_table([json.loads(path.read_text()) for path in _throughputs()])
+
+
+def _throughputs() -> list[Path]:
+    return sorted((ROOT / "experiments" / "results").glob("throughput-*.json"))
 
 
 def _reproduction() -> str:
@@ -139,13 +131,24 @@ def _codec() -> str:
     )
 
 
+def _generality() -> str:
+    return generality_table(_load("experiments", "generality"))
+
+
+def _inputs() -> str:
+    return input_table(_load("benchmarks", "inputs"))
+
+
 _TABLES: dict[str, Callable[[], str]] = {
     "codec": _codec,
     "decoding": _decoding,
     "equivalence": _equivalence,
     "frequencies": _frequencies,
+    "generality": _generality,
+    "inputs": _inputs,
     "network": _network,
     "reproduction": _reproduction,
+    "throughput": _throughput,
 }
 
 
@@ -159,6 +162,9 @@ def filled(text: str) -> str:
         The same text with every table made from the results.
     """
     for name, made in _TABLES.items():
+        if name == "throughput" and not _throughputs():
+            # Not measured yet: neither a place nor a table.
+            continue
         opening, closing = f"<!-- table: {name} -->", "<!-- /table -->"
         before, found, rest = text.partition(opening)
         _, closed, after = rest.partition(closing)

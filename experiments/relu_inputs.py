@@ -108,7 +108,9 @@ class NetworkInputs:
     def feed(self, unit: str, receive: Receive) -> None:  # noqa: D102
         calls: Counter[str] = Counter()
 
-        def take(name: str, x: jd.Activation) -> None:
+        def take(name: str, given: jd.Activation | torch.Tensor) -> None:
+            # Inside a step a feature map can be pixels.
+            x = given if isinstance(given, jd.Activation) else jd.encode(given)
             # One module can be several ReLUs of a block.
             calls[name] += 1
             place = name if calls[name] == 1 else f"{name} ({calls[name]})"

@@ -1,9 +1,26 @@
 """Neural networks that run on JPEG's own coefficients: ``jpegdomain.convert(model)`` and what it is made of."""
 
-from . import codec, errors, folding, functional, geometry, models, nn, planning, tables, tensors, testing
+from . import (
+    batch,
+    codec,
+    data,
+    errors,
+    folding,
+    functional,
+    geometry,
+    models,
+    nn,
+    planning,
+    preprocess,
+    tables,
+    tensors,
+    testing,
+)
 from .activation import Activation
-from .codec import JpegBatch, JpegImage, collate, read_jpeg, read_jpegs, write_jpeg
-from .conversion import ConvertedModel, Report, convert, register_rule, to_spatial, verify
+from .batch import JpegBatch, collate
+from .codec import JpegImage, read_jpeg, read_jpegs, write_jpeg
+from .conversion import ConvertedModel, Report, convert, exportable, register_rule, to_spatial, verify
+from .data import Collate, JpegDataset, JpegFolder, loader
 from .entry import decode_luma, decode_rgb
 from .functional import decode, encode
 
@@ -11,24 +28,32 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Activation",
+    "Collate",
     "ConvertedModel",
     "JpegBatch",
+    "JpegDataset",
+    "JpegFolder",
     "JpegImage",
     "Report",
+    "batch",
     "codec",
     "collate",
     "convert",
+    "data",
     "decode",
     "decode_luma",
     "decode_rgb",
     "encode",
     "errors",
+    "exportable",
     "folding",
     "functional",
     "geometry",
+    "loader",
     "models",
     "nn",
     "planning",
+    "preprocess",
     "read_jpeg",
     "read_jpegs",
     "register_rule",

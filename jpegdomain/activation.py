@@ -1,10 +1,12 @@
 """The datum that flows between layers: coefficients in place of pixels, and the extent they stand for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from .errors import ExtentMismatchError
 from .geometry import Extent
@@ -96,3 +98,23 @@ class Activation:
 
     def __repr__(self) -> str:
         return f"Activation(shape={tuple(self.shape)}, dtype={self.dtype}, device={self.device})"
+
+
+def _unflatten(children: Iterable[Any], extent: Extent) -> Activation:
+    # Not by the constructor: what is put in a tensor's place is no tensor.
+    activation = object.__new__(Activation)
+    for name, value in zip(("coefficients", "extent"), (*children, extent), strict=True):
+        object.__setattr__(activation, name, value)
+    return activation
+
+
+# To torch.export and torch.func an activation is one tensor, and its extent part of the structure.
+pytree.register_pytree_node(
+    Activation,
+    lambda x: ([x.coefficients], x.extent),
+    _unflatten,
+    serialized_type_name="jpegdomain.Activation",
+    to_dumpable_context=list,
+    from_dumpable_context=lambda extent: Extent(*extent),
+    flatten_with_keys_fn=lambda x: ([(pytree.GetAttrKey("coefficients"), x.coefficients)], x.extent),
+)

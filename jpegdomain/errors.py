@@ -2,11 +2,14 @@
 
 __all__ = [
     "DamagedJpegError",
+    "EmptyFolderError",
     "ExtentMismatchError",
     "InputError",
     "JpegDomainError",
     "JpegFileError",
     "JpegTooLargeError",
+    "LeftOutWarning",
+    "MissingPackageError",
     "NotJpegError",
     "TruncatedJpegError",
     "UnsupportedFoldError",
@@ -42,6 +45,18 @@ class UnsupportedJpegError(JpegFileError):
 
 class JpegTooLargeError(JpegFileError):
     """A file has more pixels than ``max_pixels``: raise that limit if the file is to be trusted."""
+
+
+class EmptyFolderError(JpegDomainError, FileNotFoundError):
+    """A folder of images is missing, or has not one subfolder of JPEG files per class."""
+
+
+class LeftOutWarning(UserWarning):
+    """A file that cannot be read was left out of a data loader's batch, as asked for; the message names it."""
+
+
+class MissingPackageError(JpegDomainError, ImportError):
+    """An option needs a package that is not installed; the message says which."""
 
 
 class ExtentMismatchError(JpegDomainError, ValueError):

@@ -11,16 +11,15 @@ V_t = J·(shift by tap t)·J̃ along one axis, Ξ = Σ_ab W[o,i,a,b]·V_a⊗V_b,
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
-import opt_einsum
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from .activation import Activation
 from .errors import UnsupportedFoldError
+from .functional.constants import constant
 from .functional.transform import decode, encode
 from .geometry import BLOCK, Extent, Window, block_count, padded_size, window_output
 from .tensors import dct_matrix
@@ -32,8 +31,16 @@ def _dct() -> NDArray[np.float64]:
     return dct_matrix().numpy()
 
 
-@lru_cache(maxsize=8)
-def _dense_taps(size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> NDArray[np.float64]:
+@constant
+def _dense_taps(
+    size: int,
+    kernel: int,
+    stride: int,
+    padding: tuple[int, int],
+    dilation: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:
     """(kernel, 8X', 8X) V_t of one axis for an extent of `size` samples."""
     positions = np.arange(window_output(size, kernel, stride, padding, dilation))
     shifts = np.zeros((kernel, padded_size(len(positions)), padded_size(size)))
@@ -43,20 +50,22 @@ def _dense_taps(size: int, kernel: int, stride: int, padding: tuple[int, int], d
         shifts[tap, positions[inside], source[inside]] = 1
     forward = np.kron(np.eye(block_count(len(positions))), _dct())
     inverse = np.kron(np.eye(block_count(size)), _dct().T)
-    return forward @ shifts @ inverse
+    return torch.from_numpy(forward @ shifts @ inverse).to(device, dtype)
 
 
-@lru_cache(maxsize=128)
-def _stencil_taps(window: Window, axis: int) -> NDArray[np.float64]:
+@constant
+def _stencil_taps(
+    kernel: int, stride: int, padding: tuple[int, int], dilation: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
     """(kernel, 8, blocks, 8) V_t of one axis: output frequency, relative input block, input frequency."""
-    first, last = window.reach(axis)
-    shifts = np.zeros((window.kernel[axis], BLOCK, BLOCK * (last - first + 1)))
-    for tap in range(window.kernel[axis]):
+    first, last = Window((kernel, 1), (stride, 1), (padding, (0, 0)), (dilation, 1)).reach(0)
+    shifts = np.zeros((kernel, BLOCK, BLOCK * (last - first + 1)))
+    for tap in range(kernel):
         for sample in range(BLOCK):
-            source = window.stride[axis] * sample + tap * window.dilation[axis] - window.padding[axis][0]
+            source = stride * sample + tap * dilation - padding[0]
             shifts[tap, sample, source - BLOCK * first] = 1
     blocks = shifts.reshape(-1, BLOCK, last - first + 1, BLOCK)
-    return np.einsum("au,tuxv,bv->taxb", _dct(), blocks, _dct())
+    return torch.from_numpy(np.einsum("au,tuxv,bv->taxb", _dct(), blocks, _dct())).to(device, dtype)
 
 
 def _check(weight: Tensor, groups: int) -> None:
@@ -84,18 +93,18 @@ def dense(weight: Tensor, window: Window, extent: Extent, *, groups: int = 1) ->
     """
     _check(weight, groups)
     rows, columns = (
-        torch.from_numpy(
-            _dense_taps(
-                extent[axis],
-                window.kernel[axis],
-                window.stride[axis],
-                window.padding[axis],
-                window.dilation[axis],
-            )
-        ).to(weight)
+        _dense_taps(
+            extent[axis],
+            window.kernel[axis],
+            window.stride[axis],
+            window.padding[axis],
+            window.dilation[axis],
+            weight.dtype,
+            weight.device,
+        )
         for axis in (0, 1)
     )
-    parts = opt_einsum.contract("goiab,aIx,bJy->goIJixy", weight.unflatten(0, (groups, -1)), rows, columns)
+    parts = torch.einsum("goiab,aIx,bJy->goIJixy", weight.unflatten(0, (groups, -1)), rows, columns)
     if groups == 1:
         return parts[0]
     # Every group's block on the diagonal of the channel pairs.
@@ -119,8 +128,18 @@ def stencil(weight: Tensor, window: Window, *, groups: int = 1) -> Tensor:
         (64·c', 64·c/groups, X-reach, Y-reach) in the weight's dtype and on its device.
     """
     _check(weight, groups)
-    rows, columns = (torch.from_numpy(_stencil_taps(window, axis)).to(weight) for axis in (0, 1))
-    folded = opt_einsum.contract("oiab,aAxu,bBzv->oABiuvxz", weight, rows, columns)
+    rows, columns = (
+        _stencil_taps(
+            window.kernel[axis],
+            window.stride[axis],
+            window.padding[axis],
+            window.dilation[axis],
+            weight.dtype,
+            weight.device,
+        )
+        for axis in (0, 1)
+    )
+    folded = torch.einsum("oiab,aAxu,bBzv->oABiuvxz", weight, rows, columns)
     return folded.flatten(3, 5).flatten(0, 2).contiguous()
 
 

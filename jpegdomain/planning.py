@@ -22,6 +22,7 @@ __all__ = [
     "Step",
     "choose_form",
     "convolution_cost",
+    "spatial_convolution_cost",
     "transform_cost",
 ]
 
@@ -144,13 +145,31 @@ def convolution_cost(convolution: Convolution, form: Form) -> Cost:
         shuffles = 2 * c.itemsize * (before + after)
         calls, apart = (4 if c.output.whole else 6), Cost(moved=shuffles)
     else:
-        kernel = c.window.kernel[0] * c.window.kernel[1]
-        entries = pairs * kernel
-        pixels = c.batch * c.output.height * c.output.width * c.channels_out
-        flops, calls = 2 * pixels * (c.channels_in // c.groups) * kernel, 1
-        apart = Cost() if c.window.pointwise else transform_cost(before, c.itemsize) + transform_cost(after, c.itemsize)
+        if not c.window.pointwise:
+            transforms = transform_cost(before, c.itemsize) + transform_cost(after, c.itemsize)
+            return transforms + spatial_convolution_cost(c)
+        # On the coefficients as they are, those of partial blocks included.
+        entries, calls, apart = pairs, 1, Cost()
+        flops = 2 * after * (c.channels_in // c.groups)
     weights = entries * c.itemsize
     return apart + Cost(flops, weights, weights + c.itemsize * (before + after), calls)
+
+
+def spatial_convolution_cost(convolution: Convolution) -> Cost:
+    """Price a convolution of pixels.
+
+    Args:
+        convolution: Its sizes.
+
+    Returns:
+        The cost.
+    """
+    c = convolution
+    taps = c.window.kernel[0] * c.window.kernel[1] * (c.channels_in // c.groups)
+    after = c.batch * c.channels_out * c.output.height * c.output.width
+    before = c.batch * c.channels_in * c.extent.height * c.extent.width
+    weights = c.channels_out * taps * c.itemsize
+    return Cost(2 * after * taps, weights, weights + c.itemsize * (before + after), 1)
 
 
 @lru_cache(maxsize=4096)
@@ -216,7 +235,7 @@ class Plan:
         rows = [header, *(_cells(step) for step in self.steps)]
         total = self.total
         rows.append(("total", "", "", "", "", *_numbers(total)))
-        title = f"plan for {self.batch} × {self.extent}, transform domain unless said otherwise"
+        title = f"plan for {self.batch} × {self.extent} in eval"
         return "\n".join([title, *_table(rows)])
 
 

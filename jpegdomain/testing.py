@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .activation import Activation
-from .functional import decode, encode
+from .functional import Maps, encode, from_pixels, pixel_axes, to_pixels
 from .geometry import Extent
 from .tolerances import TOLERANCE
 
@@ -14,7 +14,7 @@ __all__ = ["TOLERANCE", "assert_commutes"]
 
 
 def assert_commutes(
-    jpeg_layer: Callable[[Activation], Activation | Tensor],
+    jpeg_layer: Callable[[Activation], Maps | Tensor],
     torch_layer: Callable[[Tensor], Tensor],
     extent: Extent | Sequence[int],
     *,
@@ -30,7 +30,7 @@ def assert_commutes(
     must be J of its pixels: nothing outside the extent.
 
     Args:
-        jpeg_layer: An activation to an activation, or to pixels where the layer leaves the transform domain.
+        jpeg_layer: An activation to a feature map, or to pixels where the layer leaves the transform domain.
         torch_layer: (n, c, h, w) to the pixels expected.
         extent: Height and width of the input.
         channels: Of the input.
@@ -51,11 +51,12 @@ def assert_commutes(
     # A layer that cancels all of its input leaves rounding of the input's size.
     size = expected.abs().max().item() or pixels.abs().max().item()
     limit = (TOLERANCE[dtype] if tolerance is None else tolerance) * size
-    if isinstance(result, Activation):
-        outside = (encode(decode(result)).coefficients - result.coefficients).abs().max().item()
+    if isinstance(result, Maps):
+        again = from_pixels(to_pixels(result), pixel_axes(result))
+        outside = (again.coefficients - result.coefficients).abs().max().item()
         if outside > limit:
             raise AssertionError(f"pixels outside the extent {result.extent} are not zero: {outside:.3g}")
-        result = decode(result)
+        result = to_pixels(result)
     if result.shape != expected.shape:
         raise AssertionError(f"shapes differ: {tuple(result.shape)}, expected {tuple(expected.shape)}")
     difference = (result - expected).abs()

@@ -123,7 +123,7 @@ def test_the_plan_prints_as_a_table():
     plan = Plan(8, Extent(28, 28), steps)
     assert plan.total == Cost(1_236_500_000, 4_000, 1_250_000, 6)
     assert [" ".join(line.split()) for line in str(plan).splitlines() if "─" not in line] == [
-        "plan for 8 × 28×28, transform domain unless said otherwise",
+        "plan for 8 × 28×28 in eval",
         "layer type output domain form MFLOP map kB moved MB",
         "stem Conv2d 16×28×28 transform factored 2.5 4.0 1.2",
         "fc Linear 10 pixels spatial 1,234.0 0.0 0.0",

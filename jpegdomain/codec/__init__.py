@@ -1,7 +1,7 @@
-"""Between JPEG files and coefficients: `read_jpeg`, `read_jpegs`, `write_jpeg`; `collate` makes a batch of several."""
+"""Between JPEG files and coefficients: `read_jpeg`, `read_jpegs`, `read_header`, `write_jpeg`."""
 
-from .batch import Group, JpegBatch, Plane, by_extent, collate
 from .decoding import MAX_PIXELS
+from .header import JpegHeader, read_header
 from .reader import read_jpeg, read_jpegs
 from .records import Component, JpegImage
 from .writer import write_jpeg
@@ -9,12 +9,9 @@ from .writer import write_jpeg
 __all__ = [
     "MAX_PIXELS",
     "Component",
-    "Group",
-    "JpegBatch",
+    "JpegHeader",
     "JpegImage",
-    "Plane",
-    "by_extent",
-    "collate",
+    "read_header",
     "read_jpeg",
     "read_jpegs",
     "write_jpeg",

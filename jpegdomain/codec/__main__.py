@@ -1,19 +1,20 @@
-"""``python -m jpegdomain.codec warm``: compile ahead of the first use."""
+"""``python -m jpegdomain.codec warm``: compile ahead of the first use, the codec and all else that is compiled."""
 
 import argparse
-from typing import get_args
 
-from .compiling import Entry, compiled_entry
+from jpegdomain.compiled import compiled_entry, families
 
 
 def main() -> None:
-    """Compile decoders and writer, or load them if that has been done."""
-    parser = argparse.ArgumentParser(prog="python -m jpegdomain.codec", description="The JPEG codec's compiled code.")
-    parser.add_argument("command", choices=["warm"], help="compile decoders and writer ahead of their first use")
+    """Compile every kernel of the library, or load them if that has been done."""
+    parser = argparse.ArgumentParser(prog="python -m jpegdomain.codec", description="The library's compiled code.")
+    parser.add_argument("command", choices=["warm"], help="compile everything ahead of its first use")
     parser.parse_args()
-    for name in get_args(Entry):
-        compiled_entry(name)
-    print("jpegdomain: the JPEG decoders and the writer are compiled")
+    for family in families():
+        for entry in family.entries:
+            compiled_entry(entry)
+    names = ", ".join(family.name for family in families())
+    print(f"jpegdomain: compiled and kept: {names}")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegdomain.compiled import Entry, compiled_entry, is_ready
 from jpegdomain.errors import JpegFileError, JpegTooLargeError
 
 from .building import build, plan_of, views
-from .compiling import Entry, compiled_entry, is_ready
 from .complaints import RAISE_LIMIT, complaint
+from .entries import PROGRESSIVE, SEQUENTIAL
 from .faults import error_of
 from .kernel.slots import (
     DETAIL,
@@ -85,11 +86,11 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
     report = _run(entry, data, out, quant, settings, workspace)
     _check_pixels(report, data, name, settings)
     if report[OUTCOME] == OTHER_MODE:
-        entry = "progressive" if entry == "sequential" else "sequential"
+        entry = PROGRESSIVE if entry is SEQUENTIAL else SEQUENTIAL
         report = _run(entry, data, out, quant, settings, workspace)
     if report[OUTCOME] == NEEDS_ROOM or (report[OUTCOME] == FAULTY and lenient and report[SCANS] > 0):
         # A sequential reader writes every block, unless damage stops it; a progressive one adds to what is there.
-        zeros = lenient or entry == "progressive"
+        zeros = lenient or entry is PROGRESSIVE
         out = _memory(report[ROOM] + MARGIN, zeros, arena)
         report = _run(entry, data, out, quant, settings, workspace)
     damage = None
@@ -100,7 +101,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
             raise error
         damage = str(error)
     keep = settings.keep
-    if entry == "progressive" and keep < 8:
+    if entry is PROGRESSIVE and keep < 8:
         blocks = out[: report[ROOM]].reshape(-1, 8, 8)
         out = blocks[:, :keep, :keep].copy().reshape(-1)
     elif out is workspace.small:
@@ -123,9 +124,9 @@ def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
 
 def _likely_entry(data: bytes) -> Entry:
     """Guess from a progressive frame's marker near the beginning, where a thumbnail's may stand too."""
-    if is_ready("progressive") and data.find(_PROGRESSIVE_FRAME, 0, _NEAR) > 0:
-        return "progressive"
-    return "sequential"
+    if is_ready(PROGRESSIVE) and data.find(_PROGRESSIVE_FRAME, 0, _NEAR) > 0:
+        return PROGRESSIVE
+    return SEQUENTIAL
 
 
 def _run(
@@ -137,7 +138,7 @@ def _run(
     workspace: Workspace,
 ) -> list[int]:
     workspace.bounds[1] = len(data)
-    if entry == "progressive" and out is workspace.small:
+    if entry is PROGRESSIVE and out is workspace.small:
         out.fill(0)
     compiled_entry(entry)(
         np.frombuffer(data, np.uint8),
@@ -212,7 +213,7 @@ def _run_small(
         bounds.append(bounds[-1] + len(data))
     states = workspace.states[: len(files)]
     quant = np.empty((len(files), 4, 64), np.uint16)
-    compiled_entry("sequential")(
+    compiled_entry(SEQUENTIAL)(
         np.frombuffer(b"".join(files), np.uint8),
         np.array(bounds, np.int64),
         workspace.out,

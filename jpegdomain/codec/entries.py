@@ -1,69 +1,52 @@
-"""The kernel's functions that Python calls: where each stands, and the types of its arguments."""
+"""The codec's compiled functions: where each stands, and the types of its arguments."""
 
-import importlib
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias
+from pathlib import Path
+from typing import Any, Final
 
-__all__ = ["Entry", "signature_of", "source_of"]
+from jpegdomain import tables
+from jpegdomain.compiled import Family
 
-Entry: TypeAlias = Literal["sequential", "progressive", "tokenize", "code_sizes", "pack"]
+__all__ = ["CODEC", "CODE_SIZES", "PACK", "PROGRESSIVE", "SEQUENTIAL", "TOKENIZE"]
 
-_PLACES: Final[dict[Entry, tuple[str, str]]] = {
-    "sequential": ("files", "read_sequential"),
-    "progressive": ("progressive_files", "read_progressive"),
-    "tokenize": ("packing", "tokenize"),
-    "code_sizes": ("packing", "code_sizes"),
-    "pack": ("packing", "pack"),
-}
+CODEC: Final = Family(
+    "codec", f"{__package__}.kernel", Path(__file__).parent / "kernel", others=(Path(tables.__file__),)
+)
 
 
-def source_of(name: Entry) -> Callable[..., Any]:
-    """Give a function as Python.
-
-    Args:
-        name: Of the entry.
-
-    Returns:
-        The function; only now are its module, and Numba where that needs it, imported.
-    """
-    module, function = _PLACES[name]
-    source: Callable[..., Any] = getattr(importlib.import_module(f".kernel.{module}", __package__), function)
-    return source
-
-
-def signature_of(name: Entry, types: Any) -> Any:
-    """Give the types of an entry's arguments and result.
-
-    Args:
-        name: Of the entry.
-        types: Numba's.
-
-    Returns:
-        A signature.
-    """
-
-    def array(element: Any, axes: int = 1, readonly: bool = False) -> Any:
-        return types.Array(element, axes, "C", readonly=readonly)
-
-    integers = array(types.int64)
-    if name == "tokenize":
-        planes = types.UniTuple(array(types.int16, 3, readonly=True), 4)
-        grid = types.UniTuple(types.int64, 2)
-        return types.int64(planes, array(types.int64, 2), grid, array(types.uint32), integers, integers)
-    if name == "code_sizes":
-        return types.void(integers, integers, integers)
-    if name == "pack":
-        return types.int64(array(types.uint32), array(types.uint64), integers, array(types.uint8))
+def _decoder(types: Any) -> Any:
     return types.void(
-        array(types.uint8, readonly=True),
-        integers,
-        array(types.int16),
-        array(types.int64, 2),
-        array(types.uint16, 3),
-        array(types.uint64),
-        integers,
-        array(types.uint8),
-        array(types.uint16),
+        types.Array(types.uint8, 1, "C", readonly=True),
+        types.int64[::1],
+        types.int16[::1],
+        types.int64[:, ::1],
+        types.uint16[:, :, ::1],
+        types.uint64[::1],
+        types.int64[::1],
+        types.uint8[::1],
+        types.uint16[::1],
         types.int64,
         types.boolean,
     )
+
+
+def _tokenize(types: Any) -> Any:
+    planes = types.UniTuple(types.Array(types.int16, 3, "C", readonly=True), 4)
+    grid = types.UniTuple(types.int64, 2)
+    return types.int64(planes, types.int64[:, ::1], grid, types.uint32[::1], types.int64[::1], types.int64[::1])
+
+
+def _code_sizes(types: Any) -> Any:
+    return types.void(types.int64[::1], types.int64[::1], types.int64[::1])
+
+
+def _pack(types: Any) -> Any:
+    return types.int64(types.uint32[::1], types.uint64[::1], types.int64[::1], types.uint8[::1])
+
+
+SEQUENTIAL: Final = CODEC.entry("files", "read_sequential", _decoder, "the sequential JPEG decoder, about ten seconds")
+PROGRESSIVE: Final = CODEC.entry(
+    "progressive_files", "read_progressive", _decoder, "the progressive JPEG decoder, about ten seconds"
+)
+TOKENIZE: Final = CODEC.entry("packing", "tokenize", _tokenize)
+CODE_SIZES: Final = CODEC.entry("packing", "code_sizes", _code_sizes)
+PACK: Final = CODEC.entry("packing", "pack", _pack)

@@ -5,7 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiling import compiled_entry
+from jpegdomain.compiled import compiled_entry
+
+from .entries import CODE_SIZES
 
 __all__ = ["canonical_codes", "optimal_table"]
 
@@ -28,7 +30,7 @@ def optimal_table(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
     """
     sizes = np.zeros(257, np.int64)
     # The symbol after the last is the reserved one.
-    compiled_entry("code_sizes")(np.append(counts, 1), sizes, np.full(257, -1, np.int64))
+    compiled_entry(CODE_SIZES)(np.append(counts, 1), sizes, np.full(257, -1, np.int64))
     numbers = np.bincount(sizes, minlength=_LONGEST + 1)
     numbers[0] = 0
     _shorten(numbers)

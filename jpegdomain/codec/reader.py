@@ -88,7 +88,7 @@ def read_jpegs(
 ) -> list[JpegImage] | list[Result]:
     """Read many JPEG files, small ones with less cost for each than `read_jpeg` has, large ones in threads.
 
-    Records of one call may share memory, up to 16 MB: one that is kept keeps that much.
+    Records of one call may share memory, up to 16 MB: one that is kept keeps that much. A single file's has its own.
 
     Args:
         sources: What `read_jpeg` takes, any number.
@@ -113,11 +113,12 @@ def read_jpegs(
         raise InputError(f"threads is a number from 1 on, got {threads!r}")
     given = list(sources)
     if threads == 1 or len(given) < 2:
-        results = _read_some(given, settings, [Arena()])
+        # A file that is read alone has memory of its own size.
+        results = _read_some(given, settings, [Arena() if len(given) > 1 else None])
     else:
         size = max(1, min(BATCH, len(given) // (4 * threads)))
         pieces = [given[i : i + size] for i in range(0, len(given), size)]
-        arenas = [Arena() for _ in range(threads)]
+        arenas: list[Arena | None] = [Arena() for _ in range(threads)]
         with ThreadPoolExecutor(threads) as pool:
             parts = pool.map(_read_some, pieces, [settings] * len(pieces), [arenas] * len(pieces))
             results = [result for part in parts for result in part]
@@ -128,7 +129,7 @@ def read_jpegs(
     return results
 
 
-def _read_some(sources: list[Source], settings: Settings, arenas: list[Arena]) -> list[Result]:
+def _read_some(sources: list[Source], settings: Settings, arenas: list[Arena | None]) -> list[Result]:
     """Read files one after the other, runs of small ones together.
 
     Args:

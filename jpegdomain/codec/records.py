@@ -1,5 +1,6 @@
 """What a JPEG file holds, as immutable records: quantised coefficients, tables, sampling, size, colour."""
 
+import functools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +15,7 @@ from jpegdomain.geometry import Extent
 from .complaints import RE_ENCODE, complaint
 from .metadata import Color
 
-__all__ = ["Component", "JpegImage"]
+__all__ = ["Component", "JpegImage", "upsampling_of"]
 
 # (vertical, horizontal) steps of chroma samples in luma samples → the usual name.
 _ONE: Final = (Fraction(1), Fraction(1))
@@ -26,6 +27,22 @@ _NAMES: Final[dict[tuple[Fraction | int, Fraction | int], str]] = {
     (1, 4): "4:1:1",
     (2, 4): "4:1:0",
 }
+
+
+@functools.lru_cache(maxsize=256)
+def upsampling_of(factors: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...] | None:
+    """Give pixels per sample, vertically and horizontally, for each component.
+
+    Args:
+        factors: (vertical, horizontal) sampling factors of each component.
+
+    Returns:
+        (Vmax/V, Hmax/H) for each; None if these are no whole numbers.
+    """
+    largest = [max(pair[axis] for pair in factors) for axis in (0, 1)]
+    if any(largest[axis] % pair[axis] for pair in factors for axis in (0, 1)):
+        return None
+    return tuple((largest[0] // vertical, largest[1] // horizontal) for vertical, horizontal in factors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +144,12 @@ class JpegImage:
         Raises:
             UnsupportedJpegError: If these are no whole numbers.
         """
-        steps = self._steps()
-        if any(step.denominator > 1 for pair in steps for step in pair):
+        steps = upsampling_of(tuple(component.factors for component in self.components))
+        if steps is None:
             raise UnsupportedJpegError(
                 complaint(self.source, f"sampling factors {self.sampling} are not whole multiples", advice=RE_ENCODE)
             )
-        return tuple((vertical.numerator, horizontal.numerator) for vertical, horizontal in steps)
+        return steps
 
     @property
     def sampling(self) -> str:

@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegdomain.compiled import compiled_entry
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import component_extent
 
-from .compiling import compiled_entry
+from .entries import PACK, TOKENIZE
 from .framing import application_segments, frame_segment, huffman_segment, quantisation_segment, scan_segment
 from .kernel.packing import LARGEST_AC, LARGEST_DC_STEP
 from .optimal import canonical_codes, optimal_table
@@ -106,7 +107,7 @@ def _scans(image: JpegImage) -> list[bytes]:
     pieces = [huffman_segment(written)]
     # Twice the bits if every byte were FF.
     room = int((counts * (lengths + np.arange(4 * 256) % 16)).sum()) // 4 + 16
-    pack = compiled_entry("pack")
+    pack = compiled_entry(PACK)
     out = np.empty(room, np.uint8)
     for scan, entry in zip(scans, entries, strict=True):
         pieces.append(scan_segment([parts[index] for index in scan], [chosen[index] for index in scan]))
@@ -140,7 +141,7 @@ def _tokens(image: JpegImage, parts: Sequence[tuple[Component, int]], counts: ND
     blocks = grid[0] * grid[1] * int((geometry[:, 0] * geometry[:, 1]).sum())
     entries = np.empty(64 * blocks, np.uint32)
     one, two, three, four = [part.coefficients for part, _ in [*parts, *[parts[0]] * (4 - len(parts))]]
-    count = compiled_entry("tokenize")((one, two, three, four), geometry, grid, entries, counts, np.zeros(4, np.int64))
+    count = compiled_entry(TOKENIZE)((one, two, three, four), geometry, grid, entries, counts, np.zeros(4, np.int64))
     if count < 0:
         raise InputError(
             f"{image.source}: component {parts[-1 - count][0].identifier} has a coefficient that no 8-bit JPEG file "

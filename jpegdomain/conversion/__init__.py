@@ -1,6 +1,7 @@
 """Spatial models to converted ones and back; the only place that sees ``torch.fx``."""
 
 from .convert import convert
+from .exportable import FromCoefficients, FromQuantised, exportable
 from .model import ConvertedModel, to_spatial
 from .options import LayerOptions
 from .registry import register_rule
@@ -8,9 +9,12 @@ from .verify import Report, verify
 
 __all__ = [
     "ConvertedModel",
+    "FromCoefficients",
+    "FromQuantised",
     "LayerOptions",
     "Report",
     "convert",
+    "exportable",
     "register_rule",
     "to_spatial",
     "verify",

@@ -1,7 +1,7 @@
 """Trace, apply a rule per layer, rewrite: a spatial model becomes a converted one."""
 
 import copy
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import fx, nn
@@ -10,10 +10,15 @@ from jpegdomain.entry import Entry, Values
 from jpegdomain.errors import InputError, UntraceableModelError
 from jpegdomain.functional import Method
 from jpegdomain.planning import Form
+from jpegdomain.preprocess import Transform, from_torchvision
 
-from .model import ENTRY, ConvertedModel
+from .meeting import meetings_of
+from .model import ConvertedModel
 from .options import PerLayer, Settings
+from .placing import PLANS, PlanName, domains_of, stored
+from .recording import ENTRY
 from .rewriting import Rewriter
+from .sizes import input_channels, shapes_of
 from .skeleton import skeleton
 from .tracing import same_calls, trace
 from .tree import lay_out
@@ -28,8 +33,9 @@ def convert(
     relu: Method = "asm",
     mean: Values | None = None,
     std: Values | None = None,
-    plan: Literal["transform"] = "transform",
+    plan: PlanName = "transform",
     form: PerLayer[Form | Literal["auto"]] = "auto",
+    preprocess: object = None,
 ) -> ConvertedModel:
     """Rewrite a spatial model so that it runs on JPEG coefficients (Ehrlich & Davis 2019, section 4.6).
 
@@ -46,8 +52,14 @@ def convert(
         relu: 'asm', approximated spatial masking, or 'apx', the function of the truncated reconstruction.
         mean: Of the model's input channels on the scale 0…1, folded into the entry; ImageNet's for 3 channels, else 0.
         std: Likewise; ImageNet's for 3 channels, else 1.
-        plan: 'transform': every activation between layers is in the transform domain.
+        plan: 'transform': every activation between steps is in the transform domain, where a step is a convolution with
+            the batch norm, the addition and the activation function that follow it. 'fused': J̃∘J = 1 cancels between
+            all layers, and a feature map is coefficients only where that costs less (`ConvertedModel.plan` prints
+            where). Both are the same function, below 15 frequencies, too.
         form: Overrules the planner: 'dense', 'stencil', 'factored' or 'auto' for convolutions, one or per layer path.
+        preprocess: Of the files: a transform of `jpegdomain.preprocess`, torchvision's ``weights.transforms()`` or a
+            pipeline of its transforms (`preprocess.from_torchvision`), which gives mean and std, too. It becomes
+            ``converted.preprocess``, for `collate`.
 
     Returns:
         A module that takes a `JpegBatch` or an `Activation` and returns what the model returns.
@@ -56,22 +68,30 @@ def convert(
         InputError: If `model` is not a module, or already converted.
         UnsupportedLayerError: If a layer has no rule, or cannot be converted as it is used; the message names it.
         UntraceableModelError: If ``torch.fx`` cannot follow the model.
-        ValueError: If an option has a value that there is not, or names a layer that there is not.
+        ValueError: If an option has a value that there is not, or names a layer that there is not; if mean and std come
+            twice.
     """
     if not isinstance(model, nn.Module) or isinstance(model, ConvertedModel):
         raise InputError(f"convert takes a spatial torch.nn.Module, got {type(model).__qualname__}")
-    if plan != "transform":
-        raise ValueError(f"plan is 'transform', got {plan!r}")
+    if plan not in PLANS:
+        raise ValueError(f"plan is 'transform' or 'fused', got {plan!r}")
+    recipe = _recipe(preprocess, mean, std)
     settings = Settings(frequencies, relu, form)
     own = copy.deepcopy(model)
     graph = trace(own)
     trains = _trains(graph, skeleton(model))
-    rewriter = Rewriter(own, settings)
-    graph = rewriter.rewrite(graph)
+    channels = input_channels(graph, own)
+    shapes = shapes_of(graph, own)
+    meetings = meetings_of(graph, own, settings, shapes, strict=plan == "transform")
     settings.check_used()
-    converted = ConvertedModel(graph, skeleton(model), trains)
+    itemsize = next((p.element_size() for p in own.parameters()), 4)
+    domains = domains_of(meetings, shapes, plan, itemsize)
+    rewriter = Rewriter(own, meetings, domains, stored(meetings, plan), plan)
+    graph = rewriter.rewrite(graph)
+    converted = ConvertedModel(graph, skeleton(model), trains, plan)
     lay_out(model, own, rewriter.layers, graph, converted)
-    converted.add_module(ENTRY, Entry(_input_channels(graph, converted), mean, std))
+    converted.add_module(ENTRY, Entry(channels, recipe.mean, recipe.std, rewriter.entrance))
+    converted.preprocess = recipe.transform
     for layer in rewriter.made:
         layer.train(model.training)
     converted.training = model.training
@@ -83,20 +103,27 @@ def convert(
     return converted
 
 
+class _Recipe(NamedTuple):
+    """What is done to files before the network: `preprocess.Recipe`, where None stands for the defaults."""
+
+    transform: Transform | None
+    mean: Values | None
+    std: Values | None
+
+
+def _recipe(preprocess: object, mean: Values | None, std: Values | None) -> _Recipe:
+    """Read the preprocess, with mean and std from one place."""
+    if preprocess is None or isinstance(preprocess, Transform):
+        return _Recipe(preprocess, mean, std)
+    if mean is not None or std is not None:
+        raise ValueError("mean and std are the preprocess's own: give them there, or a jpegdomain.preprocess transform")
+    recipe = from_torchvision(preprocess)
+    return _Recipe(recipe.transform, recipe.mean, recipe.std)
+
+
 def _trains(graph: fx.Graph, source: nn.Module) -> bool:
     """Whether the model makes the same calls in training; `graph` is lost to rewriting afterwards."""
     try:
         return same_calls(graph, trace(source, training=True))
     except UntraceableModelError:
         return False
-
-
-def _input_channels(graph: fx.Graph, converted: ConvertedModel) -> int | None:
-    """Channels of the first layer that has any."""
-    for node in graph.nodes:
-        if node.op == "call_module" and node.target != ENTRY:
-            module = converted.get_submodule(str(node.target))
-            channels = getattr(module, "in_channels", getattr(module, "num_features", None))
-            if channels is not None:
-                return int(channels)
-    return None

@@ -8,13 +8,25 @@ from torch import fx, nn
 
 from jpegdomain.errors import UnsupportedLayerError
 
-__all__ = ["redirect_readers"]
+__all__ = ["memory_written", "redirect_readers"]
 
 _WRITING_OPERATORS = {operator.iadd, operator.isub, operator.imul, operator.itruediv}
-_VIEWS = {operator.getitem, torch.flatten, torch.reshape, F.dropout}
-_VIEW_METHODS = {"view", "reshape", "flatten", "contiguous", "detach"}
+_VIEWS = {
+    *(operator.getitem, getattr, torch.flatten, torch.reshape, torch.permute, torch.transpose, torch.swapaxes),
+    *(torch.swapdims, torch.movedim, torch.moveaxis, torch.unsqueeze, torch.squeeze, torch.unflatten, torch.narrow),
+    *(torch.select, torch.chunk, torch.split, torch.tensor_split, torch.unbind, torch.broadcast_to, torch.detach),
+    *(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
+}
+_VIEW_METHODS = {
+    *("view", "view_as", "reshape", "reshape_as", "flatten", "unflatten", "contiguous", "detach", "permute"),
+    *("transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "unsqueeze", "squeeze", "narrow", "select"),
+    *("chunk", "split", "tensor_split", "unbind", "expand", "expand_as", "broadcast_to", "unfold", "as_strided"),
+    # Where there is nothing to convert, the tensor itself.
+    *("to", "type", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda"),
+}
+_VIEW_MODULES = (nn.Identity, nn.Flatten, nn.Unflatten)
 # In eval, as which the model was traced, dropout returns its input itself.
-_VIEW_MODULES = (nn.Identity, nn.Flatten, nn.Dropout, nn.Dropout2d)
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
 def _first(node: fx.Node) -> fx.Node | None:
@@ -37,18 +49,38 @@ def _written(node: fx.Node, source: nn.Module) -> fx.Node | None:
     return _first(node) if writes else None
 
 
+def _may_return_its_input(module: nn.Module) -> bool:
+    """Whether it does, or nobody knows: what is written elsewhere can be a dropout of its own."""
+    nearest = next(cls for cls in type(module).__mro__ if cls.__module__.partition(".")[0] == "torch")
+    return nearest is nn.Module or isinstance(module, (*_VIEW_MODULES, *_DROPOUTS))
+
+
 def _memory(node: fx.Node, source: nn.Module) -> fx.Node:
     """The call that made the memory which a value may lie in."""
     while True:
         views = (
             (node.op == "call_function" and node.target in _VIEWS)
             or (node.op == "call_method" and node.target in _VIEW_METHODS)
-            or (node.op == "call_module" and isinstance(source.get_submodule(str(node.target)), _VIEW_MODULES))
+            or (node.op == "call_module" and _may_return_its_input(source.get_submodule(str(node.target))))
         )
         inner = _first(node) if views else None
         if inner is None:
             return node
         node = inner
+
+
+def memory_written(node: fx.Node, source: nn.Module) -> fx.Node | None:
+    """Find what a call writes to in place.
+
+    Args:
+        node: The call.
+        source: The model, for the settings of its modules.
+
+    Returns:
+        The call that made the memory; None if nothing is written to.
+    """
+    written = _written(node, source)
+    return None if written is None else _memory(written, source)
 
 
 def redirect_readers(node: fx.Node, source: nn.Module, seen: set[fx.Node], path: str) -> None:

@@ -6,23 +6,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.func import functional_call
 
 from jpegdomain.activation import Activation
-from jpegdomain.codec import JpegBatch
+from jpegdomain.batch import JpegBatch, collate
+from jpegdomain.codec import JpegImage
 from jpegdomain.entry import Entry
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import Extent
-from jpegdomain.nn import Layer
-from jpegdomain.planning import Cost, Plan, Step
+from jpegdomain.planning import Plan
+from jpegdomain.preprocess import Transform
 
-from .memory import overwriting, untouched
+from .inference import for_inference, untouched
+from .recording import Recorder
 from .skeleton import copy_with_tensors
 
-__all__ = ["ENTRY", "Container", "ConvertedModel", "to_spatial"]
-
-ENTRY = "jpeg_entry"
-"""Name of the entry among a converted model's modules."""
+__all__ = ["Container", "ConvertedModel", "to_spatial"]
 
 
 class Container(nn.Module):
@@ -68,9 +66,10 @@ class Container(nn.Module):
 
 
 class ConvertedModel(nn.Module):
-    """A spatial model rewritten for the transform domain; `convert` makes it.
+    """A spatial model rewritten for JPEG coefficients; `convert` makes it.
 
-    Called with a `JpegBatch`, or with an `Activation` of normalised pixels, it returns what the model returns. Its
+    Called with a `JpegBatch`, with a list of `JpegImage`, which `collate` makes one, or with an `Activation` of
+    normalised pixels, it returns what the model returns. Its
     ``state_dict`` has the source's keys, and its parameters are the source's spatial kernels, so that optimisers,
     checkpoints and ``train()``/``eval()`` work as ever.
 
@@ -78,13 +77,17 @@ class ConvertedModel(nn.Module):
         graph: Of calls of this model's modules.
         source: The source's structure, without weights.
         trains: Whether the source's ``forward`` makes the same calls in training as in eval.
+        name: Of the plan that it follows.
     """
 
     jpeg_entry: Entry
+    preprocess: Transform | None = None
+    """Of the files, where `convert` was given one: for `collate`."""
     _source: nn.Module
 
-    def __init__(self, graph: fx.Graph, source: nn.Module, trains: bool) -> None:
+    def __init__(self, graph: fx.Graph, source: nn.Module, trains: bool, name: str) -> None:
         super().__init__()
+        self._plan_name = name
         self._graph = graph
         self._trains = trains
         # Not a child: its parameters are not this model's.
@@ -92,15 +95,15 @@ class ConvertedModel(nn.Module):
 
     def recompile(self) -> None:
         """Make the forward pass from the graph again, after a change to it or to the modules that it calls."""
-        graph, self._relied = overwriting(self, self._graph)
-        self._run, self._run_overwriting = _compile(self._graph), _compile(graph)
+        graph, self._relied, self._folded = for_inference(self, self._graph)
+        self._run, self._run_inference = _compile(self._graph), _compile(graph)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the network.
 
         Args:
-            *args: First files (`collate`), or normalised pixels in the transform domain (`encode`); then further
-                arguments of the source's ``forward``.
+            *args: First files (`collate`, or a list of `read_jpeg`'s records), or normalised pixels in the transform
+                domain (`encode`); then further arguments of the source's ``forward``.
             **kwargs: Likewise, by the source's names.
 
         Returns:
@@ -108,11 +111,20 @@ class ConvertedModel(nn.Module):
 
         Raises:
             InputError: If the first argument is neither, or its dtype is not that of the model, or the model is in
-                training and its source does something else in training than in eval.
+                training and its source does something else in training than in eval, or ``torch.jit.trace`` calls.
         """
+        if torch._C._get_tracing_state() is not None:
+            raise InputError(
+                "torch.jit.trace cannot follow extents: give jpegdomain.exportable(model, …) to torch.export"
+            )
         x = args[0] if args else next(iter(kwargs.values()), None)
-        if isinstance(x, JpegBatch | Activation):
-            own = next((p.dtype for p in self.parameters()), x.dtype)
+        # Tuples of types, here and in the layers: torch 2.6 compiles no unions.
+        if args and isinstance(x, (list, tuple)) and x and all(isinstance(image, JpegImage) for image in x):
+            like = next(self.parameters(), torch.empty(0))
+            x = collate(x, preprocess=self.preprocess, dtype=like.dtype, device=like.device)
+            args = (x, *args[1:])
+        if isinstance(x, (JpegBatch, Activation)):
+            own = self._dtype(x.dtype)
             if own != x.dtype and not torch.is_autocast_enabled(x.device.type):
                 raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
         if self.training and not self._trains:
@@ -120,9 +132,17 @@ class ConvertedModel(nn.Module):
                 f"{type(self._source).__qualname__}.forward does something else in training than in eval, and its eval "
                 "form was converted: call eval(), or write the difference as modules"
             )
-        if not torch.is_grad_enabled() and untouched(self, self._relied):
-            return self._run_overwriting(self, *args, **kwargs)
+        # A compiler folds and reuses memory by itself; torch.func's transforms see no memory.
+        seen = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+        if not seen and untouched(self, self._relied):
+            return self._run_inference(self, *args, **kwargs)
         return self._run(self, *args, **kwargs)
+
+    def _dtype(self, default: torch.dtype) -> torch.dtype:
+        """Of the first parameter."""
+        for parameter in self.parameters():
+            return parameter.dtype
+        return default
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1, *args: Any, **kwargs: Any) -> Plan:
         """Say how a batch would run: each layer's form, cost and domain. ``print`` the result.
@@ -138,34 +158,19 @@ class ConvertedModel(nn.Module):
         Returns:
             The plan, for eval mode.
         """
-        steps: list[Step] = []
         extent = Extent(*extent)
-        nodes = [node for node in self._graph.nodes if node.op == "call_module" and node.target != ENTRY]
-        hooks = [
-            self.get_submodule(path).register_forward_hook(_recorder(path, steps))
-            for path in dict.fromkeys(str(node.target) for node in nodes)
-        ]
-        modes = [(module, module.training) for module in self.modules()]
-        try:
-            for module, _ in modes:
-                module.training = False
-            # On the meta device shapes are worked out and nothing is computed.
-            tensors = (*self.named_parameters(), *self.named_buffers())
-            meta = {name: tensor.detach().to("meta") for name, tensor in tensors}
-            dtype = next((t.dtype for t in meta.values() if t.is_floating_point()), torch.float32)
-            images = torch.empty(batch, self.jpeg_entry.channels or 3, *extent.canvas, dtype=dtype, device="meta")
-            with torch.no_grad():
-                functional_call(self, meta, (Activation(images, extent), *args), kwargs)
-        finally:
-            for hook in hooks:
-                hook.remove()
-            for module, mode in modes:
-                module.training = mode
-        return Plan(batch, extent, tuple(steps))
+        # On the meta device shapes are worked out and nothing is computed.
+        model = copy_with_tensors(self, lambda _, tensor: tensor.to("meta")).eval()
+        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+        images = torch.empty(batch, self.jpeg_entry.channels or 3, *extent.canvas, dtype=dtype, device="meta")
+        recorder = Recorder(model, self._graph, self._folded)
+        with torch.no_grad():
+            recorder.run(*_positional(self._graph, (Activation(images, extent), *args), kwargs))
+        return Plan(batch, extent, tuple(recorder.steps))
 
     def __getstate__(self) -> dict[str, Any]:
-        made = {"_run", "_run_overwriting", "_relied"}
-        return {name: value for name, value in self.__dict__.items() if name not in made}
+        made = {"_run", "_run_inference", "_relied", "_folded"}
+        return {name: value for name, value in super().__getstate__().items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -183,25 +188,10 @@ def _compile(graph: fx.Graph) -> Callable[..., Any]:
     return namespace["forward"]
 
 
-def _recorder(path: str, steps: list[Step]) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
-    def record(module: nn.Module, inputs: tuple[Any, ...], result: Any) -> None:
-        given = next((x for x in _flat(inputs) if isinstance(x, Activation)), None)
-        if isinstance(module, Layer) and given is not None:
-            form, cost = module.cost(tuple(given.shape), given.coefficients.element_size())
-        else:
-            form, cost = "as it is", Cost()
-        domain = "transform" if isinstance(result, Activation) else "pixels"
-        shape = tuple(result.shape[1:]) if isinstance(result, Activation | Tensor) else ()
-        kind = module.extra_repr() if module._get_name() == "Call" else module._get_name()
-        steps.append(Step(path, kind, domain, shape, form, cost))
-
-    return record
-
-
-def _flat(inputs: Any) -> list[Any]:
-    if isinstance(inputs, tuple | list):
-        return [leaf for item in inputs for leaf in _flat(item)]
-    return [inputs]
+def _positional(graph: fx.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    """All arguments in order, as `fx.Interpreter` takes them."""
+    names = [node for node in graph.nodes if node.op == "placeholder"][len(args) :]
+    return [*args, *(kwargs.get(str(node.target), *node.args) for node in names)]
 
 
 def to_spatial(converted: ConvertedModel) -> nn.Module:

@@ -11,7 +11,8 @@ from .options import LayerOptions
 __all__ = ["AS_IT_IS", "Key", "Replacement", "Rule", "find_module_rule", "find_rule", "register_rule"]
 
 Key: TypeAlias = type[nn.Module] | Callable[..., Any] | str
-"""A module class, a function as the model calls it, or the name of a tensor method."""
+"""A module class, a function as the model calls it, the name of a tensor method, or the dotted name of a class or a
+function whose package need not be installed."""
 
 
 class _AsItIs:
@@ -39,7 +40,9 @@ def register_rule(*keys: Key) -> Callable[[Rule], Rule]:
     attribute ``returns`` is 'pixels' leaves the transform domain.
 
     Args:
-        *keys: Module classes, functions (``torch.nn.functional.relu``, ``operator.add``), or tensor method names.
+        *keys: Module classes, functions (``torch.nn.functional.relu``, ``operator.add``), or tensor method names; or,
+            for a package that may be missing, dotted names of its classes and functions, by the module that defines
+            them.
 
     Returns:
         A decorator that registers a function and returns it.
@@ -54,15 +57,19 @@ def register_rule(*keys: Key) -> Callable[[Rule], Rule]:
 
 
 def find_rule(key: Key) -> Rule | None:
-    """Look up a function's or a method's rule.
+    """Look up a rule by its key.
 
     Args:
-        key: The function, or the method's name.
+        key: The class, the function, or the method's name.
 
     Returns:
         The rule, or None.
     """
-    return _RULES.get(key)
+    return _RULES.get(key) or _RULES.get(_dotted(key))
+
+
+def _dotted(key: Key) -> str:
+    return f"{getattr(key, '__module__', '')}.{getattr(key, '__qualname__', '')}"
 
 
 def find_module_rule(module: nn.Module) -> Rule | None:
@@ -77,7 +84,7 @@ def find_module_rule(module: nn.Module) -> Rule | None:
     for base in type(module).__mro__:
         if not issubclass(base, nn.Module) or base is nn.Module:
             continue
-        if (rule := _RULES.get(base)) and _computes_as(type(module), base):
+        if (rule := find_rule(base)) and _computes_as(type(module), base):
             return rule
     return None
 

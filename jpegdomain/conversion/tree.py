@@ -5,7 +5,8 @@ from torch import fx, nn
 
 from jpegdomain.errors import UnsupportedLayerError
 
-from .model import ENTRY, Container, ConvertedModel
+from .model import Container, ConvertedModel
+from .recording import ENTRY
 
 __all__ = ["lay_out"]
 

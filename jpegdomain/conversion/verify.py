@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from jpegdomain.activation import Activation
-from jpegdomain.codec import JpegBatch
+from jpegdomain.batch import JpegBatch
 from jpegdomain.errors import InputError
-from jpegdomain.functional import decode
+from jpegdomain.functional import Maps, decode, to_pixels
 from jpegdomain.tolerances import TOLERANCE
 
 from .model import ConvertedModel
@@ -114,8 +114,8 @@ def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activ
 def _tensors(output: Any) -> Iterator[Tensor]:
     if isinstance(output, Tensor):
         yield output
-    elif isinstance(output, Activation):
-        yield decode(output)
+    elif isinstance(output, Maps):
+        yield to_pixels(output)
     elif isinstance(output, dict):
         for value in output.values():
             yield from _tensors(value)

@@ -1,6 +1,23 @@
 """Every layer as a function of an `Activation`; state and options are `jpegdomain.nn`'s."""
 
+from .axes import expand, expand_as, flatten, merge, permute, reshape, split_axes, squeeze, transpose, unsqueeze
+from .channels import linear, reduce_amax, reduce_mean, reduce_sum
 from .convolution import conv2d, conv2d_dense, conv2d_stencil
+from .division import chunk, split, stack, unbind
+from .group_normalization import group_norm, instance_norm, layer_norm
+from .indexing import getitem, kept_axes, pixel_index, takes_pixels
+from .maps import (
+    Maps,
+    each_from_pixels,
+    each_to_pixels,
+    elementwise,
+    four_axes,
+    from_pixels,
+    island,
+    laid_out,
+    pixel_axes,
+    to_pixels,
+)
 from .normalization import batch_norm, channel_mean
 from .piecewise import (
     Method,
@@ -9,15 +26,17 @@ from .piecewise import (
     apx_relu,
     asm,
     asm_relu,
+    between,
     harmonic_mixing,
     pointwise,
 )
 from .pooling import adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d
-from .structure import add, cat, div, flatten, getitem, keeps_blocks, mul, neg, pad, reshape, sub
+from .structure import add, cat, div, mul, neg, pad, sub
 from .transform import Frequencies, affine, constant_image, cut, decode, encode, low_pass
 
 __all__ = [
     "Frequencies",
+    "Maps",
     "Method",
     "PiecewiseLinear",
     "adaptive_avg_pool2d",
@@ -29,8 +48,10 @@ __all__ = [
     "asm_relu",
     "avg_pool2d",
     "batch_norm",
+    "between",
     "cat",
     "channel_mean",
+    "chunk",
     "constant_image",
     "conv2d",
     "conv2d_dense",
@@ -38,18 +59,47 @@ __all__ = [
     "cut",
     "decode",
     "div",
+    "each_from_pixels",
+    "each_to_pixels",
+    "elementwise",
     "encode",
+    "expand",
+    "expand_as",
     "flatten",
+    "four_axes",
+    "from_pixels",
     "getitem",
     "global_avg_pool2d",
+    "group_norm",
     "harmonic_mixing",
-    "keeps_blocks",
+    "instance_norm",
+    "island",
+    "kept_axes",
+    "laid_out",
+    "layer_norm",
+    "linear",
     "low_pass",
     "max_pool2d",
+    "merge",
     "mul",
     "neg",
     "pad",
+    "permute",
+    "pixel_axes",
+    "pixel_index",
     "pointwise",
+    "reduce_amax",
+    "reduce_mean",
+    "reduce_sum",
     "reshape",
+    "split",
+    "split_axes",
+    "squeeze",
+    "stack",
     "sub",
+    "takes_pixels",
+    "to_pixels",
+    "transpose",
+    "unbind",
+    "unsqueeze",
 ]

@@ -8,8 +8,13 @@ import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation
+from jpegdomain.geometry import Extent
 
-from .transform import Frequencies, decode, encode, map_pixels
+from . import operators
+from .blocks import from_coefficients, is_followed, masked, to_coefficients
+from .native import Pieces, launch, takes
+from .products import check_frequencies
+from .transform import Frequencies, decode, encode, low_pass, map_pixels
 
 __all__ = [
     "Method",
@@ -18,6 +23,7 @@ __all__ = [
     "apx_relu",
     "asm",
     "asm_relu",
+    "between",
     "harmonic_mixing",
     "pointwise",
 ]
@@ -63,6 +69,21 @@ class PiecewiseLinear:
             result = torch.where(above, self._piece(index, exact), result)
         return result
 
+    def constant_outside(self) -> Pieces | None:
+        """Describe the function as the identity between constants, if it is that: ReLU, ReLU6, Hardtanh, Threshold.
+
+        Returns:
+            The constants and their places, or None for another function.
+        """
+        if not all(isinstance(slope, float) for slope in self.slopes):
+            return None
+        if self.slopes == (0.0, 1.0) and self.closed == (False,) and self.intercepts[1] == 0:
+            return Pieces(low=self.breakpoints[0], below=self.intercepts[0])
+        if self.slopes == (0.0, 1.0, 0.0) and self.closed == (False, True) and self.intercepts[1] == 0:
+            low, high = self.breakpoints
+            return Pieces(low, high, self.intercepts[0], self.intercepts[2])
+        return None
+
     @property
     def _rectifies(self) -> bool:
         """Whether this is ReLU."""
@@ -97,6 +118,8 @@ def asm(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15,
     Returns:
         An activation of the same extent.
     """
+    if (at_once := _at_once(x, function, frequencies, inplace, masks=True)) is not None:
+        return at_once
     if not isinstance(frequencies, Tensor) and frequencies == 15:
         return map_pixels(x, function.function, inplace=inplace)
     return map_pixels(x, function.by_masks, frequencies=(15, frequencies), inplace=inplace)
@@ -114,7 +137,105 @@ def apx(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15,
     Returns:
         An activation of the same extent.
     """
+    if (at_once := _at_once(x, function, frequencies, inplace, masks=False)) is not None:
+        return at_once
     return map_pixels(x, function.function, frequencies=(frequencies,), inplace=inplace)
+
+
+def between(
+    source: Tensor,
+    extent: Extent,
+    function: PiecewiseLinear,
+    frequencies: Frequencies = 15,
+    method: Method = "asm",
+    *,
+    from_pixels: bool,
+    to_pixels: bool,
+    second: Tensor | None = None,
+    inplace: bool = False,
+) -> Tensor:
+    """Apply a piecewise-linear function on the way between pixels and coefficients: ASM or APX of source + second.
+
+    One pass over memory, reading and writing each number once, where the compiled transforms can run and the function
+    is the identity between two constants (ReLU, ReLU6, Hardtanh, Threshold). The result is the same everywhere.
+
+    Args:
+        source: (n, c, h, w) pixels or (n, c, 8X, 8Y) coefficients.
+        extent: Height and width in pixels.
+        function: The pieces.
+        frequencies: As in `asm`.
+        method: 'asm' or 'apx'.
+        from_pixels: Whether the source holds pixels.
+        to_pixels: Whether pixels are wanted.
+        second: What is added before, in the source's domain and of its shape, or None.
+        inplace: Whether the source's memory may be written over; without effect while gradients are recorded.
+
+    Returns:
+        (n, c, h, w) pixels or (n, c, 8X, 8Y) coefficients.
+
+    Raises:
+        ValueError: If a number of frequencies is outside 1…15.
+    """
+    check_frequencies(frequencies)
+    exact_everywhere = not isinstance(frequencies, Tensor) and frequencies == 15
+    pieces = function.constant_outside()
+    given = (source,) if second is None else (source, second)
+    can = pieces is not None and not isinstance(frequencies, Tensor) and takes(*given)
+    if can and not any(map(is_followed, given)) and not (from_pixels and to_pixels and exact_everywhere):
+        return launch(
+            source,
+            extent,
+            from_pixels=from_pixels,
+            to_pixels=to_pixels,
+            frequencies=int(frequencies),
+            pieces=pieces,
+            deciding=source if method == "asm" and not exact_everywhere else None,
+            second=second,
+            inplace=inplace,
+        )
+    if second is not None:
+        source = source + second
+    if not (from_pixels or to_pixels):
+        apply = asm if method == "asm" else apx
+        return apply(Activation(source, extent), function, frequencies).coefficients
+    exact = source if from_pixels else from_coefficients(source, extent)
+    if exact_everywhere:
+        result = function.function(exact)
+    else:
+        coefficients = to_coefficients(source, extent) if from_pixels else source
+        # A mask has no gradient.
+        with torch.set_grad_enabled(torch.is_grad_enabled() and method == "apx"):
+            approximation = from_coefficients(coefficients, extent, frequencies)
+        result = function.by_masks(exact, approximation) if method == "asm" else function.function(approximation)
+    return result if to_pixels else to_coefficients(result, extent, inplace=result is not source)
+
+
+def _at_once(
+    x: Activation, function: PiecewiseLinear, frequencies: Frequencies, inplace: bool, *, masks: bool
+) -> Activation | None:
+    """Apply ASM or APX in one pass over memory, where the compiled transforms can."""
+    coefficients, extent = x.coefficients, x.extent
+    pieces = function.constant_outside()
+    if pieces is None or isinstance(frequencies, Tensor) or not (takes(coefficients) or operators.takes(coefficients)):
+        return None
+    check_frequencies(frequencies)
+    if operators.takes(coefficients):
+        kept = coefficients if masks else low_pass(coefficients, frequencies)
+        return Activation(operators.masked(kept, kept, *extent, list(pieces), frequencies), extent)
+    if is_followed(coefficients):
+        kept = coefficients if masks else low_pass(coefficients, frequencies)
+        return Activation(masked(kept, kept, extent, pieces, frequencies), extent)
+    result = launch(
+        coefficients,
+        extent,
+        from_pixels=False,
+        to_pixels=False,
+        frequencies=frequencies,
+        pieces=pieces,
+        deciding=coefficients if masks and frequencies < 15 else None,
+        inplace=inplace,
+    )
+    return Activation(result, extent)
 
 
 def asm_relu(x: Activation, frequencies: int = 15) -> Activation:

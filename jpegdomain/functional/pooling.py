@@ -1,5 +1,7 @@
 """Pooling in the transform domain: averages are linear, the global one reads DC, the maximum is chosen by ASM."""
 
+from typing import Any, TypeVar
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -11,6 +13,8 @@ from .piecewise import Method
 from .transform import Frequencies, decode, encode
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "max_pool2d"]
+
+Features = TypeVar("Features", Activation, Tensor)
 
 
 def global_avg_pool2d(x: Activation) -> Tensor:
@@ -69,8 +73,16 @@ def adaptive_avg_pool2d(input: Activation, output_size: int | tuple[int | None, 
     return encode(F.adaptive_avg_pool2d(decode(input), output_size))
 
 
+def _pooled(exact: Tensor | None, low: Tensor, window: tuple[Any, ...]) -> Tensor:
+    """The largest of the approximation, or the exact values where that is largest."""
+    if exact is None:
+        return F.max_pool2d(low, *window)
+    _, chosen = F.max_pool2d_with_indices(low, *window)
+    return exact.flatten(2).gather(2, chosen.flatten(2)).view(chosen.shape)
+
+
 def max_pool2d(
-    x: Activation,
+    x: Features,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
@@ -78,14 +90,14 @@ def max_pool2d(
     ceil_mode: bool = False,
     frequencies: Frequencies = 15,
     method: Method = "asm",
-) -> Activation:
+) -> Features:
     """Maximum over windows: a piecewise-linear function whose piece is 'which pixel is largest'.
 
     ASM chooses the pixel by the truncated reconstruction and takes its exact value; APX takes the maximum of the
     truncated reconstruction. Both are exact at 15 frequencies.
 
     Args:
-        x: The activation.
+        x: The activation; or pixels (n, c, h, w), for J̃∘pool∘J of which the outer transforms cancel.
         kernel_size: As in ``torch.nn.functional.max_pool2d``.
         stride: Likewise.
         padding: Likewise.
@@ -95,12 +107,15 @@ def max_pool2d(
         method: 'asm' or 'apx'.
 
     Returns:
-        The activation of the pooled extent.
+        The activation of the pooled extent, or its pixels.
     """
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding), pair(dilation), ceil_mode
-    approximation = decode(x, frequencies=frequencies)
-    if method == "apx" or (not isinstance(frequencies, Tensor) and frequencies == 15):
-        return encode(F.max_pool2d(approximation, *window))
-    _, chosen = F.max_pool2d_with_indices(approximation, *window)
-    exact = decode(x).flatten(2).gather(2, chosen.flatten(2))
-    return encode(exact.view(chosen.shape))
+    exact = not isinstance(frequencies, Tensor) and frequencies == 15
+
+    if isinstance(x, Activation):
+        masked = method == "asm" and not exact
+        return encode(_pooled(decode(x) if masked else None, decode(x, frequencies=frequencies), window))
+    if exact:
+        return F.max_pool2d(x, *window)
+    low = decode(encode(x), frequencies=frequencies)
+    return _pooled(x if method == "asm" else None, low, window)

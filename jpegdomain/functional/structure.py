@@ -1,8 +1,8 @@
-"""Addition, multiplication, concatenation, slicing and padding: torch's own on coefficients wherever that is exact."""
+"""Addition, multiplication, concatenation and padding: torch's own on coefficients wherever that is exact."""
 
-from collections.abc import Sequence
-from types import EllipsisType
-from typing import TypeAlias
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -10,17 +10,17 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.rearranged import Rearranged
 
+from .maps import Maps, from_pixels, laid_out, ones_along, pixel_axes, to_pixels
 from .transform import affine, decode, encode
 
-__all__ = ["add", "cat", "div", "flatten", "getitem", "keeps_blocks", "mul", "neg", "pad", "reshape", "sub"]
+__all__ = ["add", "cat", "div", "mul", "neg", "pad", "sub"]
 
-Operand: TypeAlias = Activation | Tensor | float
-Index: TypeAlias = int | slice | EllipsisType | Tensor | None
-"""One part of a tensor's index."""
+Operand: TypeAlias = Maps | Tensor | float
 
 
-def _equal_extents(activations: Sequence[Activation]) -> None:
+def _equal_extents(activations: Sequence[Maps]) -> None:
     extents = {x.extent for x in activations}
     if len(extents) > 1:
         listed = ", ".join(str(extent) for extent in sorted(extents))
@@ -39,7 +39,48 @@ def _per_channel(value: Tensor | float, x: Activation) -> Tensor | None:
     return value.reshape(-1).expand(channels) if one_each or value.numel() == 1 else None
 
 
-def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = False) -> Activation:
+def _collapsed(value: Operand) -> Operand:
+    """A tensor that was expanded along the last two axes as it was before: the same factor for every pixel."""
+    if isinstance(value, Tensor) and value.dim() > 1 and value.stride()[-2:] == (0, 0):
+        return value[..., :1, :1]
+    return value
+
+
+def _free_of_pixels(value: Operand, x: Rearranged) -> bool:
+    """Whether a constant is the same for every pixel: numbers, and sizes of one along the pixel axes."""
+    if not isinstance(value, Tensor):
+        return not isinstance(value, (Activation, Rearranged))
+    if value.dim() > x.ndim:
+        return False
+    return all(x.ndim - axis > value.dim() or value.shape[axis - x.ndim] == 1 for axis in x.axes)
+
+
+def _on_pixels(operation: Callable[[Any, Any], Tensor], input: Operand, other: Operand) -> Maps:
+    """J∘(operation)∘J̃ of any two operands; the pixel axes stay those of the one with the most axes."""
+    maps = [x for x in (input, other) if isinstance(x, (Activation, Rearranged))]
+    widest = max(maps, key=lambda x: x.ndim)
+    result = operation(*(to_pixels(x) if isinstance(x, (Activation, Rearranged)) else x for x in (input, other)))
+    first, second = (axis + result.dim() - widest.ndim for axis in pixel_axes(widest))
+    return from_pixels(result, (first, second))
+
+
+def _add_rearranged(input: Operand, other: Operand, alpha: float) -> Maps:
+    if (
+        isinstance(input, Rearranged)
+        and isinstance(other, Rearranged)
+        and (input.axes, input.extent, input.ndim) == (other.axes, other.extent, other.ndim)
+    ):
+        total = torch.add(input.coefficients, other.coefficients, alpha=alpha)
+        return laid_out(total, input.extent, input.axes)
+    if isinstance(input, Rearranged) and _free_of_pixels(other, input):
+        shift = torch.as_tensor(other, dtype=input.dtype, device=input.device)
+        return laid_out(input.coefficients + alpha * shift * ones_along(input), input.extent, input.axes)
+    if isinstance(other, Rearranged) and _free_of_pixels(input, other):
+        return _add_rearranged(mul(other, alpha), input, 1)
+    return _on_pixels(lambda one, two: one + alpha * two, input, other)
+
+
+def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = False) -> Maps:
     """Add, J(F + G) = J(F) + J(G), eq. (25); constants are added through J(1).
 
     Args:
@@ -55,6 +96,8 @@ def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = Fal
     Raises:
         InputError: If neither is an activation.
     """
+    if isinstance(input, Rearranged) or isinstance(other, Rearranged):
+        return _add_rearranged(input, other, alpha)
     if isinstance(input, Activation) and isinstance(other, Activation):
         if input.extent != other.extent and (1, 1) in (input.extent, other.extent):
             return encode(torch.add(decode(input), decode(other), alpha=alpha))
@@ -73,7 +116,7 @@ def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = Fal
     return Activation(affine(wide, input.extent, None, shift * alpha), input.extent)
 
 
-def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
+def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Maps:
     """Subtract, `add` with the factor −alpha.
 
     Args:
@@ -87,7 +130,7 @@ def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
     return add(input, other, alpha=-alpha)
 
 
-def mul(input: Operand, other: Operand) -> Activation:
+def mul(input: Operand, other: Operand) -> Maps:
     """Multiply: by one factor per image and channel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16).
 
     Args:
@@ -100,6 +143,12 @@ def mul(input: Operand, other: Operand) -> Activation:
     Raises:
         InputError: If neither is an activation.
     """
+    input, other = _collapsed(input), _collapsed(other)
+    for one, two in ((input, other), (other, input)):
+        if isinstance(one, Rearranged) and _free_of_pixels(two, one):
+            return laid_out(one.coefficients * two, one.extent, one.axes)  # type: ignore[operator]
+    if isinstance(input, Rearranged) or isinstance(other, Rearranged):
+        return _on_pixels(operator.mul, input, other)
     if not isinstance(input, Activation):
         if not isinstance(other, Activation):
             raise InputError("mul needs an Activation among its operands")
@@ -111,7 +160,7 @@ def mul(input: Operand, other: Operand) -> Activation:
     return Activation(input.coefficients * other, input.extent)
 
 
-def div(input: Operand, other: Operand) -> Activation:
+def div(input: Operand, other: Operand) -> Maps:
     """Divide: by one divisor per image and channel directly, else as J∘(quotient)∘J̃.
 
     Args:
@@ -121,13 +170,12 @@ def div(input: Operand, other: Operand) -> Activation:
     Returns:
         An activation.
     """
-    if isinstance(input, Activation) and not isinstance(other, Activation):
+    if isinstance(input, (Activation, Rearranged)) and not isinstance(other, (Activation, Rearranged)):
         return mul(input, 1 / other)
-    pixels = [decode(value) if isinstance(value, Activation) else value for value in (input, other)]
-    return encode(torch.as_tensor(pixels[0] / pixels[1]))
+    return _on_pixels(operator.truediv, input, other)
 
 
-def neg(input: Activation) -> Activation:
+def neg(input: Maps) -> Maps:
     """Change the sign.
 
     Args:
@@ -139,62 +187,28 @@ def neg(input: Activation) -> Activation:
     return mul(input, -1.0)
 
 
-def cat(tensors: Sequence[Activation], dim: int = 0) -> Activation:
-    """Concatenate along images or channels on the coefficients, along pixels as J∘cat∘J̃.
+def cat(tensors: Sequence[Maps], dim: int = 0) -> Maps:
+    """Concatenate along pixels as J∘cat∘J̃, along all other axes on the coefficients.
 
     Args:
-        tensors: Activations.
+        tensors: Feature maps with the same axes.
         dim: As in ``torch.cat``.
 
     Returns:
-        An activation.
+        A feature map.
 
     Raises:
-        InputError: If not all of them are activations.
+        InputError: If some are plain tensors, or their axes differ.
     """
-    if not all(isinstance(x, Activation) for x in tensors):
+    if not all(isinstance(x, (Activation, Rearranged)) for x in tensors):
         raise InputError("cat takes activations only: encode the pixels among them first")
-    if dim % 4 > 1:
-        return encode(torch.cat([decode(x) for x in tensors], dim))
+    if len({(x.ndim, *pixel_axes(x)) for x in tensors}) > 1:
+        raise InputError("cat takes activations with the same axes only: permute them alike first")
+    axes = pixel_axes(tensors[0])
+    if dim % tensors[0].ndim in axes:
+        return from_pixels(torch.cat([to_pixels(x) for x in tensors], dim), axes)
     _equal_extents(tensors)
-    return Activation(torch.cat([x.coefficients for x in tensors], dim), tensors[0].extent)
-
-
-def keeps_blocks(index: Index | tuple[Index, ...]) -> bool:
-    """Say whether an index takes images and channels only, by slices.
-
-    Args:
-        index: As for a tensor (n, c, h, w).
-
-    Returns:
-        Whether `getitem` works on the coefficients as they are.
-    """
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(isinstance(part, slice) for part in parts[:2]) and all(
-        isinstance(part, slice) and part == slice(None) for part in parts[2:]
-    )
-
-
-def getitem(input: Activation, index: Index | tuple[Index, ...]) -> Activation:
-    """Index: images and channels by slices on the coefficients, pixels by slices as J∘(slice)∘J̃.
-
-    Args:
-        input: The activation.
-        index: As for a tensor (n, c, h, w), if the result has four axes.
-
-    Returns:
-        An activation.
-
-    Raises:
-        InputError: If the result is not a feature map (n, c, h, w).
-    """
-    if keeps_blocks(index):
-        front = index[:2] if isinstance(index, tuple) else index
-        return Activation(input.coefficients[front], input.extent)
-    pixels = decode(input)[index]
-    if pixels.dim() != 4:
-        raise InputError(f"indexing by {index!r} leaves {pixels.dim()} of a feature map's 4 axes; decode it first")
-    return encode(pixels)
+    return laid_out(torch.cat([x.coefficients for x in tensors], dim), tensors[0].extent, axes)
 
 
 def pad(input: Activation, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Activation:
@@ -212,31 +226,3 @@ def pad(input: Activation, pad: Sequence[int], mode: str = "constant", value: fl
     if mode == "constant" and not value and not any(pad[:4]):
         return Activation(F.pad(input.coefficients, list(pad)), input.extent)
     return encode(F.pad(decode(input), list(pad), mode, value))
-
-
-def flatten(input: Activation, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Leave the transform domain and flatten.
-
-    Args:
-        input: The activation.
-        start_dim: As in ``torch.flatten``.
-        end_dim: Likewise.
-
-    Returns:
-        Pixels.
-    """
-    return decode(input).flatten(start_dim, end_dim)
-
-
-def reshape(input: Activation, *shape: int | Sequence[int]) -> Tensor:
-    """Leave the transform domain and reshape; also what ``view`` becomes.
-
-    Args:
-        input: The activation.
-        *shape: As in ``torch.Tensor.reshape``.
-
-    Returns:
-        Pixels.
-    """
-    sizes = [size for part in shape for size in ([part] if isinstance(part, int) else part)]
-    return decode(input).reshape(sizes)

@@ -1,9 +1,7 @@
 """J and J̃ in the in-place layout, the constant image, the cut to an extent: what every other function is made of."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
-from typing import TypeAlias
+from typing import Final
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +10,11 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.tables import frequency_index
-from jpegdomain.tensors import dct_matrix
+
+from .blocks import from_coefficients, to_coefficients
+from .constants import constant
+from .native import can_write_over, launch, takes
+from .products import Frequencies, basis, check_frequencies, low_pass, own_dtype
 
 __all__ = [
     "Frequencies",
@@ -28,107 +29,22 @@ __all__ = [
     "transform_blocks",
 ]
 
-Frequencies: TypeAlias = int | Tensor
-"""A number of spatial frequencies, 1…15, or a tensor without axes that holds one."""
-
-# Below this many channels the horizontal products of the channels-last form are too thin to be worth their calls.
-_FEW_CHANNELS = 8
-
-_CACHED_ELEMENTS = 2**18
+_CACHED_ELEMENTS: Final = 2**18
 """Elements of an intermediate result: a megabyte of float32, one core's second-level cache."""
 
 
-@lru_cache(maxsize=64)
-def _basis(dtype: torch.dtype, device: torch.device) -> Tensor:
-    # A constant made under inference mode could never again take part in autograd.
-    with torch.inference_mode(False):
-        return dct_matrix(dtype=dtype, device=device)
-
-
-@lru_cache(maxsize=256)
+@constant
 def _constant_axis(size: int, dtype: torch.dtype, device: torch.device | None) -> Tensor:
     """The transform of `size` ones along one axis: (8⌈size/8⌉,)."""
-    with torch.inference_mode(False):
-        ones = F.pad(torch.ones(size, dtype=torch.float64, device="cpu"), (0, -size % BLOCK))
-        return (ones.view(-1, BLOCK) @ dct_matrix().T).flatten().to(device=device, dtype=dtype)
+    ones = F.pad(torch.ones(size, dtype=torch.float64, device="cpu"), (0, -size % BLOCK))
+    return (ones.view(-1, BLOCK) @ basis(torch.float64, ones.device).T).flatten().to(device=device, dtype=dtype)
 
 
-@lru_cache(maxsize=64)
+@constant
 def _cut_axis(inside: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(8, 8) the map that zeroes a block's samples from `inside` on, between transform and inverse."""
-    with torch.inference_mode(False):
-        basis = dct_matrix()
-        return (basis[:, :inside] @ basis[:, :inside].T).to(device=device, dtype=dtype)
-
-
-@lru_cache(maxsize=64)
-def _frequency_index(device: torch.device) -> Tensor:
-    """(8, 8) the spatial frequency α+β."""
-    with torch.inference_mode(False):
-        return torch.from_numpy(frequency_index()).to(device)
-
-
-@lru_cache(maxsize=64)
-def _kept(frequencies: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(8, 8) ones where α+β < frequencies."""
-    with torch.inference_mode(False):
-        return (_frequency_index(device) < frequencies).to(dtype)
-
-
-def _separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
-    """Multiply each 8×8 tile by `matrix` from the left and by its transpose from the right."""
-    n, c, height, width = x.shape
-    if c < _FEW_CHANNELS:
-        rows = _left_product(matrix, x.reshape(-1, BLOCK, width))
-        with _own_dtype(x):
-            return (rows.view(-1, BLOCK) @ matrix.T).view(x.shape)
-    strips = _strips(x)
-    if not _may_write_out():
-        tiles = _both_products(matrix, strips, c)
-    else:
-        tiles = strips if inplace else torch.empty_like(strips)
-        for some in _in_cache(strips):
-            _both_products(matrix, strips[some], c, out=tiles[some])
-    return tiles.view(n, height, width, c).permute(0, 3, 1, 2)
-
-
-def _may_write_out() -> bool:
-    """Whether results may be written into given memory: not while autograd or a transform of torch.func looks on."""
-    return not (torch.is_grad_enabled() or torch._C._are_functorch_transforms_active())
-
-
-def _strips(x: Tensor) -> Tensor:
-    """Block rows in channels-last memory: (n, c, 8X, 8Y) as (n·X, 8, 8Y·c)."""
-    return x.permute(0, 2, 3, 1).reshape(-1, BLOCK, x.shape[3] * x.shape[1])
-
-
-def _both_products(matrix: Tensor, strips: Tensor, channels: int, out: Tensor | None = None) -> Tensor:
-    """Multiply the tiles of block rows from both sides: (m, 8, 8Y·c) → (m, 8, 8Y·c); `out` may be `strips`."""
-    rows = _left_product(matrix, strips).view(-1, BLOCK, channels)
-    tiles = _left_product(matrix, rows, None if out is None else out.view(-1, BLOCK, channels))
-    return tiles.view(strips.shape)
-
-
-def _left_product(matrix: Tensor, stack: Tensor, out: Tensor | None = None) -> Tensor:
-    # bmm, not matmul: matmul folds the stack by a transposed copy as soon as it requires a gradient.
-    with _own_dtype(stack):
-        return torch.bmm(matrix.expand(len(stack), BLOCK, BLOCK), stack, out=out)
-
-
-def _own_dtype(x: Tensor) -> AbstractContextManager[None]:
-    """Keep autocast out: a change of basis has the dtype of what it changes."""
-    kind = x.device.type
-    if kind == "meta" or not torch.is_autocast_enabled(kind):
-        return nullcontext()
-    return torch.autocast(kind, enabled=False)
-
-
-def _in_cache(strips: Tensor) -> Iterator[slice]:
-    """Cut block rows into runs whose intermediate results stay in a core's cache; other devices take all at once."""
-    fitting = _CACHED_ELEMENTS // (strips.shape[1] * strips.shape[2])
-    step = max(1, fitting if strips.device.type == "cpu" else len(strips))
-    for start in range(0, len(strips), step):
-        yield slice(start, start + step)
+    inner = basis(torch.float64, torch.device("cpu"))[:, :inside]
+    return (inner @ inner.T).to(device=device, dtype=dtype)
 
 
 def transform_blocks(pixels: Tensor, *, inplace: bool = False) -> Tensor:
@@ -141,7 +57,7 @@ def transform_blocks(pixels: Tensor, *, inplace: bool = False) -> Tensor:
     Returns:
         (n, c, 8X, 8Y) coefficients in place; channels-last in memory from 8 channels on.
     """
-    return _separable(pixels, _basis(pixels.dtype, pixels.device), inplace=inplace)
+    return to_coefficients(pixels, Extent(*pixels.shape[2:]), inplace=inplace)
 
 
 def inverse_blocks(coefficients: Tensor) -> Tensor:
@@ -153,7 +69,7 @@ def inverse_blocks(coefficients: Tensor) -> Tensor:
     Returns:
         (n, c, 8X, 8Y) pixels of the whole blocks; channels-last in memory from 8 channels on.
     """
-    return _separable(coefficients, _basis(coefficients.dtype, coefficients.device).T)
+    return from_coefficients(coefficients, Extent(*coefficients.shape[2:]))
 
 
 def encode(pixels: Tensor, *, inplace: bool = False) -> Activation:
@@ -172,10 +88,7 @@ def encode(pixels: Tensor, *, inplace: bool = False) -> Activation:
     if not isinstance(pixels, Tensor) or pixels.dim() != 4 or not pixels.is_floating_point():
         raise InputError(f"encode takes a floating-point tensor (n, c, h, w); got {_describe(pixels)}")
     extent = Extent(*pixels.shape[2:])
-    if not extent.whole:
-        height, width = extent.canvas
-        pixels = F.pad(pixels, (0, width - extent.width, 0, height - extent.height))
-    return Activation(transform_blocks(pixels, inplace=inplace), extent)
+    return Activation(to_coefficients(pixels, extent, inplace=inplace), extent)
 
 
 def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
@@ -194,8 +107,8 @@ def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
     """
     if not isinstance(activation, Activation):
         raise InputError(f"decode takes an Activation; got {_describe(activation)}")
-    pixels = inverse_blocks(low_pass(activation.coefficients, frequencies))
-    return pixels[:, :, : activation.extent.height, : activation.extent.width]
+    check_frequencies(frequencies)
+    return from_coefficients(activation.coefficients, activation.extent, frequencies)
 
 
 def map_pixels(
@@ -221,64 +134,45 @@ def map_pixels(
         ValueError: If a number of frequencies is outside 1…15.
     """
     coefficients, extent = x.coefficients, x.extent
-    n, c, height, width = coefficients.shape
     for kept in frequencies:
-        _check_frequencies(kept)
-    if not _may_write_out() or c < _FEW_CHANNELS or any(isinstance(kept, Tensor) for kept in frequencies):
+        check_frequencies(kept)
+    alone = torch.is_grad_enabled() or not takes(coefficients)
+    if alone or any(isinstance(kept, Tensor) for kept in frequencies):
         return encode(function(*(decode(x, frequencies=kept) for kept in frequencies)))
-    basis = _basis(x.dtype, x.device)
-    strips = _strips(coefficients)
-    result = strips if inplace else torch.empty_like(strips)
-    for some in _in_cache(strips):
-        pixels = []
-        for kept in frequencies:
-            tiles = strips[some]
-            if kept < 15:
-                mask = _kept(kept, x.dtype, x.device).repeat(1, width // BLOCK).view(BLOCK, width, 1)
-                tiles = (tiles.view(-1, BLOCK, width, c) * mask).view(tiles.shape)
-            tiles = _both_products(basis.T, tiles, c)
-            pixels.append(tiles.view(-1, BLOCK, width, c).permute(0, 3, 1, 2))
-        mapped = function(*pixels).permute(0, 2, 3, 1)
-        if not extent.whole:
-            mapped = mapped.contiguous()
-            last = extent.blocks[0] - 1
-            # The strip that ends an image comes every X strips, wherever this run of them starts.
-            mapped[(last - some.start) % (last + 1) :: last + 1, extent.height - BLOCK * last :] = 0
-            mapped[:, :, extent.width :] = 0
-        _both_products(basis, mapped.reshape(strips[some].shape), c, out=result[some])
-    return Activation(result.view(n, height, width, c).permute(0, 3, 1, 2), extent)
+    inplace = inplace and can_write_over(coefficients)
+    result = coefficients if inplace else torch.empty_like(coefficients, memory_format=torch.channels_last)
+    for image, height, rows in _in_cache(coefficients, extent):
+        part = Extent(height, extent.width)
+        tiles = coefficients[image, :, rows]
+        mapped = function(*(from_coefficients(tiles, part, kept) for kept in frequencies))
+        place = result[image, :, rows]
+        if takes(mapped):
+            launch(mapped, part, from_pixels=True, to_pixels=False, out=place)
+        else:
+            place.copy_(to_coefficients(mapped, part))
+    return Activation(result, extent)
 
 
-def _check_frequencies(frequencies: Frequencies) -> Frequencies:
-    # Reading a tensor would wait for the device, and is impossible under vmap.
-    if not isinstance(frequencies, Tensor) and not 1 <= frequencies <= 15:
-        raise ValueError(f"frequencies is 1…15, got {frequencies}")
-    return frequencies
-
-
-def low_pass(coefficients: Tensor, frequencies: Frequencies) -> Tensor:
-    """Keep the spatial frequencies α+β < frequencies of every block (Ehrlich & Davis, section 4.2).
+def _in_cache(coefficients: Tensor, extent: Extent) -> Iterator[tuple[slice, int, slice]]:
+    """Cut a batch into runs of whole images, or of one image's block rows, that stay in a core's cache.
 
     Args:
         coefficients: (n, c, 8X, 8Y) in place.
-        frequencies: 1…15; 15 keeps all 64 coefficients and returns the tensor itself. A tensor without axes stands for
-            a number that is known on the device only: under ``torch.func.vmap``, one for each of several networks.
+        extent: Height and width in pixels.
 
-    Returns:
-        (n, c, 8X, 8Y).
-
-    Raises:
-        ValueError: If `frequencies` is outside 1…15.
+    Yields:
+        The images, the height in pixels of what is taken of them, and its rows.
     """
-    _check_frequencies(frequencies)
-    height, width = coefficients.shape[2:]
-    if isinstance(frequencies, Tensor):
-        kept = (_frequency_index(coefficients.device) < frequencies).to(coefficients.dtype)
-    elif frequencies < 15:
-        kept = _kept(frequencies, coefficients.dtype, coefficients.device)
-    else:
-        return coefficients
-    return coefficients * kept.repeat(height // BLOCK, width // BLOCK)
+    n, c, height, width = coefficients.shape
+    images = _CACHED_ELEMENTS // max(1, c * height * width)
+    if images:
+        for image in range(0, n, images):
+            yield slice(image, image + images), extent.height, slice(0, height)
+        return
+    step = BLOCK * max(1, _CACHED_ELEMENTS // (c * BLOCK * width))
+    for image in range(n):
+        for row in range(0, height, step):
+            yield slice(image, image + 1), min(step, extent.height - row), slice(row, row + step)
 
 
 def constant_image(extent: Extent, *, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Tensor:
@@ -347,12 +241,12 @@ def cut(coefficients: Tensor, extent: Extent) -> Tensor:
     rows, columns = extent.height % BLOCK, extent.width % BLOCK
     if rows:
         matrix = _cut_axis(rows, coefficients.dtype, coefficients.device)
-        with _own_dtype(coefficients):
+        with own_dtype(coefficients):
             edge = torch.einsum("ab,ncbw->ncaw", matrix, coefficients[:, :, -BLOCK:])
         coefficients = torch.cat([coefficients[:, :, :-BLOCK], edge], dim=2)
     if columns:
         matrix = _cut_axis(columns, coefficients.dtype, coefficients.device)
-        with _own_dtype(coefficients):
+        with own_dtype(coefficients):
             edge = coefficients[:, :, :, -BLOCK:] @ matrix
         coefficients = torch.cat([coefficients[:, :, :, :-BLOCK], edge], dim=3)
     return coefficients

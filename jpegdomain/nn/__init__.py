@@ -16,9 +16,14 @@ from .activation import (
     Threshold,
 )
 from .base import Layer
+from .batch_norm_act import BatchNormAct2d
+from .channels import Linear
 from .convolution import Conv2d
+from .group_normalization import GroupNorm, InstanceNorm2d
+from .island import Direct, Island, IslandCall
 from .normalization import BatchNorm2d
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from .prelu_call import PReLUCall
 from .regularization import Dropout, Dropout2d
 from .structure import Call, Flatten
 
@@ -26,19 +31,27 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BatchNorm2d",
+    "BatchNormAct2d",
     "Call",
     "Conv2d",
+    "Direct",
     "Dropout",
     "Dropout2d",
     "Flatten",
     "GlobalAvgPool2d",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardtanh",
+    "InstanceNorm2d",
+    "Island",
+    "IslandCall",
     "Layer",
     "LeakyReLU",
+    "Linear",
     "MaxPool2d",
     "PReLU",
+    "PReLUCall",
     "Piecewise",
     "PixelFunction",
     "Pointwise",

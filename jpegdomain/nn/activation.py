@@ -1,7 +1,8 @@
 """Activation functions as modules: every piecewise-linear one of ``torch.nn`` by ASM or APX, the others exactly."""
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +11,10 @@ from torch import Tensor, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
-from jpegdomain.functional import Frequencies, Method, PiecewiseLinear
+from jpegdomain.functional import Frequencies, Maps, Method, PiecewiseLinear
+from jpegdomain.geometry import Extent
 from jpegdomain.planning import Cost, transform_cost
+from jpegdomain.rearranged import Rearranged
 
 from .base import Layer, elements
 
@@ -82,6 +85,27 @@ def masking_cost(count: int, frequencies: Frequencies, method: Method, itemsize:
     return sum([one] * transforms, masks)
 
 
+def masking_pixel_cost(
+    shape: tuple[int, ...], frequencies: Frequencies, method: Method, itemsize: int
+) -> tuple[str, Cost]:
+    """Price ASM or APX on pixels.
+
+    Args:
+        shape: (n, c, h, w) of the input.
+        frequencies: 1…15.
+        method: 'asm' or 'apx'.
+        itemsize: Bytes of a number.
+
+    Returns:
+        The form as the plan prints it; the cost of one pass, and below 15 frequencies of J and J̃ before it.
+    """
+    one = Cost(flops=math.prod(shape), moved=2 * itemsize * math.prod(shape), calls=1)
+    if not isinstance(frequencies, Tensor) and frequencies == 15:
+        return "spatial", one
+    low_pass = transform_cost(elements(shape), itemsize)
+    return f"spatial, {masking_form(frequencies, method)}", one + low_pass + low_pass
+
+
 class Piecewise(Layer):
     """A piecewise-linear activation: `pieces` names the function, this class runs it.
 
@@ -93,6 +117,7 @@ class Piecewise(Layer):
         **kwargs: As for the torch module.
     """
 
+    on_pixels = True
     frequencies: Frequencies
     method: Method
 
@@ -109,11 +134,11 @@ class Piecewise(Layer):
         self.frequencies = 15
         self.method = "asm"
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:
         """Name the function.
 
         Args:
-            x: The activation that it is about to meet.
+            x: The activation, or the pixels, that it is about to meet.
 
         Returns:
             The pieces.
@@ -124,15 +149,51 @@ class Piecewise(Layer):
         """Apply the function.
 
         Args:
-            input: An activation.
+            input: An activation, or pixels.
             inplace: Whether it may be written over; without effect while gradients are recorded.
 
         Returns:
-            An activation of the same extent.
+            Its like, of the same extent.
         """
+        if isinstance(input, Tensor):
+            if not isinstance(self.frequencies, Tensor) and self.frequencies == 15:
+                # In place where the source is; and where the caller says so and nobody wants the gradient.
+                wanted = getattr(self, "inplace", False) or (inplace and not torch.is_grad_enabled())
+                return self._exactly(input, wanted)
+            return self._masked(input, self.pieces(input))
+        if isinstance(input, Rearranged):
+            return functional.elementwise(input, self.forward)
         x = self._activation(input)
         apply = functional.asm if self.method == "asm" else functional.apx
         return apply(x, self.pieces(x), self.frequencies, inplace)
+
+    def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:  # noqa: ARG002
+        """The function itself, on pixels."""
+        return self.pieces(pixels).function(pixels)
+
+    def _masked(self, pixels: Tensor, pieces: PiecewiseLinear) -> Tensor:
+        """ASM or APX between pixels."""
+        return functional.between(
+            pixels,
+            Extent(*pixels.shape[2:]),
+            pieces,
+            self.frequencies,
+            self.method,
+            from_pixels=True,
+            to_pixels=True,
+        )
+
+    def pixel_cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
+        """Price one batch on pixels.
+
+        Args:
+            shape: (n, c, h, w) of the input.
+            itemsize: Bytes of a number.
+
+        Returns:
+            The form as the plan prints it, and its cost.
+        """
+        return masking_pixel_cost(shape, self.frequencies, self.method, itemsize)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch.
@@ -161,14 +222,20 @@ class Piecewise(Layer):
 class ReLU(Piecewise, nn.ReLU):
     """``torch.nn.ReLU``: 0 up to 0, x above."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+    def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
+        return F.relu(pixels, inplace)
+
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
         return PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), (False,), torch.relu)
 
 
 class Hardtanh(Piecewise, nn.Hardtanh):
     """``torch.nn.Hardtanh``: x between min_val and max_val, the nearer of them outside."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+    def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
+        return F.hardtanh(pixels, self.min_val, self.max_val, inplace)
+
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
         low, high = self.min_val, self.max_val
         return PiecewiseLinear(
             (low, high),
@@ -186,7 +253,7 @@ class ReLU6(Hardtanh, nn.ReLU6):
 class LeakyReLU(Piecewise, nn.LeakyReLU):
     """``torch.nn.LeakyReLU``: negative_slope·x up to 0, x above."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
         slope = self.negative_slope
         return PiecewiseLinear((0.0,), (slope, 1.0), (0.0, 0.0), (False,), lambda pixels: F.leaky_relu(pixels, slope))
 
@@ -194,7 +261,7 @@ class LeakyReLU(Piecewise, nn.LeakyReLU):
 class PReLU(Piecewise, nn.PReLU):
     """``torch.nn.PReLU``: a learned slope, one or one per channel, up to 0; x above."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
         return PiecewiseLinear(
             (0.0,),
             (self.weight.view(-1, 1, 1), 1.0),
@@ -207,7 +274,7 @@ class PReLU(Piecewise, nn.PReLU):
 class RReLU(Piecewise, nn.RReLU):
     """``torch.nn.RReLU``: up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
         def draw(pixels: Tensor) -> Tensor:
             return torch.empty_like(pixels).uniform_(self.lower, self.upper)
 
@@ -223,7 +290,7 @@ class RReLU(Piecewise, nn.RReLU):
 class Threshold(Piecewise, nn.Threshold):
     """``torch.nn.Threshold``: value up to the threshold, x above."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
         edge, value = float(self.threshold), float(self.value)
         return PiecewiseLinear(
             (edge,), (0.0, 1.0), (value, 0.0), (False,), lambda pixels: F.threshold(pixels, edge, value)
@@ -233,7 +300,7 @@ class Threshold(Piecewise, nn.Threshold):
 class Hardshrink(Piecewise, nn.Hardshrink):
     """``torch.nn.Hardshrink``: 0 between −λ and λ, x outside."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
         edge = self.lambd
         return PiecewiseLinear(
             (-edge, edge),
@@ -247,7 +314,7 @@ class Hardshrink(Piecewise, nn.Hardshrink):
 class Softshrink(Piecewise, nn.Softshrink):
     """``torch.nn.Softshrink``: 0 between −λ and λ, x moved towards 0 by λ outside."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
         edge = self.lambd
         return PiecewiseLinear(
             (-edge, edge),
@@ -261,7 +328,7 @@ class Softshrink(Piecewise, nn.Softshrink):
 class Hardsigmoid(Piecewise, nn.Hardsigmoid):
     """``torch.nn.Hardsigmoid``: x/6 + ½ between −3 and 3, 0 and 1 outside."""
 
-    def pieces(self, x: Activation) -> PiecewiseLinear:  # noqa: ARG002, D102
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
         return PiecewiseLinear((-3.0, 3.0), (0.0, 1 / 6, 0.0), (0.0, 0.5, 1.0), (False, True), F.hardsigmoid)
 
 
@@ -308,6 +375,7 @@ class Pointwise(Layer):
         InputError: If `function` is not a module.
     """
 
+    on_pixels = True
     function: nn.Module
 
     def __init__(self, function: nn.Module) -> None:
@@ -322,20 +390,30 @@ class Pointwise(Layer):
         self._modules, self._non_persistent_buffers_set = function._modules, function._non_persistent_buffers_set
         self.training = function.training
 
-    def forward(self, x: Activation) -> Activation:
+    @overload
+    def forward(self, x: Activation) -> Activation: ...
+    @overload
+    def forward(self, x: Rearranged) -> Rearranged: ...
+    @overload
+    def forward(self, x: Tensor) -> Tensor: ...
+    def forward(self, x: Maps | Tensor) -> Maps | Tensor:
         """Apply the function.
 
         Args:
-            x: An activation.
+            x: A feature map, or pixels.
 
         Returns:
-            An activation of the same extent.
+            Its like, of the same extent.
         """
-        x = self._activation(x)
-        if x.coefficients.is_meta:
+        x = x if isinstance(x, (Tensor, Rearranged)) else self._activation(x)
+        if x.device.type == "meta":
             # Only shapes are wanted, and the function keeps them: it may look at values.
             return x
         self.function.training = self.training
+        if isinstance(x, Tensor):
+            return self.function(x)
+        if isinstance(x, Rearranged):
+            return functional.island(x, self.function)
         return functional.pointwise(x, self.function)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:

@@ -1,6 +1,7 @@
 """What all layers share: taking over a spatial module, and saying what a layer returns."""
 
 import copy
+import math
 from typing import Any, ClassVar, Literal, TypeVar
 
 from torch import nn
@@ -37,6 +38,9 @@ class Layer(nn.Module):
 
     returns: ClassVar[Literal["transform", "pixels"]] = "transform"
     """The domain of the result: an `Activation`, or plain pixels."""
+
+    on_pixels: ClassVar[bool] = False
+    """Whether the layer also takes pixels, a plain tensor, and then gives pixels: J̃∘layer∘J, run without J and J̃."""
 
     @classmethod
     def from_spatial(cls: type[_Self], module: nn.Module, **settings: Any) -> _Self:
@@ -76,6 +80,18 @@ class Layer(nn.Module):
             The form as the plan prints it, 'direct' where no transform is taken, and its cost.
         """
         return "direct", Cost(moved=2 * itemsize * elements(shape), calls=1)
+
+    def pixel_cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
+        """Price one batch where the same layer runs on pixels.
+
+        Args:
+            shape: (n, c, h, w) of the input.
+            itemsize: Bytes of a number.
+
+        Returns:
+            The form as the plan prints it, and its cost.
+        """
+        return "spatial", Cost(moved=2 * itemsize * math.prod(shape), calls=1)
 
     def _activation(self, x: Activation) -> Activation:
         if not isinstance(x, Activation):

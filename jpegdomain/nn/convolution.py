@@ -1,6 +1,6 @@
 """Convolution as a module: the spatial kernel is the parameter, Ξ a cache beside it."""
 
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
@@ -9,7 +9,15 @@ from jpegdomain import folding, functional
 from jpegdomain.activation import Activation
 from jpegdomain.errors import UnsupportedFoldError
 from jpegdomain.geometry import Extent, Window
-from jpegdomain.planning import FORMS, Convolution, Cost, Form, choose_form, convolution_cost
+from jpegdomain.planning import (
+    FORMS,
+    Convolution,
+    Cost,
+    Form,
+    choose_form,
+    convolution_cost,
+    spatial_convolution_cost,
+)
 
 from .base import Layer
 
@@ -45,6 +53,7 @@ class Conv2d(Layer, torch.nn.Conv2d):
         UnsupportedFoldError: If `form` is unknown, or the padding mode has no dense or stencil form.
     """
 
+    on_pixels = True
     form: Form | Literal["auto"]
 
     def __init__(self, *args: Any, form: Form | Literal["auto"] = "auto", **kwargs: Any) -> None:
@@ -98,11 +107,12 @@ class Conv2d(Layer, torch.nn.Conv2d):
             extent: Of the input, in pixels.
 
         Returns:
-            The form that was set, or the planner's; in training the planner keeps to the factored one.
+            The form that was set, or the planner's; in training, and in a compiler's graph, which keep no Ξ, the
+            planner stays with the factored one.
         """
         if self.form != "auto":
             return self.form
-        if self.padding_mode != "zeros" or self._learning():
+        if self.padding_mode != "zeros" or self._learning() or torch.compiler.is_compiling():
             return "factored"
         return choose_form(self.sizes(batch, extent))
 
@@ -121,6 +131,18 @@ class Conv2d(Layer, torch.nn.Conv2d):
         cost = convolution_cost(self.sizes(shape[0], extent), form)
         return ("direct" if form == "factored" and self.window.pointwise else form), cost
 
+    def pixel_cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:  # noqa: ARG002
+        """Price one batch on pixels: the spatial convolution.
+
+        Args:
+            shape: (n, c, h, w) of the input.
+            itemsize: Bytes of a number; the kernel's own is what counts.
+
+        Returns:
+            The form as the plan prints it, and its cost.
+        """
+        return "spatial", spatial_convolution_cost(self.sizes(shape[0], Extent(*shape[2:])))
+
     def folded(self, extent: Extent, form: Form) -> Tensor:
         """Give Ξ, from the cache if it still holds.
 
@@ -131,7 +153,7 @@ class Conv2d(Layer, torch.nn.Conv2d):
         Returns:
             `folding.dense` or `folding.stencil` of the weight.
         """
-        if self._learning() or self.weight.is_meta:
+        if self._learning() or self.weight.is_meta or torch.compiler.is_compiling():
             return self._fold(extent, form)
         key = (form, extent if form == "dense" else None, self.weight.dtype, self.weight.device)
         kept = self._folded
@@ -142,19 +164,25 @@ class Conv2d(Layer, torch.nn.Conv2d):
                 kept = self._folded = key, self.weight.detach().clone(), self._fold(extent, form)
         return kept[2]
 
-    def forward(self, x: Activation) -> Activation:  # type: ignore[override]
+    @overload
+    def forward(self, x: Activation) -> Activation: ...
+    @overload
+    def forward(self, x: Tensor) -> Tensor: ...
+    def forward(self, x: Activation | Tensor) -> Activation | Tensor:
         """Convolve.
 
         Args:
-            x: An activation of in_channels.
+            x: An activation of in_channels, or pixels.
 
         Returns:
-            An activation of out_channels.
+            The like, of out_channels.
         """
+        if isinstance(x, Tensor):
+            return super().forward(x)
         x = self._activation(x)
         if self.padding_mode != "zeros":
             return functional.encode(super().forward(functional.decode(x)))
-        form = self.chosen_form(len(x), x.extent)
+        form = self.chosen_form(x.shape[0], x.extent)
         if form == "factored":
             return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
         folded = self.folded(x.extent, form)
@@ -198,4 +226,4 @@ class Conv2d(Layer, torch.nn.Conv2d):
         return folding.stencil(self.weight, self.window, groups=self.groups)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_folded": None}
+        return {**super().__getstate__(), "_folded": None}

@@ -1,6 +1,9 @@
 """Batch normalisation as a module."""
 
+from typing import overload
+
 import torch
+from torch import Tensor
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
@@ -17,16 +20,24 @@ class BatchNorm2d(Layer, torch.nn.BatchNorm2d):
     ``track_running_stats=False``) are torch's.
     """
 
-    def forward(self, x: Activation, inplace: bool = False) -> Activation:  # type: ignore[override]
+    on_pixels = True
+
+    @overload
+    def forward(self, x: Activation, inplace: bool = False) -> Activation: ...
+    @overload
+    def forward(self, x: Tensor, inplace: bool = False) -> Tensor: ...
+    def forward(self, x: Activation | Tensor, inplace: bool = False) -> Activation | Tensor:
         """Normalise.
 
         Args:
-            x: An activation.
-            inplace: Whether it may be written over, in eval; without effect while gradients are recorded.
+            x: An activation, or pixels.
+            inplace: Whether an activation may be written over, in eval; without effect while gradients are recorded.
 
         Returns:
-            An activation of the same extent.
+            Its like.
         """
+        if isinstance(x, Tensor):
+            return super().forward(x)
         x = self._activation(x)
         momentum = 0.0 if self.momentum is None else self.momentum
         tracks = self.training and self.track_running_stats

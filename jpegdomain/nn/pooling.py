@@ -1,6 +1,6 @@
 """Pooling as modules."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, overload
 
 from torch import Tensor, nn
 
@@ -9,7 +9,7 @@ from jpegdomain.activation import Activation
 from jpegdomain.functional import Frequencies, Method
 from jpegdomain.planning import Cost, transform_cost
 
-from .activation import check_masking, masking_cost, masking_form
+from .activation import check_masking, masking_cost, masking_form, masking_pixel_cost
 from .base import Layer, elements
 
 __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
@@ -25,6 +25,7 @@ class MaxPool2d(Layer, nn.MaxPool2d):
         **kwargs: As for ``torch.nn.MaxPool2d``.
     """
 
+    on_pixels = True
     frequencies: Frequencies
     method: Method
 
@@ -43,17 +44,21 @@ class MaxPool2d(Layer, nn.MaxPool2d):
         self.frequencies = 15
         self.method = "asm"
 
-    def forward(self, x: Activation) -> Activation:  # type: ignore[override]
+    @overload
+    def forward(self, x: Activation) -> Activation: ...
+    @overload
+    def forward(self, x: Tensor) -> Tensor: ...
+    def forward(self, x: Activation | Tensor) -> Activation | Tensor:
         """Pool.
 
         Args:
-            x: An activation.
+            x: An activation, or pixels.
 
         Returns:
-            The activation of the pooled extent.
+            Its like, of the pooled extent.
         """
-        return functional.max_pool2d(
-            self._activation(x),
+        return functional.max_pool2d(  # type: ignore[type-var]
+            x if isinstance(x, Tensor) else self._activation(x),
             self.kernel_size,
             self.stride,
             self.padding,
@@ -62,6 +67,18 @@ class MaxPool2d(Layer, nn.MaxPool2d):
             self.frequencies,
             self.method,
         )
+
+    def pixel_cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
+        """Price one batch on pixels.
+
+        Args:
+            shape: (n, c, h, w) of the input.
+            itemsize: Bytes of a number.
+
+        Returns:
+            The form as the plan prints it, and its cost.
+        """
+        return masking_pixel_cost(shape, self.frequencies, self.method, itemsize)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch.

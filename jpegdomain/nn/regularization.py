@@ -5,8 +5,10 @@ from torch import nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
+from jpegdomain.functional import Maps
 
 from .base import Layer
+from .maps import feature_map
 
 __all__ = ["Dropout", "Dropout2d"]
 
@@ -14,17 +16,17 @@ __all__ = ["Dropout", "Dropout2d"]
 class Dropout(Layer, nn.Dropout):
     """``torch.nn.Dropout``: in training, pixels are dropped, J∘(mask)∘J̃."""
 
-    def forward(self, x: Activation) -> Activation:  # type: ignore[override]
+    def forward(self, x: Maps) -> Maps:  # type: ignore[override]
         """Drop pixels in training.
 
         Args:
-            x: An activation.
+            x: A feature map.
 
         Returns:
-            An activation of the same extent.
+            A feature map of the same extent and axes.
         """
-        x = self._activation(x)
-        return functional.pointwise(x, super().forward) if self.training else x
+        x = feature_map(self, x)
+        return functional.island(x, super().forward) if self.training else x
 
 
 class Dropout2d(Layer, nn.Dropout2d):

@@ -1,13 +1,11 @@
-"""Compiling once: where the code is kept, who waits for whom, and what is said."""
+"""The codec's kernels are compiled once: what is said, and what becomes of a spoilt cache."""
 
-import os
-import subprocess
 import sys
 import time
 
 import pytest
 
-from jpegdomain.codec import cache
+from tests.compiled.processes import a_file_in_the_way, outcome, process
 
 from .oracle import jpeg, noise
 
@@ -24,74 +22,6 @@ def file(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg(noise(16, 24)))
     return path
-
-
-def process(*arguments, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **{name: str(value) for name, value in environment.items()}},
-    )
-
-
-def outcome(running):
-    """What a process printed; it must have ended well."""
-    printed, said = running.communicate(timeout=300)
-    assert running.returncode == 0, said
-    return printed, said
-
-
-def a_file_in_the_way(folder):
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.write_text("not a folder")
-
-
-def test_the_packages_own_folder_comes_first(monkeypatch, tmp_path):
-    monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
-    monkeypatch.setattr(cache, "_KERNEL", tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    assert cache.cache_folder().parent == tmp_path / "__pycache__"
-    monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "chosen"))
-    assert cache.cache_folder().parent == tmp_path / "chosen"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep caches elsewhere")
-def test_then_the_users_cache_then_none(monkeypatch, tmp_path):
-    monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
-    monkeypatch.setattr(cache, "_KERNEL", tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    a_file_in_the_way(tmp_path / "__pycache__")
-    assert cache.cache_folder().parent == tmp_path / "home" / "jpegdomain"
-    a_file_in_the_way(tmp_path / "elsewhere")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
-    assert cache.cache_folder() is None
-
-
-def test_other_source_code_has_another_folder(monkeypatch, tmp_path):
-    monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
-    monkeypatch.setattr(cache, "_KERNEL", tmp_path)
-    (tmp_path / "a.py").write_text("1")
-    first = cache.cache_folder()
-    assert cache.cache_folder() == first
-    (tmp_path / "a.py").write_text("2")
-    assert cache.cache_folder() != first
-
-
-def test_one_process_waits_for_the_other(tmp_path):
-    (tmp_path / "lock").touch()
-    script = (
-        "import sys; from pathlib import Path; from jpegdomain.codec.cache import one_process\n"
-        "print('here', flush=True)\n"
-        "with one_process(Path(sys.argv[1])): print('mine', flush=True)\n"
-    )
-    with cache.one_process(tmp_path):
-        other = process("-c", script, tmp_path)
-        assert other.stdout.readline() == "here\n"
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(1)
-    assert outcome(other) == ("mine\n", "")
 
 
 def test_importing_the_codec_does_not_import_numba():
@@ -145,28 +75,14 @@ def test_a_spoilt_cache_is_no_reason_to_fail(file, tmp_path):
     assert said == ""
 
 
-@pytest.mark.parametrize("writable", [True, False])
-def test_code_that_can_only_be_read_is_copied(tmp_path, monkeypatch, writable):
-    """Compiled ahead by another user, or on a file system that is read-only now."""
-    name = f"kernel-{cache._fingerprint()}"
-    (tmp_path / "read" / name / "kernel_1").mkdir(parents=True)
-    # No user can open a folder for writing.
-    (tmp_path / "read" / name / "lock").mkdir()
-    for path in ("sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc"):
-        (tmp_path / "read" / name / path).write_text(path)
-    candidates = [tmp_path / "read", tmp_path / "written"][: 1 + writable]
-    monkeypatch.setattr(cache, "_candidates", lambda: iter(candidates))
-    folder = cache.cache_folder()
-    assert (folder == tmp_path / "written" / name) is writable
-    for path in ("sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc"):
-        assert (folder / path).read_text() == path
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems keep caches elsewhere")
 def test_without_a_folder_it_works_and_says_so(file, tmp_path):
     a_file_in_the_way(tmp_path / "home")
-    nowhere = "import pathlib, jpegdomain.codec.cache as c; c._KERNEL = pathlib.Path('/dev/null/kernel')\n"
+    nowhere = (
+        "import pathlib; from jpegdomain.codec.entries import CODEC\n"
+        "object.__setattr__(CODEC, 'folder', pathlib.Path('/dev/null/kernel'))\n"
+    )
     printed, said = outcome(process("-c", nowhere + READ, file, XDG_CACHE_HOME=tmp_path / "home"))
     assert printed.startswith("16×24")
     assert "no folder to keep it in" in said

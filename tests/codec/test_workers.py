@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from jpegdomain.codec import collate, read_jpeg
+from jpegdomain.batch import collate
+from jpegdomain.codec import read_jpeg
 
 from .oracle import jpeg, noise
 

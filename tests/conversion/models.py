@@ -26,12 +26,15 @@ def randomised(model, seed=0):
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            shape = module.running_mean.shape
-            module.running_mean.copy_(0.3 * torch.randn(shape, generator=generator))
-            module.running_var.copy_(0.5 + torch.rand(shape, generator=generator))
-            with torch.no_grad():
-                module.weight.copy_(0.5 + torch.rand(shape, generator=generator))
-                module.bias.copy_(0.3 * torch.randn(shape, generator=generator))
+            tensors = (module.running_mean, module.running_var, module.weight, module.bias)
+            for place, tensor in enumerate(tensors):
+                if tensor is not None:
+                    with torch.no_grad():
+                        # Variances and gains are positive.
+                        if place in (1, 2):
+                            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+                        else:
+                            tensor.copy_(0.3 * torch.randn(tensor.shape, generator=generator))
     return model
 
 

@@ -5,6 +5,7 @@ import operator
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import nn
 
 import jpegdomain as jd
@@ -96,7 +97,8 @@ def written(write, read=lambda self, y, z: y + 2):
         z = write(self, y)
         return read(self, y, z).mean([2, 3])
 
-    return nets(forward, conv=nn.Conv2d(3, 4, 3), relu=nn.ReLU(inplace=True), drop=nn.Dropout(0.5))
+    drops = dict(drop=nn.Dropout(0.5), alpha=nn.AlphaDropout(0.5), depth=torchvision.ops.StochasticDepth(0.5, "row"))
+    return nets(forward, conv=nn.Conv2d(3, 4, 3), relu=nn.ReLU(inplace=True), **drops)
 
 
 WRITES = {
@@ -124,8 +126,12 @@ def test_what_is_written_in_place_is_what_later_readers_see(name):
         lambda self, y: self.relu(self.drop(y)),
         lambda self, y: self.relu(y[:, :3]),
         lambda self, y: self.relu(y.contiguous()),
+        lambda self, y: self.relu(self.alpha(y)),
+        lambda self, y: self.relu(self.depth(y)),
+        lambda self, y: operator.iadd(y.flatten(2), 1)[..., None],
+        lambda self, y: operator.iadd(y.view(y.size(0), -1), 1)[..., None, None],
     ],
-    ids=["dropout", "slice", "contiguous"],
+    ids=["dropout", "slice", "contiguous", "alpha dropout", "stochastic depth", "flatten", "view"],
 )
 def test_writing_under_another_name_is_an_error(write):
     with pytest.raises(UnsupportedLayerError, match=r"writes in place to a tensor that is read later .* \(conv\)"):
@@ -190,3 +196,14 @@ def test_parameters_outside_layers_are_kept():
     converted = jd.convert(model)
     assert list(converted.state_dict()) == list(model.state_dict())
     assert agrees(model, converted.double())
+
+
+@pytest.mark.parametrize("plan", ["transform", "fused"])
+def test_features_become_vectors_by_a_view(plan):
+    """Feature maps lie channels-last here, and channels and pixels cannot be merged without a copy."""
+    net = nets(
+        lambda self, x: self.head(F.relu(self.conv(x)).view(x.size(0), -1)),
+        conv=nn.Conv2d(3, 4, 3),
+        head=nn.Linear(4 * 17 * 19, 5),
+    ).double()
+    assert agrees(net, jd.convert(net.eval(), plan=plan))

@@ -132,7 +132,7 @@ def test_form_per_layer():
         (dict(frequencies=16), "frequencies is an integer of 1…15, got 16"),
         (dict(frequencies=0), "1…15, got 0"),
         (dict(relu="soft"), "'asm' or 'apx', got 'soft'"),
-        (dict(plan="fast"), "plan is 'transform', got 'fast'"),
+        (dict(plan="fast"), "plan is 'transform' or 'fused', got 'fast'"),
         (dict(form="sparse"), "one of dense, stencil, factored; got 'sparse'"),
         (dict(frequencies={"blok1.relu": 6}), "no layer takes its option from 'blok1.relu'"),
         (dict(mean=[0.5, 0.5]), "mean is one number or 3"),
@@ -145,16 +145,23 @@ def test_wrong_options_are_named(options, message):
 
 
 def test_the_plan_names_every_layer_in_order():
+    model, called = small(), []
+    for path, module in model.named_modules():
+        if not list(module.children()):
+            module.register_forward_hook(lambda *_, path=path: called.append(path))
+    model(torch.zeros(1, 3, 33, 21, dtype=torch.float64))
     converted = jd.convert(small(), frequencies=6, form={"block1.conv1": "dense"})
     plan = converted.plan((33, 21), batch=4)
-    paths = [step.path for step in plan.steps]
-    calls = [str(node.target) for node in converted._graph.nodes if node.op == "call_module"]
-    assert paths == calls[1:]
+    paths = [step.path for step in plan.steps if step.layer not in ("J", "J̃")]
+    assert [path for path in paths if not path.endswith(".add")] == called
+    assert sum(path.endswith(".add") for path in paths) == 3
     assert paths[:3] == ["block1.conv1", "block1.bn1", "block1.relu"]
     assert paths[-2:] == ["pool", "linear"]
-    forms = {step.path: step.form for step in plan.steps}
-    assert (forms["block1.conv1"], forms["block1.relu"], forms["pool"]) == ("dense", "asm 6", "DC")
-    outputs = {step.path: step.output for step in plan.steps}
+    layers = [step for step in plan.steps if step.layer not in ("J", "J̃")]
+    forms = {step.path: step.form for step in layers}
+    assert (forms["block1.conv1"], forms["pool"]) == ("dense", "DC")
+    assert forms["block1.relu"].endswith("asm 6")
+    outputs = {step.path: step.output for step in layers}
     assert outputs["block2.conv1"] == (6, 17, 11)
     assert {step.path: step.domain for step in plan.steps}["pool"] == "pixels"
     text = str(plan)

@@ -112,8 +112,8 @@ def test_only_spatial_modules_are_converted():
 
 
 def test_unsupported_layers_are_named_with_what_to_do():
-    block = nn.Sequential(nn.Conv2d(3, 4, 1), nn.GroupNorm(2, 4))
-    with pytest.raises(UnsupportedLayerError, match=r"^1\.1: no rule converts .*GroupNorm.*register_rule\(GroupNorm\)"):
+    block = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Unfold(2))
+    with pytest.raises(UnsupportedLayerError, match=r"^1\.1: no rule converts .*Unfold.*register_rule\(Unfold\)"):
         jd.convert(nn.Sequential(nn.Conv2d(3, 3, 1), block))
     with pytest.raises(UnsupportedLayerError, match=r"^inner\.fliplr: no rule converts the function .*fliplr"):
         jd.convert(nets(lambda self, x: self.inner(x), inner=nets(lambda self, x: torch.fliplr(x))))

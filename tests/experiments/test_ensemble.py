@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import nn
 
 import jpegdomain as jd
-from experiments.cancelled import with_cancelled_relus
 from experiments.ensemble import seeded, train
 from experiments.labelled import Labelled
 from jpegdomain.models import three_block_net
@@ -80,19 +79,17 @@ def test_spatial_networks(data, together):
         assert not network.training
 
 
-@pytest.mark.parametrize("domain", ["transform", "cancelled"])
+@pytest.mark.parametrize("plan", ["transform", "fused"])
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("method", ["asm", "apx"])
-def test_networks_of_different_frequencies(data, method, together, domain):
+def test_networks_of_different_frequencies(data, method, together, plan):
     """Trained in the transform domain, or with J̃J cancelled, each with its own frequencies in one and the same step."""
     frequencies = [3, 8, 15]
     spatial = [seeded(build, seed).double() for seed in SEEDS]
-    given = data
-    if domain == "transform":
-        networks = [jd.convert(one, relu=method, frequencies=n) for one, n in zip(spatial, frequencies, strict=True)]
-        given = Labelled(jd.encode(data.images), data.labels)
-    else:
-        networks = [with_cancelled_relus(one, method, n) for one, n in zip(spatial, frequencies, strict=True)]
+    networks = [
+        jd.convert(one, relu=method, frequencies=n, plan=plan) for one, n in zip(spatial, frequencies, strict=True)
+    ]
+    given = Labelled(jd.encode(data.images), data.labels)
     train(networks, SEEDS, given, epochs=EPOCHS, batch=BATCH, description="", together=together, quiet=True)
     for network, n, seed in zip(networks, frequencies, SEEDS, strict=True):
         other = seeded(build, seed).double().train()

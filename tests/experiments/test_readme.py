@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from experiments.generality_table import generality_table
+from experiments.performance_tables import input_table, network_tables, throughput_table
 from experiments.readme import README, ROOT, filled
 
 RESULTS = sorted([*ROOT.glob("experiments/results/*.json"), *ROOT.glob("benchmarks/results/*.json")])
@@ -19,3 +21,100 @@ def test_results_say_where_they_come_from(path):
     environment = json.loads(path.read_text())["environment"]
     assert {"commit", "processor", "threads", "device", "python", "torch", "torchvision", "time"} <= environment.keys()
     assert path.stat().st_size < 1_000_000
+
+
+def spread(value):
+    return {"median": value, "smallest": value - 0.1, "largest": value + 0.1}
+
+
+def network(model, training, **plans):
+    result = {"median_ms": {"spatial": 100.0} | {plan: 100 * ratio for plan, ratio in plans.items()}}
+    for plan, ratio in plans.items():
+        result |= {f"{plan}_over_spatial": spread(ratio), f"{plan}_ms_by_kernel": {"convolution": 3.0, "else": 1.0}}
+    return {"settings": {"model": model, "batch": 8, "size": 224, "training": training}, "result": result}
+
+
+def test_the_network_table_has_the_plans_that_were_measured():
+    memory = {"convert_resnet50": {"seconds": 0.25, "extra_gb": 0.5}}
+    memory |= {f"resnet18_{side}": {"peak_gb": gb} for side, gb in (("spatial", 1.0), ("fused", 1.5), ("transform", 2))}
+    memory |= {f"resnet50_{side}": {"peak_gb": gb} for side, gb in (("spatial", 2.0), ("fused", 2.1), ("transform", 3))}
+    reports = [network("resnet18", False, fused=1.01, transform=1.4), network("resnet18", True, fused=1, transform=1.5)]
+    lines = network_tables(reports, memory, "Here.").splitlines()
+    assert lines[0] == "| network | spatial | fused plan | ratio | transform plan | ratio |"
+    assert lines[2] == "| resnet18, 8 × 224² | 100 ms | 101 ms | 1.01 (0.91…1.11) | 140 ms | 1.40 (1.30…1.50) |"
+    assert lines[3].startswith("| resnet18, training step, 8 × 224² | 100 ms | 100 ms | 1.00")
+    assert "| resnet18, fused plan | share of the time |" in lines
+    assert lines[-1] == (
+        "`convert(resnet50)` takes 0.2 s and 0.5 GB; one image of 2160×3840 goes through resnet18 within 2.0 GB "
+        "(spatial: 1.0; fused plan: 1.5). Eight of 224×224 go through resnet50 within 2.00 GB, in the fused plan 2.10 "
+        "(1.05 ×), in the transform plan 3.00: whole processes, conversion included. Here."
+    )
+    # A plan that one of them lacks is not shown.
+    reports[1] = network("resnet50", False, transform=1.5)
+    assert network_tables(reports, memory, "Here.").startswith("| network | spatial | transform plan | ratio |")
+
+
+def test_the_throughput_table_has_a_row_for_each_side():
+    def side(ms, ratio):
+        parts = {part: spread(ms) for part in ("decoding", "preprocessing", "network", "together")}
+        return {"ms_per_image": parts, "images_per_second": spread(1000 / ms), "throughput_ratio": spread(ratio)}
+
+    environment = json.loads(RESULTS[0].read_text())["environment"]
+    check = {"files": 1000, "same_top1_of_plans": 1.0, "relative_deviation": {"fused": 1e-15, "transform": 3e-15}}
+    result = {"images": 1000, "modes": {"inference": {"spatial": side(0.5, 1), "fused": side(0.25, 2)}}, "check": check}
+    text = throughput_table(
+        [{"settings": {"model": "net", "data": "some/test"}, "environment": environment, "result": result}]
+    )
+    lines = text.splitlines()
+    assert len(lines) == 2 + 2 + 2
+    assert lines[2].endswith("| pixels first | 0.500 | 0.500 | 0.500 | 0.500 | 2,000 | 1 |")
+    assert lines[3] == (
+        "| net, 1,000 of some/test, inference | JPEG, fused plan | 0.250 | 0.250 | 0.250 | 0.250 | 4,000 | "
+        "2.00 (1.90…2.10) |"
+    )
+    assert lines[5].startswith(
+        "some/test: same top-1 of both plans on 100.00% of 1,000 files, largest Δlogit 3.0e-15. Measured on"
+    )
+
+
+def environment():
+    return json.loads(RESULTS[0].read_text())["environment"]
+
+
+def test_the_input_table_compares_with_the_fastest_way_of_torchvision():
+    ours, low, fast, slow = "jpegdomain", "jpegdomain, low frequencies", "torchvision, uint8", "Pillow, draft"
+    together = f"{fast}, normalised as a batch"
+    ratios = {ours: {fast: spread(3.0), together: spread(2.5)}}
+    plain = {"files": 9, "median_ms": {ours: 2.0, fast: 6.0, together: 5.0}, "ratios": ratios}
+    large = {
+        "files": 1,
+        "median_ms": {ours: 8.0, low: 4.0, fast: 24.0, together: 20.0, slow: 12.0},
+        "ratios": ratios | {low: {fast: spread(6.0), together: spread(5.0), slow: spread(3.0)}},
+        "difference": {fast: {"median": 9.0, "largest": 9.0}, low: {"median": 0.125, "largest": 0.25}},
+    }
+    two = {"two_threads": {"ratios": {ours: {fast: spread(1.75), together: spread(1.5)}}}}
+    report = {"environment": environment(), "result": {"small": plain | two, "large": large | two}}
+    lines = input_table(report).splitlines()
+    assert lines[2] == "| small (9) | 2.000 |  | 5.000 | 2.50 |  |  | 1.50 |"
+    assert lines[3] == "| large (1) | 8.000 | 4.000 | 20.000 | 2.50 | 5.00 | 3.00 | 1.50 |"
+    assert lines[5].startswith(
+        "Mean difference of low frequencies to all, in levels of 255: large: 0.125, at most 0.250. Measured on"
+    )
+
+
+def test_the_table_of_models_counts_those_that_pass():
+    def plan(deviation, islands):
+        return {"passes": deviation < 1e-9, "relative_deviation": deviation, "islands": islands}
+
+    result = {
+        "resnet18": {"transform": plan(2e-15, {}), "fused": plan(1e-15, {})},
+        "resnet50": {"transform": plan(3e-14, {}), "fused": plan(1e-5, {})},
+        "vgg11": {"transform": plan(1e-15, {"flatten": 1}), "fused": plan(0.0, {})},
+    }
+    report = {"settings": {"dtype": "float64"}, "environment": environment(), "result": result}
+    lines = generality_table(report).splitlines()
+    assert lines[0].startswith("torchvision's CNN classifiers: 3 of 3 in the transform plan and 2 of 3 in the fused")
+    assert lines[4:6] == [
+        "| ResNet | 2 | 3e-14 | 1e-05 | none |",
+        "| VGG | 1 | 1e-15 | 0e+00 | flatten |",
+    ]

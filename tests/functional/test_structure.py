@@ -1,11 +1,11 @@
-"""Addition, multiplication, concatenation, indexing, padding and reshaping, against torch on pixels."""
+"""Addition, multiplication, concatenation and padding, against torch on pixels."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from jpegdomain.errors import ExtentMismatchError, InputError
-from jpegdomain.functional import add, cat, encode, flatten, getitem, mul, pad, reshape
+from jpegdomain.functional import add, cat, encode, getitem, mul, pad
 from jpegdomain.testing import assert_commutes
 
 EXTENTS = [(16, 8), (13, 9)]
@@ -98,35 +98,6 @@ def test_different_extents_do_not_add_or_join():
 
 @pytest.mark.parametrize("extent", EXTENTS)
 @pytest.mark.parametrize(
-    "index",
-    [
-        slice(1),
-        (slice(None), slice(1, 3)),
-        (slice(None), slice(None, None, 2)),
-        (slice(1, 2), slice(2), slice(None), slice(None)),
-        (slice(None), slice(None), slice(None, None, 2), slice(1, None, 2)),
-        (slice(None), slice(None), slice(3, 5)),
-        (..., slice(2, 7)),
-        (..., slice(1, 4), slice(None)),
-        torch.tensor([1, 0, 1]),
-        (slice(None), torch.tensor([2, 0])),
-        ...,
-    ],
-    ids=str,
-)
-def test_indexing(extent, index):
-    assert_commutes(lambda x: getitem(x, index), lambda x: x[index], extent)
-
-
-@pytest.mark.parametrize("index", [0, (0, 1), (slice(None), 0), (..., 3), None])
-def test_an_index_must_leave_a_feature_map(index):
-    left = torch.zeros(2, 3, 9, 9)[index].dim()
-    with pytest.raises(InputError, match=f"leaves {left} of a feature map's 4 axes; decode it first"):
-        getitem(encode(torch.zeros(2, 3, 9, 9)), index)
-
-
-@pytest.mark.parametrize("extent", EXTENTS)
-@pytest.mark.parametrize(
     ("padding", "options"),
     [
         ((1, 2, 3, 4), {}),
@@ -144,15 +115,6 @@ def test_an_index_must_leave_a_feature_map(index):
 )
 def test_padding(extent, padding, options):
     assert_commutes(lambda x: pad(x, padding, **options), lambda x: F.pad(x, padding, **options), extent)
-
-
-def test_flattening_and_reshaping_leave_the_transform_domain():
-    assert_commutes(lambda x: flatten(x, 1), lambda x: x.flatten(1), (13, 9))
-    assert_commutes(flatten, torch.flatten, (13, 9))
-    assert_commutes(lambda x: flatten(x, 2, 3), lambda x: x.flatten(2, 3), (13, 9))
-    assert_commutes(lambda x: reshape(x, 2, -1), lambda x: x.reshape(2, -1), (13, 9))
-    assert_commutes(lambda x: reshape(x, (2, 3, -1)), lambda x: x.reshape(2, 3, -1), (13, 9))
-    assert_commutes(lambda x: reshape(x, torch.Size([6]), -1), lambda x: x.reshape(6, -1), (13, 9))
 
 
 @pytest.mark.parametrize(("function", "name"), [(add, "add"), (mul, "mul")])

@@ -126,14 +126,43 @@ def test_layers_leave_their_input_alone(constructor, extent, training):
     assert torch.equal(x.coefficients, kept)
 
 
-@pytest.mark.parametrize("constructor", [*SHARED, "GlobalAvgPool2d()", "Pointwise(ReLU())"])
-def test_layers_take_activations_only(constructor):
+@pytest.mark.parametrize(
+    "constructor", [name for name in SHARED if not built(nn, name).on_pixels] + ["GlobalAvgPool2d()"]
+)
+def test_layers_without_a_form_on_pixels_refuse_them(constructor):
     layer = built(nn, constructor)
     with pytest.raises(
         InputError, match=r"takes an Activation, got Tensor: encode pixels with jpegdomain\.encode"
     ) as raised:
         layer(torch.zeros(1, 8, 16, 16))
     assert str(raised.value).startswith(str(layer))
+
+
+def on_pixels():
+    """Every layer that takes pixels, with every approximation that it has."""
+    for name in SHARED:
+        layer = built(nn, name)
+        if layer.on_pixels:
+            yield name, "asm", 15
+        if isinstance(layer, nn.Piecewise | nn.MaxPool2d):
+            yield from ((name, "asm", 6), (name, "apx", 6))
+
+
+@pytest.mark.parametrize(("constructor", "method", "frequencies"), list(on_pixels()))
+@pytest.mark.parametrize("extent", [(16, 24), (13, 21)])
+def test_on_pixels_a_layer_is_itself_between_j_and_its_inverse(constructor, method, frequencies, extent):
+    """L' = J̃∘L∘J on pixels, approximations included; in training with the same gradients."""
+    layer = built(nn, constructor).double().train(constructor.startswith("BatchNorm"))
+    if isinstance(layer, nn.Piecewise | nn.MaxPool2d):
+        layer.method, layer.frequencies = method, frequencies
+    pixels = torch.randn(2, 8, *extent, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(0)
+    expected = decode(layer(encode(pixels)))
+    torch.manual_seed(0)
+    got = layer(pixels * 1)
+    torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)
+    grads = [torch.autograd.grad((value * value.detach().cos()).sum(), pixels)[0] for value in (expected, got)]
+    torch.testing.assert_close(*grads, rtol=1e-9, atol=1e-9)
 
 
 def test_dropout():

@@ -4,10 +4,10 @@ from typing import Final
 
 import numpy as np
 
+from jpegdomain.compiled.jit import compiled, inlined
 from jpegdomain.tables import ZIGZAG
 
 from .huffman import LONG, STOP
-from .jit import compiled, inlined
 from .reservoir import Word, refilled, symbol_at, value_of
 from .slots import PROBE, SKIP_PROBE, SKIPS, Samples, Skips, Tables
 from .words import Bytes

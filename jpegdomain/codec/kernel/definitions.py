@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from jpegdomain.compiled.jit import compiled
 from jpegdomain.tables import ZIGZAG
 
-from .jit import compiled
 from .numbers import (
     BAD_CATEGORY,
     BAD_HUFFMAN_SLOT,

@@ -6,7 +6,8 @@ the *low-water mark* that these functions return, the next MCU cannot leave `scr
 
 import numpy as np
 
-from .jit import compiled
+from jpegdomain.compiled.jit import compiled
+
 from .numbers import DATA_ENDS_EARLY, DATA_LEFT_OVER, FILE_ENDS_EARLY, NO_FAULT, NO_RESTART
 from .slots import (
     AT,

@@ -1,6 +1,7 @@
 """Whole files of a sequential frame: the function that Python calls for nearly all of them."""
 
-from .jit import compiled
+from jpegdomain.compiled.jit import compiled
+
 from .numbers import NO_FAULT, TOO_SHORT
 from .scan_header import check_length, find_tables
 from .sequential import sequential_scan

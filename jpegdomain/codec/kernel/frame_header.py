@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .jit import compiled
+from jpegdomain.compiled.jit import compiled
+
 from .numbers import (
     BAD_FACTOR,
     BAD_PRECISION,

@@ -19,7 +19,8 @@ from typing import Final
 
 import numpy as np
 
-from .jit import compiled, inlined
+from jpegdomain.compiled.jit import compiled, inlined
+
 from .slots import (
     CLOCK,
     DELTAS,

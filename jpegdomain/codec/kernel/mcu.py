@@ -6,7 +6,8 @@ decoded, because the bits are there, and dropped: they go to the spare block beh
 
 from typing import Final
 
-from .jit import compiled, inlined
+from jpegdomain.compiled.jit import compiled, inlined
+
 from .slots import (
     AC,
     BASE,

@@ -4,11 +4,11 @@ from typing import Final
 
 import numpy as np
 
+from jpegdomain.compiled.jit import compiled, inlined
 from jpegdomain.tables import ZIGZAG
 
 from .feed import close_interval, damage, more, next_interval, open_interval, pass_restart
 from .huffman import LONG
-from .jit import compiled, inlined
 from .mcu import mcu_grid
 from .numbers import BAD_CODE, NO_FAULT
 from .reservoir import Word, peek, refilled, symbol_at, value_of

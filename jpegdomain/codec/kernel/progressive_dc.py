@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from jpegdomain.compiled.jit import compiled
+
 from .blocks import difference
 from .feed import close_interval, damage, more, next_interval, open_interval, pass_restart
-from .jit import compiled
 from .mcu import PLAN_DC, PLAN_PART, begin_row, mcu_grid, place_of, plan_blocks
 from .numbers import BAD_CODE, NO_FAULT
 from .reservoir import refilled

@@ -1,7 +1,8 @@
 """Whole files of a progressive frame (T.81 G): the function that Python calls for them."""
 
+from jpegdomain.compiled.jit import compiled
+
 from .files import admit
-from .jit import compiled
 from .numbers import NO_FAULT
 from .progressive_ac import ac_scan
 from .progressive_dc import dc_scan

@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from jpegdomain.compiled.jit import inlined
+
 from .huffman import search
-from .jit import inlined
 from .slots import PROBE, Tables
 from .words import Bytes, load
 

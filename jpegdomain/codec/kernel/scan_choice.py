@@ -5,8 +5,9 @@ band that is not zero by then: to find the wanted ones among its bits, all of th
 made from the last scan to the first.
 """
 
+from jpegdomain.compiled.jit import compiled
+
 from .blocks import ORDER
-from .jit import compiled
 from .slots import (
     AT,
     CHOICE,

@@ -5,9 +5,10 @@ A decoder that meets another sequence guesses; this one does not, because a gues
 
 import numpy as np
 
+from jpegdomain.compiled.jit import compiled
+
 from .definitions import copy_steps
 from .huffman import AC_CLASS, DC_CLASS, PROGRESSIVE_AC, REFINING_AC, table_for
-from .jit import compiled
 from .mcu import mcu_grid
 from .numbers import (
     AC_BEFORE_DC,

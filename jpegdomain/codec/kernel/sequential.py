@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from jpegdomain.compiled.jit import compiled
+
 from .blocks import LAST_WANTED, ORDER, build_skips, difference, fill_block, pass_over
 from .feed import close_interval, damage, more, next_interval, open_interval, pass_restart
 from .huffman import STOP
-from .jit import compiled
 from .mcu import PLAN_AC, PLAN_DC, PLAN_PART, begin_row, mcu_grid, place_of, plan_blocks
 from .numbers import BAD_CODE, NO_FAULT
 from .slots import (

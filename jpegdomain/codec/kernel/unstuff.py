@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .jit import compiled
+from jpegdomain.compiled.jit import compiled
+
 from .slots import CHUNK, SPARE
 from .words import Bytes, has_ff, load, store
 

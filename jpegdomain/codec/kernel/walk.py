@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from jpegdomain.compiled.jit import compiled
+
 from .definitions import define_huffman, define_interval, define_steps
 from .frame_header import is_frame, read_frame
-from .jit import compiled
 from .numbers import (
     BAD_LENGTH,
     DNL_LENGTH,

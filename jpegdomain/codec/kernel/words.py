@@ -12,7 +12,7 @@ from numba import config, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from .jit import inlined
+from jpegdomain.compiled.jit import inlined
 
 __all__ = ["Bytes", "has_ff", "load", "store"]
 

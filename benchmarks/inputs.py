@@ -1,0 +1,285 @@
+"""The input stage beside what a user would take instead: JPEG bytes in memory to a normalised float32 batch.
+
+    python -m benchmarks.inputs --files "Imagenette=FOLDER" --whole "CIFAR-10=FOLDER" --photographs "ImageNet=FOLDER"
+
+``--files`` are made 224×224 by Resize(256), CenterCrop(224); so are, each by itself, the large ones among
+``--photographs`` and one of 12 megapixels made from them. ``--whole`` are of one size and enter as they are. Times are
+milliseconds a file, sides in turn, one thread; ratios are the other side's time over ours: how many times as fast we
+are, the median (smallest…largest) over the rounds. Differences are mean absolute ones, in levels of 0…255.
+"""
+
+import argparse
+import io
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_jpeg
+from torchvision.transforms import v2
+
+import jpegdomain as jd
+from benchmarks.codec_files import EMBEDDED, large_photograph, spread
+from benchmarks.timing import interleaved, ratio, write
+from jpegdomain.codec import read_header
+from jpegdomain.entry import IMAGENET_MEAN, IMAGENET_STD
+from jpegdomain.planes import first_pixels
+from jpegdomain.preprocess import CenterCrop, Compose, Resize, keep_for
+
+__all__ = ["main"]
+
+_OURS = "jpegdomain"
+_LOW = "jpegdomain, low frequencies"
+_UINT8 = "torchvision, uint8"
+_TOGETHER = "torchvision, uint8, normalised as a batch"
+_SHORT, _CROP = 256, 224
+
+Side = Callable[[], Iterator[Any]]
+_MEAN, _STD = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+_SCALE, _SHIFT = 1 / (255 * _STD), -_MEAN / _STD
+
+
+def _drained(side: Side) -> Callable[[], None]:
+    """No batch outlives the next, as where each is used and let go."""
+
+    def run() -> None:
+        for _ in side():
+            pass
+
+    return run
+
+
+def _batches(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[at : at + size] for at in range(0, len(items), size)]
+
+
+def _decoded(tensor: Tensor) -> Tensor:
+    return decode_jpeg(tensor, mode=ImageReadMode.RGB)
+
+
+class Stage:
+    """Every side of one set of files.
+
+    Args:
+        files: The files.
+        batch: Files that are made one tensor.
+        resized: Whether they are made 224×224, or enter as they are.
+        threads: For each side.
+    """
+
+    def __init__(self, files: Sequence[bytes], batch: int, *, resized: bool, threads: int = 1) -> None:
+        self.files = _batches(files, batch)
+        self.tensors = _batches([torch.frombuffer(bytearray(file), dtype=torch.uint8) for file in files], batch)
+        self.threads = threads
+        steps = [Resize(_SHORT), CenterCrop(_CROP)]
+        self.exact = Compose(steps) if resized else None
+        self.low = Compose(steps, low_frequencies=True)
+        geometry = [v2.Resize(_SHORT, antialias=True), v2.CenterCrop(_CROP)] if resized else []
+        self.geometry = v2.Compose(geometry or [v2.Identity()])
+        self.number = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(IMAGENET_MEAN, IMAGENET_STD)])
+        inplace = v2.Normalize(IMAGENET_MEAN, IMAGENET_STD, inplace=True)
+        self.number_inplace = v2.Compose([v2.ToDtype(torch.float32, scale=True), inplace])
+
+    def ours(self) -> Iterator[Tensor]:
+        """Exact."""
+        return (self._pixels(self._read(part), self.exact) for part in self.files)
+
+    def low_frequencies(self) -> Iterator[Tensor]:
+        """From the frequencies that the smaller image shows, as many as the files' headers say."""
+        return (self._pixels(self._read(part, self.keep(part)), self.low) for part in self.files)
+
+    def keep(self, files: Sequence[bytes]) -> int:
+        """How many these are, along each side of a block."""
+        return max(keep_for(self.low, read_header(file)) for file in files)
+
+    def _read(self, files: Sequence[bytes], keep: int = 8) -> list[jd.JpegImage]:
+        return jd.read_jpegs(files, threads=self.threads, keep=keep)
+
+    def _pixels(self, images: list[jd.JpegImage], preprocess: Compose | None) -> Tensor:
+        return first_pixels(jd.collate(images, preprocess=preprocess), 3, _SCALE, _SHIFT)
+
+    def read(self) -> Iterator[Any]:
+        """Entropy decoding alone."""
+        return (self._read(part) for part in self.files)
+
+    def placed(self) -> Iterator[Any]:
+        """Entropy decoding, and where each pixel goes."""
+        return (jd.collate(self._read(part), preprocess=self.exact) for part in self.files)
+
+    def decoded(self) -> Iterator[Any]:
+        """Torchvision's decoding alone."""
+        return (self._each(_decoded, part) for part in self.tensors)
+
+    def uint8(self) -> Iterator[Tensor]:
+        """Every step file by file, resized as uint8: what torchvision recommends."""
+        return (torch.stack(self._each(lambda t: self.number(self.geometry(_decoded(t))), p)) for p in self.tensors)
+
+    def together(self) -> Iterator[Tensor]:
+        """The same, but one conversion and normalisation for the batch, in place."""
+        parts = (torch.stack(self._each(lambda t: self.geometry(_decoded(t)), part)) for part in self.tensors)
+        return (self.number_inplace(part) for part in parts)
+
+    def floats(self) -> Iterator[Tensor]:
+        """Resized as float32: without rounding to levels after the decoder's own, as we do."""
+
+        def one(tensor: Tensor) -> Tensor:
+            return self.geometry(v2.functional.to_dtype(_decoded(tensor), torch.float32, scale=True))
+
+        parts = (torch.stack(self._each(one, part)) for part in self.tensors)
+        return (v2.functional.normalize(part, list(IMAGENET_MEAN), list(IMAGENET_STD), inplace=True) for part in parts)
+
+    def pillow(self, draft: bool = False) -> Iterator[Tensor]:
+        """Pillow's decoding and resizing; with draft it decodes at ½, ¼ or ⅛ where that is large enough."""
+
+        def one(file: bytes) -> Tensor:
+            with Image.open(io.BytesIO(file)) as image:
+                if draft:
+                    image.draft("RGB", (_SHORT, _SHORT))
+                pixels = self.geometry(image.convert("RGB"))
+                return torch.from_numpy(np.asarray(pixels).copy()).permute(2, 0, 1)
+
+        return (self.number_inplace(torch.stack(self._each(one, part)).contiguous()) for part in self.files)
+
+    def _each(self, call: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        if self.threads == 1:
+            return [call(item) for item in items]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(call, items))
+
+
+def _difference(one: Iterable[Tensor], two: Iterable[Tensor]) -> dict[str, float]:
+    """Mean over each file, then the median and the largest of the files."""
+    means = []
+    for a, b in zip(one, two, strict=True):
+        means += ((a - b).abs() * (255 * _STD).view(3, 1, 1)).mean((1, 2, 3)).tolist()
+    return {"median": statistics.median(means), "largest": max(means)}
+
+
+def _measured(sides: dict[str, Side], files: int, repeats: int) -> dict[str, Any]:
+    seconds = interleaved({name: _drained(side) for name, side in sides.items()}, repeats)
+    ours = [name for name in (_OURS, _LOW) if name in sides]
+    return {
+        "median_ms": {name: 1e3 * statistics.median(rounds) / files for name, rounds in seconds.items()},
+        "ratios": {
+            mine: {name: ratio(rounds, seconds[mine]) for name, rounds in seconds.items() if name not in ours}
+            for mine in ours
+        },
+    }
+
+
+def _compare(files: Sequence[bytes], batch: int, repeats: int, *, resized: bool, large: bool) -> dict[str, Any]:
+    """All sides of a set.
+
+    Returns:
+        Milliseconds a file, ratios, the parts of ours and of torchvision's, differences, and two threads.
+    """
+    torch.set_num_threads(1)
+    stage = Stage(files, batch, resized=resized)
+    sides: dict[str, Side] = {_OURS: stage.ours, _UINT8: stage.uint8, _TOGETHER: stage.together}
+    if resized:
+        sides |= {"torchvision, float": stage.floats, "Pillow": stage.pillow}
+    if large:
+        sides |= {_LOW: stage.low_frequencies, "Pillow, draft": lambda: stage.pillow(draft=True)}
+    result = {"files": len(files), "bytes": sum(map(len, files))} | _measured(sides, len(files), repeats)
+    parts: dict[str, Side] = {
+        "entropy decoding": stage.read,
+        "and collating": stage.placed,
+        "and pixels": stage.ours,
+        "torchvision's decoding": stage.decoded,
+    }
+    result["parts_ms"] = _measured(parts, len(files), repeats)["median_ms"]
+    exact = list(stage.ours())
+    result["difference"] = {"torchvision, uint8": _difference(exact, stage.uint8())}
+    if large:
+        result["keep"] = [stage.keep(part) for part in stage.files]
+        result["difference"][_LOW] = _difference(exact, stage.low_frequencies())
+    result["two_threads"] = _two_threads(files, batch, repeats, resized=resized)
+    return result
+
+
+def _two_threads(files: Sequence[bytes], batch: int, repeats: int, *, resized: bool) -> dict[str, Any]:
+    many = list(files) * -(-batch // len(files))
+    torch.set_num_threads(2)
+    stage = Stage(many, batch, resized=resized, threads=2)
+    result = _measured({_OURS: stage.ours, _UINT8: stage.uint8, _TOGETHER: stage.together}, len(many), repeats)
+    torch.set_num_threads(1)
+    return result
+
+
+def _show(title: str, result: dict[str, Any]) -> None:
+    print(title)
+    for name, median in result["median_ms"].items():
+        compared = [result["ratios"][mine].get(name) for mine in result["ratios"]]
+        ratios = ["{median:>8.2f} ({smallest:.2f}…{largest:.2f})".format(**one) for one in compared if one]
+        print(f"  {name:<44}{median:>9.3f} ms{''.join(ratios)}")
+    for name, median in result.get("parts_ms", {}).items():
+        print(f"    {name:<42}{median:>9.3f} ms")
+    for name, levels in result.get("difference", {}).items():
+        print(f"    to {name:<39}{levels['median']:>9.3f} levels, at most {levels['largest']:.3f}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line.
+
+    Args:
+        arguments: As typed; those of the process if None.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.inputs", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for option, text in (
+        ("--files", "a set of files that are made 224×224"),
+        ("--whole", "a set of files of one size that enter as they are"),
+        ("--photographs", "a set of files of which the large ones are compared one by one"),
+    ):
+        parser.add_argument(option, action="append", metavar="NAME=FOLDER", default=[], help=text)
+    parser.add_argument("--limit", type=int, default=500, help="files of each set (default 500)")
+    parser.add_argument("--batch", type=int, default=50, help="files of a batch (default 50)")
+    parser.add_argument("--whole-batch", type=int, default=40, help="files of a batch of --whole (default 40)")
+    parser.add_argument("--megapixels", type=float, default=0.8, help="what makes a photograph large (default 0.8)")
+    parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
+    parser.add_argument("--output", type=Path, default=Path("results/inputs.json"), help="default results/inputs.json")
+    options = parser.parse_args(arguments)
+    if not (options.files or options.whole or options.photographs):
+        options.whole = [f"digits={EMBEDDED}"]
+
+    def sets(given: list[str]) -> dict[str, list[bytes]]:
+        pairs = (text.partition("=")[::2] for text in given)
+        return {name: spread(Path(folder), options.limit) for name, folder in pairs}
+
+    result: dict[str, Any] = {}
+
+    def add(name: str, files: Sequence[bytes], batch: int, *, resized: bool = True, large: bool = False) -> None:
+        result[name] = _compare(files, batch, options.repeats, resized=resized, large=large)
+        _show(f"{name}: {len(files)} files, batches of {batch}", result[name])
+        _show("  two threads", result[name]["two_threads"])
+
+    for name, files in sets(options.files).items():
+        add(name, files, options.batch)
+    for name, files in sets(options.whole).items():
+        add(name, files, options.whole_batch, resized=False)
+    for name, files in sets(options.photographs).items():
+        add(name, files, options.batch)
+        sizes = [jd.read_jpeg(file, keep=1).extent for file in files]
+        large = [
+            file
+            for file, extent in zip(files, sizes, strict=True)
+            if extent.height * extent.width >= 1e6 * options.megapixels
+        ]
+        if large:
+            add(f"{name}, {options.megapixels:g} megapixels and more", large, 1, large=True)
+        add(f"{name}: one of 12 megapixels", [large_photograph(files)], 1, large=True)
+    settings = {name: value for name, value in vars(options).items() if name != "output"}
+    # Where the sets lie is nobody's business: their names are enough.
+    for name in ("files", "whole", "photographs"):
+        settings[name] = [text.partition("=")[0] for text in settings[name]]
+    write(options.output, "inputs", settings, result)
+
+
+if __name__ == "__main__":
+    main()

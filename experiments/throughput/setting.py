@@ -1,0 +1,121 @@
+"""What a run of `experiments.throughput` works on, and how each side is set up for it."""
+
+import argparse
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import jpegdomain as jd
+from experiments.networks import EMBEDDED, load_requested
+from experiments.throughput.files import Files, load_files
+from experiments.throughput.sides import JPEG_SIDES, MODES, Chain, Geometry, Mode, jpeg_chain, spatial_chain
+
+__all__ = ["Setting"]
+
+_TRIES = 5
+
+
+class Setting:
+    """Files, networks and what is to be done with them.
+
+    Args:
+        options: As the command line has them; what follows from other options is filled in.
+
+    Raises:
+        SystemExit: If there are no such files or networks, or the files cannot be batches.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.device = options, options.device
+        # As DATA/SPLIT: a folder called 'test' says little.
+        self.name = "/".join(Path(options.data).parts[-2:])
+        if options.data == "embedded":
+            options.data = str(EMBEDDED / "digits")
+            options.model = options.model or "embedded"
+        options.model = options.model or "three_block"
+        self.files: Files = load_files(options)
+        self.geometry: Geometry = options.size or (Geometry() if self.files.alike else Geometry(256, 224))
+        if self.geometry == Geometry() and not self.files.alike:
+            raise SystemExit("--size none: the files have several sizes; give a short side and a crop, as in 256,224")
+        self.model, self.described = load_requested(options, self.files.images)
+        self.batches = self.files.batches(options.batch)
+        self.threads = torch.get_num_threads()
+        self.modes = [mode for mode in MODES if mode in (options.mode or MODES)]
+        self.plans = [plan for plan in JPEG_SIDES if plan in (options.plan or JPEG_SIDES)]
+
+    def converted(self, plan: Any, model: nn.Module) -> jd.ConvertedModel:
+        """Convert with the options.
+
+        Args:
+            plan: 'fused' or 'transform'.
+            model: The spatial model, in any dtype.
+
+        Returns:
+            The converted model.
+        """
+        return jd.convert(
+            model,
+            plan=plan,
+            frequencies=self.options.frequencies,
+            mean=self.options.mean,
+            std=self.options.std,
+        )
+
+    def builders(self, side: str, mode: Mode) -> list[tuple[int, Callable[[], Chain]]]:
+        """Give the ways in which a side can be set up: with the files in one thread or several, in each memory format.
+
+        Args:
+            side: One of `SIDES`.
+            mode: What the network does.
+
+        Returns:
+            Threads for the files, and what builds the chain.
+        """
+        counts = sorted({1, self.threads})
+        if side != "spatial":
+            converted = self.converted(side, self.model)
+            return [
+                (threads, partial(jpeg_chain, converted, self.geometry, mode, self.device, threads))
+                for threads in counts
+            ]
+        entry = self.converted("fused", self.model).jpeg_entry
+        return [
+            (threads, partial(spatial_chain, self.model, entry, self.geometry, mode, self.device, threads, layout))
+            for layout in (torch.channels_last, torch.contiguous_format)
+            for threads in counts
+        ]
+
+    def fastest(self, side: str, mode: Mode) -> tuple[Chain, dict[str, Any]]:
+        """Set a side up in the way that is fastest for it on the first batch.
+
+        Args:
+            side: One of `SIDES`.
+            mode: What the network does.
+
+        Returns:
+            The chain, and which way it is.
+        """
+        builders = self.builders(side, mode)
+        chains = [build() for _, build in builders]
+        # In turn, so that a slow moment hits all of them.
+        tries = [[self._once(chain) for chain in chains] for _ in range(_TRIES)]
+        times = [min(times) for times in zip(*tries, strict=True)]
+        best = times.index(min(times))
+        return chains[best], {
+            "threads_for_files": builders[best][0],
+            "memory_format": chains[best].memory_format,
+        }
+
+    def _once(self, chain: Chain) -> float:
+        files, labels = self.batches[0]
+        labels = labels.to(self.device)
+        start = time.perf_counter()
+        chain.run(files, labels)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - start

@@ -1,0 +1,210 @@
+"""The ways from JPEG bytes to logits that `experiments.throughput` times: pixels first, or coefficients.
+
+Each is a chain of steps, so that the parts can be timed apart and the whole together.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.io import ImageReadMode, decode_jpeg
+from torchvision.transforms import v2
+
+import jpegdomain as jd
+from jpegdomain import preprocess as pp
+
+__all__ = ["JPEG_SIDES", "MODES", "SIDES", "Chain", "Geometry", "Mode", "jpeg_chain", "spatial_chain"]
+
+SIDES = ("spatial", "fused", "transform")
+"""Pixels first, then the converted network in each of its plans."""
+JPEG_SIDES = SIDES[1:]
+
+Mode: TypeAlias = Literal["inference", "training"]
+MODES: tuple[Mode, ...] = ("inference", "training")
+_Network: TypeAlias = Callable[[Any, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What happens to an image before the network: nothing, or an antialiased resize and a crop.
+
+    Args:
+        resize: The short side, or None to leave the size.
+        crop: Height and width of the centre that is cut out, or None.
+    """
+
+    resize: int | None = None
+    crop: int | None = None
+
+    def ours(self) -> pp.Transform | None:
+        """Give it as a map on coefficients.
+
+        Returns:
+            The preprocess of `jpegdomain.collate`.
+        """
+        if self.resize is None or self.crop is None:
+            return None
+        return pp.Compose([pp.Resize(self.resize), pp.CenterCrop(self.crop)])
+
+    def theirs(self) -> Callable[[Tensor], Tensor]:
+        """Give it as torchvision's transforms.
+
+        Returns:
+            A function of one image, (c, h, w).
+        """
+        if self.resize is None or self.crop is None:
+            return nn.Identity()
+        return v2.Compose([v2.Resize(self.resize, antialias=True), v2.CenterCrop(self.crop)])
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One way from bytes to logits.
+
+    Args:
+        steps: Name → function of what the step before gave; the first takes the files' bytes, the last one the
+            network's input.
+        network: From that input and labels to logits.
+        entry: The part of `network` that is preprocessing, timed by itself; None where there is none.
+        memory_format: Of the network's activations.
+    """
+
+    steps: dict[str, Callable[[Any], Any]]
+    network: _Network
+    entry: Callable[[Any], object] | None
+    memory_format: str
+
+    def run(self, files: Sequence[bytes], labels: Tensor) -> Tensor:
+        """Go the whole way.
+
+        Args:
+            files: A batch.
+            labels: Their class numbers.
+
+        Returns:
+            Logits.
+        """
+        value: Any = files
+        for step in self.steps.values():
+            value = step(value)
+        return self.network(value, labels)
+
+
+def _inference(model: nn.Module) -> _Network:
+    model = model.eval()
+
+    def run(images: Any, _: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return model(images)
+
+    return run
+
+
+def _training(model: nn.Module) -> _Network:
+    """Forward, backward and a step of SGD, on weights of its own."""
+    model = model.train()
+    optimiser = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+
+    def run(images: Any, labels: Tensor) -> Tensor:
+        optimiser.zero_grad(set_to_none=True)
+        logits = model(images)
+        F.cross_entropy(logits, labels).backward()
+        optimiser.step()
+        return logits.detach()
+
+    return run
+
+
+def _network(model: nn.Module, mode: Mode) -> _Network:
+    return _inference(model) if mode == "inference" else _training(copy.deepcopy(model))
+
+
+def spatial_chain(
+    model: nn.Module,
+    entry: nn.Module,
+    geometry: Geometry,
+    mode: Mode,
+    device: torch.device,
+    threads: int,
+    memory_format: torch.memory_format,
+) -> Chain:
+    """Build what a user would pick: ``decode_jpeg``, torchvision's transforms on uint8, the network.
+
+    Files are decoded, resized and cropped by as many threads as the network has. What moves to the device is uint8;
+    scaling and normalisation happen there, a batch at a time.
+
+    Args:
+        model: The spatial model.
+        entry: Of the converted model: channels, mean and std.
+        geometry: Before the network.
+        mode: What the network does.
+        device: That it runs on.
+        threads: For the files.
+        memory_format: Of its activations.
+
+    Returns:
+        The chain.
+    """
+    kind = ImageReadMode.GRAY if entry.channels == 1 else ImageReadMode.RGB
+    transform = geometry.theirs()
+    scale, shift = (1 / (255 * entry.std)), -entry.mean / entry.std
+    scale, shift = (v.float().expand(entry.channels).reshape(1, -1, 1, 1).to(device) for v in (scale, shift))
+    mapped = _mapping(threads)
+
+    def decode(files: Sequence[bytes]) -> list[Tensor]:
+        return mapped(lambda file: decode_jpeg(torch.frombuffer(bytearray(file), dtype=torch.uint8), kind), files)
+
+    def prepare(images: list[Tensor]) -> Tensor:
+        batch = torch.stack(mapped(transform, images))
+        if device.type == "cuda":
+            batch = batch.pin_memory().to(device, non_blocking=True)
+        # What ToDtype(scale=True) and Normalize do, in one pass less.
+        return torch.addcmul(shift, batch.float(), scale).contiguous(memory_format=memory_format)
+
+    own = copy.deepcopy(model).to(device=device, memory_format=memory_format)
+    name = "channels last" if memory_format == torch.channels_last else "contiguous"
+    return Chain({"decoding": decode, "preprocessing": prepare}, _network(own, mode), None, name)
+
+
+def _mapping(threads: int) -> Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]:
+    if threads == 1:
+        return lambda function, values: [function(value) for value in values]
+    pool = ThreadPoolExecutor(threads)
+    return lambda function, values: list(pool.map(function, values))
+
+
+def jpeg_chain(
+    converted: jd.ConvertedModel, geometry: Geometry, mode: Mode, device: torch.device, threads: int
+) -> Chain:
+    """Build ours: ``read_jpegs``, ``collate``, the converted network, whose entry makes its first feature map.
+
+    Args:
+        converted: From `jpegdomain.convert`.
+        geometry: Before the network.
+        mode: What the network does.
+        device: That it runs on.
+        threads: For the files.
+
+    Returns:
+        The chain.
+    """
+    preprocess = geometry.ours()
+    own = copy.deepcopy(converted).to(device)
+
+    def read(files: Sequence[bytes]) -> list[jd.JpegImage]:
+        return jd.read_jpegs(files, threads=threads)
+
+    def prepare(images: list[jd.JpegImage]) -> jd.JpegBatch:
+        batch = jd.collate(images, preprocess=preprocess)
+        return batch if device.type == "cpu" else batch.pin_memory().to(device, non_blocking=True)
+
+    def entry(batch: jd.JpegBatch) -> object:
+        with torch.inference_mode():
+            return own.jpeg_entry(batch)
+
+    return Chain({"decoding": read, "preprocessing": prepare}, _network(own, mode), entry, "channels last")

@@ -1,0 +1,7 @@
+"""Images as a network's entry takes them: quantised coefficients, grouped by what makes their planes stack."""
+
+from .batch import JpegBatch
+from .collation import by_extent, collate
+from .planes import AxisMaps, Fills, Group, Plane
+
+__all__ = ["AxisMaps", "Fills", "Group", "JpegBatch", "Plane", "by_extent", "collate"]

@@ -1,0 +1,159 @@
+"""From records to tensors: all coefficients of a batch copied into one piece of memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jpegdomain.codec import JpegImage
+from jpegdomain.codec.metadata import Color
+from jpegdomain.geometry import BLOCK, Extent
+from jpegdomain.preprocess.place import Place, Upsampling
+
+from .planes import AxisMaps, Fills, Group, Plane
+from .records import Memory, Records
+
+__all__ = ["assemble"]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """One component of one image, on its way into the batch.
+
+    Attributes:
+        coefficients: int16 (block rows, block columns, frequencies…), any strides.
+        table: uint16 (frequencies,).
+        extent: Height and width in samples.
+    """
+
+    coefficients: NDArray[np.int16]
+    table: NDArray[np.uint16]
+    extent: Extent
+
+
+_PlanePlan: TypeAlias = tuple[list[_Piece], tuple[int, int], tuple[AxisMaps, AxisMaps] | None]
+"""The pieces of a plane, its upsampling and its maps."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    """A group before it has memory.
+
+    Attributes:
+        images: Their positions in the batch.
+        color: Their colour model.
+        planes: One for each component.
+        fills: Of placed images.
+    """
+
+    images: tuple[int, ...]
+    color: Color
+    planes: list[_PlanePlan]
+    fills: Fills | None
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def assemble(records: Records, dtype: torch.dtype) -> Memory:
+    """Copy what a batch needs of its records.
+
+    Args:
+        records: The images, and their places if they have any.
+        dtype: The floating-point type that the images enter the network in.
+
+    Returns:
+        Their groups, whose planes are views of one tensor.
+    """
+    if records.places is None:
+        return _whole(records.images, dtype)
+    return _gathered(records.images, records.places, dtype)
+
+
+def _whole(images: Sequence[JpegImage], dtype: torch.dtype) -> Memory:
+    """Images as they are."""
+    members: dict[tuple[Color, Upsampling], list[int]] = {}
+    for position, image in enumerate(images):
+        members.setdefault((image.color, image.upsampling), []).append(position)
+    plans = []
+    for (color, factors), positions in members.items():
+        planes: list[_PlanePlan] = []
+        for number, steps in enumerate(factors):
+            components = [images[position].components[number] for position in positions]
+            pieces = [_Piece(part.coefficients, part.table, part.extent) for part in components]
+            planes.append((pieces, steps, None))
+        plans.append(_Plan(tuple(positions), color, planes, None))
+    return _copied(plans, dtype)
+
+
+def _gathered(images: Sequence[JpegImage], places: Sequence[Place], dtype: torch.dtype) -> Memory:
+    """Images that have been placed."""
+    members: dict[tuple[Color, Upsampling, bool, int], list[int]] = {}
+    for position, (image, place) in enumerate(zip(images, places, strict=True)):
+        kind = (image.color, image.upsampling, place.turn.transpose, place.keep)
+        members.setdefault(kind, []).append(position)
+    plans = []
+    for (color, factors, transposed, _), positions in members.items():
+        # Neighbours of like sizes waste little where they are padded to a common one.
+        positions.sort(key=lambda position: tuple(places[position].parts[0].extent))
+        maps: dict[tuple[int, ...], tuple[AxisMaps, AxisMaps]] = {}
+        planes: list[_PlanePlan] = []
+        for number, steps in enumerate(factors):
+            own = [places[position].parts[number] for position in positions]
+            key = tuple(map(id, own))
+            if key not in maps:
+                maps[key] = AxisMaps.stack([part.rows for part in own]), AxisMaps.stack([part.columns for part in own])
+            pieces = [_piece(images[position], number, places[position]) for position in positions]
+            planes.append((pieces, steps[::-1] if transposed else steps, maps[key]))
+        fills = Fills.stack([places[position].placement for position in positions])
+        plans.append(_Plan(tuple(positions), color, planes, fills))
+    return _copied(plans, dtype)
+
+
+def _piece(image: JpegImage, number: int, place: Place) -> _Piece:
+    """Take the blocks and frequencies of a component that its part needs."""
+    component, part, keep = image.components[number], place.parts[number], place.keep
+    (top, bottom), (left, right) = part.blocks
+    coefficients, table = component.coefficients, component.table
+    if not place.turn.transpose and keep == component.keep == BLOCK:
+        return _Piece(coefficients[top:bottom, left:right], table, part.extent)
+    side = component.keep
+    blocks = coefficients.reshape(*coefficients.shape[:2], side, side)[:, :, :keep, :keep]
+    steps = table.reshape(BLOCK, BLOCK)[:keep, :keep]
+    if place.turn.transpose:
+        blocks, steps = blocks.transpose(1, 0, 3, 2), steps.T
+    return _Piece(blocks[top:bottom, left:right], steps.reshape(-1), part.extent)
+
+
+def _copied(plans: Sequence[_Plan], dtype: torch.dtype) -> Memory:
+    """Copy all pieces into one piece of memory, in the order of groups, planes and images."""
+    pieces = [piece for plan in plans for own, _, _ in plan.planes for piece in own]
+    quantised = np.empty(sum(piece.coefficients.size for piece in pieces), np.int16)
+    steps = np.empty(sum(piece.table.size for piece in pieces), np.int32)
+    at = row = 0
+    for piece in pieces:
+        source = piece.coefficients
+        quantised[at : at + source.size].reshape(source.shape)[...] = source
+        steps[row : row + piece.table.size] = piece.table
+        at, row = at + source.size, row + piece.table.size
+    memory, tables = torch.from_numpy(quantised), torch.from_numpy(steps)
+    groups = []
+    at = row = 0
+    for plan in plans:
+        planes = []
+        for own, factors, maps in plan.planes:
+            size, frequencies = sum(piece.coefficients.size for piece in own), own[0].table.size
+            planes.append(
+                Plane(
+                    memory[at : at + size].view(-1, frequencies),
+                    tables[row : row + len(own) * frequencies].view(-1, frequencies),
+                    tuple(piece.extent for piece in own),
+                    factors,
+                    dtype,
+                    maps,
+                )
+            )
+            at, row = at + size, row + len(own) * frequencies
+        groups.append(Group(plan.images, plan.color, tuple(planes), plan.fills))
+    return Memory(tuple(groups), memory, tables)

@@ -1,0 +1,190 @@
+"""A converted model as a function of tensors alone, which is what ``torch.export`` and ONNX can write down."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from jpegdomain.activation import Activation
+from jpegdomain.batch.collation import check_color
+from jpegdomain.codec import JpegImage
+from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.geometry import BLOCK, Extent
+from jpegdomain.planes import Components
+
+from .model import ConvertedModel
+
+__all__ = ["FromCoefficients", "FromQuantised", "exportable"]
+
+
+class FromCoefficients(nn.Module):
+    """A converted model whose input is the coefficients of normalised pixels.
+
+    Args:
+        converted: From `convert`; shared, not copied.
+        extent: Height and width of the images in pixels.
+    """
+
+    def __init__(self, converted: ConvertedModel, extent: Extent) -> None:
+        super().__init__()
+        self.converted = converted
+        self.extent = extent
+        self.training = converted.training
+
+    def forward(self, coefficients: Tensor) -> Any:
+        """Run the network.
+
+        Args:
+            coefficients: (n, c, 8X, 8Y) as `encode` gives them.
+
+        Returns:
+            What the source model returns.
+        """
+        return self.converted(Activation(coefficients, self.extent))
+
+    def example_inputs(self, count: int = 2) -> tuple[Tensor, ...]:
+        """Make inputs of the right shapes and dtypes.
+
+        Args:
+            count: Images.
+
+        Returns:
+            The arguments of `forward`.
+        """
+        like = next(self.converted.parameters(), torch.empty(0))
+        channels = self.converted.jpeg_entry.channels or 3
+        return (torch.zeros(count, channels, *self.extent.canvas, dtype=like.dtype, device=like.device),)
+
+    @property
+    def dynamic_shapes(self) -> dict[str, Any]:
+        """That the number of images is free, as ``torch.export.export`` and ``torch.onnx.export`` take it."""
+        return {"coefficients": {0: Dim("images")}}
+
+
+class FromQuantised(nn.Module):
+    """A converted model whose input is what files hold: quantised coefficients and tables.
+
+    Dequantisation, chroma upsampling, colour and normalisation are part of it. It takes files of one size, colour model
+    and sampling.
+
+    Args:
+        converted: From `convert`; shared, not copied.
+        image: A file of that kind.
+    """
+
+    def __init__(self, converted: ConvertedModel, image: JpegImage) -> None:
+        super().__init__()
+        self.converted = converted
+        self.training = converted.training
+        self.extent = image.extent
+        self.color = image.color
+        self.upsampling = image.upsampling
+        self.extents = tuple(component.extent for component in image.components)
+
+    def forward(self, quantised: tuple[Tensor, ...], tables: Tensor) -> Any:
+        """Run the network.
+
+        Args:
+            quantised: For each component (n, X, Y, 64) int16, block rows, block columns, and the frequencies 8α+β, as
+                `JpegImage.components` hold them.
+            tables: (n, components, 64) int32, the quantisation steps in the same order.
+
+        Returns:
+            What the source model returns.
+        """
+        dtype = next((p.dtype for p in self.converted.parameters()), torch.float32)
+        wide = torch.promote_types(dtype, torch.float32)
+        coefficients = []
+        for number, (levels, extent) in enumerate(zip(quantised, self.extents, strict=True)):
+            values = levels.to(wide) * tables[:, number, None, None].to(wide)
+            tiles = values.unflatten(3, (BLOCK, BLOCK)).permute(0, 1, 3, 2, 4)
+            coefficients.append(tiles.reshape(-1, 1, *extent.canvas))
+        parts = tuple(coefficients), self.extents, self.upsampling, self.color, self.extent, dtype
+        return self.converted(Components(*parts))
+
+    def inputs(self, images: Sequence[JpegImage]) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Stack files.
+
+        Args:
+            images: From `read_jpeg`.
+
+        Returns:
+            The arguments of `forward`, on the CPU.
+
+        Raises:
+            InputError: If an image was not read whole.
+            ExtentMismatchError: If an image has another size, colour model or sampling.
+        """
+        for image in images:
+            _check_whole(image)
+            if (image.extent, image.color, image.upsampling) != (self.extent, self.color, self.upsampling):
+                raise ExtentMismatchError(
+                    f"{image.source}: this network takes {self.color} files of {self.extent} pixels, upsampled by "
+                    f"{self.upsampling}; got {image.color}, {image.extent}, {image.upsampling}"
+                )
+        columns = list(zip(*(image.components for image in images), strict=True))
+        quantised = tuple(torch.from_numpy(np.stack([part.coefficients for part in parts])) for parts in columns)
+        tables = np.stack([[part.table.astype(np.int32) for part in image.components] for image in images])
+        return quantised, torch.from_numpy(tables)
+
+    def example_inputs(self, count: int = 2) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Make inputs of the right shapes and dtypes.
+
+        Args:
+            count: Images.
+
+        Returns:
+            The arguments of `forward`.
+        """
+        device = next((p.device for p in self.converted.parameters()), torch.device("cpu"))
+        zeros = (
+            torch.zeros(count, *extent.blocks, BLOCK * BLOCK, dtype=torch.int16, device=device)
+            for extent in self.extents
+        )
+        tables = torch.ones(count, len(self.extents), BLOCK * BLOCK, dtype=torch.int32, device=device)
+        return tuple(zeros), tables
+
+    @property
+    def dynamic_shapes(self) -> dict[str, Any]:
+        """That the number of images is free, as ``torch.export.export`` and ``torch.onnx.export`` take it."""
+        images = Dim("images")
+        return {"quantised": tuple({0: images} for _ in self.extents), "tables": {0: images}}
+
+
+def exportable(
+    converted: ConvertedModel, images: Extent | Sequence[int] | JpegImage
+) -> FromCoefficients | FromQuantised:
+    """Make a converted model a function of tensors, for ``torch.export``, ONNX, AOTInductor or CUDA graphs.
+
+    Sizes are part of such a graph, so that a preprocess is not: the images are those that come after it.
+
+    ``torch.onnx.export(net, net.example_inputs(), path, dynamo=True, dynamic_shapes=net.dynamic_shapes)`` writes a
+    graph of ordinary operations, in either plan: J and J̃ are matrix products in it. Call ``eval()`` before.
+
+    Args:
+        converted: From `convert`; shared, not copied.
+        images: Height and width in pixels, for coefficients of normalised pixels as input; or a file, for quantised
+            coefficients and tables of files of its size, colour model and sampling.
+
+    Returns:
+        A module of tensors, for any number of images.
+
+    Raises:
+        InputError: If `converted` was not made by `convert`, or the file does not hold whole blocks.
+        UnsupportedJpegError: If the file is neither grayscale, nor YCbCr, nor RGB.
+    """
+    if not isinstance(converted, ConvertedModel):
+        raise InputError(f"exportable takes a converted model, got {type(converted).__qualname__}")
+    if not isinstance(images, JpegImage):
+        return FromCoefficients(converted, Extent(*images))
+    _check_whole(images)
+    check_color(images)
+    return FromQuantised(converted, images)
+
+
+def _check_whole(image: JpegImage) -> None:
+    if image.keep < BLOCK:
+        raise InputError(f"{image.source}: a network takes whole blocks, this image was read with keep={image.keep}")

@@ -1,0 +1,174 @@
+"""The graph without gradients: batch norms in the kernels, and results written over what nobody else reads."""
+
+import copy
+import operator
+from collections.abc import Callable
+
+import torch
+from torch import fx, nn
+from torch.nn.modules import module as torch_module
+
+from jpegdomain import functional
+from jpegdomain import nn as layers
+
+from .folded import can_fold
+from .step import InferenceStep
+
+__all__ = ["for_inference", "untouched"]
+
+_NEW_MEMORY = (layers.Conv2d, layers.BatchNorm2d, layers.MaxPool2d, layers.AvgPool2d)
+"""Layers whose result is always memory of its own."""
+
+_WRITERS = (layers.BatchNorm2d, layers.Piecewise)
+"""Layers that take ``inplace``."""
+
+_SUMS = {operator.add, operator.iadd, torch.add}
+
+Relied = tuple[tuple[str, nn.Module], ...]
+
+_Lookup = Callable[[fx.Node], nn.Module | None]
+"""Gives the module that a node calls."""
+
+
+def for_inference(model: nn.Module, graph: fx.Graph) -> tuple[fx.Graph, Relied, frozenset[str]]:
+    """Make the graph that a converted model runs in eval while no gradients are recorded.
+
+    Args:
+        model: With the graph's modules.
+        graph: Of a converted model.
+
+    Returns:
+        The graph; the modules that it relies on with their paths: it holds while `untouched` says so; the paths of
+        batch norms that went into kernels.
+    """
+    graph = copy.deepcopy(graph)
+    relied: dict[str, nn.Module] = {}
+    folded: set[str] = set()
+
+    def module(node: fx.Node) -> nn.Module | None:
+        return model.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+    places = {node: place for place, node in enumerate(graph.nodes)}
+    for node in list(graph.nodes):
+        convolution = module(node)
+        if not isinstance(convolution, layers.Conv2d) or type(convolution) is not layers.Conv2d:
+            continue
+        chain, norm, other, relu = [node], None, None, None
+        reader = _reader(chain[-1])
+        if reader is not None and isinstance(found := module(reader), layers.BatchNorm2d) and can_fold(found):
+            norm = found
+            chain.append(reader)
+            folded.add(str(reader.target))
+            reader = _reader(chain[-1])
+        term = _other_term(reader, chain[-1]) if reader is not None and reader.target in _SUMS else None
+        # The step runs where the convolution stands, before anybody writes over its input.
+        before = term is not None and places[term] < places[node]
+        if reader is not None and before and (reader.args[0] is chain[-1] or not _writes(reader, module)):
+            other = term
+            chain.append(reader)
+            reader = _reader(chain[-1])
+        if reader is not None and type(found := module(reader)) is layers.ReLU and reader.args == (chain[-1],):
+            relu = found
+            chain.append(reader)
+        relied |= {str(call.target): found for call in chain if (found := module(call)) is not None}
+        with graph.inserting_before(node):
+            terms = () if other is None else (other,)
+            step = graph.call_function(InferenceStep(convolution, norm, relu), (node.args[0], *terms))
+        places[step] = places[node]
+        chain[-1].replace_all_uses_with(step)
+        for call in reversed(chain):
+            graph.erase_node(call)
+    for node in graph.nodes:
+        source = _alone(node)
+        layer = module(node)
+        writes = isinstance(layer, _WRITERS) or _adds(layer) or node.target is functional.encode
+        if source is not None and writes and _is_new(source, module):
+            node.kwargs = {**node.kwargs, "inplace": True}
+            relied |= {str(call.target): found for call in (source, node) if (found := module(call)) is not None}
+    _add_in_place(graph, module, relied)
+    return graph, tuple(relied.items()), frozenset(folded)
+
+
+def _add_in_place(graph: fx.Graph, module: _Lookup, relied: dict[str, nn.Module]) -> None:
+    """Let steps add into the memory of a term that they are the last to read."""
+    places = {node: place for place, node in enumerate(graph.nodes)}
+    for node in graph.nodes:
+        if not isinstance(node.target, InferenceStep) or len(node.args) < 2:
+            continue
+        term = node.args[1]
+        assert isinstance(term, fx.Node)
+        last = all(places[reader] <= places[node] for reader in term.users) and term is not node.args[0]
+        # A reader whose result may be a view of the term would see the sum.
+        copies = all(
+            isinstance(reader.target, InferenceStep)
+            or (reader.target is functional.encode and not reader.kwargs)
+            or isinstance(module(reader), _NEW_MEMORY)
+            for reader in term.users
+        )
+        if last and copies and _is_new(term, module):
+            node.kwargs = {"inplace": True}
+            calls = (term, *term.users)
+            relied |= {str(call.target): found for call in calls if (found := module(call)) is not None}
+
+
+def _alone(node: fx.Node) -> fx.Node | None:
+    """A call's first argument, if nobody else reads that."""
+    source = node.args[0] if node.op in {"call_module", "call_function"} and node.args else None
+    return source if isinstance(source, fx.Node) and len(source.users) == 1 else None
+
+
+def _reader(node: fx.Node) -> fx.Node | None:
+    """The only call that reads a value, as its first argument or as a term of a sum."""
+    return next(iter(node.users)) if len(node.users) == 1 else None
+
+
+def _other_term(sum_: fx.Node, term: fx.Node) -> fx.Node | None:
+    """What a call adds to a value, if that is all it does and both are values of the graph."""
+    if len(sum_.args) != 2 or sum_.kwargs:
+        return None
+    first, second = sum_.args
+    other = second if first is term else first
+    return other if isinstance(other, fx.Node) and other is not term else None
+
+
+def _is_new(node: fx.Node, module: _Lookup) -> bool:
+    """Whether a call's result is memory of its own."""
+    layer = module(node)
+    if node.target in _SUMS:
+        return not _writes(node, module)
+    if node.op == "call_function":
+        return isinstance(node.target, InferenceStep) or node.target in {functional.decode, functional.encode}
+    if isinstance(layer, layers.Piecewise):
+        return bool(node.kwargs.get("inplace", False)) or not getattr(layer, "inplace", False)
+    return isinstance(layer, _NEW_MEMORY) or _adds(layer)
+
+
+def _writes(sum_: fx.Node, module: _Lookup) -> bool:
+    """Whether a sum goes to memory that others, the caller for one, may know."""
+    first = sum_.args[0] if sum_.args else None
+    return sum_.target is operator.iadd and not (isinstance(first, fx.Node) and _is_new(first, module))
+
+
+def _adds(module: nn.Module | None) -> bool:
+    return isinstance(module, layers.Call) and module.function is functional.add
+
+
+def untouched(model: nn.Module, relied: Relied) -> bool:
+    """Say whether the modules and their code are still the same, and no hook sees, or may have kept, what flows there.
+
+    Args:
+        model: The converted model.
+        relied: From `for_inference`.
+
+    Returns:
+        Whether results may be written over.
+    """
+    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
+        return False
+    return all(
+        model.get_submodule(path) is module
+        and not module._forward_hooks
+        and not module._forward_pre_hooks
+        and "forward" not in vars(module)
+        for path, module in relied
+    )

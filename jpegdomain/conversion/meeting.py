@@ -1,0 +1,233 @@
+"""Which calls of a source's graph meet feature maps, and what each becomes on activations."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import fx, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from jpegdomain.domains import Domain
+from jpegdomain.errors import UnsupportedLayerError
+from jpegdomain.nn import BatchNormAct2d, Call, Island, Pointwise
+
+from . import rules  # noqa: F401  (fills the registry)
+from .inplace import memory_written, redirect_readers
+from .options import LayerOptions, Settings
+from .registry import AS_IT_IS, Replacement, find_module_rule, find_rule
+from .sizes import Shapes
+from .tracing import owner_path
+
+__all__ = ["Meeting", "Meetings", "function_name", "meetings_of"]
+
+
+@dataclass
+class Meeting:
+    """A call that meets feature maps.
+
+    Args:
+        path: Of the layer.
+        module: The source's module; None if a function or a method is called.
+        layer: What runs on activations; None if nothing can.
+        arguments: Of the layer, nodes of the source's graph.
+        keywords: Likewise.
+        leaves: Whether the layer gives plain pixels whatever it is given.
+    """
+
+    path: str
+    module: nn.Module | None
+    layer: nn.Module | None
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    leaves: bool
+
+    def can_run(self, domain: Domain) -> bool:
+        """Say whether the call has a form in a domain.
+
+        Args:
+            domain: 'transform' or 'pixels'.
+
+        Returns:
+            Whether it has.
+        """
+        if domain == "pixels":
+            # A form that was asked for is one on coefficients.
+            return getattr(self.layer, "form", "auto") == "auto"
+        return self.layer is not None
+
+    @property
+    def island(self) -> bool:
+        """Whether it has no closed form on coefficients and runs between J̃ and J."""
+        layer = self.layer.act if isinstance(self.layer, BatchNormAct2d) else self.layer
+        transforms = layer.transforms if isinstance(layer, Call) else 0
+        return isinstance(layer, Pointwise | Island) or transforms > 0
+
+    @property
+    def features(self) -> list[fx.Node]:
+        """The nodes among its arguments."""
+        found: list[fx.Node] = []
+        fx.map_arg((self.arguments, self.keywords), lambda node: found.append(node) or node)  # type: ignore[func-returns-value]
+        return found
+
+
+@dataclass
+class Meetings:
+    """What `meetings_of` finds.
+
+    Args:
+        calls: Node of the source's graph → the call that meets feature maps, in order of execution.
+        features: Nodes whose value is a feature map, the image itself among them.
+    """
+
+    calls: dict[fx.Node, Meeting]
+    features: set[fx.Node]
+
+
+def meetings_of(graph: fx.Graph, source: nn.Module, settings: Settings, shapes: Shapes, strict: bool) -> Meetings:
+    """Find the calls that meet feature maps, and apply a rule to each.
+
+    Args:
+        graph: Of the source; calls that read what another one overwrote are made to read that one's result.
+        source: The model's copy, whose modules rules may take over.
+        settings: Of the conversion.
+        shapes: Of the graph's values.
+        strict: Whether every such call needs a rule; otherwise those without one stay on pixels.
+
+    Returns:
+        The calls.
+
+    Raises:
+        UnsupportedLayerError: If a call has no rule, or its rule refuses it, and `strict`.
+    """
+    found = Meetings({}, set())
+    layers: dict[str, nn.Module] = {}
+    seen: set[fx.Node] = set()
+    names = _Names(source)
+    first = True
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            if first:
+                found.features.add(node)
+            first = False
+        elif node.op != "output" and any(argument in found.features for argument in node.all_input_nodes):
+            redirect_readers(node, source, seen, node.name)
+            module = source.get_submodule(str(node.target)) if node.op == "call_module" else None
+            path = str(node.target) if module is not None else names.of_call(node)
+            try:
+                met = _apply_rule(node, module, settings.of(path), layers)
+            except UnsupportedLayerError:
+                # Without its shape nobody could tell whether its result is a feature map.
+                if strict or node not in shapes:
+                    raise
+                met = Meeting(path, module, None, node.args, dict(node.kwargs), len(shapes[node]) != 4)
+            if met is not None:
+                if met.layer is not None:
+                    settings.taken(path, met.layer)
+                    layers[path] = met.layer
+                found.calls[node] = met
+                if not met.leaves:
+                    found.features.add(node)
+        elif memory_written(node, source) in found.features:
+            # What has left the feature maps is no view of them any more.
+            redirect_readers(node, source, seen, node.name)
+        seen.add(node)
+    return found
+
+
+def _apply_rule(
+    node: fx.Node, module: nn.Module | None, options: LayerOptions, layers: dict[str, nn.Module]
+) -> Meeting | None:
+    arguments, keywords = node.args, dict(node.kwargs)
+    if module is not None and not arguments and "input" in keywords:
+        # torch's name for what layers here call as they like.
+        arguments = (keywords.pop("input"),)
+    if module is not None and options.path in layers:
+        replacement: Replacement = layers[options.path]
+    else:
+        replacement = _replacement(node, module, options)
+    if replacement is AS_IT_IS:
+        return None
+    if isinstance(replacement, tuple):
+        replacement, arguments = replacement
+        keywords = {}
+    if not isinstance(replacement, nn.Module):
+        raise TypeError(f"{options.path}: the rule for {node.target} returned {replacement!r}, not a module")
+    leaves = getattr(replacement, "returns", "transform") != "transform"
+    return Meeting(options.path, module, replacement, arguments, keywords, leaves)
+
+
+def _replacement(node: fx.Node, module: nn.Module | None, options: LayerOptions) -> Replacement:
+    if module is not None and is_parametrized(module):
+        raise UnsupportedLayerError(
+            f"{options.path}: {type(module).__qualname__} computes its weights from others; call "
+            "torch.nn.utils.parametrize.remove_parametrizations on it first"
+        )
+    rule = find_rule(node.target) if module is None else find_module_rule(module)
+    if rule is not None:
+        return rule(node if module is None else module, options)
+    if module is not None:
+        what = f"{type(module).__module__}.{type(module).__qualname__}"
+        key, returned = type(module).__qualname__, "jpegdomain.nn.Pointwise(layer)"
+    else:
+        name = function_name(node.target)
+        method = node.op == "call_method"
+        what = f"the tensor method {name!r}" if method else f"the function {name}"
+        key = repr(name) if method else name
+        returned = "jpegdomain.nn.PixelFunction(function), node.args"
+    raise UnsupportedLayerError(
+        f"{options.path}: no rule converts {what}. Register one: `@jpegdomain.register_rule({key})` above a "
+        f"function of ({'node' if module is None else 'layer'}, options) that returns the module to run on "
+        f"activations; for a function of single pixels: return {returned}"
+    )
+
+
+class _Names:
+    """Gives calls of functions a name beside the modules of the one whose code makes them."""
+
+    def __init__(self, source: nn.Module) -> None:
+        self._source = source
+        self._given: set[str] = set()
+
+    def of_call(self, node: fx.Node) -> str:
+        owner = owner_path(node)
+        base = function_name(node.target).rpartition(".")[2].strip("_")
+        path = free_path(self._source, owner, base, self._given)
+        self._given.add(path)
+        return path
+
+
+def free_path(source: nn.Module, owner: str, base: str, taken: set[str]) -> str:
+    """Find a path that nothing stands at.
+
+    Args:
+        source: The model.
+        owner: Path of the module that it is to be below.
+        base: Its name, which gets a number where needed.
+        taken: Paths that are no longer free.
+
+    Returns:
+        The path.
+    """
+    prefix = f"{owner}." if owner else ""
+    number, name = 0, base
+    while f"{prefix}{name}" in taken or hasattr(source.get_submodule(owner), name):
+        number += 1
+        name = f"{base}_{number}"
+    return f"{prefix}{name}"
+
+
+def function_name(target: Any) -> str:
+    """Name what a node calls.
+
+    Args:
+        target: A function, or the name of a method.
+
+    Returns:
+        Its name with its module's.
+    """
+    if isinstance(target, str):
+        return target
+    # boolean_dispatch of torch.nn.functional hides the names of its functions.
+    for name in ("max_pool2d", "adaptive_max_pool2d", "fractional_max_pool2d"):
+        if target is getattr(nn.functional, name):
+            return f"torch.nn.functional.{name}"
+    return f"{getattr(target, '__module__', None) or 'torch'}.{getattr(target, '__name__', target)}"

@@ -1,0 +1,109 @@
+"""One run on the meta device, taken down: what each call of a converted model costs, and in which domain it is."""
+
+from typing import Any
+
+from torch import Tensor, fx, nn
+
+from jpegdomain import functional
+from jpegdomain.functional import Maps
+from jpegdomain.nn import Layer
+from jpegdomain.nn.base import elements
+from jpegdomain.planning import Cost, Step, transform_cost
+
+__all__ = ["ENTRY", "ISLAND", "PATH", "Recorder"]
+
+ENTRY = "jpeg_entry"
+"""Name of the entry among a converted model's modules."""
+
+PATH = "path"
+"""Key of a node's ``meta``: the path of the call, for calls that meet feature maps."""
+
+ISLAND = "island"
+"""Key of a node's ``meta``: whether the plan wants coefficients, and the call has no form of its own on them."""
+
+_TRANSFORMS = {
+    functional.encode: "J",
+    functional.from_pixels: "J",
+    functional.each_from_pixels: "J",
+    functional.decode: "J̃",
+    functional.to_pixels: "J̃",
+    functional.each_to_pixels: "J̃",
+}
+
+
+class Recorder(fx.Interpreter):
+    """Runs a converted model's graph and makes a step of every layer, call and transform.
+
+    Args:
+        module: The model on the meta device.
+        graph: Its graph.
+        folded: Paths of batch norms that are part of the kernels before them.
+    """
+
+    def __init__(self, module: nn.Module, graph: fx.Graph, folded: frozenset[str]) -> None:
+        super().__init__(module, graph=graph)
+        self._folded = folded
+        self.steps: list[Step] = []
+
+    def run_node(self, n: fx.Node) -> Any:
+        """Run a node, and take it down if it is a step.
+
+        Args:
+            n: The node.
+
+        Returns:
+            Its value.
+        """
+        result = super().run_node(n)
+        layer = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
+        if n.target != ENTRY and (layer is not None or PATH in n.meta):
+            given = [self.env[argument] for argument in n.all_input_nodes if argument in self.env]
+            features = [each for value in given for each in _each(value) if isinstance(each, Maps) or _is_map(each)]
+            self.steps.append(self._step(n, layer, features, result))
+        return result
+
+    def _step(self, node: fx.Node, layer: nn.Module | None, features: list[Any], result: Any) -> Step:
+        if node.target in _TRANSFORMS:
+            kind, form = _TRANSFORMS[node.target], "transform"
+            cost = sum((transform_cost(elements(_sizes(x)), x.dtype.itemsize) for x in features), Cost())
+        else:
+            kind = _name(node) if layer is None else layer._get_name()
+            if kind == "Call":
+                kind = layer.extra_repr()  # type: ignore[union-attr]
+            form, cost = _cost(layer, features) if PATH in node.meta and features else ("as it is", Cost())
+            if node.meta.get(ISLAND):
+                form = "island"
+            if node.target in self._folded:
+                form, cost = "in the kernel", Cost()
+        path = str(node.meta.get(PATH, node.target) if node.op != "call_module" else node.target)
+        domain = "transform" if any(isinstance(each, Maps) for each in _each(result)) else "pixels"
+        output = tuple(result.shape[1:]) if isinstance(result, Maps | Tensor) else ()
+        return Step(path, kind, domain, output, form, cost)
+
+
+def _cost(layer: nn.Module | None, features: list[Any]) -> tuple[str, Cost]:
+    given = next((value for value in features if isinstance(value, Maps)), features[0])
+    shape, itemsize = _sizes(given), given.dtype.itemsize
+    if isinstance(given, Maps):
+        return layer.cost(shape, itemsize) if isinstance(layer, Layer) else ("as it is", Cost())
+    if isinstance(layer, Layer):
+        return layer.pixel_cost(shape, itemsize)
+    return "spatial", Cost(moved=2 * given.numel() * itemsize, calls=1)
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dim() >= 4
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    """(n, c, h, w), however the axes lie; the last two are taken for a tensor's pixels."""
+    axes = functional.pixel_axes(value) if isinstance(value, Maps) else (value.dim() - 2, value.dim() - 1)
+    return functional.four_axes(value.shape, axes)
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def _name(node: fx.Node) -> str:
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))

@@ -1,0 +1,105 @@
+"""A convolution and what follows it as one call, while no gradients are recorded."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from jpegdomain import functional
+from jpegdomain import nn as layers
+from jpegdomain.activation import Activation
+from jpegdomain.geometry import Extent
+
+from .folded import Kept, fold, parts_of
+from .packed import convolve, fits, pack
+
+__all__ = ["InferenceStep"]
+
+
+class InferenceStep:
+    """relu(norm(convolution(x)) + other) with the batch norm in the kernel; all but the convolution can be missing.
+
+    Falls back to the layers, one after the other, where one of them is in training or approximates.
+
+    Args:
+        convolution: On coefficients or on pixels.
+        norm: That can be folded, or None.
+        relu: Or None.
+    """
+
+    __name__ = "inference_step"
+
+    def __init__(
+        self, convolution: layers.Conv2d, norm: layers.BatchNorm2d | None = None, relu: layers.ReLU | None = None
+    ) -> None:
+        self.convolution, self.norm, self.relu = convolution, norm, relu
+        self._folded: Kept[tuple[Tensor, Tensor | None]] = Kept()
+        self._packed: Kept[tuple[Tensor, Tensor | None]] = Kept()
+
+    def __call__(self, x: Any, other: Any = None, inplace: bool = False) -> Any:
+        """Run the step.
+
+        Args:
+            x: An activation, or pixels.
+            other: Pixels, or a number, to be added before the ReLU; or None.
+            inplace: Whether `other` may be written over.
+
+        Returns:
+            The like.
+        """
+        conv, norm = self.convolution, self.norm
+        # Without running statistics, of which a user can rid it, it takes the batch's own.
+        if norm is not None and (norm.training or norm.running_mean is None):
+            return self._finish(norm(conv(x)), other)
+        if isinstance(x, Activation):
+            return self._finish(self._on_coefficients(x), other)
+        zeros = conv.window.symmetric_padding if conv.padding_mode == "zeros" else None
+        if zeros is None or not fits(x, conv.weight):
+            return self._finish(self._plain(x), other)
+        settings = (list(zeros), list(conv.window.stride), list(conv.window.dilation), conv.groups)
+
+        def make() -> tuple[Tensor, Tensor | None]:
+            weight, bias = fold(parts, eps)
+            return pack(weight.contiguous(), settings, x.shape), bias
+
+        parts, eps = parts_of(conv, norm), self._eps
+        weight, bias = self._packed.get(parts, (eps, settings), make)
+        exact = self.relu is not None and not isinstance(self.relu.frequencies, Tensor) and self.relu.frequencies == 15
+        if other is not None and not self._can_add(x, other):
+            return self._finish(convolve(x, weight, bias, settings, relu=False), other)
+        result = convolve(x, weight, bias, settings, relu=exact, other=other, inplace=inplace)
+        return result if exact or self.relu is None else self.relu(result)
+
+    @property
+    def _eps(self) -> float:
+        return 0.0 if self.norm is None else self.norm.eps
+
+    def _can_add(self, x: Tensor, other: Any) -> bool:
+        output = self.convolution.window.output(Extent(*x.shape[2:]))
+        shape = (x.shape[0], self.convolution.out_channels, *output)
+        # Of one channel or one pixel, oneDNN does not know the layout.
+        known = self.convolution.out_channels > 1 and output != (1, 1)
+        return known and isinstance(other, Tensor) and tuple(other.shape) == shape and other.dtype == x.dtype
+
+    def _weights(self) -> tuple[Tensor, Tensor | None]:
+        parts, eps = parts_of(self.convolution, self.norm), self._eps
+        if self.norm is None:
+            return fold(parts, eps)
+        return self._folded.get(parts, eps, lambda: fold(parts, eps))
+
+    def _plain(self, x: Tensor) -> Tensor:
+        return self.convolution._conv_forward(x, *self._weights())
+
+    def _on_coefficients(self, x: Activation) -> Activation:
+        conv, norm = self.convolution, self.norm
+        if conv.chosen_form(len(x), x.extent) != "factored":
+            return conv(x) if norm is None else norm(conv(x))
+        if conv.padding_mode != "zeros":
+            return functional.encode(self._plain(functional.decode(x)))
+        weight, bias = self._weights()
+        return functional.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+
+    def _finish(self, x: Any, other: Any) -> Any:
+        if other is not None:
+            x = x + other
+        return x if self.relu is None else self.relu(x, inplace=not torch.is_grad_enabled())

@@ -1,0 +1,83 @@
+"""`JpegFolder`: one subfolder of JPEG files per class, as torchvision's ``ImageFolder`` has it."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jpegdomain.codec import MAX_PIXELS
+from jpegdomain.errors import EmptyFolderError
+from jpegdomain.preprocess import Transform
+
+from .dataset import JpegDataset, OnBroken
+
+__all__ = ["JpegFolder"]
+
+
+class JpegFolder(JpegDataset):
+    """The JPEG files of ``root/CLASS/…/NAME.jpg``, at any depth, with the class as label.
+
+    Classes and files come in ``torchvision.datasets.ImageFolder``'s order: the same file has the same position and
+    label in both, where the folder holds JPEG files alone.
+
+    Args:
+        root: The folder.
+        preprocess: As for `JpegDataset`.
+        keep: Likewise.
+        on_error: Likewise.
+        target_transform: Class number → label.
+        extensions: Of the files to take, one or several, in any case; other files are passed over. None takes every
+            file.
+        max_pixels: As for `JpegDataset`.
+
+    Attributes:
+        root: The folder, as it was given.
+        classes: The subfolders' names, sorted.
+        class_to_idx: Name → number.
+        samples: (path, class number) of each file.
+        targets: The class numbers alone.
+
+    Raises:
+        EmptyFolderError: If there is no such folder, it has no subfolders, or one of them holds no such files.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        preprocess: Transform | None = None,
+        keep: int | None = None,
+        on_error: OnBroken = "raise",
+        target_transform: Callable[[Any], Any] | None = None,
+        extensions: str | Sequence[str] | None = (".jpg", ".jpeg"),
+        max_pixels: int | None = MAX_PIXELS,
+    ) -> None:
+        # torchvision takes longer to import than all of this package.
+        from torchvision.datasets.folder import find_classes, make_dataset
+
+        given = (extensions,) if isinstance(extensions, str) else extensions
+        wanted = (
+            {"is_valid_file": lambda _: True}
+            if given is None
+            # It compares them with the files' names in lower case.
+            else {"extensions": tuple(extension.lower() for extension in given)}
+        )
+        try:
+            self.classes, self.class_to_idx = find_classes(root)
+            self.samples: list[tuple[str, int]] = make_dataset(root, self.class_to_idx, **wanted)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise EmptyFolderError(
+                f"JpegFolder reads one subfolder of JPEG files per class: {error}; for a list of files take JpegDataset"
+            ) from error
+        self.root = root
+        super().__init__(
+            [path for path, _ in self.samples],
+            [number for _, number in self.samples],
+            preprocess=preprocess,
+            keep=keep,
+            on_error=on_error,
+            target_transform=target_transform,
+            max_pixels=max_pixels,
+        )
+
+    def __repr__(self) -> str:
+        return f"JpegFolder({os.fspath(self.root)!r}: {len(self)} files of {len(self.classes)} classes)"

@@ -1,0 +1,110 @@
+"""Which domain each operation runs in, coefficients or pixels: the cheapest assignment, a minimum cut. No tensors.
+
+Every operation can be put on either side of a cut between 'transform' and 'pixels'. What it costs on a side is an edge
+that the cut severs; J and J̃ are edges between an operation and those that read its result. The least work in all is
+then the capacity of a minimum cut, found exactly.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import networkx
+
+__all__ = ["Domain", "Operation", "choose_domains"]
+
+Domain: TypeAlias = Literal["transform", "pixels"]
+"""Where an operation runs: on coefficients or on pixels."""
+
+_TRANSFORM, _PIXELS = "transform", "pixels"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a network on feature maps.
+
+    Args:
+        name: Of the operation.
+        reads: Names of the operations whose results it reads.
+        transform: Work on coefficients; infinite if it cannot run there.
+        pixels: Work on pixels; infinite if it cannot run there.
+        conversion: Work of one J or J̃ of its result.
+        stored: Whether its result has to be coefficients, wherever it was computed.
+        together: Name of an earlier operation that must run in the same domain, such as another call of one module.
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    transform: float
+    pixels: float
+    conversion: float
+    stored: bool = False
+    together: str | None = None
+
+
+def choose_domains(operations: Sequence[Operation]) -> dict[str, Domain]:
+    """Assign a domain to every operation so that all work together is least; pixels where both are equal.
+
+    A result that is read in the other domain is converted once, however many read it. A *stored* result counts as
+    coefficients for its readers: computed on pixels it takes a J, read on pixels a J̃.
+
+    Args:
+        operations: In order of execution.
+
+    Returns:
+        Name → domain.
+
+    Raises:
+        ValueError: If operations contradict each other: bound to run together, yet none of the domains can run both.
+    """
+    cut = networkx.DiGraph()
+    cut.add_nodes_from([(_TRANSFORM, ""), (_PIXELS, "")])
+    readers: dict[str, list[str]] = {operation.name: [] for operation in operations}
+    for operation in operations:
+        for read in dict.fromkeys(operation.reads):
+            readers[read].append(operation.name)
+    for operation in operations:
+        here = ("runs", operation.name)
+        _edge(cut, (_TRANSFORM, ""), here, operation.pixels + (operation.conversion if operation.stored else 0))
+        _edge(cut, here, (_PIXELS, ""), operation.transform)
+        if operation.together is not None:
+            _edge(cut, here, ("runs", operation.together), math.inf)
+            _edge(cut, ("runs", operation.together), here, math.inf)
+        _conversions(cut, operation, readers[operation.name])
+    try:
+        # Of several minimum cuts networkx gives the one with the fewest nodes on the sink's side: let that be
+        # 'transform'.
+        work, (_, transform) = networkx.minimum_cut(
+            cut.reverse(copy=False),
+            (_PIXELS, ""),
+            (_TRANSFORM, ""),
+            flow_func=networkx.algorithms.flow.shortest_augmenting_path,
+        )
+    except networkx.NetworkXUnbounded:
+        work, transform = math.inf, set()
+    if math.isinf(work):
+        raise ValueError("no assignment of domains can run all operations")
+    return {
+        operation.name: "transform" if ("runs", operation.name) in transform else "pixels" for operation in operations
+    }
+
+
+def _conversions(cut: networkx.DiGraph, operation: Operation, readers: Iterable[str]) -> None:
+    """What it costs that a result is read in another domain than it is kept in."""
+    coefficients = (_TRANSFORM, "") if operation.stored else ("runs", operation.name)
+    decoded, encoded = ("decoded", operation.name), ("encoded", operation.name)
+    for reader in readers:
+        _edge(cut, coefficients, decoded, operation.conversion)
+        _edge(cut, decoded, ("runs", reader), math.inf)
+        if not operation.stored:
+            _edge(cut, ("runs", reader), encoded, math.inf)
+            _edge(cut, encoded, ("runs", operation.name), operation.conversion)
+
+
+def _edge(cut: networkx.DiGraph, start: tuple[str, str], end: tuple[str, str], work: float) -> None:
+    # An edge without the attribute is of infinite capacity.
+    if math.isinf(work):
+        cut.add_edge(start, end)
+    else:
+        cut.add_edge(start, end, capacity=work)

@@ -1,0 +1,120 @@
+"""Spatial modules run as they are: on pixels between J̃ and J, or on the coefficients themselves."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from jpegdomain import functional
+from jpegdomain.errors import InputError
+from jpegdomain.functional import Maps
+from jpegdomain.planning import Cost, transform_cost
+
+from .base import Layer, elements
+from .maps import feature_map
+from .structure import Call
+
+__all__ = ["Direct", "Island", "IslandCall"]
+
+
+class _Holder(Layer):
+    """Holds a spatial module whose tensors are its own, so that the state dict stays the spatial module's.
+
+    Args:
+        function: The spatial module.
+
+    Raises:
+        InputError: If `function` is not a module.
+    """
+
+    function: nn.Module
+
+    def __init__(self, function: nn.Module) -> None:
+        super().__init__()
+        if not isinstance(function, nn.Module):
+            raise InputError(
+                f"{type(self).__name__} takes a spatial module, got {type(function).__qualname__}: wrap a function in "
+                "PixelFunction"
+            )
+        # Not a child, and yet its tensors are this layer's.
+        object.__setattr__(self, "function", function)
+        self._parameters, self._buffers = function._parameters, function._buffers
+        self._modules, self._non_persistent_buffers_set = function._modules, function._non_persistent_buffers_set
+        self.training = function.training
+
+    def _spatial(self) -> nn.Module:
+        """The module, in this layer's mode."""
+        self.function.training = self.training
+        return self.function
+
+
+class Island(_Holder):
+    """Any module that takes feature maps to feature maps, run exactly as J∘f∘J̃."""
+
+    def forward(self, x: Maps) -> Maps:
+        """Apply the function.
+
+        Args:
+            x: A feature map.
+
+        Returns:
+            A feature map with its pixel axes in the same places.
+        """
+        x = feature_map(self, x)
+        return functional.island(x, self._spatial())
+
+    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
+        """Price one batch; what lies between J̃ and J is counted as one pass.
+
+        Args:
+            shape: (n, c, h, w) of the input in pixels.
+            itemsize: Bytes of a number.
+
+        Returns:
+            The form as the plan prints it, and its cost.
+        """
+        one = transform_cost(elements(shape), itemsize)
+        return "island", one + one + Cost(moved=2 * itemsize * elements(shape), calls=1)
+
+
+class Direct(_Holder):
+    """A module that is linear and treats all pixels of a channel alike, run on the coefficients as they are.
+
+    So do a shuffle of channels, and dropping whole channels or images.
+    """
+
+    def forward(self, x: Maps) -> Maps:
+        """Apply the function.
+
+        Args:
+            x: A feature map.
+
+        Returns:
+            A feature map of the same extent and axes.
+        """
+        x = feature_map(self, x)
+        return functional.laid_out(self._spatial()(x.coefficients), x.extent, functional.pixel_axes(x))
+
+
+class IslandCall(Call):
+    """A function of a feature map and other arguments, run exactly as J∘f∘J̃.
+
+    Args:
+        function: Such as ``torch.nn.functional.interpolate``: pixels, then the other arguments, to pixels.
+    """
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__(function, transforms=2)
+
+    def forward(self, input: Maps, *args: Any, **kwargs: Any) -> Maps:
+        """Call the function.
+
+        Args:
+            input: A feature map.
+            *args: Further arguments.
+            **kwargs: Likewise.
+
+        Returns:
+            A feature map with its pixel axes in the same places.
+        """
+        return functional.island(input, lambda pixels: self.function(pixels, *args, **kwargs))

@@ -1,0 +1,7 @@
+"""From the component planes of a batch to channels: `first_activation` and `first_pixels`."""
+
+from .components import Components
+from .first import first_activation, first_pixels
+from .upsampling import upsample
+
+__all__ = ["Components", "first_activation", "first_pixels", "upsample"]

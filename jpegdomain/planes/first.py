@@ -1,0 +1,138 @@
+"""The affine map from a batch's planes to normalised channels, as coefficients or as pixels."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from jpegdomain.activation import Activation
+from jpegdomain.batch import Group, JpegBatch
+from jpegdomain.colour import mixing
+from jpegdomain.functional import affine, encode
+from jpegdomain.geometry import Extent
+
+from .components import Components
+from .placed import filled, placed
+from .rendered import can_render, rendered
+from .whole import whole_coefficients, whole_pixels
+
+__all__ = ["first_activation", "first_pixels"]
+
+
+def first_activation(
+    batch: JpegBatch | Components, channels: int, scale: Tensor | None = None, shift: Tensor | None = None
+) -> Activation:
+    """Map component planes to channels, scale·(colour matrix · placed planes + 128) + shift, in the transform domain.
+
+    Grayscale files give three equal channels, as Pillow's ``convert("RGB")``; of colour files one channel takes luma.
+
+    Args:
+        batch: Of images of one extent, or placed by a preprocess; samplings and colour models may differ. Or the
+            dequantised components of images of one kind.
+        channels: 1 or 3.
+        scale: (channels,) in 1/levels, or None for 1.
+        shift: (channels,), or None for 0.
+
+    Returns:
+        The activation of the batch's extent, in the batch's order, dtype and device.
+    """
+    if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
+        return encode(rendered(batch, channels, scale, shift))
+    return Activation(_first(batch, channels, scale, shift, transform=True), batch.extent)
+
+
+def first_pixels(
+    batch: JpegBatch | Components,
+    channels: int,
+    scale: Tensor | None = None,
+    shift: Tensor | None = None,
+    *,
+    channels_last: bool = False,
+) -> Tensor:
+    """Map component planes to channels, scale·(colour matrix · placed planes + 128) + shift, as pixels.
+
+    The same function as `first_activation`, without the transform.
+
+    Args:
+        batch: As there.
+        channels: 1 or 3.
+        scale: (channels,) in 1/levels, or None for 1.
+        shift: (channels,), or None for 0.
+        channels_last: Whether the result is channels-last in memory, as convolutions read it fastest.
+
+    Returns:
+        (n, channels, height, width), in the batch's order, dtype and device.
+    """
+    if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
+        return rendered(batch, channels, scale, shift, channels_last)
+    pixels = _first(batch, channels, scale, shift, transform=False)
+    return pixels.contiguous(memory_format=torch.channels_last) if channels_last else pixels
+
+
+def _first(
+    batch: JpegBatch | Components, channels: int, scale: Tensor | None, shift: Tensor | None, *, transform: bool
+) -> Tensor:
+    if torch.compiler.is_compiling() and isinstance(batch, JpegBatch) and (batch.placed or len(batch.groups) > 1):
+        return _outside(batch, channels, scale, shift, transform=transform)
+    # Level-shifted sums of 64 products need more digits than half precision has.
+    dtype, wide = batch.dtype, torch.promote_types(batch.dtype, torch.float32)
+    ones = torch.ones(channels, dtype=wide, device=batch.device)
+    factors = ones if scale is None else scale.to(wide)
+    offsets = 0 * ones if shift is None else shift.to(wide)
+    with _own_dtype(batch.device):
+        if isinstance(batch, Components):
+            return _whole(batch, factors, offsets, transform).to(dtype)
+        batch = batch if dtype == wide else batch.to(wide)
+        parts = [_channels(group, batch, factors, offsets, transform) for group in batch.groups]
+    result = parts[0] if len(parts) == 1 else torch.cat(parts)
+    order = [position for group in batch.groups for position in group.images]
+    if order != sorted(order):
+        result = result.index_select(0, torch.tensor(order, device=batch.device).argsort())
+    return result.to(dtype)
+
+
+# Positions and sizes differ from batch to batch where images do: torch.compile would make a graph of each.
+_outside = torch.compiler.disable(_first)
+
+
+def _channels(group: Group, batch: JpegBatch, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
+    """One group's images, in its order."""
+    channels = len(scale)
+    matrix = mixing(group.color, channels, scale.dtype, scale.device)
+    if not batch.placed:
+        return _whole(Components.of(group, batch.extent, matrix.shape[1]), scale, shift, transform)
+    planes = placed(group, matrix.shape[1], transform=transform)
+    constants = filled(group, channels, scale.dtype, transform=transform)
+    if constants is None:
+        return _mixed(matrix, planes, scale, 128 * scale + shift, batch.extent, transform)
+    return _mixed(matrix, planes, scale, shift, batch.extent, transform, constants)
+
+
+def _whole(components: Components, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
+    """Images of one kind that no preprocess has placed."""
+    matrix = mixing(components.color, len(scale), scale.dtype, scale.device)
+    planes = (whole_coefficients if transform else whole_pixels)(components, matrix.shape[1])
+    return _mixed(matrix, planes, scale, 128 * scale + shift, components.extent, transform)
+
+
+def _mixed(
+    matrix: Tensor,
+    planes: Tensor,
+    scale: Tensor,
+    level: Tensor,
+    extent: Extent,
+    transform: bool,
+    constants: Tensor | None = None,
+) -> Tensor:
+    """scale·(matrix · planes + constants) + level."""
+    mixed = torch.einsum("ck,nkhw->nchw", matrix * scale[:, None], planes)
+    if constants is not None:
+        mixed = mixed + constants * scale.view(-1, 1, 1)
+    return affine(mixed, extent, None, level) if transform else mixed + level.view(-1, 1, 1)
+
+
+def _own_dtype(device: torch.device) -> AbstractContextManager[None]:
+    """Keep autocast out: half precision is for what comes after."""
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

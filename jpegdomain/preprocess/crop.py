@@ -1,0 +1,287 @@
+"""`CenterCrop`, `Pad`, `RandomCrop`, `RandomResizedCrop`, with torchvision's arguments, rounding and random draws."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from jpegdomain.errors import ExtentMismatchError
+from jpegdomain.geometry import Extent
+
+from .axis import PaddingMode
+from .placement import Placement
+from .resampling import interpolation_name
+from .transform import Transform, device_of
+
+__all__ = ["CenterCrop", "Pad", "RandomCrop", "RandomResizedCrop"]
+
+
+def _extent(size: int | Sequence[int]) -> Extent:
+    """One number for both sides, a sequence of one, or (height, width)."""
+    sizes = (size,) if isinstance(size, int) else tuple(size)
+    if len(sizes) not in {1, 2} or min(sizes) < 1:
+        raise ValueError(f"size is one number for both sides or (height, width), got {size!r}")
+    return Extent(sizes[0], sizes[-1])
+
+
+def _borders(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom, from one number, (horizontal, vertical) or all four."""
+    numbers = (padding,) if isinstance(padding, int) else tuple(padding)
+    if len(numbers) not in {1, 2, 4}:
+        raise ValueError(f"padding is one number, (left and right, top and bottom) or all four, got {padding!r}")
+    if len(numbers) == 4:
+        return numbers[0], numbers[1], numbers[2], numbers[3]
+    return numbers[0], numbers[-1], numbers[0], numbers[-1]
+
+
+def _levels(fill: float | Sequence[float] | None) -> tuple[float, ...]:
+    """One number or three."""
+    levels = (0.0,) if fill is None else (float(fill),) if isinstance(fill, int | float) else tuple(map(float, fill))
+    if len(levels) not in {1, 3}:
+        raise ValueError(f"fill is one level, or those of R, G and B, got {fill!r}")
+    return levels
+
+
+@dataclass(frozen=True)
+class CenterCrop(Transform):
+    """Cut out the middle, as ``torchvision.transforms.v2.CenterCrop``; a smaller image is padded with black first.
+
+    Args:
+        size: One number for both sides, or (height, width).
+    """
+
+    size: int | Sequence[int]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", tuple(_extent(self.size)))
+
+    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:  # noqa: ARG002
+        """Add the step.
+
+        Args:
+            placement: Of the image so far.
+            generator: Not needed.
+
+        Returns:
+            The placement with it.
+        """
+        size = _extent(self.size)
+        top, left = (_centred(given, wanted) for given, wanted in zip(placement.extent, size, strict=True))
+        return placement.crop(top, left, *size)
+
+
+def _centred(given: int, wanted: int) -> int:
+    """Where the middle begins, by torchvision's rounding; negative where there is too little."""
+    # Python's round: half to even, as torchvision has it.
+    return round((given - wanted) / 2) if wanted <= given else -((wanted - given) // 2)
+
+
+@dataclass(frozen=True)
+class Pad(Transform):
+    """Extend the image, as ``torchvision.transforms.v2.Pad``.
+
+    Args:
+        padding: One number, (left and right, top and bottom), or (left, top, right, bottom).
+        fill: Levels 0…255, one or R, G and B, where `padding_mode` is 'constant'.
+        padding_mode: 'constant', 'edge', 'reflect' or 'symmetric'.
+    """
+
+    padding: int | Sequence[int]
+    fill: float | Sequence[float] | None = 0
+    padding_mode: PaddingMode = "constant"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "padding", _borders(self.padding))
+        object.__setattr__(self, "fill", _levels(self.fill))
+
+    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:  # noqa: ARG002
+        """Add the step.
+
+        Args:
+            placement: Of the image so far.
+            generator: Not needed.
+
+        Returns:
+            The placement with it.
+        """
+        left, top, right, bottom = _borders(self.padding)
+        return placement.pad(top, bottom, left, right, fill=_levels(self.fill), mode=self.padding_mode)
+
+
+@dataclass(frozen=True)
+class RandomCrop(Transform):
+    """Cut out a rectangle at a random place, as ``torchvision.transforms.v2.RandomCrop``.
+
+    Args:
+        size: One number for both sides, or (height, width).
+        padding: Put around the image first, as `Pad` takes it; None for none.
+        pad_if_needed: Whether an image that is too small is padded at both ends by what it lacks.
+        fill: As for `Pad`.
+        padding_mode: As for `Pad`.
+    """
+
+    size: int | Sequence[int]
+    padding: int | Sequence[int] | None = None
+    pad_if_needed: bool = False
+    fill: float | Sequence[float] | None = 0
+    padding_mode: PaddingMode = "constant"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", tuple(_extent(self.size)))
+        if self.padding is not None:
+            object.__setattr__(self, "padding", _borders(self.padding))
+        object.__setattr__(self, "fill", _levels(self.fill))
+
+    @property
+    def random(self) -> bool:
+        """Whether `place` draws numbers: it does."""
+        return True
+
+    def _padded(self, placement: Placement) -> Placement:
+        size = _extent(self.size)
+        left, top, right, bottom = _borders(self.padding or 0)
+        if self.pad_if_needed:
+            lacking = max(size.height - placement.extent.height - top - bottom, 0)
+            top, bottom = top + lacking, bottom + lacking
+            lacking = max(size.width - placement.extent.width - left - right, 0)
+            left, right = left + lacking, right + lacking
+        if any((left, top, right, bottom)):
+            placement = placement.pad(top, bottom, left, right, fill=_levels(self.fill), mode=self.padding_mode)
+        if placement.extent.height < size.height or placement.extent.width < size.width:
+            raise ExtentMismatchError(
+                f"RandomCrop to {size} needs an image at least as large, got {placement.extent}: "
+                "pad_if_needed=True pads it"
+            )
+        return placement
+
+    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
+        """Add the step at a random place.
+
+        Args:
+            placement: Of the image so far.
+            generator: Of the random numbers; torch's global one if None.
+
+        Returns:
+            The placement with it.
+        """
+        size, placement = _extent(self.size), self._padded(placement)
+        top, left = (
+            int(torch.randint(0, given - wanted + 1, (), generator=generator, device=device_of(generator)))
+            if given > wanted
+            else 0
+            for given, wanted in zip(placement.extent, size, strict=True)
+        )
+        return placement.crop(top, left, *size)
+
+    def finest(self, placement: Placement) -> Placement:
+        """Add the step where the image is: all places have the same resolution, padding alone has none.
+
+        Args:
+            placement: Of the image so far.
+
+        Returns:
+            The placement with it.
+        """
+        size, placement = _extent(self.size), self._padded(placement)
+        left, top, _, _ = _borders(self.padding or 0)
+        top, left = (
+            min(max(before, 0), given - wanted)
+            for before, given, wanted in zip((top, left), placement.extent, size, strict=True)
+        )
+        return placement.crop(top, left, *size)
+
+
+@dataclass(frozen=True)
+class RandomResizedCrop(Transform):
+    """Cut out a rectangle of random area, ratio and place and resize it, as torchvision's v2 transform of that name.
+
+    Args:
+        size: Of the result: one number for both sides, or (height, width).
+        scale: The smallest and largest share of the image's area.
+        ratio: The smallest and largest width/height.
+        interpolation: As for `Resize`.
+        antialias: As for `Resize`.
+
+    Raises:
+        ValueError: If `scale` or `ratio` are no two numbers in order.
+    """
+
+    size: int | Sequence[int]
+    scale: Sequence[float] = (0.08, 1.0)
+    ratio: Sequence[float] = (3 / 4, 4 / 3)
+    interpolation: object = "bilinear"
+    antialias: bool | None = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", tuple(_extent(self.size)))
+        for name in ("scale", "ratio"):
+            values = tuple(getattr(self, name))
+            if len(values) != 2 or not 0 < values[0] <= values[1]:
+                raise ValueError(f"{name} is two positive numbers, the smaller first; got {values!r}")
+            object.__setattr__(self, name, values)
+        object.__setattr__(self, "interpolation", interpolation_name(self.interpolation))
+        object.__setattr__(self, "antialias", bool(self.antialias))
+
+    @property
+    def random(self) -> bool:
+        """Whether `place` draws numbers: it does."""
+        return True
+
+    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
+        """Add the step with a random rectangle.
+
+        Args:
+            placement: Of the image so far.
+            generator: Of the random numbers; torch's global one if None.
+
+        Returns:
+            The placement with it.
+        """
+        return self._cut(placement, *self._draw(placement.extent, generator))
+
+    def finest(self, placement: Placement) -> Placement:
+        """Add the step with the smallest height and the smallest width that it can draw, both at once.
+
+        Args:
+            placement: Of the image so far.
+
+        Returns:
+            The placement with it.
+        """
+        height, width = placement.extent
+        least = self.scale[0] * height * width
+        # Where no rectangle of that area and ratio fits, the middle can be smaller than all of them.
+        _, _, middle_height, middle_width = self._middle(placement.extent)
+        h = min(middle_height, math.floor(math.sqrt(least / self.ratio[1])))
+        w = min(middle_width, math.floor(math.sqrt(least * self.ratio[0])))
+        return self._cut(placement, 0, 0, max(h, 1), max(w, 1))
+
+    def _cut(self, placement: Placement, top: int, left: int, height: int, width: int) -> Placement:
+        cropped = placement.crop(top, left, height, width)
+        return cropped.resize(*_extent(self.size), interpolation_name(self.interpolation), bool(self.antialias))
+
+    def _draw(self, extent: Extent, generator: torch.Generator | None) -> tuple[int, int, int, int]:
+        """Top, left, height, width: up to ten tries, then the middle."""
+        height, width = extent
+        device = device_of(generator)
+        low, high = torch.log(torch.tensor(self.ratio, device="cpu")).tolist()
+        for _ in range(10):
+            area = height * width * torch.empty(1, device=device).uniform_(*self.scale, generator=generator).item()
+            ratio = torch.exp(torch.empty(1, device=device).uniform_(low, high, generator=generator)).item()
+            w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+            if 0 < w <= width and 0 < h <= height:
+                top = int(torch.randint(0, height - h + 1, (1,), generator=generator, device=device))
+                left = int(torch.randint(0, width - w + 1, (1,), generator=generator, device=device))
+                return top, left, h, w
+        return self._middle(extent)
+
+    def _middle(self, extent: Extent) -> tuple[int, int, int, int]:
+        """Top, left, height, width of the largest rectangle in the middle that has a ratio allowed."""
+        height, width = extent
+        h, w = height, width
+        if width / height < self.ratio[0]:
+            h = round(w / self.ratio[0])
+        elif width / height > self.ratio[1]:
+            w = round(h * self.ratio[1])
+        return (height - h) // 2, (width - w) // 2, h, w

@@ -1,0 +1,46 @@
+"""A preprocessing pipeline as geometry, mean and std; torchvision's can be read."""
+
+from dataclasses import dataclass
+
+from .transform import Transform
+
+__all__ = ["Recipe", "from_torchvision"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a preprocessing pipeline does to an image: its geometry, and (levels/255 − mean)/std.
+
+    Attributes:
+        transform: The geometry.
+        mean: Of the channels on the scale 0…1; one number for all, or one each.
+        std: Likewise.
+    """
+
+    transform: Transform
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+
+def from_torchvision(pipeline: object) -> Recipe:
+    """Read a preset, a transform or a pipeline of torchvision's.
+
+    Known are ``weights.transforms()`` of the classifiers; ``Compose`` and ``nn.Sequential`` of Resize, CenterCrop, Pad,
+    RandomCrop, RandomResizedCrop, RandomHorizontalFlip, RandomVerticalFlip, ToTensor, PILToTensor, ToImage,
+    ToPureTensor, ToDtype, ConvertImageDtype, RGB, Identity and Normalize. The result is the pipeline on floating-point
+    images: without the rounding to 8 bits that steps on uint8 or Pillow images do in between. Random numbers are drawn
+    as v2 draws them: v1's RandomCrop draws one more where only one side of an image is longer than the crop's.
+
+    Args:
+        pipeline: One of these.
+
+    Returns:
+        Geometry, mean and std.
+
+    Raises:
+        InputError: If a step has no counterpart, or one that needs a fill comes after Normalize; the message names it.
+    """
+    # torchvision takes longer to import than all of this package; whoever has a pipeline has it already.
+    from .torchvision import read
+
+    return read(pipeline)

@@ -1,0 +1,167 @@
+"""Reading torchvision's preprocessing: presets of pretrained weights, and pipelines of v1 or v2 transforms."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torchvision import transforms as v1
+from torchvision.transforms import v2
+from torchvision.transforms._presets import ImageClassification
+
+from jpegdomain.errors import InputError
+
+from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
+from .flip import RandomHorizontalFlip, RandomVerticalFlip
+from .recipe import Recipe
+from .resize import Resize
+from .transform import Compose, Transform
+
+__all__ = ["read"]
+
+
+def read(pipeline: object) -> Recipe:
+    """Read a pipeline; see `from_torchvision`.
+
+    Args:
+        pipeline: Of torchvision.
+
+    Returns:
+        Geometry, mean and std.
+    """
+    reading = _Reading()
+    reading.take(pipeline)
+    if reading.mean is None:
+        return Recipe(Compose(reading.steps), (0.0,), (1 / reading.scale,))
+    return Recipe(Compose(reading.steps), tuple(reading.mean), tuple(reading.std))
+
+
+class _Reading:
+    """The state of the image while a pipeline is read.
+
+    Attributes:
+        steps: The geometry so far.
+        scale: The largest value of the range 0…scale that the image has: 255, then 1.
+        floating: Whether it has become a floating-point image: then no conversion scales it any more.
+        mean: Of Normalize, once it has come, for the range 0…1.
+        std: Likewise.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Transform] = []
+        self.scale = 255.0
+        self.floating = False
+        self.mean: list[float] | None = None
+        self.std: list[float] = []
+
+    def take(self, step: object) -> None:
+        """Read one step, or a pipeline of them.
+
+        Args:
+            step: Of torchvision, or a `Transform`.
+
+        Raises:
+            InputError: If it has no counterpart.
+        """
+        if isinstance(step, Transform):
+            self.steps.append(step)
+        elif isinstance(step, v1.Compose | v2.Compose):
+            for inner in step.transforms:
+                self.take(inner)
+        elif isinstance(step, nn.Sequential):
+            for inner in step:
+                self.take(inner)
+        elif isinstance(step, ImageClassification):
+            self.steps.append(Resize(step.resize_size, step.interpolation, antialias=step.antialias))
+            self.steps.append(CenterCrop(step.crop_size))
+            self._to(step, torch.float, True)
+            self._normalise(step)
+        elif isinstance(step, _PASSING):
+            pass
+        elif not (self._geometry(step) or self._values(step)):
+            _refuse(step, "it has no counterpart on coefficients")
+
+    def _geometry(self, step: Any) -> bool:
+        """Read a step that moves pixels; False if it is none."""
+        for kinds, counterpart in _COUNTERPARTS:
+            if isinstance(step, kinds):
+                made = counterpart(step, 255 / self.scale)
+                if self.mean is not None and isinstance(made, CenterCrop | Pad | RandomCrop):
+                    _refuse(step, "what it fills in is black only before Normalize: put it in front of it")
+                self.steps.append(made)
+                return True
+        return False
+
+    def _values(self, step: Any) -> bool:
+        """Read a step that changes the range; False if it is none."""
+        if isinstance(step, v1.ToTensor | v2.ToTensor):
+            self._to(step, torch.float, True)
+        elif isinstance(step, v1.ConvertImageDtype | v2.ConvertImageDtype):
+            self._to(step, step.dtype, True)
+        elif isinstance(step, v2.ToDtype):
+            self._to(step, step.dtype, step.scale)
+        elif isinstance(step, v1.Normalize | v2.Normalize):
+            self._normalise(step)
+        else:
+            return False
+        return True
+
+    def _normalise(self, step: Any) -> None:
+        if self.mean is not None:
+            _refuse(step, "it comes twice")
+        self.mean, self.std = ([value / self.scale for value in values] for values in (step.mean, step.std))
+
+    def _to(self, step: object, dtype: object, scale: bool) -> None:
+        if not isinstance(dtype, torch.dtype):
+            _refuse(step, "its dtype is not one for all images")
+        elif dtype.is_floating_point:
+            self.scale = 1.0 if scale and not self.floating else self.scale
+            self.floating = True
+        elif dtype != torch.uint8 or self.floating:
+            _refuse(step, "floating-point images are not rounded to integers here")
+
+
+_PASSING = (v1.PILToTensor, v2.PILToTensor, v2.ToImage, v2.ToPureTensor, v2.RGB, v2.Identity, nn.Identity)
+"""What changes neither pixels nor their range."""
+
+
+def _fill(step: Any, scale: float) -> list[float]:
+    """The fill of a step in levels."""
+    fill = step.fill
+    if isinstance(fill, dict):
+        _refuse(step, "its fill is not one for all images")
+    return [scale * level for level in (fill if isinstance(fill, Sequence) else (fill or 0,))]
+
+
+def _random_crop(step: Any, scale: float) -> Transform:
+    padding = step.padding
+    if isinstance(step, v2.RandomCrop) and padding is not None:
+        # v2 keeps left, right, top, bottom.
+        padding = [padding[0], padding[2], padding[1], padding[3]]
+    return RandomCrop(step.size, padding, step.pad_if_needed, _fill(step, scale), step.padding_mode)
+
+
+_COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
+    (
+        v1.Resize | v2.Resize,
+        lambda step, _: Resize(step.size, step.interpolation, step.max_size, step.antialias),
+    ),
+    (v1.CenterCrop | v2.CenterCrop, lambda step, _: CenterCrop(step.size)),
+    (v1.Pad | v2.Pad, lambda step, scale: Pad(step.padding, _fill(step, scale), step.padding_mode)),
+    (v1.RandomCrop | v2.RandomCrop, _random_crop),
+    (
+        v1.RandomResizedCrop | v2.RandomResizedCrop,
+        lambda step, _: RandomResizedCrop(step.size, step.scale, step.ratio, step.interpolation, step.antialias),
+    ),
+    (v1.RandomHorizontalFlip | v2.RandomHorizontalFlip, lambda step, _: RandomHorizontalFlip(step.p)),
+    (v1.RandomVerticalFlip | v2.RandomVerticalFlip, lambda step, _: RandomVerticalFlip(step.p)),
+)
+"""torchvision's classes, and what makes ours from one and from levels per unit of its values."""
+
+
+def _refuse(step: object, reason: str) -> None:
+    name = type(step).__qualname__
+    raise InputError(
+        f"the preprocessing step {name} cannot be read: {reason}"
+        + ("" if isinstance(step, nn.Module) or not callable(step) else f" (is {step!r} to be called first?)")
+    )

@@ -1,0 +1,140 @@
+"""Where compiled code is kept, what makes it stale, and who waits for whom."""
+
+import ctypes
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from jpegdomain.compiled import Family, cache, compiled_address, compiled_entry, families, is_ready
+
+from .processes import a_file_in_the_way, outcome, process
+
+SOURCE = """
+def add(a, b):
+    a[0] += b
+"""
+
+
+@pytest.fixture
+def family(monkeypatch, tmp_path):
+    """Known to nobody but the test."""
+    monkeypatch.setattr("jpegdomain.compiled.family._families", [])
+    return Family("made", "made_kernels", tmp_path)
+
+
+def test_the_packages_own_folder_comes_first(monkeypatch, tmp_path, family):
+    monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    assert cache.cache_folder(family).parent == tmp_path / "__pycache__"
+    monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "chosen"))
+    assert cache.cache_folder(family).parent == tmp_path / "chosen"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep caches elsewhere")
+def test_then_the_users_cache_then_none(monkeypatch, tmp_path, family):
+    monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    a_file_in_the_way(tmp_path / "__pycache__")
+    assert cache.cache_folder(family).parent == tmp_path / "home" / "jpegdomain"
+    a_file_in_the_way(tmp_path / "elsewhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    assert cache.cache_folder(family) is None
+
+
+def test_other_source_code_has_another_folder(monkeypatch, tmp_path, family):
+    monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
+    (tmp_path / "a.py").write_text("1")
+    first = cache.cache_folder(family)
+    assert cache.cache_folder(family) == first
+    (tmp_path / "a.py").write_text("2")
+    assert cache.cache_folder(family) != first
+
+
+def test_families_do_not_make_one_another_stale(tmp_path, monkeypatch):
+    monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
+    monkeypatch.setattr("jpegdomain.compiled.family._families", [])
+    beside = tmp_path / "beside.py"
+    beside.write_text("1")
+    pair = [Family("one", "one", tmp_path / "one", (beside,)), Family("two", "two", tmp_path / "two")]
+    for one in pair:
+        one.folder.mkdir()
+    assert families() == tuple(pair)
+    before = [cache.cache_folder(one) for one in pair]
+    beside.write_text("2")
+    after = [cache.cache_folder(one) for one in pair]
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_one_process_waits_for_the_other(tmp_path):
+    (tmp_path / "lock").touch()
+    script = (
+        "import sys; from pathlib import Path; from jpegdomain.compiled.cache import one_process\n"
+        "print('here', flush=True)\n"
+        "with one_process(Path(sys.argv[1])): print('mine', flush=True)\n"
+    )
+    with cache.one_process(tmp_path):
+        other = process("-c", script, tmp_path)
+        assert other.stdout.readline() == "here\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(1)
+    assert outcome(other) == ("mine\n", "")
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_code_that_can_only_be_read_is_copied(tmp_path, monkeypatch, family, writable):
+    """Compiled ahead by another user, or on a file system that is read-only now."""
+    name = f"made-{cache._fingerprint(family)}"
+    (tmp_path / "read" / name / "kernel_1").mkdir(parents=True)
+    # No user can open a folder for writing.
+    (tmp_path / "read" / name / "lock").mkdir()
+    for path in ("sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc"):
+        (tmp_path / "read" / name / path).write_text(path)
+    candidates = [tmp_path / "read", tmp_path / "written"][: 1 + writable]
+    monkeypatch.setattr(cache, "_candidates", lambda _: iter(candidates))
+    folder = cache.cache_folder(family)
+    assert (folder == tmp_path / "written" / name) is writable
+    for path in ("sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc"):
+        assert (folder / path).read_text() == path
+
+
+def test_an_entry_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, family, capsys):
+    monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "kept"))
+    package = tmp_path / "made_kernels"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "sums.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = family.entry("sums", "add", lambda types: types.void(types.int64[::1], types.int64), "sums, a moment")
+    assert not is_ready(entry)
+    assert family.entries == [entry]
+    numbers = np.array([1, 2])
+    compiled_entry(entry)(numbers, 4)
+    assert numbers.tolist() == [5, 2]
+    assert is_ready(entry)
+    folder = cache.cache_folder(family)
+    assert capsys.readouterr().err == f"jpegdomain: compiling sums, a moment; kept in {folder}\n"
+    assert (folder / "add").exists()
+    assert list(folder.rglob("*.nbc"))
+    with pytest.raises(TypeError, match="No matching definition"):
+        compiled_entry(entry)(numbers.astype(np.float32), 4)
+
+
+@pytest.mark.parametrize("compiled_before", [False, True])
+def test_an_entry_can_be_called_from_c(tmp_path, monkeypatch, family, compiled_before):
+    monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "kept"))
+    package = tmp_path / "made_kernels"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "twice.py").write_text("def twice(a):\n    return 2 * a\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "made_kernels", raising=False)
+    monkeypatch.delitem(sys.modules, "made_kernels.twice", raising=False)
+    signature = lambda types: types.int64(types.int64)  # noqa: E731
+    for _ in range(1 + compiled_before):
+        # A second entry for the same function finds the first one's code in the folder.
+        entry = family.entry("twice", "twice", signature, from_c=True)
+        address = compiled_address(entry)
+    assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(21) == 42

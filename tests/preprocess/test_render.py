@@ -1,0 +1,192 @@
+"""The compiled renderer against the float64 decoding followed by dense matrices."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import jpegdomain as jd
+from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.geometry import Extent
+from jpegdomain.preprocess import CenterCrop, Compose, Pad, Placement, Resize, render, render_plan
+from jpegdomain.preprocess.kernel.slots import BANDS
+from jpegdomain.preprocess.parts import UPRIGHT, parts, turn_of
+from jpegdomain.preprocess.place import Place, place
+from jpegdomain.preprocess.render import _scratch
+
+from .pictures import LUMA, MIXING, SAMPLINGS, expected, limited, matrix, picture
+
+SCALE, SHIFT = (0.017, 0.0175, 0.0174), (-2.1, -2.0, -1.8)
+# Of 255 levels, in normalised units: what the house calls 1e-4 of the range, a tenth of it.
+TOLERANCE = 1e-5 * 255 * 0.0175
+
+PLACED = {
+    "whole": Placement.whole,
+    "smaller": Compose([Resize(20), CenterCrop(17)]),
+    "larger, flipped": lambda extent: Resize((61, 83))(extent).flip(horizontal=True),
+    "upside down, bicubic": lambda extent: Resize((19, 35), "bicubic")(extent).flip(vertical=True),
+    "padded": Compose([Pad((3, 5, 7, 1), fill=(10, 20, 30)), Resize(33)]),
+    "padded by reflection": lambda extent: Placement.whole(extent).pad(1, 1, 0, 1, mode="symmetric"),
+    "a corner": lambda extent: Placement.whole(extent).crop(extent.height - 1, extent.width - 1, 1, 1),
+}
+
+
+def put(image, placement, frequencies=8):
+    extents = tuple(component.extent for component in image.components)
+    return Place(placement, UPRIGHT, parts(placement, extents, image.upsampling), frequencies)
+
+
+def rendered(image, placement, frequencies=8):
+    return render.render([image], [put(image, placement, frequencies)], MIXING, SCALE, SHIFT)[0].numpy()
+
+
+@pytest.fixture(autouse=True)
+def _spoilt_scratch():
+    """What an image leaves behind must not enter the next."""
+    for scratch in _scratch:
+        scratch.fill(np.nan)
+
+
+@pytest.mark.parametrize("extent", [(16, 16), (41, 67), (70, 9), (2, 3), (1, 1)], ids=str)
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("name", PLACED)
+def test_equals_the_float_decoding_and_dense_maps(name, sampling, extent):
+    image = picture(sampling, extent)
+    placement = PLACED[name](Extent(*extent))
+    difference = np.abs(rendered(image, placement) - expected(image, placement, SCALE, SHIFT))
+    assert difference.max() < TOLERANCE
+
+
+@pytest.mark.parametrize("sampling", ["gray", "4:2:0", "4:1:1"])
+@pytest.mark.parametrize(
+    ("keep", "frequencies"), [(m, m) for m in range(1, 8)] + [(8, m) for m in range(1, 8)] + [(4, 3)]
+)
+def test_low_frequencies_are_the_exact_map_of_what_is_left(keep, frequencies, sampling):
+    image = picture(sampling, (75, 91), keep=keep)
+    placement = Compose([Resize(20), CenterCrop((18, 22))])(image.extent)
+    result = rendered(image, placement, frequencies)
+    reference = expected(limited(image, frequencies), placement, SCALE, SHIFT)
+    assert np.abs(result - reference).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("color", ["gray", "ycbcr", "rgb"])
+@pytest.mark.parametrize("width", [33, 7])
+def test_one_channel_is_luma(color, width):
+    image = picture("gray" if color == "gray" else "4:4:4", (21, width), color=color)
+    placement = Placement.whole(image.extent)
+    result = render.render([image], [put(image, placement)], LUMA, [0.02], [-1.0])[0].numpy()
+    assert np.abs(result - expected(image, placement, [0.02], [-1.0])).max() < TOLERANCE
+
+
+def test_rgb_coded_files_are_not_mixed():
+    image = picture("4:4:4", (20, 30), color="rgb")
+    placement = Resize(16)(image.extent)
+    assert np.abs(rendered(image, placement) - expected(image, placement, SCALE, SHIFT)).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("width", [1, 15, 16, 17, 40])
+def test_channels_last_holds_the_same_values(width):
+    image = picture("4:2:0", (19, 40))
+    placement = Resize((13, width))(image.extent)
+    last = render.render([image] * 2, [put(image, placement)] * 2, MIXING, SCALE, SHIFT, channels_last=True)
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    first = render.render([image] * 2, [put(image, placement)] * 2, MIXING, SCALE, SHIFT)
+    assert first.is_contiguous()
+    assert torch.equal(last, first)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_batch_is_its_images(threads, monkeypatch):
+    monkeypatch.setattr(render, "_WORTH_A_THREAD", 1)
+    preprocess = Compose([Resize(24), CenterCrop(24)])
+    kinds = [("4:2:0", (40, 50)), ("gray", (40, 50)), ("4:2:0", (40, 50)), ("4:4:4", (31, 60)), ("4:2:0", (31, 60))]
+    images = [picture(*kind, seed) for seed, kind in enumerate(kinds * 30)]
+    placements = {image.extent: preprocess(image.extent) for image in images}
+    numbers = [8 if seed % 3 else 4 for seed in range(len(images))]
+    batch = render.render(
+        images,
+        [put(image, placements[image.extent], m) for image, m in zip(images, numbers, strict=True)],
+        MIXING,
+        SCALE,
+        SHIFT,
+        threads=threads,
+    )
+    for image, result, number in zip(images, batch, numbers, strict=True):
+        alone = rendered(image, placements[image.extent], number)
+        assert np.array_equal(result.numpy(), alone)
+
+
+def test_large_images_are_not_copied_together(monkeypatch):
+    images = [picture("4:2:0", (40, 50), seed) for seed in range(3)]
+    together = render.render(images, None, MIXING, SCALE, SHIFT)
+    monkeypatch.setattr(render, "_SMALL", 1)
+    assert torch.equal(render.render(images, None, MIXING, SCALE, SHIFT), together)
+
+
+@pytest.mark.parametrize("name", PLACED)
+@pytest.mark.parametrize("frequencies", [8, 3])
+def test_bands_change_nothing(name, frequencies, monkeypatch):
+    image = picture("4:2:0", (141, 67))
+    whole = rendered(image, PLACED[name](image.extent), frequencies)
+    monkeypatch.setattr(render_plan, "_CACHE", 1 << 10)
+    plans = []
+    made = render_plan.plan_rendering
+    monkeypatch.setattr(render, "_plan", lambda *given: plans.append(made(*given)) or plans[-1])
+    placement = PLACED[name](image.extent)
+    assert np.array_equal(rendered(image, placement, frequencies), whole)
+    if whole.shape[1] > 30 and "reflection" not in name:
+        assert plans[0].integers[BANDS] > 1
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 0, "quality": 95}, {"quality": 5}], ids=str)
+def test_files(options):
+    pixels = np.random.default_rng(4).integers(0, 256, (5, 7, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).resize((99, 77), Image.Resampling.BICUBIC).save(buffer, "JPEG", **options)
+    image = jd.read_jpeg(buffer.getvalue())
+    placement = Compose([Resize(64), CenterCrop(56)])(image.extent)
+    assert np.abs(rendered(image, placement) - expected(image, placement, SCALE, SHIFT)).max() < TOLERANCE
+
+
+def test_images_of_one_extent_need_no_places():
+    images = [picture("4:2:0", (20, 30)), picture("4:4:4", (20, 30)), picture("gray", (20, 30))]
+    result = render.render(images, None, MIXING, SCALE, SHIFT)
+    for image, own in zip(images, result, strict=True):
+        assert np.array_equal(own.numpy(), rendered(image, Placement.whole(image.extent)))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0", "4:1:1"])
+def test_turned_upright(sampling, orientation):
+    image = picture(sampling, (21, 43))
+    turn = turn_of(orientation)
+    result = render.render([image], [place(image, Resize((30, 17)), turn)], MIXING, SCALE, SHIFT)[0].numpy()
+    pixels = expected(image, Placement.whole(image.extent), [1.0] * 3, [0.0] * 3)
+    if turn.transpose:
+        pixels = pixels.transpose(0, 2, 1)
+    pixels = pixels[:, :: -1 if turn.vertical else 1, :: -1 if turn.horizontal else 1]
+    resized = Resize((30, 17))(pixels.shape[1:])
+    pixels = matrix(resized.rows) @ pixels @ matrix(resized.columns).T
+    reference = np.array(SCALE)[:, None, None] * pixels + np.array(SHIFT)[:, None, None]
+    assert np.abs(result - reference).max() < TOLERANCE
+
+
+def test_errors_say_what_does_not_fit():
+    image = picture("4:2:0", (20, 30))
+    whole = put(image, Placement.whole(image.extent))
+    with pytest.raises(InputError, match="at least one image"):
+        render.render([], [], MIXING, SCALE, SHIFT)
+    with pytest.raises(InputError, match="1 images, 2 places"):
+        render.render([image], [whole] * 2, MIXING, SCALE, SHIFT)
+    with pytest.raises(InputError, match="is not for an image of 20×30"):
+        render.render([image], [put(picture("4:2:0", (20, 31)), Placement.whole(Extent(20, 31)))], MIXING, SCALE, SHIFT)
+    with pytest.raises(InputError, match="another sampling"):
+        render.render([image], [put(picture("4:4:4", (20, 30)), whole.placement)], MIXING, SCALE, SHIFT)
+    with pytest.raises(ExtentMismatchError, match="10×15 follows 20×30"):
+        render.render([image] * 2, [whole, put(image, Resize(10)(image.extent))], MIXING, SCALE, SHIFT)
+    with pytest.raises(InputError, match="ycbcr components cannot be mixed"):
+        render.render([image], [whole], {"gray": ((1.0,),)}, [1.0], [0.0])
+    with pytest.raises(InputError, match=r"needs 8×8 frequencies.*keep=3"):
+        render.render([picture("4:2:0", (20, 30), keep=3)], [whole], MIXING, SCALE, SHIFT)

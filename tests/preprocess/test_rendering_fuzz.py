@@ -1,0 +1,67 @@
+"""The renderer on random images and maps, and the same in processes where every index is checked."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .rendering import check
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*command, **environment):
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", *map(str, command)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": paths} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return finished.stdout
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_images_and_maps(seed):
+    check(seed)
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """Compiled once for all seeds, apart from the code without checks."""
+    return {"NUMBA_BOUNDSCHECK": "1", "JPEGDOMAIN_CACHE": str(tmp_path_factory.mktemp("checked"))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1000, 4000, 1000))
+def test_no_index_is_out_of_bounds(first, checked):
+    assert run("-m", "tests.preprocess.rendering", first, 300, **checked) == "300\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "plan.integers[8] = plan.scratch - 100",
+        "plan.starts[:] = 10000",
+        "plan.integers[9] = plan.scratch - 8",
+    ],
+)
+def test_that_mode_notices_an_index_out_of_bounds(spoil, checked):
+    script = (
+        "from tests.preprocess.pictures import picture, MIXING\n"
+        "from jpegdomain.preprocess import render, render_plan\n"
+        "def spoilt(*arguments):\n"
+        "    plan = render_plan.plan_rendering(*arguments)\n"
+        f"    {spoil}\n"
+        "    return plan\n"
+        "render._plan = spoilt\n"
+        "try: render.render([picture('4:2:0', (40, 50))], None, MIXING, [1.0] * 3, [0.0] * 3)\n"
+        "except IndexError: print('noticed')\n"
+    )
+    assert run("-c", script, **checked) == "noticed\n"
