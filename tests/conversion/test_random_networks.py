@@ -5,6 +5,7 @@ function by different ways. Networks run with gradients, where layers are called
 steps run as one call and write over what nobody else reads.
 """
 
+import copy
 import random
 
 import pytest
@@ -224,6 +225,19 @@ def same(results, expected, tolerance, share=0.0):
         assert apart.double().mean() <= share
 
 
+def _rounding(model, pixels):
+    """How far the spatial network is off by itself, in the memory format that converted ones run in.
+
+    torch's batch norm with the batch's own statistics is up to 40 times less precise in channels-last memory.
+    """
+    exact = as_tensors(copy.deepcopy(model).double()(pixels.double()))
+    rounded = as_tensors(model(pixels.contiguous(memory_format=torch.channels_last)))
+    return max(
+        ((mine - right).abs().max() / right.abs().max().clamp_min(1e-3)).item()
+        for mine, right in zip(rounded, exact, strict=True)
+    )
+
+
 def compare(seed):
     torch.manual_seed(seed)
     dtype, tolerance = ((torch.float64, 1e-9), (torch.float32, 2e-4))[seed % 2]
@@ -232,6 +246,8 @@ def compare(seed):
     pixels = torch.randn(2, 3, *size, dtype=dtype)
     with torch.no_grad():
         right = [value.clone() for value in as_tensors(model(pixels))]
+        if dtype == torch.float32:
+            tolerance = max(tolerance, 4 * _rounding(model, pixels))
     activation = jd.encode(pixels)
     before = activation.coefficients.clone()
     for frequencies in (15, 6) if dtype == torch.float64 else (15,):
@@ -254,14 +270,7 @@ def test_a_network_drawn_at_random_converts_exactly(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "hundred",
-    [
-        *range(9),
-        # Seed 1959 magnifies rounding: 3e-4 off in float32, within the tolerance in float64 (3e-15, 6e-13).
-        pytest.param(9, marks=pytest.mark.xfail(raises=AssertionError, reason="rounding of float32, magnified")),
-    ],
-)
+@pytest.mark.parametrize("hundred", range(10))
 def test_a_thousand_networks_drawn_at_random_convert_exactly(hundred):
     for seed in range(1000 + 100 * hundred, 1100 + 100 * hundred):
         compare(seed)
