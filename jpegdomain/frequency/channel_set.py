@@ -1,0 +1,190 @@
+"""`ChannelSet`: which of the 192 frequency channels of Y, Cb and Cr are kept, and in which order they are stacked."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from jpegdomain.errors import InputError
+from jpegdomain.geometry import BLOCK
+
+from .order import COMPONENTS, ORDERS, Order, renumbered, row_major
+
+__all__ = ["CHANNELS", "ChannelSet"]
+
+_FREQUENCIES = BLOCK * BLOCK
+CHANNELS = len(COMPONENTS) * _FREQUENCIES
+"""192: all frequencies of three components."""
+
+
+@dataclass(frozen=True)
+class ChannelSet:
+    """Frequencies of Y, Cb and Cr that are kept.
+
+    A channel is one frequency of one component, over the grid of 8×8 blocks. Kept channels are stacked Y first, then
+    Cb, then Cr, each component's in rising numbers of `order`.
+
+    Args:
+        y: Frequencies kept of luma, 0…63, numbered by `order`.
+        cb: Likewise of blue chroma.
+        cr: Likewise of red chroma.
+        order: How the frequencies are numbered and stacked, 'row-major' or 'zigzag'.
+        name: For tables and figures; sets that keep the same channels in the same order are equal whatever their names.
+
+    Raises:
+        InputError: If a number is not one of 0…63 or comes twice, the order has another name, or nothing is kept.
+    """
+
+    y: tuple[int, ...]
+    cb: tuple[int, ...] = ()
+    cr: tuple[int, ...] = ()
+    order: Order = "row-major"
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise InputError(f"order is 'row-major' or 'zigzag', got {self.order!r}")
+        for component, field in zip(COMPONENTS, ("y", "cb", "cr"), strict=True):
+            object.__setattr__(self, field, _checked(getattr(self, field), component))
+        if not len(self):
+            raise InputError("a channel set keeps at least one channel, got none")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ChannelSet) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        return self.order, self.y, self.cb, self.cr
+
+    @classmethod
+    def of_indices(cls, indices: Iterable[int], order: Order = "row-major", name: str = "") -> "ChannelSet":
+        """Make a set of channel numbers.
+
+        Args:
+            indices: Of 0…191: 64·component + frequency, the frequency numbered by `order`.
+            order: Of the numbers, and of the set.
+            name: Of the set.
+
+        Returns:
+            The set.
+
+        Raises:
+            InputError: If a number is not one of 0…191 or comes twice.
+        """
+        kept: tuple[list[int], ...] = ([], [], [])
+        for index in indices:
+            if not 0 <= int(index) < CHANNELS:
+                raise InputError(f"channels are numbered 0…{CHANNELS - 1}, got {index}")
+            kept[int(index) // _FREQUENCIES].append(int(index) % _FREQUENCIES)
+        y, cb, cr = map(tuple, kept)
+        return cls(y, cb, cr, order, name)
+
+    @property
+    def components(self) -> tuple[tuple[int, ...], ...]:
+        """Kept frequencies of Y, Cb and Cr, numbered by `order`."""
+        return self.y, self.cb, self.cr
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Row-major channel numbers 64·component + 8·α + β, as they are stacked, whatever the set's own order."""
+        return tuple(
+            _FREQUENCIES * component + row_major(frequency, self.order)
+            for component, kept in enumerate(self.components)
+            for frequency in kept
+        )
+
+    def __len__(self) -> int:
+        return len(self.y) + len(self.cb) + len(self.cr)
+
+    def in_order(self, order: Order) -> "ChannelSet":
+        """Number, and stack, the same channels by an order.
+
+        Args:
+            order: 'row-major' or 'zigzag'.
+
+        Returns:
+            A set that keeps the same channels.
+        """
+        y, cb, cr = (tuple(renumbered(row_major(f, self.order), order) for f in kept) for kept in self.components)
+        return ChannelSet(y, cb, cr, order, self.name)
+
+    def mask(self, dtype: torch.dtype = torch.bool, device: torch.device | str | None = None) -> Tensor:
+        """Tell for every channel whether it is kept.
+
+        Args:
+            dtype: Of the result.
+            device: Of the result.
+
+        Returns:
+            (3, 8, 8): Y, Cb, Cr; vertical frequency; horizontal frequency. True, or 1, where kept.
+        """
+        kept = torch.zeros(CHANNELS, dtype=dtype, device=device)
+        kept[list(self.indices)] = 1
+        return kept.view(len(COMPONENTS), BLOCK, BLOCK)
+
+    def relative_size(self, scale: float = 2) -> float:
+        """Compare the size of the network's input with that of RGB pixels, as in Xu et al.'s tables.
+
+        An image of side s·a gives C·(s·a/8)² numbers, RGB of side a gives 3·a²: the ratio is C·s²/192.
+
+        Args:
+            scale: Side s of the image that the channels are taken of, over that of the RGB network's. 2 for ResNets,
+                whose stem has stride 4 (448 for 224 pixels); 4 for MobileNetV2 (896 for 224); 1 for the same image.
+
+        Returns:
+            1 for as many numbers as RGB pixels.
+        """
+        return len(self) * scale * scale / CHANNELS
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the set in plain values, for JSON.
+
+        Returns:
+            What `from_dict` reads.
+        """
+        y, cb, cr = map(list, self.components)
+        return {"name": self.name, "order": self.order, "Y": y, "Cb": cb, "Cr": cr}
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> "ChannelSet":
+        """Read what `to_dict` gave.
+
+        Args:
+            description: Order, Y, Cb and Cr; the name may be missing.
+
+        Returns:
+            The set.
+
+        Raises:
+            InputError: If something is missing or no list of numbers.
+        """
+        try:
+            y, cb, cr = (tuple(map(int, description[component])) for component in COMPONENTS)
+            order, name = description["order"], str(description.get("name", ""))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"a channel set is described by order, Y, Cb and Cr: {error!r}") from error
+        return cls(y, cb, cr, order, name)
+
+    def __str__(self) -> str:
+        rows = [
+            "   ".join("".join(" ■" if kept else " ·" for kept in grid[row]) for grid in self.mask().tolist())
+            for row in range(BLOCK)
+        ]
+        counts = (f" {component}: {len(kept)}" for component, kept in zip(COMPONENTS, self.components, strict=True))
+        head = "   ".join(count.ljust(2 * BLOCK) for count in counts).rstrip()
+        name = f"{self.name}: " if self.name else ""
+        title = f"{name}{len(self)} of {CHANNELS} channels, numbered {self.order}"
+        return "\n".join([title, head, *rows])
+
+
+def _checked(kept: Iterable[int], component: str) -> tuple[int, ...]:
+    numbers = tuple(sorted(int(frequency) for frequency in kept))
+    if wrong := [number for number in numbers if not 0 <= number < _FREQUENCIES]:
+        raise InputError(f"frequencies of {component} are numbered 0…{_FREQUENCIES - 1}, got {wrong}")
+    if len(set(numbers)) < len(numbers):
+        raise InputError(f"a frequency of {component} comes twice: {numbers}")
+    return numbers

@@ -1,0 +1,134 @@
+"""The sets of Xu et al. (CVPR 2020): squares, triangles, and the learned one; and sets of one's own."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from jpegdomain.errors import InputError
+from jpegdomain.geometry import BLOCK
+
+from .channel_set import CHANNELS, ChannelSet
+from .order import Order
+
+__all__ = ["LEARNED_24", "all_channels", "published", "square", "top", "triangle"]
+
+_SQUARES: Final[dict[int, tuple[Sequence[int], Sequence[int]]]] = {
+    6: ((2, 2), (1,)),
+    12: ((3, 3, 2), (2,)),
+    24: ((4, 4, 4, 4), (2, 2)),
+    32: ((5, 5, 5, 4, 3), (3, 2)),
+    48: ((6, 6, 6, 6, 4, 4), (3, 3, 2)),
+    64: ((7, 7, 6, 6, 6, 6, 6), (3, 3, 2, 2)),
+}
+"""Channels → how many first columns are kept of rows 0, 1, 2, …: of luma, and of either chroma component."""
+
+LEARNED_24: Final = ChannelSet(
+    (*range(6), 8, 9, 10, 16, 17, 18, 24, 32), (0, 1, 3, 8, 24), (0, 1, 3, 8, 24), "row-major", "24D"
+)
+"""The set that Xu et al.'s gate learned on ImageNet, as their released code has it."""
+
+
+def all_channels() -> ChannelSet:
+    """Keep all 192 channels.
+
+    Returns:
+        The set, row-major.
+    """
+    every = tuple(range(BLOCK * BLOCK))
+    return ChannelSet(every, every, every, name="DCT-192")
+
+
+def square(channels: int) -> ChannelSet:
+    """Keep about a square of low frequencies of each component, two thirds of the channels or more of luma.
+
+    6, 24, 32, 48 and 64 are those of Xu et al.'s released code. It has no set of 12, which their table 2 lists: ours
+    divides 12 as 24 and 48 are divided, 8 of luma and 2 of either chroma component.
+
+    Args:
+        channels: 6, 12, 24, 32, 48, 64 or 192.
+
+    Returns:
+        The set, row-major.
+    """
+    if channels == CHANNELS:
+        return all_channels()
+    luma, chroma = _shape(channels)
+    return ChannelSet(_columns(luma), _columns(chroma), _columns(chroma), "row-major", f"{channels}S")
+
+
+def triangle(channels: int) -> ChannelSet:
+    """Keep the lowest spatial frequencies α+β of each component.
+
+    Xu et al. do not publish their triangles. These divide the channels among the components as the squares of the same
+    size do, and take of each component the frequencies that come first in the zigzag order: by α+β, and within the last
+    diagonal as the zigzag runs.
+
+    Args:
+        channels: 6, 12, 24, 32, 48, 64 or 192.
+
+    Returns:
+        The set, row-major.
+    """
+    if channels == CHANNELS:
+        return all_channels()
+    y, cb = (tuple(range(sum(part))) for part in _shape(channels))
+    return ChannelSet(y, cb, cb, "zigzag", f"{channels}T").in_order("row-major")
+
+
+def top(scores: Tensor, channels: int, order: Order = "row-major", name: str = "") -> ChannelSet:
+    """Keep the channels of the highest scores, such as how often a trained gate kept them.
+
+    Args:
+        scores: (192,), by channel number 64·component + frequency; equal ones go to the lower number.
+        channels: How many to keep, 1…192.
+        order: How the scores number the frequencies, and the set will.
+        name: Of the set.
+
+    Returns:
+        The set.
+
+    Raises:
+        InputError: If there are not 192 scores, or not so many channels to keep.
+    """
+    if tuple(scores.shape) != (CHANNELS,):
+        raise InputError(f"scores are one for each of {CHANNELS} channels, got the shape {tuple(scores.shape)}")
+    if not 1 <= channels <= CHANNELS:
+        raise InputError(f"channels to keep are 1…{CHANNELS}, got {channels}")
+    best = torch.sort(scores, descending=True, stable=True).indices[:channels]
+    return ChannelSet.of_indices(best.tolist(), order, name)
+
+
+def published(name: str) -> ChannelSet:
+    """Give a set by its name in Xu et al.'s tables.
+
+    Args:
+        name: '6S', '12S', '24S', '32S', '48S', '64S', likewise with T, '24D', or 'DCT-192'.
+
+    Returns:
+        The set.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    if name == LEARNED_24.name:
+        return LEARNED_24
+    if name == "DCT-192":
+        return all_channels()
+    maker = {"S": square, "T": triangle}.get(name[-1:])
+    if maker is None or not name[:-1].isdecimal():
+        known = ", ".join(str(size) for size in _SQUARES)
+        raise InputError(f"sets are called DCT-192, 24D, or one of {known} with S or T behind it; got {name!r}")
+    return maker(int(name[:-1]))
+
+
+def _shape(channels: int) -> tuple[Sequence[int], Sequence[int]]:
+    if channels not in _SQUARES:
+        known = ", ".join(str(size) for size in _SQUARES)
+        raise InputError(f"there are sets of {known} and {CHANNELS} channels, got {channels}")
+    return _SQUARES[channels]
+
+
+def _columns(widths: Sequence[int]) -> tuple[int, ...]:
+    return tuple(BLOCK * row + column for row, width in enumerate(widths) for column in range(width))
