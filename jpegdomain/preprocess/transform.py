@@ -89,7 +89,8 @@ class Compose(Transform):
     Args:
         transforms: In their order.
         low_frequencies: Whether only the lowest frequencies of each block are used where the image is made much smaller
-            (`jpegdomain.preprocess.frequencies`). The default uses all: exact.
+            (`jpegdomain.preprocess.frequencies`). The default uses all: exact. What a composition among the steps says
+            holds for the whole: blocks are read once.
 
     Raises:
         InputError: If something is no `Transform`.
@@ -106,6 +107,8 @@ class Compose(Transform):
                     "jpegdomain.preprocess.from_torchvision reads torchvision's"
                 )
         object.__setattr__(self, "transforms", tuple(self.transforms))
+        low = self.low_frequencies or any(step.low_frequencies for step in self.transforms)
+        object.__setattr__(self, "low_frequencies", low)
 
     @property
     def random(self) -> bool:

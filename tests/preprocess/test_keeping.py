@@ -207,3 +207,11 @@ def test_photographs_change_by_less_than_half_a_level():
     assert np.mean(changes) < 0.2
     assert max(changes) < 0.5
     assert np.count_nonzero(changes) > 50
+
+
+def test_what_a_composition_among_the_steps_says_holds_for_the_whole(data):
+    image = jd.read_jpeg(data)
+    nested = ours.Compose([ours.Compose([ours.Resize(24)], low_frequencies=True), ours.CenterCrop(20)])
+    assert nested.low_frequencies
+    assert ours.keep_for(nested, image) == ours.keep_for(LOW, image) < 8
+    assert not ours.Compose([SMALL]).low_frequencies
