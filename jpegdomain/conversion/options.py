@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from torch import nn
 
 from jpegdomain.functional import Method
-from jpegdomain.nn.activation import check_masking
 from jpegdomain.nn.convolution import check_form
+from jpegdomain.nn.masking import check_masking
 from jpegdomain.planning import Form
 
 __all__ = ["LayerOptions", "PerLayer", "Settings"]

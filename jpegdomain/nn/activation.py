@@ -1,6 +1,5 @@
 """Activation functions as modules: every piecewise-linear one of ``torch.nn`` by ASM or APX, the others exactly."""
 
-import math
 from collections.abc import Callable
 from typing import Any, overload
 
@@ -11,12 +10,13 @@ from torch import Tensor, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
-from jpegdomain.functional import Frequencies, Maps, Method, PiecewiseLinear
+from jpegdomain.functional import Maps, PiecewiseLinear
 from jpegdomain.geometry import Extent
-from jpegdomain.planning import Cost, transform_cost
+from jpegdomain.planning import Cost
 from jpegdomain.rearranged import Rearranged
 
 from .base import Layer, elements
+from .masking import Masking, masking_cost
 
 __all__ = [
     "Hardshrink",
@@ -35,78 +35,7 @@ __all__ = [
 ]
 
 
-def check_masking(name: str, value: Any) -> None:
-    """Refuse settings that no approximation has.
-
-    Args:
-        name: An attribute, 'frequencies' and 'method' are checked.
-        value: What it is to be.
-
-    Raises:
-        ValueError: If frequencies is neither an integer of 1…15 nor a tensor without axes, or method not 'asm' or
-            'apx'.
-    """
-    if name == "frequencies" and isinstance(value, Tensor) and value.dim() == 0:
-        return
-    if name == "frequencies" and (type(value) is not int or not 1 <= value <= 15):
-        raise ValueError(f"frequencies is an integer of 1…15, got {value!r}")
-    if name == "method" and value not in ("asm", "apx"):
-        raise ValueError(f"the ReLU method is 'asm' or 'apx', got {value!r}")
-
-
-def masking_form(frequencies: Frequencies, method: Method) -> str:
-    """Name the form for the plan.
-
-    Args:
-        frequencies: 1…15.
-        method: 'asm' or 'apx'.
-
-    Returns:
-        'exact' at 15 frequencies, else the method and the number.
-    """
-    return "exact" if frequencies == 15 else f"{method} {frequencies}"
-
-
-def masking_cost(count: int, frequencies: Frequencies, method: Method, itemsize: int) -> Cost:
-    """Price ASM or APX.
-
-    Args:
-        count: Coefficients.
-        frequencies: 1…15.
-        method: 'asm' or 'apx'.
-        itemsize: Bytes of a number.
-
-    Returns:
-        The cost of one J̃ and one J, of two J̃ where the mask has a reconstruction of its own.
-    """
-    transforms = 3 if method == "asm" and frequencies < 15 else 2
-    one = transform_cost(count, itemsize)
-    masks = Cost(flops=2 * count, moved=2 * itemsize * count, calls=2)
-    return sum([one] * transforms, masks)
-
-
-def masking_pixel_cost(
-    shape: tuple[int, ...], frequencies: Frequencies, method: Method, itemsize: int
-) -> tuple[str, Cost]:
-    """Price ASM or APX on pixels.
-
-    Args:
-        shape: (n, c, h, w) of the input.
-        frequencies: 1…15.
-        method: 'asm' or 'apx'.
-        itemsize: Bytes of a number.
-
-    Returns:
-        The form as the plan prints it; the cost of one pass, and below 15 frequencies of J and J̃ before it.
-    """
-    one = Cost(flops=math.prod(shape), moved=2 * itemsize * math.prod(shape), calls=1)
-    if not isinstance(frequencies, Tensor) and frequencies == 15:
-        return "spatial", one
-    low_pass = transform_cost(elements(shape), itemsize)
-    return f"spatial, {masking_form(frequencies, method)}", one + low_pass + low_pass
-
-
-class Piecewise(Layer):
+class Piecewise(Masking):
     """A piecewise-linear activation: `pieces` names the function, this class runs it.
 
     Args:
@@ -116,23 +45,6 @@ class Piecewise(Layer):
         method: 'asm', masks from the truncated reconstruction, or 'apx', the function of it.
         **kwargs: As for the torch module.
     """
-
-    on_pixels = True
-    frequencies: Frequencies
-    method: Method
-
-    def __init__(self, *args: Any, frequencies: int = 15, method: Method = "asm", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.frequencies = frequencies
-        self.method = method
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        check_masking(name, value)
-        super().__setattr__(name, value)
-
-    def _prepare(self) -> None:
-        self.frequencies = 15
-        self.method = "asm"
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:
         """Name the function.
@@ -182,41 +94,6 @@ class Piecewise(Layer):
             from_pixels=True,
             to_pixels=True,
         )
-
-    def pixel_cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch on pixels.
-
-        Args:
-            shape: (n, c, h, w) of the input.
-            itemsize: Bytes of a number.
-
-        Returns:
-            The form as the plan prints it, and its cost.
-        """
-        return masking_pixel_cost(shape, self.frequencies, self.method, itemsize)
-
-    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch.
-
-        Args:
-            shape: (n, c, h, w) of the input in pixels.
-            itemsize: Bytes of a number.
-
-        Returns:
-            The form as the plan prints it, and its cost.
-        """
-        return masking_form(self.frequencies, self.method), masking_cost(
-            elements(shape), self.frequencies, self.method, itemsize
-        )
-
-    def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            torch's description, the frequencies and the method.
-        """
-        own = f"frequencies={self.frequencies}, method={self.method!r}"
-        return ", ".join(filter(None, [super().extra_repr(), own]))
 
 
 class ReLU(Piecewise, nn.ReLU):

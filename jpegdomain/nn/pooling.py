@@ -6,16 +6,15 @@ from torch import Tensor, nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
-from jpegdomain.functional import Frequencies, Method
 from jpegdomain.planning import Cost, transform_cost
 
-from .activation import check_masking, masking_cost, masking_form, masking_pixel_cost
 from .base import Layer, elements
+from .masking import Masking
 
 __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
 
 
-class MaxPool2d(Layer, nn.MaxPool2d):
+class MaxPool2d(Masking, nn.MaxPool2d):
     """``torch.nn.MaxPool2d``: the pixel is chosen by ASM, its value is exact; 15 frequencies are exact.
 
     Args:
@@ -25,24 +24,10 @@ class MaxPool2d(Layer, nn.MaxPool2d):
         **kwargs: As for ``torch.nn.MaxPool2d``.
     """
 
-    on_pixels = True
-    frequencies: Frequencies
-    method: Method
-
-    def __init__(self, *args: Any, frequencies: int = 15, method: Method = "asm", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.frequencies = frequencies
-        self.method = method
-
     def __setattr__(self, name: str, value: Any) -> None:
-        check_masking(name, value)
         if name == "return_indices" and value:
             raise ValueError("MaxPool2d returns no indices of pixels: pool with return_indices=False")
         super().__setattr__(name, value)
-
-    def _prepare(self) -> None:
-        self.frequencies = 15
-        self.method = "asm"
 
     @overload
     def forward(self, x: Activation) -> Activation: ...
@@ -67,39 +52,6 @@ class MaxPool2d(Layer, nn.MaxPool2d):
             self.frequencies,
             self.method,
         )
-
-    def pixel_cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch on pixels.
-
-        Args:
-            shape: (n, c, h, w) of the input.
-            itemsize: Bytes of a number.
-
-        Returns:
-            The form as the plan prints it, and its cost.
-        """
-        return masking_pixel_cost(shape, self.frequencies, self.method, itemsize)
-
-    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch.
-
-        Args:
-            shape: (n, c, h, w) of the input in pixels.
-            itemsize: Bytes of a number.
-
-        Returns:
-            The form as the plan prints it, and its cost (the smaller output's J priced as the input's).
-        """
-        cost = masking_cost(elements(shape), self.frequencies, self.method, itemsize)
-        return masking_form(self.frequencies, self.method), cost
-
-    def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            torch's description, the frequencies and the method.
-        """
-        return f"{super().extra_repr()}, frequencies={self.frequencies}, method={self.method!r}"
 
 
 class AvgPool2d(Layer, nn.AvgPool2d):
