@@ -101,7 +101,7 @@ class Stage:
         return jd.read_jpegs(files, threads=self.threads, keep=keep)
 
     def _pixels(self, images: list[jd.JpegImage], preprocess: Compose | None) -> Tensor:
-        return first_pixels(jd.collate(images, preprocess=preprocess), 3, _SCALE, _SHIFT)
+        return first_pixels(jd.collate(images, preprocess=preprocess), "rgb", _SCALE, _SHIFT)
 
     def read(self) -> Iterator[Any]:
         """Entropy decoding alone."""

@@ -7,13 +7,14 @@ rounding to integers and its clamping to 0…255.
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from .activation import Activation
 from .batch import JpegBatch
+from .colour import Target
 from .domains import Domain
 from .errors import InputError
 from .functional import decode
@@ -23,6 +24,8 @@ __all__ = ["Entry", "decode_luma", "decode_rgb", "first_activation", "upsample"]
 
 Values: TypeAlias = float | Sequence[float] | Tensor
 """One number for all channels, or one per channel."""
+
+_TARGETS: Final[dict[int | None, Target]] = {1: "luma", 3: "rgb"}
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -40,7 +43,7 @@ def decode_rgb(batch: JpegBatch) -> Tensor:
     Returns:
         (n, 3, h, w) levels, 0…255 but for overshoot, in the batch's dtype.
     """
-    return first_pixels(batch, 3)
+    return first_pixels(batch, "rgb")
 
 
 def decode_luma(batch: JpegBatch) -> Tensor:
@@ -52,7 +55,7 @@ def decode_luma(batch: JpegBatch) -> Tensor:
     Returns:
         (n, 1, h, w) levels, 0…255 but for overshoot, in the batch's dtype.
     """
-    return first_pixels(batch, 1)
+    return first_pixels(batch, "luma")
 
 
 class Entry(nn.Module):
@@ -121,7 +124,8 @@ class Entry(nn.Module):
                 f"a converted model takes a JpegBatch (jpegdomain.collate) or an Activation "
                 f"(jpegdomain.encode of normalised pixels); got {type(x).__qualname__}"
             )
-        if self.channels not in (1, 3):
+        target = _TARGETS.get(self.channels)
+        if self.channels is None or target is None:
             raise InputError(
                 f"this model takes {self.channels or 'an unknown number of'} channels; JPEG files give 1 or 3: "
                 "pass an Activation"
@@ -130,8 +134,8 @@ class Entry(nn.Module):
         shift = (-self.mean / self.std).expand(self.channels)
         scale, shift = scale.to(x.device), shift.to(x.device)
         if self.domain == "transform":
-            return first_activation(x, self.channels, scale, shift)
-        return first_pixels(x, self.channels, scale, shift, channels_last=True)
+            return first_activation(x, target, scale, shift)
+        return first_pixels(x, target, scale, shift, channels_last=True)
 
     def normalised_pixels(self, batch: JpegBatch) -> Tensor:
         """Give what the spatial model is to be fed with: the float decoding, normalised as pixels.

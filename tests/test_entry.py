@@ -10,8 +10,10 @@ from PIL import Image
 import jpegdomain as jd
 from jpegdomain.entry import Entry, upsample
 from jpegdomain.errors import InputError
+from jpegdomain.planes import first_activation, first_pixels
 
 from .codec.oracle import FIXTURES, decoded, jpeg, noise
+from .preprocess.pictures import ycbcr
 
 RGB_FROM_YCBCR = np.array([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
 
@@ -108,6 +110,22 @@ def test_entry_folds_mean_and_std(name, channels):
     expected = (levels / 255 - wide[0]) / wide[1]
     torch.testing.assert_close(jd.decode(entry(batch)), expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(entry.normalised_pixels(batch), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 255e-4)])
+@pytest.mark.parametrize("size", [(97, 131), (33, 8), (1, 1)], ids=str)
+@pytest.mark.parametrize("name", [*FILES, "gray"])
+def test_y_cb_and_cr_are_the_files_own_or_those_of_its_rgb(name, size, dtype, tolerance):
+    image = jd.read_jpeg(made(name, size))
+    planes = decoded(image).transpose(2, 0, 1)
+    if name == "gray":
+        planes = np.concatenate([planes, np.full((2, *size), 128.0)])
+    expected = ycbcr(planes) if name == "rgb" else planes
+    np.testing.assert_allclose(expected, ycbcr(naive_rgb(image).transpose(2, 0, 1)), atol=1e-4)
+    batch = jd.collate([image], dtype=dtype)
+    for result in (first_pixels(batch, "ycbcr"), jd.decode(first_activation(batch, "ycbcr"))):
+        assert result.dtype == dtype
+        np.testing.assert_allclose(result[0].numpy(), expected, atol=tolerance)
 
 
 def test_entry_defaults():

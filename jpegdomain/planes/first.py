@@ -7,7 +7,7 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.batch import Group, JpegBatch
-from jpegdomain.colour import mixing
+from jpegdomain.colour import BLACK, Target, mixing
 from jpegdomain.functional import affine, encode
 from jpegdomain.geometry import Extent
 
@@ -20,16 +20,18 @@ __all__ = ["first_activation", "first_pixels"]
 
 
 def first_activation(
-    batch: JpegBatch | Components, channels: int, scale: Tensor | None = None, shift: Tensor | None = None
+    batch: JpegBatch | Components, target: Target, scale: Tensor | None = None, shift: Tensor | None = None
 ) -> Activation:
     """Map component planes to channels, scale·(colour matrix · placed planes + 128) + shift, in the transform domain.
 
-    Grayscale files give three equal channels, as Pillow's ``convert("RGB")``; of colour files one channel takes luma.
+    Grayscale files give three equal channels of RGB, as Pillow's ``convert("RGB")``, and a Cb and Cr of 128, which is
+    where JPEG has no colour. All three of Y, Cb and Cr are levels 0…255 as R, G and B are: a shift of −128 makes them
+    JPEG's own level-shifted samples.
 
     Args:
         batch: Of images of one extent, or placed by a preprocess; samplings and colour models may differ. Or the
             dequantised components of images of one kind.
-        channels: 1 or 3.
+        target: 'luma', 'rgb' or 'ycbcr'.
         scale: (channels,) in 1/levels, or None for 1.
         shift: (channels,), or None for 0.
 
@@ -37,13 +39,13 @@ def first_activation(
         The activation of the batch's extent, in the batch's order, dtype and device.
     """
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
-        return encode(rendered(batch, channels, scale, shift))
-    return Activation(_first(batch, channels, scale, shift, transform=True), batch.extent)
+        return encode(rendered(batch, target, scale, shift))
+    return Activation(_first(batch, target, scale, shift, transform=True), batch.extent)
 
 
 def first_pixels(
     batch: JpegBatch | Components,
-    channels: int,
+    target: Target,
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     *,
@@ -55,7 +57,7 @@ def first_pixels(
 
     Args:
         batch: As there.
-        channels: 1 or 3.
+        target: 'luma', 'rgb' or 'ycbcr'.
         scale: (channels,) in 1/levels, or None for 1.
         shift: (channels,), or None for 0.
         channels_last: Whether the result is channels-last in memory, as convolutions read it fastest.
@@ -64,26 +66,26 @@ def first_pixels(
         (n, channels, height, width), in the batch's order, dtype and device.
     """
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
-        return rendered(batch, channels, scale, shift, channels_last)
-    pixels = _first(batch, channels, scale, shift, transform=False)
+        return rendered(batch, target, scale, shift, channels_last)
+    pixels = _first(batch, target, scale, shift, transform=False)
     return pixels.contiguous(memory_format=torch.channels_last) if channels_last else pixels
 
 
 def _first(
-    batch: JpegBatch | Components, channels: int, scale: Tensor | None, shift: Tensor | None, *, transform: bool
+    batch: JpegBatch | Components, target: Target, scale: Tensor | None, shift: Tensor | None, *, transform: bool
 ) -> Tensor:
     if torch.compiler.is_compiling() and isinstance(batch, JpegBatch) and (batch.placed or len(batch.groups) > 1):
-        return _outside(batch, channels, scale, shift, transform=transform)
+        return _outside(batch, target, scale, shift, transform=transform)
     # Level-shifted sums of 64 products need more digits than half precision has.
     dtype, wide = batch.dtype, torch.promote_types(batch.dtype, torch.float32)
-    ones = torch.ones(channels, dtype=wide, device=batch.device)
+    ones = torch.ones(len(BLACK[target]), dtype=wide, device=batch.device)
     factors = ones if scale is None else scale.to(wide)
     offsets = 0 * ones if shift is None else shift.to(wide)
     with _own_dtype(batch.device):
         if isinstance(batch, Components):
-            return _whole(batch, factors, offsets, transform).to(dtype)
+            return _whole(batch, target, factors, offsets, transform).to(dtype)
         batch = batch if dtype == wide else batch.to(wide)
-        parts = [_channels(group, batch, factors, offsets, transform) for group in batch.groups]
+        parts = [_channels(group, batch, target, factors, offsets, transform) for group in batch.groups]
     result = parts[0] if len(parts) == 1 else torch.cat(parts)
     order = [position for group in batch.groups for position in group.images]
     if order != sorted(order):
@@ -95,22 +97,22 @@ def _first(
 _outside = torch.compiler.disable(_first)
 
 
-def _channels(group: Group, batch: JpegBatch, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
+def _channels(group: Group, batch: JpegBatch, target: Target, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
     """One group's images, in its order."""
-    channels = len(scale)
-    matrix = mixing(group.color, channels, scale.dtype, scale.device)
+    matrix = mixing(group.color, target, scale.dtype, scale.device)
     if not batch.placed:
-        return _whole(Components.of(group, batch.extent, matrix.shape[1]), scale, shift, transform)
+        return _whole(Components.of(group, batch.extent, matrix.shape[1]), target, scale, shift, transform)
     planes = placed(group, matrix.shape[1], transform=transform)
-    constants = filled(group, channels, scale.dtype, transform=transform)
+    constants = filled(group, target, scale.dtype, transform=transform)
     if constants is None:
         return _mixed(matrix, planes, scale, 128 * scale + shift, batch.extent, transform)
-    return _mixed(matrix, planes, scale, shift, batch.extent, transform, constants)
+    black = torch.tensor(BLACK[target], dtype=scale.dtype, device=scale.device)
+    return _mixed(matrix, planes, scale, black * scale + shift, batch.extent, transform, constants)
 
 
-def _whole(components: Components, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
+def _whole(components: Components, target: Target, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
     """Images of one kind that no preprocess has placed."""
-    matrix = mixing(components.color, len(scale), scale.dtype, scale.device)
+    matrix = mixing(components.color, target, scale.dtype, scale.device)
     planes = (whole_coefficients if transform else whole_pixels)(components, matrix.shape[1])
     return _mixed(matrix, planes, scale, 128 * scale + shift, components.extent, transform)
 

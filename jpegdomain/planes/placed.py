@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jpegdomain.batch import AxisMaps, Group, Plane
-from jpegdomain.colour import LUMA
+from jpegdomain.colour import Target, mixing
 from jpegdomain.functional.products import basis as basis_of
 from jpegdomain.geometry import BLOCK, padded_size
 
@@ -36,12 +36,12 @@ def placed(group: Group, components: int, *, transform: bool) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def filled(group: Group, channels: int, dtype: torch.dtype, *, transform: bool) -> Tensor | None:
-    """Give what placed images have besides their maps' results, the level shift included.
+def filled(group: Group, target: Target, dtype: torch.dtype, *, transform: bool) -> Tensor | None:
+    """Give what placed images have besides their maps' results and `BLACK`, the level shift included.
 
     Args:
         group: Of a batch that was placed.
-        channels: 1 or 3.
+        target: 'luma', 'rgb' or 'ycbcr'.
         dtype: Of the result.
         transform: Whether to give coefficients in place instead of levels.
 
@@ -51,8 +51,8 @@ def filled(group: Group, channels: int, dtype: torch.dtype, *, transform: bool) 
     if group.fills is None:
         return None
     levels, rows, columns = (t.to(dtype) for t in (group.fills.levels, group.fills.rows, group.fills.columns))
-    if channels == 1:
-        levels = levels @ torch.tensor(LUMA, dtype=dtype, device=levels.device).view(3, 1)
+    if target != "rgb":
+        levels = levels @ mixing("rgb", target, dtype, levels.device).T
     if transform:
         rows, columns = _transformed(rows), _transformed(columns)
     return torch.einsum("nkc,nkh,nkw->nchw", levels, rows, columns)

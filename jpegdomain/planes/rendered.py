@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from jpegdomain.batch import JpegBatch
-from jpegdomain.colour import MIXING
+from jpegdomain.colour import BLACK, Target
 from jpegdomain.preprocess.render import render
 
 __all__ = ["can_render", "rendered"]
@@ -30,13 +30,13 @@ def can_render(batch: JpegBatch, scale: Tensor | None, shift: Tensor | None) -> 
 # What reads files' records is no part of a graph: torch.compile calls it, and goes on after it.
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def rendered(
-    batch: JpegBatch, channels: int, scale: Tensor | None, shift: Tensor | None, channels_last: bool = False
+    batch: JpegBatch, target: Target, scale: Tensor | None, shift: Tensor | None, channels_last: bool = False
 ) -> Tensor:
     """Give normalised pixels.
 
     Args:
         batch: That `can_render` takes.
-        channels: 1 or 3.
+        target: 'luma', 'rgb' or 'ycbcr'.
         scale: (channels,) in 1/levels, or None for 1.
         shift: (channels,), or None for 0.
         channels_last: Whether the result is channels-last in memory.
@@ -45,10 +45,10 @@ def rendered(
         (n, channels, height, width) in the batch's dtype.
     """
     assert batch.records is not None
+    channels = len(BLACK[target])
     factors = [1.0] * channels if scale is None else scale.tolist()
     offsets = [0.0] * channels if shift is None else shift.tolist()
-    mixing = {color: rows for (color, wanted), rows in MIXING.items() if wanted == channels}
     images, places = batch.records.images, batch.records.places
     threads = torch.get_num_threads()
-    pixels = render(images, places, mixing, factors, offsets, channels_last=channels_last, threads=threads)
+    pixels = render(images, places, target, factors, offsets, channels_last=channels_last, threads=threads)
     return pixels.to(batch.dtype)

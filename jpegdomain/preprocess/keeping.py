@@ -93,7 +93,7 @@ def low_frequency_bound(image: JpegImage, preprocess: Transform, keep: int) -> B
     Raises:
         InputError: If the preprocess draws numbers, or the image was not read whole or is no grayscale, YCbCr or RGB.
     """
-    if preprocess.random or image.keep < BLOCK or (image.color, 3) not in MIXING:
+    if preprocess.random or image.keep < BLOCK or image.color not in MIXING["rgb"]:
         raise InputError(
             f"{image.source}: the bound is of a preprocess that draws nothing and a whole grayscale, YCbCr or RGB "
             f"image; got {image.color}, keep={image.keep} and {preprocess!r}"
@@ -101,7 +101,7 @@ def low_frequency_bound(image: JpegImage, preprocess: Transform, keep: int) -> B
     placement = preprocess(image.extent)
     upsampling = image.upsampling
     own = parts(placement, tuple(component.extent for component in image.components), upsampling, passing=True)
-    weights = np.abs(np.array(MIXING[image.color, 3]))
+    weights = np.abs(np.array(MIXING["rgb"][image.color]))
     total = np.zeros((3, *placement.extent))
     for column, (component, part) in enumerate(zip(image.components, own, strict=True)):
         (top, bottom), (left, right) = part.blocks

@@ -5,7 +5,7 @@ become output. Nothing is rounded to integers and nothing clamped.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, Final, TypeAlias
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from jpegdomain.codec import Component, JpegImage
 from jpegdomain.codec.metadata import Color
-from jpegdomain.colour import LUMA
+from jpegdomain.colour import BLACK, MIXING, Matrix, Target
 from jpegdomain.compiled import compiled_entry
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK, Extent
@@ -28,10 +28,7 @@ from .place import Place, whole
 from .placement import Placement
 from .render_plan import RenderPlan, plan_rendering
 
-__all__ = ["Mixing", "render"]
-
-Mixing: TypeAlias = Mapping[Color, Sequence[Sequence[float]]]
-"""A file's colour model → rows: channels, columns: the file's leading components, 1 or 3 of them."""
+__all__ = ["render"]
 
 _Kind: TypeAlias = tuple[Color, tuple[object, ...], Extent | Placement, Turn, int]
 _Work: TypeAlias = tuple[RenderPlan, tuple[NDArray[np.float32], NDArray[np.float32]], bool, Sequence[int]]
@@ -51,14 +48,14 @@ _scratch: list[NDArray[np.float32]] = []
 def render(
     images: Sequence[JpegImage],
     places: Sequence[Place] | None,
-    mixing: Mixing,
+    target: Target,
     scale: Sequence[float],
     shift: Sequence[float],
     *,
     channels_last: bool = False,
     threads: int = 1,
 ) -> Tensor:
-    """Render images to a batch: scale·(A_h·(mixing · upsampled components + 128)·A_wᵀ + fills) + shift.
+    """Render images to a batch: scale·(A_h·(colours · upsampled components + 128)·A_wᵀ + fills) + shift.
 
     It equals the same maps of the float64 decoding but for float32's rounding, about 1e-6 of the range.
 
@@ -66,8 +63,8 @@ def render(
         images: Any sizes, samplings and tables.
         places: For each image where it goes, all in one extent; None for images of one extent as they are. Images that
             share a placement share the work of preparing it.
-        mixing: For each colour model that occurs.
-        scale: (channels,) in 1/levels, 1 or 3 channels.
+        target: The channels wanted, 'luma', 'rgb' or 'ycbcr'. Maps and fills are of R, G and B, whatever the channels.
+        scale: (channels,) in 1/levels.
         shift: (channels,).
         channels_last: Whether the result is channels-last in memory.
         threads: How many at most; each renders images of its own.
@@ -77,7 +74,7 @@ def render(
 
     Raises:
         InputError: If there are no images or not as many places, a place is for another size than its image's or asks
-            for more frequencies than the image has, or a colour model is missing.
+            for more frequencies than the image has, or an image is neither grayscale, nor YCbCr, nor RGB.
         ExtentMismatchError: If the results' extents differ.
     """
     if not images or (places is not None and len(images) != len(places)):
@@ -94,11 +91,11 @@ def render(
         first = images[positions[0]]
         own = whole(first) if places is None else places[positions[0]]
         _check(first, own, extent)
-        if first.color not in mixing:
-            raise InputError(f"{first.source}: {first.color} components cannot be mixed to {channels} channels")
-        rows = mixing[first.color]
+        rows = MIXING[target].get(first.color)
+        if rows is None:
+            raise InputError(f"{first.source}: {first.color} components cannot be mixed to {target}")
         plan = _plan_of(first, own, len(rows[0]), channels, channels_last)
-        constants = _constants(plan, rows, factors)
+        constants = _constants(plan, rows, target, factors)
         size = _TOGETHER if first.components[0].coefficients.size <= _SMALL else 1
         works += [
             (plan, constants, own.turn.transpose, positions[i : i + size]) for i in range(0, len(positions), size)
@@ -175,7 +172,8 @@ _plan = functools.lru_cache(maxsize=1024)(plan_rendering)
 
 def _constants(
     plan: RenderPlan,
-    rows: Sequence[Sequence[float]],
+    rows: Matrix,
+    target: Target,
     factors: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fold scale and shift into the colour matrix and into the fills."""
@@ -183,13 +181,13 @@ def _constants(
     channels, count = len(scale), len(rows[0])
     mixing = np.zeros((3, 4))
     mixing[:channels, :count] = scale[:, None] * np.asarray(rows)
-    mixing[:channels, 3] = scale * plan.constant + shift
+    # From R, G and B to the channels, as of a file that has R, G and B.
+    matrix, black = np.asarray(MIXING[target]["rgb"]), np.asarray(BLACK[target])
+    mixing[:channels, 3] = scale * (matrix @ np.full(3, plan.constant) + black) + shift
     fills: list[NDArray[Any]] = [np.zeros(1)]
     for levels, column, row in plan.fills:
         scaled = np.zeros(3)
-        # Of a colour that fills, as of a colour image, one channel takes luma.
-        own = np.asarray(levels) if len(levels) <= channels else np.dot(LUMA, levels)
-        scaled[:channels] = scale * own
+        scaled[:channels] = scale * (matrix @ np.broadcast_to(levels, 3))
         fills += [scaled, column, row]
     # The compiled function counts from the first level on.
     joined = np.concatenate(fills[1:] or fills)

@@ -10,6 +10,7 @@ from jpegdomain import preprocess as ours
 from jpegdomain.planes import first_activation, first_pixels
 
 from ..codec.oracle import FIXTURES, jpeg, noise
+from ..preprocess.pictures import ycbcr
 
 STEPS = {
     "evaluation": lambda m: [m.Resize(40), m.CenterCrop(36)],
@@ -75,15 +76,28 @@ def test_luma(images, name, dtype, tolerance):
     torch.testing.assert_close(jd.decode_luma(batch).double(), expected, rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 255e-4)])
 @pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_activation_is_the_transform_of_the_pixels(images, name, channels):
+def test_y_cb_and_cr_are_those_of_the_rgb_pixels(images, name, dtype, tolerance):
+    batch = batch_of(images, name, dtype)
+    expected = torch.from_numpy(ycbcr(expected_pixels(images, name)))
+    result = first_pixels(batch, "ycbcr")
+    assert result.dtype == dtype
+    torch.testing.assert_close(result.double(), expected, rtol=0, atol=tolerance)
+    transformed = jd.decode(first_activation(batch, "ycbcr")).double()
+    torch.testing.assert_close(transformed, expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("target", ["luma", "rgb", "ycbcr"])
+def test_the_activation_is_the_transform_of_the_pixels(images, name, target):
     batch = batch_of(images, name)
+    channels = 1 if target == "luma" else 3
     scale, shift = torch.rand(2, channels, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    pixels = first_pixels(batch, channels, scale, shift)
-    plain = jd.decode_rgb(batch) if channels == 3 else jd.decode_luma(batch)
+    pixels = first_pixels(batch, target, scale, shift)
+    plain = first_pixels(batch, target)
     torch.testing.assert_close(pixels, plain * scale.view(-1, 1, 1) + shift.view(-1, 1, 1), rtol=0, atol=1e-9)
-    activation = first_activation(batch, channels, scale, shift)
+    activation = first_activation(batch, target, scale, shift)
     assert activation.extent == batch.extent
     torch.testing.assert_close(activation.coefficients, jd.encode(pixels).coefficients, rtol=0, atol=1e-9)
 
@@ -106,9 +120,9 @@ def test_gradients_reach_scale_and_shift(images):
     scale, shift = torch.rand(2, 3, dtype=torch.float64).unbind()
     scale.requires_grad_()
     shift.requires_grad_()
-    assert torch.autograd.gradcheck(lambda a, b: first_pixels(batch, 3, a, b).mean((2, 3)), (scale, shift))
+    assert torch.autograd.gradcheck(lambda a, b: first_pixels(batch, "rgb", a, b).mean((2, 3)), (scale, shift))
     assert torch.autograd.gradcheck(
-        lambda a, b: first_activation(batch, 3, a, b).coefficients[:, :, ::8, ::8], (scale, shift)
+        lambda a, b: first_activation(batch, "rgb", a, b).coefficients[:, :, ::8, ::8], (scale, shift)
     )
 
 

@@ -32,34 +32,35 @@ def calls(monkeypatch):
 
 
 @pytest.mark.parametrize("options", [{}, {"preprocess": PREPROCESS}], ids=["whole", "placed"])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_same_numbers_as_by_tensors(options, channels, calls):
+@pytest.mark.parametrize("target", ["luma", "rgb", "ycbcr"])
+def test_the_same_numbers_as_by_tensors(options, target, calls):
+    channels = 1 if target == "luma" else 3
     scale, shift = SCALE[:channels], SHIFT[:channels]
-    exact = first_pixels(batch(dtype=torch.float64, **options), channels, scale, shift)
+    exact = first_pixels(batch(dtype=torch.float64, **options), target, scale, shift)
     assert not calls
-    pixels = first_pixels(batch(**options), channels, scale, shift)
+    pixels = first_pixels(batch(**options), target, scale, shift)
     assert calls == [1]
     assert pixels.dtype == torch.float32
     assert (pixels - exact).abs().max() < 1e-5 * 255 * SCALE.max()
-    activation = first_activation(batch(**options), channels, scale, shift)
+    activation = first_activation(batch(**options), target, scale, shift)
     assert calls == [1, 1]
     assert (decode(activation) - exact).abs().max() < 2e-5 * 255 * SCALE.max()
-    levels = first_pixels(batch(**options), channels)
-    assert (levels - first_pixels(batch(dtype=torch.float64, **options), channels)).abs().max() < 1e-5 * 255
+    levels = first_pixels(batch(**options), target)
+    assert (levels - first_pixels(batch(dtype=torch.float64, **options), target)).abs().max() < 1e-5 * 255
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
 def test_channels_last_on_both_ways(dtype):
-    last = first_pixels(batch(dtype=dtype), 3, SCALE, SHIFT, channels_last=True)
+    last = first_pixels(batch(dtype=dtype), "rgb", SCALE, SHIFT, channels_last=True)
     assert last.is_contiguous(memory_format=torch.channels_last)
-    first = first_pixels(batch(dtype=dtype), 3, SCALE, SHIFT)
+    first = first_pixels(batch(dtype=dtype), "rgb", SCALE, SHIFT)
     assert first.is_contiguous()
     assert torch.equal(first, last)
 
 
 def test_half_precision_is_rounded_at_the_end(calls):
-    exact = first_pixels(batch(dtype=torch.float64), 3, SCALE, SHIFT)
-    half = first_pixels(batch(dtype=torch.bfloat16), 3, SCALE, SHIFT)
+    exact = first_pixels(batch(dtype=torch.float64), "rgb", SCALE, SHIFT)
+    half = first_pixels(batch(dtype=torch.bfloat16), "rgb", SCALE, SHIFT)
     assert calls == [1]
     assert torch.equal(half, exact.float().to(torch.bfloat16)) or (half - exact).abs().max() < 0.02
 
@@ -71,18 +72,18 @@ def test_records_stay_on_the_cpu(calls):
     assert here.to("meta").records is None
     sent = pickle.loads(pickle.dumps(here))
     assert (sent.records, len(sent), sent.device, sent.extent) == (None, 3, here.device, here.extent)
-    pixels = first_pixels(sent, 3, SCALE, SHIFT)
+    pixels = first_pixels(sent, "rgb", SCALE, SHIFT)
     assert not calls
-    assert (pixels - first_pixels(here, 3, SCALE, SHIFT)).abs().max() < 1e-5 * 255 * SCALE.max()
+    assert (pixels - first_pixels(here, "rgb", SCALE, SHIFT)).abs().max() < 1e-5 * 255 * SCALE.max()
     assert copy.deepcopy(here).groups[0].images == here.groups[0].images
 
 
 @pytest.mark.parametrize("learned", [SCALE, SHIFT], ids=["scale", "shift"])
 def test_gradients_go_by_tensors(learned, calls):
     values = [each.clone().requires_grad_(each is learned) for each in (SCALE, SHIFT)]
-    first_pixels(batch(preprocess=PREPROCESS), 3, *values).sum().backward()
+    first_pixels(batch(preprocess=PREPROCESS), "rgb", *values).sum().backward()
     assert not calls
     assert next(value.grad for value in values if value.requires_grad).abs().min() > 0
     with torch.no_grad():
-        first_pixels(batch(), 3, *values)
+        first_pixels(batch(), "rgb", *values)
     assert calls

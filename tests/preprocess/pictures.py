@@ -18,9 +18,6 @@ SAMPLINGS = {
     "red chroma halved": ((2, 2), (2, 2), (1, 1)),
     "luma halved": ((1, 1), (2, 2), (1, 2)),
 }
-COLOR = ((1.0, 0.0, 1.402), (1.0, -0.114 * 1.772 / 0.587, -0.299 * 1.402 / 0.587), (1.0, 1.772, 0.0))
-MIXING = {"gray": ((1.0,),) * 3, "ycbcr": COLOR, "rgb": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))}
-LUMA = {"gray": ((1.0,),), "ycbcr": ((1.0,),), "rgb": ((0.299, 0.587, 0.114),)}
 
 
 def picture(sampling, extent, seed=0, *, keep=8, color="ycbcr"):
@@ -61,12 +58,20 @@ def matrix(axis):
     return result
 
 
-def expected(image, placement, scale, shift):
+def ycbcr(pixels):
+    """RGB levels (…, 3, h, w) to Y, Cb and Cr in 0…255, as T.871 has it."""
+    red, green, blue = np.moveaxis(np.asarray(pixels, np.float64), -3, 0)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    return np.stack([luma, (blue - luma) / 1.772 + 128, (red - luma) / 1.402 + 128], -3)
+
+
+def expected(image, placement, scale, shift, target="rgb"):
     """float64 (channels, h, w)."""
-    batch = jd.collate([image], dtype=torch.float64)
-    pixels = (jd.decode_rgb(batch) if len(scale) == 3 else jd.decode_luma(batch))[0].numpy()
+    pixels = jd.decode_rgb(jd.collate([image], dtype=torch.float64))[0].numpy()
     result = matrix(placement.rows) @ pixels @ matrix(placement.columns).T
     for fill in placement.fills:
-        levels = np.broadcast_to(np.array(fill.levels), (len(scale),))
+        levels = np.broadcast_to(np.array(fill.levels), (3,))
         result = result + levels[:, None, None] * np.outer(fill.rows, fill.columns)
+    if target != "rgb":
+        result = ycbcr(result)[: len(scale)]
     return np.array(scale)[:, None, None] * result + np.array(shift)[:, None, None]

@@ -10,7 +10,7 @@ from jpegdomain.preprocess.parts import parts, turn_of
 from jpegdomain.preprocess.place import Place
 from jpegdomain.preprocess.render import _scratch, render
 
-from .pictures import LUMA, MIXING, SAMPLINGS, expected, limited, picture
+from .pictures import SAMPLINGS, expected, limited, picture
 
 
 def any_map(size, out, generator):
@@ -34,7 +34,8 @@ def check(seed):
     # A workspace of another image may be larger than this one's: then what lies beyond it would go unnoticed.
     _scratch.clear()
     out = any_side(generator), any_side(generator)
-    channels = int(generator.choice([1, 3]))
+    target = str(generator.choice(["luma", "rgb", "ycbcr"]))
+    channels = 1 if target == "luma" else 3
     images, places = [], []
     for number in range(int(generator.integers(1, 4))):
         keep = int(generator.choice([8, 8, generator.integers(1, 8)]))
@@ -48,11 +49,10 @@ def check(seed):
         images.append(image)
         places.append(Place(placement, turn_of(1), made, used, passing=bool(generator.integers(2))))
     scale, shift = generator.normal(0, 0.02, channels), generator.normal(0, 1, channels)
-    mixing = MIXING if channels == 3 else LUMA
-    results = render(images, places, mixing, scale, shift, channels_last=bool(generator.integers(2))).numpy()
+    results = render(images, places, target, scale, shift, channels_last=bool(generator.integers(2))).numpy()
     for image, place, result in zip(images, places, results, strict=True):
         assert result.shape[1:] == Extent(*out)
-        reference = expected(limited(image, place.keep), place.placement, scale, shift)
+        reference = expected(limited(image, place.keep), place.placement, scale, shift, target)
         # Of 255 levels, and of sums that random weights make as large as that.
         assert np.abs(result - reference).max() < 1e-5 * 255 * np.abs(scale).max() + 1e-6 * np.abs(shift).max(), seed
 

@@ -1,6 +1,7 @@
 """The compiled renderer against the float64 decoding followed by dense matrices."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from jpegdomain.preprocess.parts import UPRIGHT, parts, turn_of
 from jpegdomain.preprocess.place import Place, place
 from jpegdomain.preprocess.render import _scratch
 
-from .pictures import LUMA, MIXING, SAMPLINGS, expected, limited, matrix, picture
+from .pictures import SAMPLINGS, expected, limited, matrix, picture
 
 SCALE, SHIFT = (0.017, 0.0175, 0.0174), (-2.1, -2.0, -1.8)
 # Of 255 levels, in normalised units: what the house calls 1e-4 of the range, a tenth of it.
@@ -38,8 +39,8 @@ def put(image, placement, frequencies=8):
     return Place(placement, UPRIGHT, parts(placement, extents, image.upsampling), frequencies)
 
 
-def rendered(image, placement, frequencies=8):
-    return render.render([image], [put(image, placement, frequencies)], MIXING, SCALE, SHIFT)[0].numpy()
+def rendered(image, placement, frequencies=8, target="rgb"):
+    return render.render([image], [put(image, placement, frequencies)], target, SCALE, SHIFT)[0].numpy()
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,8 @@ def test_equals_the_float_decoding_and_dense_maps(name, sampling, extent):
     placement = PLACED[name](Extent(*extent))
     difference = np.abs(rendered(image, placement) - expected(image, placement, SCALE, SHIFT))
     assert difference.max() < TOLERANCE
+    difference = rendered(image, placement, target="ycbcr") - expected(image, placement, SCALE, SHIFT, "ycbcr")
+    assert np.abs(difference).max() < TOLERANCE
 
 
 @pytest.mark.parametrize("sampling", ["gray", "4:2:0", "4:1:1"])
@@ -76,8 +79,8 @@ def test_low_frequencies_are_the_exact_map_of_what_is_left(keep, frequencies, sa
 def test_one_channel_is_luma(color, width):
     image = picture("gray" if color == "gray" else "4:4:4", (21, width), color=color)
     placement = Placement.whole(image.extent)
-    result = render.render([image], [put(image, placement)], LUMA, [0.02], [-1.0])[0].numpy()
-    assert np.abs(result - expected(image, placement, [0.02], [-1.0])).max() < TOLERANCE
+    result = render.render([image], [put(image, placement)], "luma", [0.02], [-1.0])[0].numpy()
+    assert np.abs(result - expected(image, placement, [0.02], [-1.0], "luma")).max() < TOLERANCE
 
 
 def test_rgb_coded_files_are_not_mixed():
@@ -86,13 +89,21 @@ def test_rgb_coded_files_are_not_mixed():
     assert np.abs(rendered(image, placement) - expected(image, placement, SCALE, SHIFT)).max() < TOLERANCE
 
 
+@pytest.mark.parametrize("name", PLACED)
+def test_rgb_coded_files_are_mixed_to_ycbcr(name):
+    image = picture("4:4:4", (20, 30), color="rgb")
+    placement = PLACED[name](image.extent)
+    difference = rendered(image, placement, target="ycbcr") - expected(image, placement, SCALE, SHIFT, "ycbcr")
+    assert np.abs(difference).max() < TOLERANCE
+
+
 @pytest.mark.parametrize("width", [1, 15, 16, 17, 40])
 def test_channels_last_holds_the_same_values(width):
     image = picture("4:2:0", (19, 40))
     placement = Resize((13, width))(image.extent)
-    last = render.render([image] * 2, [put(image, placement)] * 2, MIXING, SCALE, SHIFT, channels_last=True)
+    last = render.render([image] * 2, [put(image, placement)] * 2, "rgb", SCALE, SHIFT, channels_last=True)
     assert last.is_contiguous(memory_format=torch.channels_last)
-    first = render.render([image] * 2, [put(image, placement)] * 2, MIXING, SCALE, SHIFT)
+    first = render.render([image] * 2, [put(image, placement)] * 2, "rgb", SCALE, SHIFT)
     assert first.is_contiguous()
     assert torch.equal(last, first)
 
@@ -108,7 +119,7 @@ def test_a_batch_is_its_images(threads, monkeypatch):
     batch = render.render(
         images,
         [put(image, placements[image.extent], m) for image, m in zip(images, numbers, strict=True)],
-        MIXING,
+        "rgb",
         SCALE,
         SHIFT,
         threads=threads,
@@ -120,9 +131,9 @@ def test_a_batch_is_its_images(threads, monkeypatch):
 
 def test_large_images_are_not_copied_together(monkeypatch):
     images = [picture("4:2:0", (40, 50), seed) for seed in range(3)]
-    together = render.render(images, None, MIXING, SCALE, SHIFT)
+    together = render.render(images, None, "rgb", SCALE, SHIFT)
     monkeypatch.setattr(render, "_SMALL", 1)
-    assert torch.equal(render.render(images, None, MIXING, SCALE, SHIFT), together)
+    assert torch.equal(render.render(images, None, "rgb", SCALE, SHIFT), together)
 
 
 @pytest.mark.parametrize("name", PLACED)
@@ -152,7 +163,7 @@ def test_files(options):
 
 def test_images_of_one_extent_need_no_places():
     images = [picture("4:2:0", (20, 30)), picture("4:4:4", (20, 30)), picture("gray", (20, 30))]
-    result = render.render(images, None, MIXING, SCALE, SHIFT)
+    result = render.render(images, None, "rgb", SCALE, SHIFT)
     for image, own in zip(images, result, strict=True):
         assert np.array_equal(own.numpy(), rendered(image, Placement.whole(image.extent)))
 
@@ -162,7 +173,7 @@ def test_images_of_one_extent_need_no_places():
 def test_turned_upright(sampling, orientation):
     image = picture(sampling, (21, 43))
     turn = turn_of(orientation)
-    result = render.render([image], [place(image, Resize((30, 17)), turn)], MIXING, SCALE, SHIFT)[0].numpy()
+    result = render.render([image], [place(image, Resize((30, 17)), turn)], "rgb", SCALE, SHIFT)[0].numpy()
     pixels = expected(image, Placement.whole(image.extent), [1.0] * 3, [0.0] * 3)
     if turn.transpose:
         pixels = pixels.transpose(0, 2, 1)
@@ -177,16 +188,16 @@ def test_errors_say_what_does_not_fit():
     image = picture("4:2:0", (20, 30))
     whole = put(image, Placement.whole(image.extent))
     with pytest.raises(InputError, match="at least one image"):
-        render.render([], [], MIXING, SCALE, SHIFT)
+        render.render([], [], "rgb", SCALE, SHIFT)
     with pytest.raises(InputError, match="1 images, 2 places"):
-        render.render([image], [whole] * 2, MIXING, SCALE, SHIFT)
+        render.render([image], [whole] * 2, "rgb", SCALE, SHIFT)
     with pytest.raises(InputError, match="is not for an image of 20×30"):
-        render.render([image], [put(picture("4:2:0", (20, 31)), Placement.whole(Extent(20, 31)))], MIXING, SCALE, SHIFT)
+        render.render([image], [put(picture("4:2:0", (20, 31)), Placement.whole(Extent(20, 31)))], "rgb", SCALE, SHIFT)
     with pytest.raises(InputError, match="another sampling"):
-        render.render([image], [put(picture("4:4:4", (20, 30)), whole.placement)], MIXING, SCALE, SHIFT)
+        render.render([image], [put(picture("4:4:4", (20, 30)), whole.placement)], "rgb", SCALE, SHIFT)
     with pytest.raises(ExtentMismatchError, match="10×15 follows 20×30"):
-        render.render([image] * 2, [whole, put(image, Resize(10)(image.extent))], MIXING, SCALE, SHIFT)
-    with pytest.raises(InputError, match="ycbcr components cannot be mixed"):
-        render.render([image], [whole], {"gray": ((1.0,),)}, [1.0], [0.0])
+        render.render([image] * 2, [whole, put(image, Resize(10)(image.extent))], "rgb", SCALE, SHIFT)
+    with pytest.raises(InputError, match="other components cannot be mixed to luma"):
+        render.render([replace(image, color="other")], [whole], "luma", [1.0], [0.0])
     with pytest.raises(InputError, match=r"needs 8×8 frequencies.*keep=3"):
-        render.render([picture("4:2:0", (20, 30), keep=3)], [whole], MIXING, SCALE, SHIFT)
+        render.render([picture("4:2:0", (20, 30), keep=3)], [whole], "rgb", SCALE, SHIFT)

@@ -54,14 +54,14 @@ def test_no_index_is_out_of_bounds(first, checked):
 )
 def test_that_mode_notices_an_index_out_of_bounds(spoil, checked):
     script = (
-        "from tests.preprocess.pictures import picture, MIXING\n"
+        "from tests.preprocess.pictures import picture\n"
         "from jpegdomain.preprocess import render, render_plan\n"
         "def spoilt(*arguments):\n"
         "    plan = render_plan.plan_rendering(*arguments)\n"
         f"    {spoil}\n"
         "    return plan\n"
         "render._plan = spoilt\n"
-        "try: render.render([picture('4:2:0', (40, 50))], None, MIXING, [1.0] * 3, [0.0] * 3)\n"
+        "try: render.render([picture('4:2:0', (40, 50))], None, 'rgb', [1.0] * 3, [0.0] * 3)\n"
         "except IndexError: print('noticed')\n"
     )
     assert run("-c", script, **checked) == "noticed\n"
