@@ -2,6 +2,7 @@
 
 from .components import Components
 from .first import first_activation, first_pixels
+from .rendered import can_render
 from .upsampling import upsample
 
-__all__ = ["Components", "first_activation", "first_pixels", "upsample"]
+__all__ = ["Components", "can_render", "first_activation", "first_pixels", "upsample"]

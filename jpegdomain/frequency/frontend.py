@@ -1,0 +1,108 @@
+"""`Frontend`: the first layer of a network on frequency channels, from files or pixels to normalised channels."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jpegdomain.errors import InputError
+
+from .channel_set import CHANNELS, ChannelSet
+from .channels import Chroma, Source, check_chroma, wide_channels
+from .statistics import ChannelStatistics
+
+__all__ = ["Frontend"]
+
+
+class Frontend(nn.Module):
+    """Selected frequency channels, normalised: (x − mean)/std (Xu et al. 2020, section 3.1).
+
+    Mean and std are buffers, the selection and the kind of chroma lie beside them in the state: a network that is saved
+    with its frontend brings its data's statistics along, and refuses to be loaded into one of other channels.
+
+    Args:
+        selection: Which channels, and in which order they are stacked.
+        statistics: Of all 192 channels, or of the selection's; None leaves the channels in levels.
+        chroma: As for `frequency_channels`.
+
+    Raises:
+        InputError: If the selection is no `ChannelSet`, or the statistics are of another number of channels.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, selection: ChannelSet, statistics: ChannelStatistics | None = None, *, chroma: Chroma = "exact"
+    ) -> None:
+        super().__init__()
+        if not isinstance(selection, ChannelSet):
+            raise InputError(
+                f"a frontend's selection is a ChannelSet, such as jpegdomain.frequency.published('24S'); got "
+                f"{type(selection).__qualname__}"
+            )
+        check_chroma(chroma)
+        self.selection = selection
+        self.chroma: Chroma = chroma
+        self._indices = selection.indices
+        if statistics is None:
+            mean, std = torch.zeros(len(selection)), torch.ones(len(selection))
+        else:
+            own = statistics.select(selection) if len(statistics) == CHANNELS else statistics
+            if len(own) != len(selection):
+                raise InputError(f"{len(selection)} channels are selected, the statistics are of {len(own)}")
+            mean, std = own.mean.to(torch.get_default_dtype()), own.std.to(torch.get_default_dtype())
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, x: Source) -> Tensor:
+        """Give the network's input.
+
+        Args:
+            x: A batch from `jpegdomain.collate`, or RGB pixels 0…255, floating point (n, 3, h, w).
+
+        Returns:
+            (n, len(selection), ⌈h/8⌉, ⌈w/8⌉) in the dtype of `x`, where `x` is.
+        """
+        channels = wide_channels(x, self._indices, self.chroma)
+        mean, std = (values.to(channels.dtype).view(-1, 1, 1) for values in (self.mean, self.std))
+        return ((channels - mean) / std).to(x.dtype)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Give what the state holds beside tensors.
+
+        Returns:
+            The selection and the kind of chroma, in plain values.
+        """
+        return {"selection": self.selection.to_dict(), "chroma": self.chroma}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Check that a state that is loaded is of the same channels.
+
+        Args:
+            state: What `get_extra_state` gave.
+
+        Raises:
+            InputError: If it is of another selection, or of another kind of chroma.
+        """
+        selection = ChannelSet.from_dict(state["selection"])
+        if selection != self.selection:
+            raise InputError(
+                f"this state is of {_called(selection)}, the frontend selects {_called(self.selection)}: make it with "
+                "Frontend(ChannelSet.from_dict(state['selection'])), state being the '_extra_state' of the file"
+            )
+        if state["chroma"] != self.chroma:
+            raise InputError(f"this state is of chroma={state['chroma']!r}, the frontend has chroma={self.chroma!r}")
+
+    def extra_repr(self) -> str:
+        """Describe the settings.
+
+        Returns:
+            The selection and the kind of chroma.
+        """
+        return f"{_called(self.selection)}, chroma={self.chroma!r}"
+
+
+def _called(selection: ChannelSet) -> str:
+    counts = "+".join(str(len(kept)) for kept in selection.components)
+    return f"{selection.name or 'a set of its own'} ({counts} channels of Y, Cb, Cr)"

@@ -1,0 +1,66 @@
+"""Chroma by nearest block: the files' own coefficients, a subsampled component's blocks repeated."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from jpegdomain.batch import Group, JpegBatch, Plane
+from jpegdomain.colour import MIXING
+from jpegdomain.errors import InputError
+from jpegdomain.geometry import BLOCK
+
+__all__ = ["nearest_channels"]
+
+_FREQUENCIES = BLOCK * BLOCK
+
+
+def nearest_channels(batch: JpegBatch, indices: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Give every block of the image the block of each component that it lies in.
+
+    Of a component with `factors` (v, h), pixels per sample, block (x, y) of the image's grid takes block
+    (⌊x/v⌋, ⌊y/h⌋). There always is one: a component has ⌈⌈H/v⌉/8⌉ rows of blocks (T.81 A.1.1), and ⌈H/8⌉ rows of the
+    image reach no further. What an MCU has beyond the components' own blocks was left out in reading.
+
+    Args:
+        batch: That no preprocess has placed.
+        indices: Channel numbers 64·component + 8·α + β of Y, Cb and Cr, in the order of the result.
+        dtype: Of the result.
+
+    Returns:
+        (n, channels, X, Y) on the image's block grid.
+
+    Raises:
+        InputError: If the batch is placed: blocks cannot be taken as they are when they are resized, cropped or turned.
+    """
+    if batch.placed:
+        raise InputError(
+            "chroma='nearest' takes the files' blocks as they are, this batch was given a preprocess or orient=True: "
+            "collate without them, or use chroma='exact'"
+        )
+    result = torch.zeros(len(batch), len(indices), *batch.extent.blocks, dtype=dtype, device=batch.device)
+    for group in batch.groups:
+        result[list(group.images)] = _of_group(group, indices, result[: len(group.images)])
+    return result
+
+
+def _of_group(group: Group, indices: Sequence[int], like: Tensor) -> Tensor:
+    """Channels of images of one colour model and sampling; `like` tells shape, dtype and device."""
+    result = torch.zeros_like(like)
+    for number, row in enumerate(MIXING["ycbcr"][group.color]):
+        places = [place for place, index in enumerate(indices) if index // _FREQUENCIES == number]
+        frequencies = [indices[place] % _FREQUENCIES for place in places]
+        for plane, weight in zip(group.planes, row, strict=False):
+            if places and weight:
+                result[:, places] += weight * _repeated(plane, frequencies, like)
+    return result
+
+
+def _repeated(plane: Plane, frequencies: Sequence[int], like: Tensor) -> Tensor:
+    """(m, frequencies, X, Y) a component's dequantised blocks on the image's grid."""
+    chosen, (vertical, horizontal) = list(frequencies), plane.upsampling
+    blocks = plane.quantised.view(len(plane.extents), *plane.extent.blocks, _FREQUENCIES)[..., chosen]
+    steps = plane.steps[:, chosen].to(like.dtype)
+    values = blocks.permute(0, 3, 1, 2).to(like.dtype) * steps[:, :, None, None]
+    repeated = values.repeat_interleave(vertical, 2).repeat_interleave(horizontal, 3)
+    return repeated[:, :, : like.shape[2], : like.shape[3]]

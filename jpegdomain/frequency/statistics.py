@@ -1,0 +1,154 @@
+"""Mean and standard deviation of every frequency channel over a data set, in one pass."""
+
+import importlib.util
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from jpegdomain.errors import InputError, MissingPackageError
+
+from .channel_set import CHANNELS, ChannelSet
+from .channels import Chroma, Source, check_chroma, wide_channels
+
+__all__ = ["ChannelStatistics", "fit_statistics"]
+
+_STILL: Final = 1e-3
+"""Levels: a channel whose standard deviation is smaller holds rounding, nothing of an image."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelStatistics:
+    """Mean and standard deviation of frequency channels, in levels.
+
+    Args:
+        mean: float64 (channels,).
+        std: float64 (channels,), above 0.
+        count: Blocks that they are of, over all images.
+
+    Raises:
+        InputError: If mean and std are not one number per channel each, or a std is not above 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+    count: int
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, torch.as_tensor(getattr(self, name), dtype=torch.float64))
+        if self.mean.dim() != 1 or self.mean.shape != self.std.shape:
+            raise InputError(
+                f"mean and std are one number per channel, got the shapes {tuple(self.mean.shape)} and "
+                f"{tuple(self.std.shape)}"
+            )
+        if not (self.mean.isfinite().all() and self.std.isfinite().all() and (self.std > 0).all()):
+            raise InputError("mean and std are finite, and std is above 0: fit_statistics gives such")
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def select(self, selection: ChannelSet) -> "ChannelStatistics":
+        """Take a selection's channels.
+
+        Args:
+            selection: In whose order they will be stacked.
+
+        Returns:
+            Statistics of its channels.
+
+        Raises:
+            InputError: If these are not statistics of all 192 channels.
+        """
+        if len(self) != CHANNELS:
+            raise InputError(f"a selection is of statistics of all {CHANNELS} channels, these are of {len(self)}")
+        chosen = list(selection.indices)
+        return ChannelStatistics(self.mean[chosen], self.std[chosen], self.count)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the statistics in plain values, for JSON.
+
+        Returns:
+            What `from_dict` reads.
+        """
+        return {"count": self.count, "mean": self.mean.tolist(), "std": self.std.tolist()}
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> "ChannelStatistics":
+        """Read what `to_dict` gave.
+
+        Args:
+            description: Count, mean and std.
+
+        Returns:
+            The statistics.
+
+        Raises:
+            InputError: If something is missing or no list of numbers.
+        """
+        try:
+            mean, std = (torch.tensor(description[name], dtype=torch.float64) for name in ("mean", "std"))
+            count = int(description["count"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"statistics are described by count, mean and std: {error!r}") from error
+        return cls(mean, std, count)
+
+    def __repr__(self) -> str:
+        return f"ChannelStatistics({len(self)} channels of {self.count} blocks)"
+
+
+def fit_statistics(batches: Iterable[Any], *, chroma: Chroma = "exact", progress: bool = False) -> ChannelStatistics:
+    """Fit mean and standard deviation of all 192 channels, as a network will see them.
+
+    Every block of every image counts alike, those of partial blocks included. Batches are joined in float64 by the
+    pairwise update of Chan, Golub & LeVeque (1983): with n, μ and M = Σ(x − μ)² of either part and δ = μ₂ − μ₁,
+
+        μ = μ₁ + δ·n₂/(n₁ + n₂),    M = M₁ + M₂ + δ²·n₁·n₂/(n₁ + n₂),    std = √(M/n).
+
+    A channel with a standard deviation below a thousandth of a level, as Cb and Cr of grayscale files, gets std 1: less
+    its mean it is 0, and rounding is not blown up.
+
+    Args:
+        batches: `JpegBatch`es, tensors of RGB pixels, or tuples of either and labels, as a data loader gives them; of
+            any sizes. On the way they are all that is kept.
+        chroma: As for `frequency_channels`; the network's own.
+        progress: Whether a bar of batches is shown; it needs tqdm.
+
+    Returns:
+        Of 192 channels, row-major.
+
+    Raises:
+        InputError: If there are no batches, or one is neither files nor pixels.
+        MissingPackageError: If a bar is asked for and tqdm is not installed.
+    """
+    check_chroma(chroma)
+    count = 0
+    mean = squares = torch.zeros(CHANNELS, dtype=torch.float64)
+    for batch in _shown(batches) if progress else batches:
+        source: Source = batch[0] if isinstance(batch, tuple | list) else batch
+        with torch.no_grad():
+            values = wide_channels(source, None, chroma).double()
+        own = values.numel() // CHANNELS
+        if not own:
+            continue
+        own_mean = values.mean((0, 2, 3))
+        own_squares = (values - own_mean.view(-1, 1, 1)).square_().sum((0, 2, 3)).cpu()
+        step = own_mean.cpu() - mean
+        share = own / (count + own)
+        mean = mean + step * share
+        squares = squares + own_squares + step.square() * (count * share)
+        count += own
+    if not count:
+        raise InputError("statistics are of at least one batch, got none")
+    std = (squares / count).sqrt()
+    return ChannelStatistics(mean, torch.where(std < _STILL, 1.0, std), count)
+
+
+def _shown(batches: Iterable[Any]) -> Iterable[Any]:
+    if importlib.util.find_spec("tqdm") is None:
+        raise MissingPackageError("progress=True needs tqdm: pip install tqdm")
+    from tqdm.auto import tqdm
+
+    return tqdm(batches, unit="batch")

@@ -1,0 +1,117 @@
+"""Streaming statistics against all channels of all images at once, in numpy."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import jpegdomain as jd
+from jpegdomain.errors import InputError, MissingPackageError
+from jpegdomain.frequency import ChannelStatistics, fit_statistics, frequency_channels, published
+from jpegdomain.preprocess import Resize
+
+from ..preprocess.pictures import picture
+from .naive import channels_of_images, channels_of_pixels
+
+
+def columns(channels):
+    """(n, 192, X, Y) to (192, values)."""
+    return np.moveaxis(np.asarray(channels), 1, 0).reshape(192, -1)
+
+
+def batches():
+    return [
+        [picture("4:2:0", extent, seed) for seed in range(count)] for extent, count in (((20, 30), 3), ((41, 8), 2))
+    ]
+
+
+def test_every_block_of_every_batch_counts_alike():
+    values = np.concatenate([columns(channels_of_images(images)) for images in batches()], axis=1)
+    files = [jd.collate(images, dtype=torch.float64) for images in batches()]
+    labelled = [(files[0], torch.zeros(3)), [files[1], torch.zeros(2)]]
+    for given in (files, labelled, iter(files), [jd.decode_rgb(batch) for batch in files]):
+        statistics = fit_statistics(given)
+        assert statistics.count == values.shape[1] == 3 * 3 * 4 + 2 * 6
+        np.testing.assert_allclose(statistics.mean.numpy(), values.mean(1), rtol=0, atol=1e-9)
+        np.testing.assert_allclose(statistics.std.numpy(), values.std(1), rtol=0, atol=1e-9)
+    single = fit_statistics([jd.collate(images) for images in batches()])
+    assert (single.mean.dtype, single.std.dtype) == (torch.float64, torch.float64)
+    np.testing.assert_allclose(single.std.numpy(), values.std(1), rtol=1e-5)
+
+
+def test_they_are_of_the_chroma_asked_for():
+    files = [jd.collate(images, dtype=torch.float64) for images in batches()]
+    values = np.concatenate([columns(frequency_channels(batch, chroma="nearest")) for batch in files], axis=1)
+    statistics = fit_statistics(files, chroma="nearest")
+    np.testing.assert_allclose(statistics.mean.numpy(), values.mean(1), rtol=0, atol=1e-9)
+    spread = values.std(1)
+    # These tables quantise some frequencies to nothing.
+    np.testing.assert_allclose(statistics.std.numpy(), np.where(spread == 0, 1, spread), rtol=0, atol=1e-9)
+
+
+def test_a_large_mean_does_not_swallow_a_small_spread():
+    generator = torch.Generator().manual_seed(2)
+    pixels = 1e7 + torch.rand(30, 3, 8, 8, dtype=torch.float64, generator=generator)
+    values = columns(channels_of_pixels(pixels.numpy() - 1e7))
+    statistics = fit_statistics(pixels.split(3))
+    np.testing.assert_allclose(statistics.std.numpy(), values.std(1), rtol=1e-6)
+
+
+def test_a_channel_that_does_not_change_gets_std_1():
+    gray = [jd.collate([picture("gray", (24, 24), seed)]) for seed in range(2)]
+    statistics = fit_statistics(gray)
+    assert statistics.mean[64:].tolist() == [0] * 128
+    assert statistics.std[64:].tolist() == [1] * 128
+    assert (statistics.std[:3] > 1).all()
+    red = torch.tensor([200.0, 10, 20]).view(1, 3, 1, 1).expand(2, 3, 160, 160)
+    constant = fit_statistics([red, red])
+    assert constant.std.tolist() == [1] * 192
+    luma = 0.299 * 200 + 0.587 * 10 + 0.114 * 20
+    assert constant.mean[64].item() == pytest.approx(8 * (20 - luma) / 1.772, abs=1e-3)
+
+
+def test_they_go_through_json():
+    statistics = fit_statistics([jd.collate(batches()[0])])
+    again = ChannelStatistics.from_dict(json.loads(json.dumps(statistics.to_dict())))
+    assert torch.equal(again.mean, statistics.mean)
+    assert torch.equal(again.std, statistics.std)
+    assert again.count == statistics.count
+    assert repr(again) == "ChannelStatistics(192 channels of 36 blocks)"
+
+
+def test_a_selection_takes_its_channels_in_its_order():
+    statistics = ChannelStatistics(torch.arange(192), torch.arange(1, 193), 5)
+    selection = published("24D").in_order("zigzag")
+    own = statistics.select(selection)
+    assert own.mean.tolist() == list(selection.indices)
+    assert own.std.tolist() == [index + 1 for index in selection.indices]
+    assert (own.count, len(own)) == (5, 24)
+    with pytest.raises(InputError, match="all 192 channels, these are of 24"):
+        own.select(selection)
+
+
+def test_progress_needs_tqdm(monkeypatch, capsys):
+    batch = jd.collate([picture("4:2:0", (8, 8))], preprocess=Resize((8, 8)))
+    fit_statistics([batch], progress=True)
+    assert "batch" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match="pip install tqdm"):
+        fit_statistics([batch], progress=True)
+
+
+def test_errors_say_what_is_wanted():
+    with pytest.raises(InputError, match="at least one batch"):
+        fit_statistics([])
+    with pytest.raises(InputError, match="at least one batch"):
+        fit_statistics([torch.zeros(0, 3, 8, 8)])
+    with pytest.raises(InputError, match="'exact' or 'nearest'"):
+        fit_statistics([], chroma="none")
+    with pytest.raises(InputError, match="JpegBatch"):
+        fit_statistics(["files"])
+    with pytest.raises(InputError, match=r"one number per channel.*\(3,\) and \(2,\)"):
+        ChannelStatistics(torch.zeros(3), torch.ones(2), 1)
+    with pytest.raises(InputError, match="std is above 0"):
+        ChannelStatistics(torch.zeros(2), torch.tensor([1.0, 0.0]), 1)
+    with pytest.raises(InputError, match="described by count, mean and std"):
+        ChannelStatistics.from_dict({"mean": [0.0]})
