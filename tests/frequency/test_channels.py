@@ -21,6 +21,7 @@ SELECTIONS = {
     "24S": published("24S"),
     "24T, zigzag": published("24T").in_order("zigzag"),
     "luma alone": ChannelSet((3, 0, 62)),
+    "blue chroma alone": ChannelSet((), (0, 20)),
     "one of red chroma": ChannelSet((), (), (8,)),
     "most": ChannelSet(tuple(range(64)), tuple(range(10, 64)), (63, 1), "zigzag"),
 }
