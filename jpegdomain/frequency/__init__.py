@@ -1,25 +1,41 @@
 """Networks on selected frequency channels (Xu et al. 2020), of the files' own coefficients."""
 
+from .bandwidth import Bandwidth, bandwidth, selected
 from .channel_set import CHANNELS, ChannelSet
 from .channels import Chroma, frequency_channels
 from .frontend import Frontend
+from .gate import ChannelGate
 from .order import Order
+from .penalty import gate_penalty, target_penalty
+from .plotting import plot_rates
 from .published import LEARNED_24, all_channels, published, square, top, triangle
+from .rates import keep_rates, to_static
+from .schedule import Schedule
 from .statistics import ChannelStatistics, fit_statistics
 
 __all__ = [
     "CHANNELS",
     "LEARNED_24",
+    "Bandwidth",
+    "ChannelGate",
     "ChannelSet",
     "ChannelStatistics",
     "Chroma",
     "Frontend",
     "Order",
+    "Schedule",
     "all_channels",
+    "bandwidth",
     "fit_statistics",
     "frequency_channels",
+    "gate_penalty",
+    "keep_rates",
+    "plot_rates",
     "published",
+    "selected",
     "square",
+    "target_penalty",
+    "to_static",
     "top",
     "triangle",
 ]

@@ -1,8 +1,8 @@
 """`ChannelSet`: which of the 192 frequency channels of Y, Cb and Cr are kept, and in which order they are stacked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,6 +11,10 @@ from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK
 
 from .order import COMPONENTS, ORDERS, Order, renumbered, row_major
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["CHANNELS", "ChannelSet"]
 
@@ -168,6 +172,20 @@ class ChannelSet:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"a channel set is described by order, Y, Cb and Cr: {error!r}") from error
         return cls(y, cb, cr, order, name)
+
+    def plot(self, axes: "Sequence[Axes] | None" = None) -> "Figure":
+        """Draw the set as three 8×8 grids, each cell with its number in the set's own order.
+
+        Args:
+            axes: Three of matplotlib to draw on, for Y, Cb and Cr; None makes a figure.
+
+        Returns:
+            The figure.
+        """
+        # Behind this module, and only here: plotting is built on channel sets.
+        from .plotting import plot_channels
+
+        return plot_channels(self, axes)
 
     def __str__(self) -> str:
         rows = [

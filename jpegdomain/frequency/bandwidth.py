@@ -1,0 +1,229 @@
+"""What a selection saves of real files, in channels and in entropy-coded bytes."""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jpegdomain.codec import JpegImage, read_jpeg, write_jpeg
+from jpegdomain.codec.complaints import RE_ENCODE, complaint
+from jpegdomain.codec.sources import Source, load
+from jpegdomain.errors import InputError, UnsupportedJpegError
+from jpegdomain.geometry import BLOCK
+
+from .channel_set import CHANNELS, ChannelSet
+
+__all__ = ["Bandwidth", "bandwidth", "scan_bytes", "selected"]
+
+_FREQUENCIES: Final = BLOCK * BLOCK
+_COMPONENTS: Final = {"gray": 1, "ycbcr": 3}
+
+_SOS: Final = 0xDA
+_EOI: Final = 0xD9
+
+# Stuffed zeros and restart markers lie inside a scan; any other marker ends it.
+_END_OF_SCAN: Final = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+
+
+@dataclass(frozen=True)
+class Bandwidth:
+    """Channels and bytes of one image or of several together.
+
+    Attributes:
+        images: How many.
+        channels: Kept of the components that the files have, added up over images.
+        all_channels: Of these components: 64 of a gray file, 192 of a YCbCr file.
+        scan: Bytes of entropy-coded data with the kept coefficients alone.
+        all_scan: Likewise with all of them, coded in the same way.
+        file: Bytes of the whole file with the kept coefficients alone: the scan, tables and headers.
+        all_file: Likewise with all coefficients.
+        original_scan: Bytes of entropy-coded data in the files as they were; None if these were not given.
+        original_file: Bytes of the files as they were, likewise.
+    """
+
+    images: int
+    channels: int
+    all_channels: int
+    scan: int
+    all_scan: int
+    file: int
+    all_file: int
+    original_scan: int | None = None
+    original_file: int | None = None
+
+    @property
+    def channel_share(self) -> float:
+        """Channels kept over all of them."""
+        return self.channels / self.all_channels
+
+    @property
+    def scan_share(self) -> float:
+        """Entropy-coded bytes over those of all coefficients, coded in the same way."""
+        return self.scan / self.all_scan
+
+    @property
+    def original_share(self) -> float | None:
+        """Entropy-coded bytes over those of the files as they were, coded however they were."""
+        return None if self.original_scan is None else self.scan / self.original_scan
+
+    @classmethod
+    def total(cls, parts: Iterable["Bandwidth"]) -> "Bandwidth":
+        """Add up what several images take.
+
+        Args:
+            parts: Of one image or more each.
+
+        Returns:
+            Their sums; the originals' are None if any of them is.
+
+        Raises:
+            InputError: If there are no parts.
+        """
+        given = list(parts)
+        if not given:
+            raise InputError("bandwidth is added up of one image or more, got none")
+        sums: dict[str, Any] = {}
+        for field in dataclasses.fields(cls):
+            column = [getattr(part, field.name) for part in given]
+            sums[field.name] = None if None in column else sum(column)
+        return cls(**sums)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe it in plain values, for JSON.
+
+        Returns:
+            The attributes and the shares.
+        """
+        shares = ("channel_share", "scan_share", "original_share")
+        return {**dataclasses.asdict(self), **{name: getattr(self, name) for name in shares}}
+
+    def __str__(self) -> str:
+        images = "1 image" if self.images == 1 else f"{self.images:,} images"
+        original = "" if self.original_share is None else f", {self.original_share:.1%} of the original's"
+        return (
+            f"{images}: {self.channels / self.images:.4g} channels an image ({self.channel_share:.1%}), "
+            f"{self.scan:,} of {self.all_scan:,} entropy-coded bytes ({self.scan_share:.1%}{original})"
+        )
+
+
+def bandwidth(source: JpegImage | Source, selection: ChannelSet | Tensor) -> Bandwidth:
+    """Measure what one image takes with and without the channels that are not kept.
+
+    Both are written as sequential files with their own optimal Huffman tables, so that neither gains by a better coder.
+    Entropy-coded bytes are those of the scans, zero bytes stuffed behind FF and restart markers included, headers and
+    tables not. A block that keeps nothing still takes two bits or so, one for DC and one for its end: a file that JPEG
+    readers read has every block.
+
+    Args:
+        source: A file (see `read_jpeg`), whose own size is then reported too, or a record read from one.
+        selection: A set; or what a gate kept of this image, (192,) of 0 and 1, row-major.
+
+    Returns:
+        Channels and bytes of one image.
+
+    Raises:
+        JpegFileError: If the file cannot be read.
+        UnsupportedJpegError: If it is neither gray nor YCbCr.
+        InputError: If the selection is neither a set nor 192 numbers, or the record cannot be written.
+    """
+    original: bytes | None = None
+    if isinstance(source, JpegImage):
+        image = source
+    else:
+        original, name = load(source)
+        image = dataclasses.replace(read_jpeg(original), source=name)
+    kept = _mask(selection)[: len(image.components)]
+    less, whole = write_jpeg(selected(image, selection)), write_jpeg(image)
+    return Bandwidth(
+        images=1,
+        channels=int(kept.sum()),
+        all_channels=kept.size,
+        scan=scan_bytes(less),
+        all_scan=scan_bytes(whole),
+        file=len(less),
+        all_file=len(whole),
+        original_scan=None if original is None else scan_bytes(original),
+        original_file=None if original is None else len(original),
+    )
+
+
+def selected(image: JpegImage, selection: ChannelSet | Tensor) -> JpegImage:
+    """Set the coefficients that are not kept to zero, in each component's own blocks.
+
+    The set's chroma frequencies apply to the chroma blocks that the file has: of a subsampled file these are fewer, of
+    more pixels each, than the channels on the luma block grid that networks get.
+
+    Args:
+        image: A gray or YCbCr record.
+        selection: As for `bandwidth`.
+
+    Returns:
+        A record with the same tables, sizes and metadata.
+
+    Raises:
+        UnsupportedJpegError: If the record is neither gray nor YCbCr.
+        InputError: If the selection is neither a set nor 192 numbers, or the record was read with ``keep``.
+    """
+    if image.color not in _COMPONENTS or len(image.components) != _COMPONENTS[image.color]:
+        reason = f"channels are frequencies of Y, Cb and Cr, which a {image.color} file does not have"
+        raise UnsupportedJpegError(complaint(image.source, reason, advice=RE_ENCODE))
+    if image.keep < BLOCK:
+        raise InputError(f"{image.source} was read with keep={image.keep}: read all of its frequencies")
+    components = tuple(
+        dataclasses.replace(part, coefficients=part.coefficients * kept)
+        for part, kept in zip(image.components, _mask(selection), strict=False)
+    )
+    return dataclasses.replace(image, components=components)
+
+
+def scan_bytes(data: bytes) -> int:
+    """Count the bytes of entropy-coded data in a file.
+
+    Args:
+        data: A whole JPEG file, sequential or progressive, of any number of scans.
+
+    Returns:
+        The bytes between each scan's header and the marker that ends it, zero bytes stuffed behind FF and restart
+        markers included.
+    """
+    at, count = 2, 0
+    while at + 4 <= len(data) and data[at + 1] != _EOI:
+        if data[at] != 0xFF or data[at + 1] == 0xFF:
+            # A fill byte, or what a lenient reader passes over in search of the next marker.
+            at += 1
+            continue
+        marker = data[at + 1]
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == _SOS:
+            found = _END_OF_SCAN.search(data, at)
+            end = found.start() if found else len(data)
+            count += end - at
+            at = end
+    return count
+
+
+def _mask(selection: ChannelSet | Tensor) -> NDArray[np.int16]:
+    """Give 1 for what is kept.
+
+    Args:
+        selection: As for `bandwidth`.
+
+    Returns:
+        (3, 64), row-major.
+
+    Raises:
+        InputError: If it is neither a set nor 192 numbers.
+    """
+    if isinstance(selection, ChannelSet):
+        kept = selection.mask()
+    elif isinstance(selection, Tensor) and tuple(selection.shape) == (CHANNELS,):
+        kept = selection.detach().cpu() > 0.5
+    else:
+        given = tuple(selection.shape) if isinstance(selection, Tensor) else type(selection).__name__
+        raise InputError(f"a selection is a ChannelSet, or a gate's keep of one image, ({CHANNELS},), got {given}")
+    return kept.reshape(-1, _FREQUENCIES).numpy().astype(np.int16)

@@ -1,0 +1,128 @@
+"""Channels seen as three 8×8 grids, of Y, Cb and Cr; vertical frequencies run downwards, horizontal to the right."""
+
+import importlib.util
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from torch import Tensor
+
+from jpegdomain.errors import InputError, MissingPackageError
+from jpegdomain.geometry import BLOCK
+
+from .channel_set import CHANNELS, ChannelSet
+from .order import COMPONENTS, ORDERS, Order, renumbered
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_channels", "plot_rates"]
+
+_KEPT: Final = ("#2f6f8f", "#3f6fd1", "#c8503c")
+"""Of Y, Cb and Cr."""
+_LEFT_OUT: Final = "#f1f1ef"
+_PALE_TEXT: Final = "#a9a9a6"
+_DARK_TEXT: Final = "#3a3a38"
+
+
+def plot_channels(selection: ChannelSet, axes: "Sequence[Axes] | None" = None) -> "Figure":
+    """Draw which channels a set keeps, each cell with its number in the set's own order.
+
+    Args:
+        selection: The set.
+        axes: Three to draw on, for Y, Cb and Cr; None makes a figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        MissingPackageError: If matplotlib is not installed.
+        InputError: If there are not three axes.
+    """
+    panels, figure = _panels(axes)
+    masks = selection.mask().numpy()
+    for panel, mask, component, kept, colour in zip(
+        panels, masks, COMPONENTS, selection.components, _KEPT, strict=True
+    ):
+        panel.imshow(np.where(mask[..., None], _rgb(colour), _rgb(_LEFT_OUT)))
+        _dress(panel, f"{component}: {len(kept)}", selection.order, np.where(mask, "white", _PALE_TEXT))
+    if axes is None:
+        name = f"{selection.name}: " if selection.name else ""
+        figure.suptitle(f"{name}{len(selection)} of {CHANNELS} channels, numbered {selection.order}", fontsize=10)
+    return figure
+
+
+def plot_rates(rates: Tensor, axes: "Sequence[Axes] | None" = None, *, order: Order = "zigzag") -> "Figure":
+    """Draw how often each channel is kept, as in figure 5 of Xu et al.: dark is often.
+
+    Args:
+        rates: (192,), 0…1, as `keep_rates` gives them: row-major, whatever `order`.
+        axes: Three to draw on, for Y, Cb and Cr; None makes a figure, with a bar for the colours.
+        order: Of the numbers in the cells; the paper's are zigzag.
+
+    Returns:
+        The figure.
+
+    Raises:
+        MissingPackageError: If matplotlib is not installed.
+        InputError: If there are not 192 rates or three axes, or the order has another name.
+    """
+    if tuple(rates.shape) != (CHANNELS,):
+        raise InputError(f"rates are one for each of {CHANNELS} channels, got the shape {tuple(rates.shape)}")
+    if order not in ORDERS:
+        raise InputError(f"order is 'row-major' or 'zigzag', got {order!r}")
+    panels, figure = _panels(axes)
+    grids = rates.detach().cpu().double().view(len(COMPONENTS), BLOCK, BLOCK).numpy()
+    for panel, grid, component in zip(panels, grids, COMPONENTS, strict=True):
+        drawn = panel.imshow(grid, cmap="YlGnBu", vmin=0, vmax=1)
+        _dress(panel, f"{component}: {grid.sum():.1f} an image", order, np.where(grid > 0.55, "white", _DARK_TEXT))
+    if axes is None:
+        figure.colorbar(drawn, ax=panels, shrink=0.85, pad=0.015, label="share of images that keep it")
+        figure.suptitle(f"{grids.sum():.1f} of {CHANNELS} channels an image, numbered {order}", fontsize=10)
+    return figure
+
+
+def _panels(axes: "Sequence[Axes] | None") -> "tuple[list[Axes], Figure]":
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingPackageError("plots need matplotlib: pip install matplotlib")
+    from matplotlib.figure import Figure
+
+    if axes is None:
+        # Not pyplot's: a notebook shows the figure that a cell returns, once.
+        figure = Figure(figsize=(9.6, 3.5), layout="constrained")
+        return list(figure.subplots(1, len(COMPONENTS))), figure
+    given = list(np.ravel(np.asarray(axes, dtype=object)))
+    if len(given) != len(COMPONENTS):
+        raise InputError(f"three axes are drawn on, for Y, Cb and Cr, got {len(given)}")
+    return given, given[0].figure
+
+
+def _dress(panel: "Axes", title: str, order: Order, text: Any) -> None:
+    """Number the cells, and part them by white lines.
+
+    Args:
+        panel: With an 8×8 image on it.
+        title: Of the panel.
+        order: Of the numbers.
+        text: (8, 8) colours of the numbers.
+    """
+    for row in range(BLOCK):
+        for column in range(BLOCK):
+            number = str(renumbered(BLOCK * row + column, order))
+            panel.text(column, row, number, color=text[row, column], fontsize=7.5, ha="center", va="center")
+    edges = np.arange(BLOCK + 1) - 0.5
+    panel.set_xticks(edges, minor=True)
+    panel.set_yticks(edges, minor=True)
+    panel.grid(which="minor", color="white", linewidth=1.5)
+    panel.tick_params(which="both", length=0)
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.spines[:].set_visible(False)
+    panel.set_title(title, fontsize=9)
+
+
+def _rgb(colour: str) -> Any:
+    from matplotlib.colors import to_rgb
+
+    return np.array(to_rgb(colour))
