@@ -40,21 +40,14 @@ def frequency_channels(source: Source, selection: ChannelSet | None = None, *, c
 
     'nearest' takes the blocks of a file as they are and repeats those of a subsampled component: with v×h pixels per
     sample, block (x, y) takes block (⌊x/v⌋, ⌊y/h⌋). No pixel is touched, and partial blocks hold what the encoder
-    filled in. It is meant for batches without a preprocess. How far it is from 'exact': with N the component's blocks
-    and x = v·i + a, y = h·j + b,
+    filled in. It is meant for batches without a preprocess. With r the largest less the smallest sample of the
+    component's block and the ring of one sample around it, in blocks that lie whole in the image
 
-        exact(x, y) = Σ_{k,l ∈ {−1,0,1}} M_{a,k} · N(i+k, j+l) · M′_{b,l}ᵀ,    nearest(x, y) = N(i, j),
+        ‖nearest − exact‖ ≤ 8·r    over the 64 channels of a component together, and so for each.
 
-    where M_{a,k} = J·U_{a,k}·J̃ is the 8×8 part of libjpeg's upsampling from block i+k to block v·i + a, between J̃ and
-    J, and M′ that of the other axis; with plain repetition k = l = 0. In pixels both are samples of the component or
-    convex sums of them, so with r the largest minus the smallest sample of block (i, j) and the ring of one sample
-    around it that the upsampling reads, in blocks that lie whole in the image
-
-        ‖exact − nearest‖ ≤ 8·r    over the 64 channels of a component together, and so for each.
-
-    Constant chroma agrees, and so do all channels of a component at full resolution. In partial blocks the bound holds
-    if r counts 0, the level-shifted outside of the image, among the samples, for full resolution, too. (For RGB-coded
-    files the components of this law are R, G and B, which are mixed afterwards.)
+    Constant chroma agrees, and so do all channels of a component at full resolution. In partial blocks the bound holds,
+    for full resolution, too, if 0, the level-shifted outside of the image, counts among the samples. It is no small
+    difference on photographs: `jpegdomain.frequency.nearest` derives and measures it.
 
     Args:
         source: A batch from `jpegdomain.collate`, with or without a preprocess; or RGB pixels 0…255, floating point

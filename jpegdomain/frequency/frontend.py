@@ -26,7 +26,8 @@ class Frontend(nn.Module):
         chroma: As for `frequency_channels`.
 
     Raises:
-        InputError: If the selection is no `ChannelSet`, or the statistics are of another number of channels.
+        InputError: If the selection is no `ChannelSet`, or the statistics are of another number of channels or of
+            another kind of chroma.
     """
 
     mean: Tensor
@@ -51,6 +52,11 @@ class Frontend(nn.Module):
             own = statistics.select(selection) if len(statistics) == CHANNELS else statistics
             if len(own) != len(selection):
                 raise InputError(f"{len(selection)} channels are selected, the statistics are of {len(own)}")
+            if own.chroma != chroma:
+                raise InputError(
+                    f"the frontend has chroma={chroma!r}, its statistics are of chroma={own.chroma!r}: "
+                    f"fit_statistics(…, chroma={chroma!r}) gives those that it needs"
+                )
             mean, std = own.mean.to(torch.get_default_dtype()), own.std.to(torch.get_default_dtype())
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)

@@ -1,4 +1,22 @@
-"""Chroma by nearest block: the files' own coefficients, a subsampled component's blocks repeated."""
+"""Chroma by nearest block: the files' own coefficients, a subsampled component's blocks repeated.
+
+How far that is from the exact map, for a component with v×h pixels per sample and blocks N, at x = v·i + a and
+y = h·j + b:
+
+    nearest(x, y) = N(i, j),    exact(x, y) = Σ_{k,l ∈ {−1,0,1}} M_{a,k} · N(i+k, j+l) · M′_{b,l}ᵀ,
+
+where M_{a,k} = J·U_{a,k}·J̃, with the 8×8 part U_{a,k} of libjpeg's upsampling from block i+k to block x, and M′
+likewise of the other axis. Where samples are only repeated, k = l = 0. J is orthonormal, so the norm of the difference
+is that of the pixels'. There each is a sample of block (i, j) or of the ring of one sample around it, or a convex sum
+of such; two of these differ by at most r, the largest less the smallest, and 64 of them by a norm of at most 8·r. The
+exact pixels outside of the image are 0: there 0 counts among the samples. Of RGB-coded files the components of this law
+are R, G and B, which are mixed afterwards.
+
+With 2×2 pixels per sample a block tells of 16×16 pixels, and its frequency α is one of about α/2 in 8×8 pixels. So the
+channels are of another kind than the exact ones. On 256 photographs in 4:2:0 (Imagenette) the root mean square of the
+difference is 0.3 standard deviations of the exact channel for DC of Cb and Cr, and 1 to 7 for the other α, β ≤ 3:
+statistics have to be fitted with the same kind of chroma.
+"""
 
 from collections.abc import Sequence
 

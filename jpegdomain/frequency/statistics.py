@@ -27,16 +27,20 @@ class ChannelStatistics:
         mean: float64 (channels,).
         std: float64 (channels,), above 0.
         count: Blocks that they are of, over all images.
+        chroma: How the chroma came to the luma block grid.
 
     Raises:
-        InputError: If mean and std are not one number per channel each, or a std is not above 0.
+        InputError: If mean and std are not one number per channel each, a std is not above 0, or `chroma` has another
+            name.
     """
 
     mean: Tensor
     std: Tensor
     count: int
+    chroma: Chroma = "exact"
 
     def __post_init__(self) -> None:
+        check_chroma(self.chroma)
         for name in ("mean", "std"):
             object.__setattr__(self, name, torch.as_tensor(getattr(self, name), dtype=torch.float64))
         if self.mean.dim() != 1 or self.mean.shape != self.std.shape:
@@ -65,7 +69,7 @@ class ChannelStatistics:
         if len(self) != CHANNELS:
             raise InputError(f"a selection is of statistics of all {CHANNELS} channels, these are of {len(self)}")
         chosen = list(selection.indices)
-        return ChannelStatistics(self.mean[chosen], self.std[chosen], self.count)
+        return ChannelStatistics(self.mean[chosen], self.std[chosen], self.count, self.chroma)
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the statistics in plain values, for JSON.
@@ -73,14 +77,14 @@ class ChannelStatistics:
         Returns:
             What `from_dict` reads.
         """
-        return {"count": self.count, "mean": self.mean.tolist(), "std": self.std.tolist()}
+        return {"chroma": self.chroma, "count": self.count, "mean": self.mean.tolist(), "std": self.std.tolist()}
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "ChannelStatistics":
         """Read what `to_dict` gave.
 
         Args:
-            description: Count, mean and std.
+            description: Chroma, count, mean and std.
 
         Returns:
             The statistics.
@@ -90,13 +94,13 @@ class ChannelStatistics:
         """
         try:
             mean, std = (torch.tensor(description[name], dtype=torch.float64) for name in ("mean", "std"))
-            count = int(description["count"])
+            count, chroma = int(description["count"]), description["chroma"]
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"statistics are described by count, mean and std: {error!r}") from error
-        return cls(mean, std, count)
+            raise InputError(f"statistics are described by chroma, count, mean and std: {error!r}") from error
+        return cls(mean, std, count, chroma)
 
     def __repr__(self) -> str:
-        return f"ChannelStatistics({len(self)} channels of {self.count} blocks)"
+        return f"ChannelStatistics({len(self)} channels of {self.count} blocks, chroma={self.chroma!r})"
 
 
 def fit_statistics(batches: Iterable[Any], *, chroma: Chroma = "exact", progress: bool = False) -> ChannelStatistics:
@@ -143,7 +147,7 @@ def fit_statistics(batches: Iterable[Any], *, chroma: Chroma = "exact", progress
     if not count:
         raise InputError("statistics are of at least one batch, got none")
     std = (squares / count).sqrt()
-    return ChannelStatistics(mean, torch.where(std < _STILL, 1.0, std), count)
+    return ChannelStatistics(mean, torch.where(std < _STILL, 1.0, std), count, chroma)
 
 
 def _shown(batches: Iterable[Any]) -> Iterable[Any]:

@@ -61,7 +61,8 @@ def test_statistics_of_the_selection_alone(images, statistics):
     assert torch.equal(whole(jd.collate(images)), own(jd.collate(images)))
 
 
-def test_nearest_chroma(images, statistics):
+def test_nearest_chroma(images):
+    statistics = fit_statistics([jd.collate(images)], chroma="nearest")
     frontend = Frontend(published("24S"), statistics, chroma="nearest")
     batch = jd.collate(images)
     levels = frequency_channels(batch, published("24S"), chroma="nearest")
@@ -133,5 +134,7 @@ def test_errors_say_what_is_wanted(statistics):
         Frontend(24)
     with pytest.raises(InputError, match="24 channels are selected, the statistics are of 2"):
         Frontend(published("24S"), ChannelStatistics(torch.zeros(2), torch.ones(2), 1))
+    with pytest.raises(InputError, match=r"chroma='nearest'.*chroma='exact': fit_statistics"):
+        Frontend(published("24S"), statistics, chroma="nearest")
     with pytest.raises(InputError, match="'exact' or 'nearest'"):
         Frontend(published("24S"), statistics, chroma="linear")

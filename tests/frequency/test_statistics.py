@@ -76,8 +76,10 @@ def test_they_go_through_json():
     again = ChannelStatistics.from_dict(json.loads(json.dumps(statistics.to_dict())))
     assert torch.equal(again.mean, statistics.mean)
     assert torch.equal(again.std, statistics.std)
-    assert again.count == statistics.count
-    assert repr(again) == "ChannelStatistics(192 channels of 36 blocks)"
+    assert (again.count, again.chroma) == (statistics.count, "exact")
+    near = fit_statistics([jd.collate(batches()[0])], chroma="nearest")
+    assert ChannelStatistics.from_dict(near.to_dict()).select(published("24S")).chroma == "nearest"
+    assert repr(again) == "ChannelStatistics(192 channels of 36 blocks, chroma='exact')"
 
 
 def test_a_selection_takes_its_channels_in_its_order():
@@ -113,5 +115,5 @@ def test_errors_say_what_is_wanted():
         ChannelStatistics(torch.zeros(3), torch.ones(2), 1)
     with pytest.raises(InputError, match="std is above 0"):
         ChannelStatistics(torch.zeros(2), torch.tensor([1.0, 0.0]), 1)
-    with pytest.raises(InputError, match="described by count, mean and std"):
+    with pytest.raises(InputError, match="described by chroma, count, mean and std"):
         ChannelStatistics.from_dict({"mean": [0.0]})
