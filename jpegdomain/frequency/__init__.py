@@ -6,6 +6,7 @@ from .frontend import Frontend
 from .order import Order
 from .published import LEARNED_24, all_channels, published, square, top, triangle
 from .statistics import ChannelStatistics, fit_statistics
+from .surgery import Comparison, adapt, compare, image_scale
 
 __all__ = [
     "CHANNELS",
@@ -13,11 +14,15 @@ __all__ = [
     "ChannelSet",
     "ChannelStatistics",
     "Chroma",
+    "Comparison",
     "Frontend",
     "Order",
+    "adapt",
     "all_channels",
+    "compare",
     "fit_statistics",
     "frequency_channels",
+    "image_scale",
     "published",
     "square",
     "top",
