@@ -6,7 +6,7 @@ from .frontend import Frontend
 from .order import Order
 from .published import LEARNED_24, all_channels, published, square, top, triangle
 from .statistics import ChannelStatistics, fit_statistics
-from .surgery import Comparison, adapt, compare, image_scale
+from .surgery import Comparison, FileImage, adapt, compare, image_scale
 
 __all__ = [
     "CHANNELS",
@@ -15,6 +15,7 @@ __all__ = [
     "ChannelStatistics",
     "Chroma",
     "Comparison",
+    "FileImage",
     "Frontend",
     "Order",
     "adapt",

@@ -2,5 +2,6 @@
 
 from .adapting import adapt, image_scale
 from .comparing import Comparison, compare
+from .files import FileImage
 
-__all__ = ["Comparison", "adapt", "compare", "image_scale"]
+__all__ = ["Comparison", "FileImage", "adapt", "compare", "image_scale"]

@@ -9,8 +9,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from jpegdomain.frequency.channel_set import ChannelSet
+from jpegdomain.frequency.frontend import Frontend
 
-from .adapting import stem_stride
+from .adapting import channel_count, stem_stride
 
 __all__ = ["Comparison", "compare"]
 
@@ -24,7 +25,8 @@ class Comparison:
         dropped: The model's state-dict keys that went with the stem.
         parameters: Of both: on RGB, on channels.
         operations: Of both, for one image: floating-point operations of convolutions and matrix products, a
-            multiplication and an addition counted as two.
+            multiplication and an addition counted as two. Of detection models those of the backbone: what follows
+        depends on what is found, and is the same.
     """
 
     fresh: tuple[str, ...]
@@ -52,7 +54,7 @@ class Comparison:
 
 
 def compare(
-    model: nn.Module, adapted: nn.Module, channels: int | ChannelSet, extent: tuple[int, int] = (224, 224)
+    model: nn.Module, adapted: nn.Module, channels: int | ChannelSet | Frontend, extent: tuple[int, int] = (224, 224)
 ) -> Comparison:
     """Count what a network costs on RGB and on channels.
 
@@ -67,7 +69,7 @@ def compare(
     Returns:
         Keys, parameters and operations of both.
     """
-    count = channels if isinstance(channels, int) else len(channels)
+    count = channel_count(channels)
     stride = stem_stride(model)
     grid = [math.ceil(side / stride) for side in extent]
     before, after = model.state_dict(), adapted.state_dict()
@@ -84,7 +86,8 @@ def _parameters(model: nn.Module) -> int:
 
 
 def _operations(model: nn.Module, shape: tuple[int, ...]) -> int:
-    shadow = copy.deepcopy(model).to("meta").eval()
+    network = getattr(model, "backbone", model)
+    shadow = copy.deepcopy(network).to("meta").eval()
     dtype = next(shadow.parameters()).dtype
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         shadow(torch.empty(1, *shape, dtype=dtype, device="meta"))
