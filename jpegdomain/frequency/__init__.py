@@ -12,6 +12,7 @@ from .published import LEARNED_24, all_channels, published, square, top, triangl
 from .rates import keep_rates, to_static
 from .schedule import Schedule
 from .statistics import ChannelStatistics, fit_statistics
+from .surgery import Comparison, adapt, compare, image_scale
 
 __all__ = [
     "CHANNELS",
@@ -21,14 +22,18 @@ __all__ = [
     "ChannelSet",
     "ChannelStatistics",
     "Chroma",
+    "Comparison",
     "Frontend",
     "Order",
     "Schedule",
+    "adapt",
     "all_channels",
     "bandwidth",
+    "compare",
     "fit_statistics",
     "frequency_channels",
     "gate_penalty",
+    "image_scale",
     "keep_rates",
     "plot_rates",
     "published",
