@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from experiments.frequency_channels.summary import claim
+from experiments.frequency_channels.table import table_of
 from experiments.generality_table import generality_table
 from experiments.markdown import table, where
 from experiments.performance_tables import input_table, network_tables, throughput_table
 from experiments.report import RESULTS, learning, reports_of, table_1, title, verdict
 
-__all__ = ["README", "filled", "main"]
+__all__ = ["README", "filled", "frequency_channels", "main"]
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -82,11 +84,34 @@ def _network() -> str:
 
 
 def _throughput() -> str:
-    return throughput_table([json.loads(path.read_text()) for path in _throughputs()])
+    return throughput_table([json.loads(path.read_text()) for path in _measured("throughput")])
 
 
-def _throughputs() -> list[Path]:
-    return sorted((ROOT / "experiments" / "results").glob("throughput-*.json"))
+def _frequency_channels() -> str:
+    reports = [json.loads(path.read_text()) for path in _measured("frequency_channels")]
+    return "\n\n".join(map(frequency_channels, reports))
+
+
+def frequency_channels(report: dict[str, Any]) -> str:
+    """Write the table of `experiments.frequency_channels` with what it says and how it was made.
+
+    Args:
+        report: What the experiment wrote.
+
+    Returns:
+        Markdown.
+    """
+    settings = report["settings"]
+    return (
+        f"{settings['model']} on {settings['data']}: {settings['training_images']:,} files to train with, "
+        f"{settings['test_images']:,} to test with, {settings['epochs']} epochs; RGB and YCbCr at "
+        f"{settings['side']} px, channels of {settings['frequency_side']} px. Mean ± standard deviation over seeds; differences paired by "
+        f"seed, with their 95 % intervals.\n\n{table_of(report)}\n\n{claim(report['result'])} {where(report)}"
+    )
+
+
+def _measured(experiment: str) -> list[Path]:
+    return sorted((ROOT / "experiments" / "results").glob(f"{experiment}-*.json"))
 
 
 def _reproduction() -> str:
@@ -144,12 +169,16 @@ _TABLES: dict[str, Callable[[], str]] = {
     "decoding": _decoding,
     "equivalence": _equivalence,
     "frequencies": _frequencies,
+    "frequency-channels": _frequency_channels,
     "generality": _generality,
     "inputs": _inputs,
     "network": _network,
     "reproduction": _reproduction,
     "throughput": _throughput,
 }
+
+_OPTIONAL = {"frequency-channels": "frequency_channels", "throughput": "throughput"}
+"""Tables that have neither a place nor a result until somebody has measured → the experiment."""
 
 
 def filled(text: str) -> str:
@@ -162,8 +191,7 @@ def filled(text: str) -> str:
         The same text with every table made from the results.
     """
     for name, made in _TABLES.items():
-        if name == "throughput" and not _throughputs():
-            # Not measured yet: neither a place nor a table.
+        if name in _OPTIONAL and not _measured(_OPTIONAL[name]):
             continue
         opening, closing = f"<!-- table: {name} -->", "<!-- /table -->"
         before, found, rest = text.partition(opening)

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from experiments.frequency_channels.summary import summary
 from experiments.generality_table import generality_table
 from experiments.performance_tables import input_table, network_tables, throughput_table
-from experiments.readme import README, ROOT, filled
+from experiments.readme import README, ROOT, filled, frequency_channels
 
 RESULTS = sorted([*ROOT.glob("experiments/results/*.json"), *ROOT.glob("benchmarks/results/*.json")])
 
@@ -118,3 +119,18 @@ def test_the_table_of_models_counts_those_that_pass():
         "| ResNet | 2 | 3e-14 | 1e-05 | none |",
         "| VGG | 1 | 1e-15 | 0e+00 | flatten |",
     ]
+
+
+def test_the_table_of_frequency_channels_says_how_it_was_made():
+    each = [
+        {"variant": name, "seed": seed, "top1": top1, "top5": 0.9, "input_size": 1, "parameters": 10, "seconds": 1}
+        for name, top1 in (("RGB", 0.5), ("24S", 0.625))
+        for seed in range(2)
+    ]
+    settings = {"model": "resnet18", "data": "imagenette-160", "training_images": 9469, "test_images": 1000}
+    settings |= {"epochs": 5, "side": 80, "frequency_side": 160}
+    text = frequency_channels({"settings": settings, "environment": environment(), "result": summary(each)})
+    assert text.startswith("resnet18 on imagenette-160: 9,469 files to train with, 1,000 to test with, 5 epochs; RGB")
+    assert "| 24S | 2 | 1.00 | 62.5 ± 0.0 | 90.0 ± 0.0 | +12.5 ± 0.0 |  | 77.2 | 93.5 |" in text
+    assert "Better than RGB, beyond chance: 24S;" in text
+    assert "Measured on" in text

@@ -1,0 +1,140 @@
+"""What the trainings of all variants and seeds come to, and what they say about the paper's claim."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from scipy import stats
+
+from experiments.approximation import spread
+
+__all__ = ["claim", "interval", "summary"]
+
+_REFERENCES = ("RGB", "DCT-192")
+
+
+def interval(values: Sequence[float]) -> dict[str, Any]:
+    """Give the mean with its 95 % interval by Student's t.
+
+    Args:
+        values: One per seed.
+
+    Returns:
+        mean, and half_width; None for a single seed.
+    """
+    count = len(values)
+    half = None
+    if count > 1:
+        half = float(stats.t.ppf(0.975, count - 1)) * statistics.stdev(values) / math.sqrt(count)
+    return {"mean": statistics.fmean(values), "half_width": half}
+
+
+def _accuracies(each: Sequence[dict[str, Any]], variant: str, top: str) -> dict[int, float]:
+    return {one["seed"]: one[top] for one in each if one["variant"] == variant}
+
+
+def _differences(each: Sequence[dict[str, Any]], variant: str, reference: str, top: str) -> list[float]:
+    """Seed by seed: the same order and crops of the files, and the same first weights where the networks agree."""
+    own, theirs = _accuracies(each, variant, top), _accuracies(each, reference, top)
+    return [own[seed] - theirs[seed] for seed in sorted(own) if seed in theirs]
+
+
+def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
+    """Describe all variants.
+
+    Args:
+        each: Training by training: variant, seed, top1, top5, input_size, parameters, seconds, epochs, and gate where
+            there is one.
+
+    Returns:
+        'variants': by name the spread of top-1 and top-5 over seeds, their means' intervals, and the differences to RGB
+        and to DCT-192, paired by seed; 'each'.
+    """
+    variants: dict[str, Any] = {}
+    for name in dict.fromkeys(one["variant"] for one in each):
+        own = [one for one in each if one["variant"] == name]
+        row: dict[str, Any] = {
+            "seeds": len(own),
+            "input_size": statistics.fmean(one["input_size"] for one in own),
+            "parameters": own[0]["parameters"],
+            "seconds": statistics.fmean(one["seconds"] for one in own),
+        }
+        for top in ("top1", "top5"):
+            values = list(_accuracies(each, name, top).values())
+            row[top] = spread(values) | {"half_width": interval(values)["half_width"]}
+        for reference in _REFERENCES:
+            differences = _differences(each, name, reference, "top1")
+            if reference != name and differences:
+                row[f"against {reference}"] = interval(differences) | {"seeds": len(differences)}
+        if all("gate" in one for one in own):
+            row["kept"] = spread([one["gate"]["kept"] for one in own])
+        variants[name] = row
+    return {"variants": variants, "each": each}
+
+
+def _sorted_by_difference(result: dict[str, Any], reference: str, names: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {"above": [], "below": [], "open": []}
+    for name in names:
+        difference = result["variants"][name].get(f"against {reference}")
+        if difference is None or difference["half_width"] is None:
+            continue
+        mean, half = difference["mean"], difference["half_width"]
+        found["open" if abs(mean) <= half else "above" if mean > 0 else "below"].append(name)
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if names else "none"
+
+
+def _points(difference: dict[str, Any]) -> str:
+    mean, half = 100 * difference["mean"], difference["half_width"]
+    return f"{mean:+.1f}" + ("" if half is None else f" ({mean - 100 * half:+.1f}…{mean + 100 * half:+.1f})")
+
+
+def claim(result: dict[str, Any]) -> str:
+    """Say whether the paper's claim holds here: frequency channels beat RGB, and few of them lose nothing.
+
+    Of a set that is better than RGB beyond chance, and not worse than all 192 channels beyond chance, it holds; of one
+    that is worse than either, it fails. Chance is that of the seeds: a difference counts if zero lies outside the 95 %
+    interval of its mean. All networks are tested on the same files.
+
+    Args:
+        result: Of `summary`.
+
+    Returns:
+        Sentences, with the numbers that they rest on.
+    """
+    rows = result["variants"]
+    frequency = [name for name in rows if name not in {"RGB", "YCbCr"}]
+    few = [name for name in frequency if name != "DCT-192"]
+    paired = [name for name in frequency if "against RGB" in rows[name]]
+    if not paired:
+        return "Nothing was trained that could be compared with RGB."
+    numbers = ", ".join(f"{name} {_points(rows[name]['against RGB'])}" for name in paired)
+    if all(rows[name]["against RGB"]["half_width"] is None for name in paired):
+        return f"Top-1 against RGB, in points, one seed, which says nothing about chance: {numbers}."
+    rgb = _sorted_by_difference(result, "RGB", frequency)
+    parts = [
+        f"Better than RGB, beyond chance: {_listed(rgb['above'])}; worse: {_listed(rgb['below'])}; open: "
+        f"{_listed(rgb['open'])} (top-1 in points, mean and 95 % interval of differences paired by seed: {numbers})."
+    ]
+    every = _sorted_by_difference(result, "DCT-192", few)
+    if any(every.values()):
+        numbers = ", ".join(
+            f"{name} {_points(rows[name]['against DCT-192'])}" for name in few if "against DCT-192" in rows[name]
+        )
+        parts.append(
+            f"Fewer channels lose against all 192, beyond chance: {_listed(every['below'])}; gain: "
+            f"{_listed(every['above'])}; open: {_listed(every['open'])} ({numbers})."
+        )
+    if few:
+        failing = [name for name in few if name in {*rgb["below"], *every["below"]}]
+        better = [name for name in few if name in rgb["above"] and name not in failing]
+        parts.append(
+            "That fewer channels are better than RGB, without loss: "
+            f"holds for {_listed(better)}, fails for {_listed(failing)}, is not decided for "
+            f"{_listed([name for name in few if name not in {*better, *failing}])}."
+        )
+    return " ".join(parts)
