@@ -137,15 +137,17 @@ class Entry(nn.Module):
             return first_activation(x, target, scale, shift)
         return first_pixels(x, target, scale, shift, channels_last=True)
 
-    def normalised_pixels(self, batch: JpegBatch) -> Tensor:
+    def normalised_pixels(self, batch: JpegBatch | Activation) -> Tensor:
         """Give what the spatial model is to be fed with: the float decoding, normalised as pixels.
 
         Args:
-            batch: From `collate`.
+            batch: From `collate`; or an activation, which is decoded: already normalised.
 
         Returns:
             (n, channels, h, w).
         """
+        if isinstance(batch, Activation):
+            return decode(batch)
         pixels = decode_luma(batch) if self.channels == 1 else decode_rgb(batch)
         mean, std = (v.to(pixels).view(1, -1, 1, 1) for v in (self.mean, self.std))
         return (pixels / 255 - mean) / std

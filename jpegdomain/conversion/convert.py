@@ -8,6 +8,7 @@ from torch import fx, nn
 
 from jpegdomain.entry import Entry, Values
 from jpegdomain.errors import InputError, UntraceableModelError
+from jpegdomain.frequency import ChannelSet, MaskedEntry, NormalisedGate
 from jpegdomain.functional import Method
 from jpegdomain.planning import Form
 from jpegdomain.preprocess import Transform, from_torchvision
@@ -36,6 +37,7 @@ def convert(
     plan: PlanName = "transform",
     form: PerLayer[Form | Literal["auto"]] = "auto",
     preprocess: object = None,
+    channels: ChannelSet | nn.Module | None = None,
 ) -> ConvertedModel:
     """Rewrite a spatial model so that it runs on JPEG coefficients (Ehrlich & Davis 2019, section 4.6).
 
@@ -60,12 +62,18 @@ def convert(
         preprocess: Of the files: a transform of `jpegdomain.preprocess`, torchvision's ``weights.transforms()`` or a
             pipeline of its transforms (`preprocess.from_torchvision`), which gives mean and std, too. It becomes
             ``converted.preprocess``, for `collate`.
+        channels: Which frequency channels of Y, Cb and Cr enter the network, the others are zero: a
+            `frequency.ChannelSet`, the same for all images; or a gate (`frequency.ChannelGate`), which chooses for each
+            image from its channels as they are, or in a `frequency.NormalisedGate` from normalised ones. The gate is
+            copied, its parameters come behind the model's, as ``jpeg_entry.gate``. `frequency.MaskedEntry` says what
+            channels are. None, and a set of all of them, keep everything.
 
     Returns:
         A module that takes a `JpegBatch` or an `Activation` and returns what the model returns.
 
     Raises:
-        InputError: If `model` is not a module, or already converted.
+        InputError: If `model` is not a module, or already converted; if `channels` is neither a set nor a gate, or the
+            model does not take 1 or 3 channels, which alone have frequency channels.
         UnsupportedLayerError: If a layer has no rule, or cannot be converted as it is used; the message names it.
         UntraceableModelError: If ``torch.fx`` cannot follow the model.
         ValueError: If an option has a value that there is not, or names a layer that there is not; if mean and std come
@@ -76,11 +84,12 @@ def convert(
     if plan not in PLANS:
         raise ValueError(f"plan is 'transform' or 'fused', got {plan!r}")
     recipe = _recipe(preprocess, mean, std)
+    kept = _kept(channels)
     settings = Settings(frequencies, relu, form)
     own = copy.deepcopy(model)
     graph = trace(own)
     trains = _trains(graph, skeleton(model))
-    channels = input_channels(graph, own)
+    entering = input_channels(graph, own)
     shapes = shapes_of(graph, own)
     meetings = meetings_of(graph, own, settings, shapes, strict=plan == "transform")
     settings.check_used()
@@ -90,7 +99,9 @@ def convert(
     graph = rewriter.rewrite(graph)
     converted = ConvertedModel(graph, skeleton(model), trains, plan)
     lay_out(model, own, rewriter.layers, graph, converted)
-    converted.add_module(ENTRY, Entry(channels, recipe.mean, recipe.std, rewriter.entrance))
+    settled = entering, recipe.mean, recipe.std, rewriter.entrance
+    converted.add_module(ENTRY, Entry(*settled) if kept is None else MaskedEntry(kept, *settled))
+    converted.jpeg_entry.train(model.training)
     converted.preprocess = recipe.transform
     for layer in rewriter.made:
         layer.train(model.training)
@@ -119,6 +130,19 @@ def _recipe(preprocess: object, mean: Values | None, std: Values | None) -> _Rec
         raise ValueError("mean and std are the preprocess's own: give them there, or a jpegdomain.preprocess transform")
     recipe = from_torchvision(preprocess)
     return _Recipe(recipe.transform, recipe.mean, recipe.std)
+
+
+def _kept(channels: ChannelSet | nn.Module | None) -> ChannelSet | NormalisedGate | None:
+    """Read what is kept; a gate is copied."""
+    if channels is None or isinstance(channels, ChannelSet):
+        return channels
+    if not isinstance(channels, nn.Module):
+        raise InputError(
+            f"channels is a jpegdomain.frequency.ChannelSet or a gate, got {type(channels).__qualname__}; "
+            "published sets are jpegdomain.frequency.published('24S') and the like"
+        )
+    own = copy.deepcopy(channels)
+    return own if isinstance(own, NormalisedGate) else NormalisedGate(own)
 
 
 def _trains(graph: fx.Graph, source: nn.Module) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from jpegdomain.activation import Activation
 from jpegdomain.batch import JpegBatch
 from jpegdomain.errors import InputError
-from jpegdomain.functional import Maps, decode, to_pixels
+from jpegdomain.functional import Maps, to_pixels
 from jpegdomain.tolerances import TOLERANCE
 
 from .model import ConvertedModel
@@ -63,9 +63,9 @@ class Report:
 def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activation) -> Report:
     """Compare a converted model with its spatial original on the same images.
 
-    The spatial model is fed the float decoding, normalised with the entry's mean and std; whether that decoding is
-    right is for comparison with a decoder, not for this report. Both run in eval mode without gradients, and have their
-    modes back afterwards.
+    The spatial model is fed the float decoding, normalised with the entry's mean and std; of a model that was converted
+    with `channels`, the decoding of those that are kept. Whether that decoding is right is for comparison with a
+    decoder, not for this report. Both run in eval mode without gradients, and have their modes back afterwards.
 
     Args:
         model: The spatial model.
@@ -80,12 +80,12 @@ def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activ
     """
     if not isinstance(converted, ConvertedModel):
         raise InputError(f"verify compares with a converted model, got {type(converted).__qualname__}")
-    pixels = decode(batch) if isinstance(batch, Activation) else converted.jpeg_entry.normalised_pixels(batch)
     modes = [(module, module.training) for module in (*model.modules(), *converted.modules())]
     try:
         for module, _ in modes:
             module.training = False
         with torch.no_grad():
+            pixels = converted.jpeg_entry.normalised_pixels(batch)
             expected, got = list(_tensors(model(pixels))), list(_tensors(converted(batch)))
     finally:
         for module, mode in modes:

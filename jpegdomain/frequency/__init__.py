@@ -5,6 +5,8 @@ from .channel_set import CHANNELS, ChannelSet
 from .channels import Chroma, frequency_channels
 from .frontend import Frontend
 from .gate import ChannelGate
+from .masking import MaskedEntry
+from .normalised_gate import NormalisedGate
 from .order import Order
 from .penalty import gate_penalty, target_penalty
 from .plotting import plot_rates
@@ -25,6 +27,8 @@ __all__ = [
     "Comparison",
     "FileImage",
     "Frontend",
+    "MaskedEntry",
+    "NormalisedGate",
     "Order",
     "Schedule",
     "adapt",

@@ -1,0 +1,205 @@
+"""The entry of a converted network that keeps some frequency channels: a static set's, or those a gate chooses."""
+
+from dataclasses import replace
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from jpegdomain.activation import Activation
+from jpegdomain.batch import JpegBatch
+from jpegdomain.colour import MIXING, RGB_TO_YCBCR, Target
+from jpegdomain.domains import Domain
+from jpegdomain.entry import Entry, Values
+from jpegdomain.errors import InputError
+from jpegdomain.functional import affine, cut, decode
+from jpegdomain.functional.products import own_dtype
+from jpegdomain.geometry import BLOCK
+from jpegdomain.planes import Components, first_activation
+
+from .channel_set import ChannelSet
+from .normalised_gate import NormalisedGate
+from .order import COMPONENTS
+
+__all__ = ["MaskedEntry"]
+
+_TO_MODEL: Final = {1: ((1.0,),), 3: MIXING["rgb"]["ycbcr"]}
+"""Channels of the model → rows: its channels; columns: Y, or Y, Cb and Cr, all of them level-shifted."""
+
+_FROM_MODEL: Final = {1: ((1.0,),), 3: RGB_TO_YCBCR}
+
+_LEVEL = 128.0
+
+
+class MaskedEntry(Entry):
+    """An entry behind which only some frequency channels are left; the others are zero.
+
+    Channels are those of Y, Cb and Cr on the luma block grid of the images as they enter the network, after any
+    preprocess: coefficients C of level-shifted samples, J(Y − 128, Cb − 128, Cr − 128), the last blocks filled up with
+    zeros beyond the image. With M the set's mask, (3, 8, 8), and `scale`, `shift` those of mean and std,
+
+        scale·(colour matrix · J̃(M∘C) + 128) + shift
+
+    are the pixels that enter the network: what is not kept is replaced by mid-gray without colour. A model of one
+    channel takes luma's part, Y alone. With all channels kept it is the plain entry, to the last bit.
+
+    A gate's mask is one for each image, from that image's own 192 channels. Grayscale files have the chroma 0.
+
+    An activation is normalised pixels in the transform domain: mean, std and the colour matrix are undone, its channels
+    masked, and it is made one again. Nothing but rounding sets it apart from a file with the same pixels.
+
+    Args:
+        kept: The channels that are kept: a set; or a `NormalisedGate`, which becomes a part of this module.
+        channels: That the model takes, 1 or 3.
+        mean: As for `Entry`.
+        std: As for `Entry`.
+        domain: As for `Entry`.
+
+    Raises:
+        InputError: If the model takes other than 1 or 3 channels, or takes luma alone and the set keeps none of it.
+    """
+
+    selection: ChannelSet | None
+    gate: NormalisedGate | None
+
+    def __init__(
+        self,
+        kept: ChannelSet | NormalisedGate,
+        channels: int | None = 3,
+        mean: Values | None = None,
+        std: Values | None = None,
+        domain: Domain = "transform",
+    ) -> None:
+        super().__init__(channels, mean, std, domain)
+        if channels is None or channels not in _TO_MODEL:
+            raise InputError(
+                f"frequency channels are those of images: the model takes {channels or 'an unknown number of'} channels"
+                " instead of 1 or 3, so convert it without `channels`"
+            )
+        self._count = channels
+        self.selection = kept if isinstance(kept, ChannelSet) else None
+        self.gate = kept if isinstance(kept, NormalisedGate) else None
+        self._mask: Tensor | None = None
+        self._whole = False
+        if self.selection is not None:
+            if channels == 1 and not self.selection.y:
+                raise InputError("the model takes luma alone, and the set keeps no channel of Y: take another set")
+            mask = self.selection.mask()[:channels]
+            self._whole = bool(mask.all())
+            # As mean and std: cast at use.
+            self._mask = mask.to(torch.float64)
+
+    def forward(self, x: JpegBatch | Components | Activation) -> Activation | Tensor:
+        """Give the first feature map, of the channels that are kept.
+
+        Args:
+            x: A batch of files, or their dequantised components; or an activation of normalised pixels.
+
+        Returns:
+            (n, channels) feature maps of the images' extent, in the entry's domain.
+        """
+        if not isinstance(x, (JpegBatch, Components, Activation)) or self._whole:
+            return super().forward(x)
+        masked = self._masked(x)
+        scale, level = self._scale_and_level(masked.coefficients)
+        with own_dtype(masked.coefficients):
+            matrix = _matrix(_TO_MODEL[self._count], masked.coefficients) * scale[:, None]
+            coefficients = torch.einsum("ck,nkhw->nchw", matrix, masked.coefficients)
+            if self.domain == "transform":
+                # Fewer frequencies are not zero where the image ends.
+                coefficients = cut(coefficients, x.extent)
+            coefficients = affine(coefficients, x.extent, None, level)
+        return super().forward(Activation(coefficients.to(x.dtype), x.extent))
+
+    def normalised_pixels(self, batch: JpegBatch | Activation) -> Tensor:
+        """Give what the spatial model is to be fed with: the pixels of the channels that are kept, normalised.
+
+        Args:
+            batch: From `collate`; or an activation of normalised pixels.
+
+        Returns:
+            (n, channels, h, w).
+        """
+        if self._whole:
+            return super().normalised_pixels(batch)
+        samples = decode(self._masked(batch))
+        with own_dtype(samples):
+            pixels = torch.einsum("ck,nkhw->nchw", _matrix(_TO_MODEL[self._count], samples), samples) + _LEVEL
+        mean, std = (v.to(pixels).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        return ((pixels / 255 - mean) / std).to(batch.dtype)
+
+    def keep(self, x: JpegBatch | Components | Activation) -> Tensor:
+        """Say which channels are kept of each image.
+
+        Args:
+            x: As `forward` takes it.
+
+        Returns:
+            (n, 192) of 0 and 1, row-major, on the device of `x`.
+        """
+        if self.gate is not None:
+            return self.gate(_unshuffled(self._components(x).coefficients))
+        assert self.selection is not None
+        images = x.coefficients[0].shape[0] if isinstance(x, Components) else len(x)
+        return self.selection.mask(torch.float32, x.device).flatten().expand(images, -1)
+
+    def extra_repr(self) -> str:
+        """Describe the settings.
+
+        Returns:
+            Channels, mean, std, domain, and the set if there is one.
+        """
+        kept = "" if self.selection is None else f", kept={self.selection!r}"
+        return super().extra_repr() + kept
+
+    def _masked(self, x: JpegBatch | Components | Activation) -> Activation:
+        """Level-shifted Y, or Y, Cb and Cr, without what is not kept; not cut where the images end."""
+        components = self._components(x)
+        coefficients = components.coefficients
+        if self.gate is not None:
+            mask = self.gate(_unshuffled(coefficients)).to(coefficients.dtype).view(-1, len(COMPONENTS), BLOCK, BLOCK)
+        else:
+            assert self._mask is not None
+            mask = self._mask.to(coefficients)[None]
+        coefficients, mask = coefficients[:, : self._count], mask[:, : self._count]
+        tiles = coefficients.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK))
+        masked = (tiles * mask[:, :, None, :, None, :]).flatten(4, 5).flatten(2, 3)
+        return Activation(masked, x.extent)
+
+    def _components(self, x: JpegBatch | Components | Activation) -> Activation:
+        """Level-shifted Y, Cb and Cr, or Y alone where that is enough, in no less than single precision."""
+        wide = torch.promote_types(x.dtype, torch.float32)
+        if isinstance(x, Activation):
+            return self._undone(x.to(wide))
+        if x.dtype != wide:
+            x = replace(x, dtype=wide) if isinstance(x, Components) else x.to(wide)
+        target: Target = "luma" if self._count == 1 and self.gate is None else "ycbcr"
+        shift = torch.full((1 if target == "luma" else len(COMPONENTS),), -_LEVEL, dtype=wide, device=x.device)
+        return first_activation(x, target, None, shift)
+
+    def _undone(self, x: Activation) -> Activation:
+        """The components of an activation: without mean and std and colour matrix."""
+        scale, level = self._scale_and_level(x.coefficients)
+        with own_dtype(x.coefficients):
+            shifted = affine(x.coefficients, x.extent, None, -level)
+            matrix = _matrix(_FROM_MODEL[self._count], shifted) / scale
+            coefficients = torch.einsum("kc,nchw->nkhw", matrix, shifted)
+        if self.gate is not None and self._count == 1:
+            coefficients = F.pad(coefficients, (0, 0, 0, 0, 0, len(COMPONENTS) - 1))
+        return Activation(coefficients, x.extent)
+
+    def _scale_and_level(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """(channels,) the factor of level-shifted levels, and what mid-gray is once normalised."""
+        scale = (1 / (255 * self.std)).expand(self._count)
+        level = (_LEVEL / 255 - self.mean) / self.std
+        return scale.to(like), level.expand(self._count).to(like)
+
+
+def _matrix(rows: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
+    return torch.tensor(rows, dtype=like.dtype, device=like.device)
+
+
+def _unshuffled(coefficients: Tensor) -> Tensor:
+    """In place to one channel per frequency, row-major: (n, 3, 8X, 8Y) → (n, 192, X, Y)."""
+    return F.pixel_unshuffle(coefficients, BLOCK)
