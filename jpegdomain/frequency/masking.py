@@ -105,11 +105,11 @@ class MaskedEntry(Entry):
         scale, level = self._scale_and_level(masked.coefficients)
         with own_dtype(masked.coefficients):
             matrix = _matrix(_TO_MODEL[self._count], masked.coefficients) * scale[:, None]
-            coefficients = torch.einsum("ck,nkhw->nchw", matrix, masked.coefficients)
+            coefficients = _mixed(matrix, masked.coefficients)
             if self.domain == "transform":
                 # Fewer frequencies are not zero where the image ends.
                 coefficients = cut(coefficients, x.extent)
-            coefficients = affine(coefficients, x.extent, None, level)
+            coefficients = affine(coefficients, x.extent, None, level, inplace=True)
         return super().forward(Activation(coefficients.to(x.dtype), x.extent))
 
     def normalised_pixels(self, batch: JpegBatch | Activation) -> Tensor:
@@ -125,7 +125,7 @@ class MaskedEntry(Entry):
             return super().normalised_pixels(batch)
         samples = decode(self._masked(batch))
         with own_dtype(samples):
-            pixels = torch.einsum("ck,nkhw->nchw", _matrix(_TO_MODEL[self._count], samples), samples) + _LEVEL
+            pixels = _mixed(_matrix(_TO_MODEL[self._count], samples), samples) + _LEVEL
         mean, std = (v.to(pixels).view(1, -1, 1, 1) for v in (self.mean, self.std))
         return ((pixels / 255 - mean) / std).to(batch.dtype)
 
@@ -163,9 +163,7 @@ class MaskedEntry(Entry):
             assert self._mask is not None
             mask = self._mask.to(coefficients)[None]
         coefficients, mask = coefficients[:, : self._count], mask[:, : self._count]
-        tiles = coefficients.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK))
-        masked = (tiles * mask[:, :, None, :, None, :]).flatten(4, 5).flatten(2, 3)
-        return Activation(masked, x.extent)
+        return Activation(coefficients * mask.repeat(1, 1, *x.extent.blocks), x.extent)
 
     def _components(self, x: JpegBatch | Components | Activation) -> Activation:
         """Level-shifted Y, Cb and Cr, or Y alone where that is enough, in no less than single precision."""
@@ -182,9 +180,9 @@ class MaskedEntry(Entry):
         """The components of an activation: without mean and std and colour matrix."""
         scale, level = self._scale_and_level(x.coefficients)
         with own_dtype(x.coefficients):
-            shifted = affine(x.coefficients, x.extent, None, -level)
-            matrix = _matrix(_FROM_MODEL[self._count], shifted) / scale
-            coefficients = torch.einsum("kc,nchw->nkhw", matrix, shifted)
+            matrix = _matrix(_FROM_MODEL[self._count], x.coefficients) / scale
+            coefficients = _mixed(matrix, x.coefficients)
+            coefficients = affine(coefficients, x.extent, None, -(matrix @ level), inplace=True)
         if self.gate is not None and self._count == 1:
             coefficients = F.pad(coefficients, (0, 0, 0, 0, 0, len(COMPONENTS) - 1))
         return Activation(coefficients, x.extent)
@@ -198,6 +196,11 @@ class MaskedEntry(Entry):
 
 def _matrix(rows: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
     return torch.tensor(rows, dtype=like.dtype, device=like.device)
+
+
+def _mixed(matrix: Tensor, maps: Tensor) -> Tensor:
+    """New channels of old ones, (n, k, h, w) → (n, c, h, w), contiguous, which a product in another order is not."""
+    return (matrix @ maps.flatten(2)).unflatten(2, maps.shape[2:])
 
 
 def _unshuffled(coefficients: Tensor) -> Tensor:
