@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.frequency_channels.summary import claim
 from experiments.frequency_channels.table import table_of
+from experiments.frequency_exact_table import exact_table
 from experiments.generality_table import generality_table
 from experiments.markdown import table, where
 from experiments.performance_tables import input_table, network_tables, throughput_table
@@ -92,6 +93,10 @@ def _frequency_channels() -> str:
     return "\n\n".join(map(frequency_channels, reports))
 
 
+def _frequency_exact() -> str:
+    return "\n\n".join(exact_table(json.loads(path.read_text())) for path in _measured("frequency_exact"))
+
+
 def frequency_channels(report: dict[str, Any]) -> str:
     """Write the table of `experiments.frequency_channels` with what it says and how it was made.
 
@@ -170,6 +175,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "equivalence": _equivalence,
     "frequencies": _frequencies,
     "frequency-channels": _frequency_channels,
+    "frequency-exact": _frequency_exact,
     "generality": _generality,
     "inputs": _inputs,
     "network": _network,
@@ -177,7 +183,11 @@ _TABLES: dict[str, Callable[[], str]] = {
     "throughput": _throughput,
 }
 
-_OPTIONAL = {"frequency-channels": "frequency_channels", "throughput": "throughput"}
+_OPTIONAL = {
+    "frequency-channels": "frequency_channels",
+    "frequency-exact": "frequency_exact",
+    "throughput": "throughput",
+}
 """Tables that have neither a place nor a result until somebody has measured → the experiment."""
 
 

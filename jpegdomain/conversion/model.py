@@ -71,7 +71,8 @@ class ConvertedModel(nn.Module):
     Called with a `JpegBatch`, with a list of `JpegImage`, which `collate` makes one, or with an `Activation` of
     normalised pixels, it returns what the model returns. Its
     ``state_dict`` has the source's keys, and its parameters are the source's spatial kernels, so that optimisers,
-    checkpoints and ``train()``/``eval()`` work as ever.
+    checkpoints and ``train()``/``eval()`` work as ever. A gate that was given as `channels` adds its own, which begin
+    with ``jpeg_entry.gate``.
 
     Args:
         graph: Of calls of this model's modules.
