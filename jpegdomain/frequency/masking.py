@@ -109,7 +109,7 @@ class MaskedEntry(Entry):
             if self.domain == "transform":
                 # Fewer frequencies are not zero where the image ends.
                 coefficients = cut(coefficients, x.extent)
-            coefficients = affine(coefficients, x.extent, None, level, inplace=True)
+            coefficients = affine(coefficients, x.extent, None, level)
         return super().forward(Activation(coefficients.to(x.dtype), x.extent))
 
     def normalised_pixels(self, batch: JpegBatch | Activation) -> Tensor:
@@ -182,7 +182,7 @@ class MaskedEntry(Entry):
         with own_dtype(x.coefficients):
             matrix = _matrix(_FROM_MODEL[self._count], x.coefficients) / scale
             coefficients = _mixed(matrix, x.coefficients)
-            coefficients = affine(coefficients, x.extent, None, -(matrix @ level), inplace=True)
+            coefficients = affine(coefficients, x.extent, None, -(matrix @ level))
         if self.gate is not None and self._count == 1:
             coefficients = F.pad(coefficients, (0, 0, 0, 0, 0, len(COMPONENTS) - 1))
         return Activation(coefficients, x.extent)

@@ -319,6 +319,18 @@ def test_compiled_networks_mask_too(kept):
         assert close(compiled(batch(preprocess=Resize((16, 16)))), net(batch(preprocess=Resize((16, 16)))))
 
 
+@pytest.mark.parametrize("kept", [LOPSIDED, Loudest()], ids=["set", "gate"])
+def test_under_vmap_and_with_gradients_of_the_input(kept):
+    net = converted(kept)
+    given = jd.encode(torch.randn(3, 3, 19, 21, dtype=torch.float64))
+    with torch.no_grad():
+        each = torch.func.vmap(lambda one: net(jd.Activation(one, given.extent)))(given.coefficients[:, None])
+        assert close(each[:, 0], net(given))
+    coefficients = given.coefficients.clone().requires_grad_()
+    net(jd.Activation(coefficients, given.extent)).square().sum().backward()
+    assert coefficients.grad.abs().sum() > 0
+
+
 def test_the_repr_shows_the_set():
     assert "kept=ChannelSet(y=(0, 1, 8, 13, 62), cb=(0, 2), cr=(0, 16, 57)" in repr(converted(LOPSIDED).jpeg_entry)
     assert "(gate): Loudest()" in repr(converted(Loudest()).jpeg_entry)
