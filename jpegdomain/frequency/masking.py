@@ -110,7 +110,8 @@ class MaskedEntry(Entry):
                 # Fewer frequencies are not zero where the image ends.
                 coefficients = cut(coefficients, x.extent)
             coefficients = affine(coefficients, x.extent, None, level)
-        return super().forward(Activation(coefficients.to(x.dtype), x.extent))
+        # Half precision is for what comes after, as in the plain entry.
+        return super().forward(Activation(coefficients, x.extent)).to(x.dtype)
 
     def normalised_pixels(self, batch: JpegBatch | Activation) -> Tensor:
         """Give what the spatial model is to be fed with: the pixels of the channels that are kept, normalised.

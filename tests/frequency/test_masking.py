@@ -233,14 +233,19 @@ def test_single_precision_by_the_compiled_renderer(plan, options):
             assert close(net.float()(batch(torch.float32, **options)).double(), exact, 1e-4)
 
 
-def test_half_precision_and_autocast_are_no_matter_of_the_entry():
-    entry = MaskedEntry(LOPSIDED)
-    exact = entry(batch(torch.float32))
-    half = entry(batch(torch.bfloat16))
-    assert half.dtype == torch.bfloat16
-    assert torch.equal(half.coefficients, exact.coefficients.bfloat16())
+@pytest.mark.parametrize("domain", ["transform", "pixels"])
+def test_half_precision_and_autocast_are_no_matter_of_the_entry(domain):
+    entry = MaskedEntry(LOPSIDED, domain=domain)
+
+    def values(dtype):
+        entered = entry(batch(dtype))
+        assert entered.dtype == dtype
+        return entered.coefficients if domain == "transform" else entered
+
+    exact = values(torch.float32)
+    assert torch.equal(values(torch.bfloat16), exact.bfloat16())
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(entry(batch(torch.float32)).coefficients, exact.coefficients)
+        assert torch.equal(values(torch.float32), exact)
 
 
 def test_nothing_outside_the_image_is_left():
