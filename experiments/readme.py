@@ -110,8 +110,9 @@ def frequency_channels(report: dict[str, Any]) -> str:
     return (
         f"{settings['model']} on {settings['data']}: {settings['training_images']:,} files to train with, "
         f"{settings['test_images']:,} to test with, {settings['epochs']} epochs; RGB and YCbCr at "
-        f"{settings['side']} px, channels of {settings['frequency_side']} px. Mean ± standard deviation over seeds; differences paired by "
-        f"seed, with their 95 % intervals.\n\n{table_of(report)}\n\n{claim(report['result'])} {where(report)}"
+        f"{settings['side']} px, channels of {settings['frequency_side']} px. Mean ± standard deviation over seeds; "
+        f"differences paired by seed, with their 95 % intervals.\n\n{table_of(report)}\n\n{claim(report['result'])} "
+        f"{where(report)}"
     )
 
 

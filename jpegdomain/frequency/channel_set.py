@@ -1,5 +1,6 @@
 """`ChannelSet`: which of the 192 frequency channels of Y, Cb and Cr are kept, and in which order they are stacked."""
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,9 +82,10 @@ class ChannelSet:
         """
         kept: tuple[list[int], ...] = ([], [], [])
         for index in indices:
-            if not 0 <= int(index) < CHANNELS:
-                raise InputError(f"channels are numbered 0…{CHANNELS - 1}, got {index}")
-            kept[int(index) // _FREQUENCIES].append(int(index) % _FREQUENCIES)
+            if not hasattr(index, "__index__") or not 0 <= index < CHANNELS:
+                raise InputError(f"channels are numbered 0…{CHANNELS - 1}, got {index!r}")
+            component, frequency = divmod(operator.index(index), _FREQUENCIES)
+            kept[component].append(frequency)
         y, cb, cr = map(tuple, kept)
         return cls(y, cb, cr, order, name)
 
@@ -167,9 +169,9 @@ class ChannelSet:
             InputError: If something is missing or no list of numbers.
         """
         try:
-            y, cb, cr = (tuple(map(int, description[component])) for component in COMPONENTS)
+            y, cb, cr = (tuple(description[component]) for component in COMPONENTS)
             order, name = description["order"], str(description.get("name", ""))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError) as error:
             raise InputError(f"a channel set is described by order, Y, Cb and Cr: {error!r}") from error
         return cls(y, cb, cr, order, name)
 
@@ -200,7 +202,10 @@ class ChannelSet:
 
 
 def _checked(kept: Iterable[int], component: str) -> tuple[int, ...]:
-    numbers = tuple(sorted(int(frequency) for frequency in kept))
+    try:
+        numbers = tuple(sorted(operator.index(frequency) for frequency in kept))
+    except TypeError as error:
+        raise InputError(f"frequencies of {component} are whole numbers, got {kept!r}") from error
     if wrong := [number for number in numbers if not 0 <= number < _FREQUENCIES]:
         raise InputError(f"frequencies of {component} are numbered 0…{_FREQUENCIES - 1}, got {wrong}")
     if len(set(numbers)) < len(numbers):

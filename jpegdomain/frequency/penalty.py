@@ -32,10 +32,10 @@ def target_penalty(keep: Tensor, target: float) -> Tensor:
     slope equals what the task would gain by one more channel, away from T. This one rests at T itself as soon as its
     weight in the loss exceeds T times that gain.
 
-    On a toy task of 192 channels, 24 of them informative, after 400 steps of Adam or SGD with a weight of 1 or 10, a
-    gate whose noise was brought to 0 over the first 80 % keeps 22.8…24.0 channels in eval mode with T = 24; with the
-    noise left at 1, it keeps 6…18. Bringing the target down too, from C to T, leaves the task time to find out which
-    channels matter.
+    Measured with T = 24 on a small network and 1,500 photographs of 160×160 pixels (SGD at 0.1, one cycle, 600 steps of
+    32 images, weight 5, the noise brought to 0 over the first 80 % and the target from C to T over the first half):
+    24.4…24.6 channels a validation image in three seeds. In 300 steps at weight 3: 24.4, and none at all if the noise
+    stays at 1. The weight decides how soon the gate moves, too: at weight 1 it still kept 188 after 300 steps.
 
     Args:
         keep: (n, C), as a gate gives it.

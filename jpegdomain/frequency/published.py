@@ -90,12 +90,14 @@ def top(scores: Tensor, channels: int, order: Order = "row-major", name: str = "
         The set.
 
     Raises:
-        InputError: If there are not 192 scores, or not so many channels to keep.
+        InputError: If there are not 192 scores, one is no number, or not so many channels to keep.
     """
     if tuple(scores.shape) != (CHANNELS,):
         raise InputError(f"scores are one for each of {CHANNELS} channels, got the shape {tuple(scores.shape)}")
-    if not 1 <= channels <= CHANNELS:
-        raise InputError(f"channels to keep are 1…{CHANNELS}, got {channels}")
+    if scores.isnan().any():
+        raise InputError(f"scores are numbers, got NaN for {int(scores.isnan().sum())} channels")
+    if not isinstance(channels, int) or not 1 <= channels <= CHANNELS:
+        raise InputError(f"channels to keep are 1…{CHANNELS}, got {channels!r}")
     best = torch.sort(scores, descending=True, stable=True).indices[:channels]
     return ChannelSet.of_indices(best.tolist(), order, name)
 
