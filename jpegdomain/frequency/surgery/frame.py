@@ -11,6 +11,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from jpegdomain.batch import collate
 from jpegdomain.errors import InputError
+from jpegdomain.frequency.channels import Source
 from jpegdomain.frequency.frontend import Frontend
 from jpegdomain.geometry import BLOCK
 from jpegdomain.preprocess import Compose, Resize
@@ -82,18 +83,28 @@ class FrequencyTransform(GeneralizedRCNNTransform):
             channels.append(self._channels(image, sizes[-1]))
         return ImageList(self.batch_images(channels, self.size_divisible // STEM_STRIDE), sizes), moved
 
-    def _channels(self, image: Tensor | FileImage, frame: tuple[int, int]) -> Tensor:
+    def source(self, image: Tensor | FileImage, frame: Sequence[int]) -> Source:
+        """Bring an image to twice its size in the frame.
+
+        Args:
+            image: As `forward` takes it.
+            frame: Height and width in the frame.
+
+        Returns:
+            What the frontend takes, in its dtype and on its device.
+        """
         size = [_SCALE * side for side in frame]
         mean = self.frontend.mean
+        if isinstance(image, FileImage):
+            # torchvision's detection models resize without antialiasing; so that both ways are the same function.
+            preprocess = Compose([*image.steps, Resize(size, antialias=False)])
+            return collate([image.image], preprocess=preprocess, dtype=mean.dtype, device=mean.device)
+        return 255 * F.interpolate(image[None].to(mean), size=size, mode="bilinear", align_corners=False)
+
+    def _channels(self, image: Tensor | FileImage, frame: Sequence[int]) -> Tensor:
         # Half precision is for the network: sums of 64 products of levels need more digits.
-        with torch.autocast(mean.device.type, enabled=False):
-            if isinstance(image, FileImage):
-                # torchvision's detection models resize without antialiasing; so that both ways are the same function.
-                preprocess = Compose([*image.steps, Resize(size, antialias=False)])
-                batch = collate([image.image], preprocess=preprocess, dtype=mean.dtype, device=mean.device)
-                return self.frontend(batch)[0]
-            pixels = F.interpolate(image[None].to(mean), size=size, mode="bilinear", align_corners=False)
-            return self.frontend(255 * pixels)[0]
+        with torch.autocast(self.frontend.mean.device.type, enabled=False):
+            return self.frontend(self.source(image, frame))[0]
 
     def __repr__(self) -> str:
         return f"FrequencyTransform(min_size={self.min_size}, max_size={self.max_size}, {self.frontend})"

@@ -1,0 +1,239 @@
+"""`experiments.frequency_detection`, from COCO's files to AP."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from pycocotools import mask as rle
+
+from experiments.frequency_channels.checkpoint import Checkpoints
+from experiments.frequency_detection import run as experiment
+from experiments.frequency_detection.coco import CocoImages, Items, mirrored, silent
+from experiments.frequency_detection.evaluation import average_precision
+from experiments.frequency_detection.network import Design, build
+from experiments.frequency_detection.recipe import Recipe
+from experiments.frequency_detection.training import Trainer
+from jpegdomain.frequency import ChannelStatistics, FileImage, published
+
+COLOURS = {3: (220, 40, 40), 7: (40, 200, 60), 12: (50, 70, 230)}
+"""Category → colour. The numbers have gaps, as COCO's own."""
+
+
+def draw(folder, name, count, seed):
+    """Squares and discs in the colours of their categories, on noise; outlines as polygons, some of them as RLE."""
+    random = np.random.default_rng(seed)
+    (folder / name).mkdir(parents=True)
+    images, annotations = [], []
+    for number in range(count):
+        height, width = ((112, 144), (144, 112), (96, 160))[number % 3]
+        levels = random.normal(128, 12, (height, width, 3)).clip(0, 255).astype(np.uint8)
+        image = Image.fromarray(levels)
+        for place in range(2):
+            category = int(random.choice(list(COLOURS)))
+            side = int(random.integers(28, 44))
+            left = int(random.integers(2, width // 2 - side - 2)) + place * (width // 2)
+            top = int(random.integers(2, height - side - 2))
+            corners = [left, top, left + side, top, left + side, top + side, left, top + side]
+            ImageDraw.Draw(image).polygon(corners, COLOURS[category])
+            mask = np.zeros((height, width), np.uint8)
+            mask[top : top + side, left : left + side] = 1
+            with silent():
+                coded = rle.encode(np.asfortranarray(mask))
+            coded["counts"] = coded["counts"].decode()
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": 10 + number,
+                    "category_id": category,
+                    "bbox": [left, top, side, side],
+                    "area": side * side,
+                    "iscrowd": 0,
+                    "segmentation": coded if number % 2 else [corners],
+                }
+            )
+        file = f"{number:03}.jpg"
+        image.save(folder / name / file, quality=90, subsampling=2 * (number % 2))
+        images.append({"id": 10 + number, "file_name": file, "height": height, "width": width})
+    # An image without objects is not trained on.
+    Image.new("RGB", (96, 96)).save(folder / name / "empty.jpg")
+    images.append({"id": 9, "file_name": "empty.jpg", "height": 96, "width": 96})
+    categories = [{"id": category, "name": str(category)} for category in COLOURS]
+    description = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / f"{name}.json").write_text(json.dumps(description))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("coco")
+    draw(folder, "train", 8, seed=0)
+    draw(folder, "val", 3, seed=1)
+    return folder
+
+
+def arguments(data, output, *more):
+    names = ("train", "val")
+    return [
+        *("--images", *(str(data / name) for name in names)),
+        *("--annotations", *(str(data / f"{name}.json") for name in names)),
+        *("--backbone", "resnet18", "--small", "--min-size", "64", "--max-size", "96", "--threads", "1"),
+        *("--batch", "4", "--micro-batch", "4", "--fitted", "4", "--precision", "float32", "--output", str(output)),
+        *more,
+    ]
+
+
+def test_train_evaluate_resume(data, tmp_path, monkeypatch, capsys):
+    """A run that is killed in its second epoch ends as one that is not; losses fall; pycocotools gives the AP."""
+    options = ("--epochs", "3", "--lr", "0.02", "--weights", str(tmp_path / "weights"))
+    whole = experiment.main(arguments(data, tmp_path / "whole.json", "--variants", "24S", "RGB", *options))
+    epoch = Trainer._epoch
+
+    def killed(self, unit, model, optimiser, seed, number, training):
+        if number == 1:
+            raise KeyboardInterrupt
+        return epoch(self, unit, model, optimiser, seed, number, training)
+
+    monkeypatch.setattr(Trainer, "_epoch", killed)
+    given = arguments(data, tmp_path / "cut.json", "--variants", "24S", *options)
+    with pytest.raises(KeyboardInterrupt):
+        experiment.main(given)
+    begun = []
+
+    def counted(self, unit, model, optimiser, seed, number, training):
+        begun.append((unit, number))
+        return epoch(self, unit, model, optimiser, seed, number, training)
+
+    monkeypatch.setattr(Trainer, "_epoch", counted)
+    resumed = experiment.main(given)
+    assert begun == [("24S-0", 1), ("24S-0", 2)]
+    assert json.loads((tmp_path / "cut.json").read_text()) == json.loads(json.dumps(resumed))
+    assert resumed["result"]["each"] == whole["result"]["each"][:1]
+    assert not (tmp_path / "cut.partial").exists()
+    for one in whole["result"]["each"]:
+        losses = [done["losses"]["total"] for done in one["epochs"]]
+        assert losses[-1] < losses[0]
+        assert set(one["epochs"][0]["losses"]) == {
+            *("total", "loss_classifier", "loss_box_reg", "loss_mask", "loss_objectness", "loss_rpn_box_reg")
+        }
+        for done in one["epochs"]:
+            assert all(0 <= done[kind]["AP"] <= 1 for kind in ("box", "mask"))
+    shown = capsys.readouterr().out
+    assert "| 24S | 0.5 |" in shown
+    assert "0.377" in shown
+    kept = torch.load(tmp_path / "weights" / "24S-0.pt", weights_only=True)
+    assert kept["backbone.body.layer1.0.conv1.weight"].shape == (64, 24, 3, 3)
+    assert kept["transform.frontend._extra_state"]["selection"] == published("24S").to_dict()
+
+
+def test_a_half_training_of_other_settings_is_refused(data, tmp_path):
+    Checkpoints(tmp_path / "run.partial", {"lr": 0.01}).save("RGB-0", {})
+    with pytest.raises(SystemExit, match="other settings"):
+        experiment.main(arguments(data, tmp_path / "run.json", "--variants", "RGB", "--epochs", "1"))
+
+
+def test_targets_are_cocos_and_mirror_with_the_image(data):
+    images = CocoImages(data / "train", data / "train.json", annotated=True)
+    assert len(images) == 8
+    assert len(CocoImages(data / "val", data / "val.json")) == 4
+    for number in range(4):
+        target = images.target(number, masks=True)
+        assert set(target["labels"].tolist()) <= {1, 2, 3}
+        for box, mask in zip(target["boxes"].int().tolist(), target["masks"], strict=True):
+            left, top, right, bottom = box
+            inside = torch.zeros_like(mask)
+            inside[top:bottom, left:right] = 1
+            assert torch.equal(mask, inside)
+        (straight, _), (image, flipped) = (Items(images, True, True)[number, side] for side in (False, True))
+        assert torch.equal(image, straight.flip(-1))
+        assert flipped["boxes"].unique().numel() > 0
+        for box, mask in zip(flipped["boxes"].int().tolist(), flipped["masks"], strict=True):
+            left, top, right, bottom = box
+            assert mask[top:bottom, left:right].all()
+            assert mask.sum() == (bottom - top) * (right - left)
+        again = mirrored(flipped, image.shape[-1])
+        assert torch.equal(again["boxes"], target["boxes"])
+        assert torch.equal(again["masks"], target["masks"])
+        file, of_file = Items(images, False, True)[number, True]
+        assert isinstance(file, FileImage)
+        assert file.flipped
+        assert torch.equal(of_file["boxes"], flipped["boxes"])
+
+
+def test_perfect_detections_have_an_ap_of_one(data):
+    images = CocoImages(data / "val", data / "val.json")
+    annotations = json.loads((data / "val.json").read_text())["annotations"]
+    found = [{name: one[name] for name in ("image_id", "category_id", "bbox")} | {"score": 0.9} for one in annotations]
+    assert average_precision(images, [dict(one) for one in found], "box")["AP"] == pytest.approx(1)
+    for one in found:
+        one["bbox"] = [one["bbox"][0] + 200, *one["bbox"][1:]]
+    assert average_precision(images, found, "box")["AP"] == 0
+    assert average_precision(images, [], "box")["AP"] == 0
+
+
+def test_every_variant_sees_the_same_epochs(data):
+    images = CocoImages(data / "train", data / "train.json", annotated=True)
+    recipe = Recipe(26, (16, 22), 4, 2, 0.02, "float32")
+    steps = recipe.batches(images, seed=0, epoch=3)
+    assert steps == recipe.batches(images, seed=0, epoch=3)
+    assert steps != recipe.batches(images, seed=0, epoch=4)
+    assert sorted(number for step in steps for number, _ in step) == list(range(8))
+    assert all(len({images.portrait(number) for number, _ in step}) == 1 for step in steps)
+
+
+def test_the_rate_is_the_references():
+    recipe = Recipe(26, (16, 22), 32, 2, 0.02, "float32")
+    assert recipe.rate(0, 0, 5000) == pytest.approx(0.04e-3)
+    assert recipe.rate(0, 500, 5000) == pytest.approx(0.04 * (0.001 + 0.999 / 2))
+    assert recipe.rate(0, 1000, 5000) == pytest.approx(0.04)
+    assert recipe.rate(16, 0, 5000) == pytest.approx(0.004)
+    assert recipe.rate(25, 0, 5000) == pytest.approx(0.0004)
+    # With one step an epoch there is nothing to warm up in.
+    assert recipe.rate(0, 0, 1) == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+def test_backbone_weights_bring_their_inputs_statistics(tmp_path, pixels):
+    """A file of `experiments.frequency_channels`: the network's layers, and what its input was normalised with."""
+    design = Design("faster", "resnet18", 64, 96, small=True)
+    selection = None if pixels else published("24S")
+    statistics = ChannelStatistics(torch.zeros(192), torch.ones(192), 1)
+    body = build(design, 3, selection, statistics).backbone.body
+    mean, std = (torch.rand(3), torch.rand(3) + 1) if pixels else (torch.rand(24), torch.rand(24) + 1)
+    state = {f"network.{key}": value for key, value in body.state_dict().items()}
+    state |= {"entry.mean": mean, "entry.std": std, "network.fc.weight": torch.zeros(1)}
+    torch.save(state, tmp_path / "weights.pt")
+    model = build(design, 3, selection, statistics, str(tmp_path / "weights.pt"))
+    assert torch.equal(model.backbone.body.layer4[1].conv2.weight, body.layer4[1].conv2.weight)
+    assert not any(parameter.requires_grad for parameter in model.backbone.body.layer1.parameters())
+    assert all(parameter.requires_grad for parameter in model.backbone.body.layer2.parameters())
+    if pixels:
+        assert model.transform.image_mean == pytest.approx((mean / 255).tolist())
+    else:
+        assert torch.equal(model.transform.frontend.std, std)
+    torch.save({"conv9.weight": torch.zeros(1)}, tmp_path / "other.pt")
+    with pytest.raises(SystemExit, match="is of another network"):
+        build(design, 3, selection, statistics, str(tmp_path / "other.pt"))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--variants", "YCbCr"], "RGB, or a published set"),
+        (["--variants", "gate-24"], "RGB, or a published set"),
+        (["--variants", "25S"], "25"),
+        (["--backbone-weights", "RGB=nowhere.pt"], "names no file"),
+        (["--lr", "0"], "above 0"),
+    ],
+)
+def test_wrong_arguments_are_named(data, tmp_path, more, message, capsys):
+    with pytest.raises(SystemExit):
+        experiment.main(arguments(data, tmp_path / "run.json", *more))
+    assert message in capsys.readouterr().err
+
+
+def test_missing_data_is_named(data, tmp_path):
+    with pytest.raises(SystemExit, match="nowhere is no folder"):
+        CocoImages(tmp_path / "nowhere", data / "val.json")
+    with pytest.raises(SystemExit, match=r"no file .*nothing.json"):
+        CocoImages(data / "val", tmp_path / "nothing.json")
