@@ -46,8 +46,8 @@ def draw_accuracies(path: Path, report: dict[str, Any]) -> None:
     axes.set_xlabel("input and its size relative to RGB")
     axes.set_ylabel("top-1, %; each network, and the mean")
     axes.set_title(
-        f"{settings['model']} on {settings['data']}, {settings['epochs']} epochs, {settings['side']} px "
-        f"(channels: {settings['frequency_side']} px)",
+        f"{settings['model']} on {settings['data']}, epochs: {settings['epochs']}\n"
+        f"pixels at {settings['side']} px, channels of {settings['frequency_side']} px",
         fontsize="medium",
     )
     axes.set_axisbelow(True)
