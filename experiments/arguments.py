@@ -16,6 +16,7 @@ __all__ = [
     "device",
     "frequencies",
     "images",
+    "natural",
     "positive",
     "split",
 ]
@@ -61,6 +62,23 @@ def positive(text: str) -> int:
     """
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"a whole number, 1 or more, is needed; got {text!r}")
+    return int(text)
+
+
+def natural(text: str) -> int:
+    """Read a number from 0 on.
+
+    Args:
+        text: Decimal digits.
+
+    Returns:
+        The number.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is no such number.
+    """
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a whole number, 0 or more, is needed; got {text!r}")
     return int(text)
 
 

@@ -59,7 +59,7 @@ def enough(result: dict[str, Any], loss: float = 0.01) -> str:
                 break
             close.append(count)
         needed.append(f"{RULES[rule]}: {min(close) if close else f'more than {counts[0]}'}")
-    return f"To stay within {loss:g} of all 192 channels' top-1, channels needed: {'; '.join(needed)}."
+    return f"Within {loss:g} of all 192 channels' top-1, as measured, from so many channels on: {'; '.join(needed)}."
 
 
 def exact_table(report: dict[str, Any]) -> str:
@@ -79,16 +79,17 @@ def exact_table(report: dict[str, Any]) -> str:
     ]
     largest = max(one["standard_error"] for row in result["rules"].values() for one in row.values())
     crop = "" if settings["crop"] is None else f", the {settings['crop']}×{settings['crop']} in the middle"
-    shares = [f"{name} {_share(result, name)}" for name in ("6S", "24S", "64S") if _share(result, name)]
+    shares = [f"{name} {_share(result, name)}" for name in ("6S", "24S", "24T", "24D", "64S") if _share(result, name)]
     scans = f" Of the files' entropy-coded bytes {', '.join(shares)} are left." if shares else ""
     left = table(["channels kept", *map(str, counts)], rows)
     return (
-        f"{left}\n\n{settings['model']}, {result['images']:,} images{crop}: top-1 with all 192 channels "
-        f"{result['unmodified']['top1']:.3f}; standard errors of the paired differences are up to {largest:.3f}. "
-        f"{enough(result)}{scans} {where(report)}"
+        f"{left}\n\n{settings['model']}, {result['images']:,} images of {settings['data']}{crop}: top-1 with all 192 "
+        f"channels {result['unmodified']['top1']:.3f}; standard errors of the paired differences are up to "
+        f"{largest:.3f}. {enough(result)}{scans} {where(report)}"
     )
 
 
 def _share(result: dict[str, Any], name: str) -> str:
-    row = result["rules"]["square"].get(name[:-1])
+    rule = {"S": "square", "T": "triangle", "D": "learned"}[name[-1]]
+    row = result["rules"].get(rule, {}).get(name[:-1])
     return "" if row is None or row["scan_share"] is None else f"{row['scan_share']:.0%}"

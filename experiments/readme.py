@@ -32,7 +32,7 @@ def _equivalence() -> str:
         ("digits", "three-block net", "MNIST digits as JPEG files"),
         ("cifar_resnet20", "CIFAR ResNet-20", "CIFAR-10 as JPEG files, quality 75"),
         ("cifar_resnet32", "CIFAR ResNet-32", "CIFAR-10 as JPEG files, quality 75"),
-        ("imagenette_resnet18", "torchvision resnet18", "Imagenette, 160 px"),
+        ("imagenette_resnet18", "torchvision resnet18", "Imagenette, 160 px, whole files"),
     ):
         reports.append(_load("experiments", f"equivalence-{name}"))
         result = reports[-1]["result"]

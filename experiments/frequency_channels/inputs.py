@@ -91,6 +91,10 @@ def find_files(root: Path, limit: int | None) -> tuple[Files, Files]:
     return Files(training, limit), Files(testing, limit)
 
 
+_STILL = 1e-3
+"""Levels; a channel with a smaller standard deviation does not vary."""
+
+
 class PixelEntry(nn.Module):
     """Files to normalised pixels.
 
@@ -126,7 +130,7 @@ def fit_pixels(batches: Sequence[jd.JpegBatch] | tqdm, target: Literal["rgb", "y
         target: Channels of the pixels.
 
     Returns:
-        Each (3,) levels, float64.
+        Each (3,) levels, float64; a standard deviation of 1 for channels that do not vary, as the chroma of gray files.
     """
     count, total, squares = 0, torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     for batch in batches:
@@ -136,7 +140,8 @@ def fit_pixels(batches: Sequence[jd.JpegBatch] | tqdm, target: Literal["rgb", "y
         total += pixels.sum((0, 2, 3))
         squares += pixels.square().sum((0, 2, 3))
     mean = total / count
-    return mean + 128, (squares / count - mean.square()).sqrt()
+    std = (squares / count - mean.square()).clamp(min=0).sqrt()
+    return mean + 128, torch.where(std < _STILL, 1.0, std)
 
 
 class Inputs:

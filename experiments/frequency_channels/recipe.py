@@ -24,11 +24,12 @@ _FINE = 1000
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with Nesterov's momentum, at the same rates for every variant.
+    """SGD with momentum, at the same rates for every variant.
 
     Args:
         epochs: Passes over the files.
         batch: Images of a step.
+        nesterov: Whether the momentum is Nesterov's.
         lr: Largest learning rate for 256 images a step; in proportion for others.
         schedule: 'cosine' or 'step', of `learning_rate`.
         warmup: Epochs in which the learning rate rises.
@@ -40,6 +41,7 @@ class Recipe:
 
     epochs: int
     batch: int
+    nesterov: bool
     lr: float
     schedule: str
     warmup: float
@@ -72,7 +74,7 @@ class Recipe:
         if model.gate is not None:
             groups.append({"params": list(model.gate.parameters()), "weight_decay": 0.0})
         # One pass over the weights a step: on CPU, several times as fast as one for each operation.
-        return torch.optim.SGD(groups, self.lr, momentum=_MOMENTUM, nesterov=True, fused=True)
+        return torch.optim.SGD(groups, self.lr, momentum=_MOMENTUM, nesterov=self.nesterov, fused=True)
 
     def rate(self, progress: float) -> float:
         """Give the learning rate.

@@ -117,11 +117,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--decay", type=_amount, help="of the weights")
     parser.add_argument("--smoothing", type=_amount, help="of the labels")
     parser.add_argument("--gate-weight", type=_amount, default=10.0, help="of a gate's penalty (default 10)")
-    parser.add_argument("--seed", type=int, default=0, help="the i-th network of a variant has seed + i (default 0)")
+    parser.add_argument(
+        "--seed", type=arguments.natural, default=0, help="the i-th network of a variant has seed + i (default 0)"
+    )
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: bfloat16 where it is fast")
     parser.add_argument("--readers", type=positive, default=1, help="threads that read files ahead (default 1)")
     parser.add_argument("--weights", type=Path, help="folder to keep each trained network in; default: none")
-    arguments.add_machine(parser, None, "results/frequency_channels-DATA-MODEL.json")
+    arguments.add_machine(parser, None, "results/frequency_channels-DATA-MODEL-PRESET.json")
     return parser
 
 
@@ -139,6 +141,7 @@ class _Run:
         self.recipe = Recipe(
             epochs=options.epochs,
             batch=batch,
+            nesterov=PRESETS[options.preset]["nesterov"],
             lr=options.lr,
             schedule=options.schedule,
             warmup=options.warmup,
@@ -252,7 +255,7 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     options = _parser().parse_args(given)
     fill_in(options)
     if options.output is None:
-        options.output = Path(f"results/frequency_channels-{options.data.name}-{options.model}.json")
+        options.output = Path(f"results/frequency_channels-{options.data.name}-{options.model}-{options.preset}.json")
     with world(options.device, options.threads) as here:
         run = _Run(options, here)
         # Seed by seed, so that an interrupted run has whole tables first.

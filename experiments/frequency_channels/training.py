@@ -129,11 +129,17 @@ class Trainer:
             loss, right, images = loss + own * len(labels), right + correct, images + len(labels)
             progress.update()
             if taken % _SHOWN_EVERY == 0:
+                self._check(loss, variant, epoch)
                 progress.set_postfix(loss=f"{loss / images:.3f}", accuracy=f"{right / images:.3f}", refresh=False)
-        mean = loss.item() / max(images, 1)
-        if not math.isfinite(mean):
-            raise FloatingPointError(f"training {variant.name} went astray: no finite loss in epoch {epoch + 1}")
-        return {"loss": mean, "training_accuracy": right.item() / max(images, 1)}
+        self._check(loss, variant, epoch)
+        return {"loss": loss.item() / max(images, 1), "training_accuracy": right.item() / max(images, 1)}
+
+    @staticmethod
+    def _check(loss: Tensor, variant: Variant, epoch: int) -> None:
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(
+                f"training {variant.name} went astray: no finite loss in epoch {epoch + 1}; lower --lr"
+            )
 
     def _step(self, model: Classifier, variant: Variant, passed: float, batch: Any, labels: Tensor) -> tuple[Any, Any]:
         """Gradients of one batch; its loss on the classes, and right answers."""

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 import jpegdomain as jd
 from experiments.frequency_channels import run as experiment
 from experiments.frequency_channels.checkpoint import Checkpoints
-from experiments.frequency_channels.inputs import Inputs, find_files, fit_pixels
+from experiments.frequency_channels.inputs import Inputs, PixelEntry, find_files, fit_pixels
 from experiments.frequency_channels.presets import PRESETS, fill_in
 from experiments.frequency_channels.schedule import learning_rate
 from experiments.frequency_channels.summary import claim, interval, summary
@@ -23,6 +24,7 @@ from jpegdomain.errors import InputError, LeftOutWarning
 from jpegdomain.frequency import ChannelSet
 from tests.codec.oracle import jpeg, noise
 
+EMBEDDED = Path(experiment.__file__).parents[1] / "embedded"
 SAMPLINGS = ({"subsampling": 0}, {"subsampling": 1}, {"subsampling": 2}, {"quality": 60, "progressive": True})
 SMALL = ("--side", "16", "--short", "16", "--epochs", "2", "--batch", "6", "--precision", "float32", "--threads", "1")
 
@@ -297,7 +299,9 @@ def test_differences_are_paired_by_seed():
 @pytest.mark.parametrize(
     ("own", "verdict"),
     [
-        ([0.6, 0.62, 0.6], "holds for 24S, fails for none, is not decided for none"),
+        ([0.61, 0.63, 0.61], "holds for 24S, fails for none, is not decided for none"),
+        # Better than RGB; but a loss of a point against all channels is not excluded.
+        ([0.6, 0.62, 0.6], "holds for none, fails for none, is not decided for 24S"),
         ([0.55, 0.56, 0.551], "holds for none, fails for 24S, is not decided for none"),
         ([0.4, 0.41, 0.402], "holds for none, fails for 24S, is not decided for none"),
         ([0.4, 0.8, 0.6], "holds for none, fails for none, is not decided for 24S"),
@@ -308,6 +312,18 @@ def test_the_verdict_follows_from_the_numbers(own, verdict):
     result = made(**{"RGB": [0.5, 0.51, 0.5], "DCT-192": [0.6, 0.61, 0.6], "24S": own})
     assert claim(result).endswith(f"{verdict}.")
     assert "DCT-192 +10.0 (+10.0…+10.0)" in claim(result)
+
+
+def test_no_loss_is_claimed_where_none_was_measured():
+    result = made(**{"RGB": [0.5, 0.51, 0.5], "24S": [0.6, 0.61, 0.6]})
+    assert claim(result).endswith("was not measured: DCT-192 was not trained.")
+    assert "holds" not in claim(result)
+
+
+def test_a_reference_that_is_worse_than_rgb_is_named():
+    result = made(**{"RGB": [0.5, 0.51, 0.5], "DCT-192": [0.4, 0.41, 0.4], "24S": [0.6, 0.61, 0.6]})
+    assert "holds for 24S" in claim(result)
+    assert claim(result).endswith("they are worse than RGB themselves.")
 
 
 def test_one_seed_says_nothing_about_chance():
@@ -321,6 +337,21 @@ def test_the_table_stands_beside_the_papers():
     assert lines[3] == "| 24S | 2 | 1.00 | 66.0 ± 5.7 | 90.0 ± 0.0 | +11.0 ± 12.7 |  | 77.2 | 93.5 |"
     lines = table_of({"settings": {"model": "mobilenet_v2"}, "result": result}).splitlines()
     assert lines[3].endswith("| 72.4 | 90.6 |")
+
+
+def test_gray_files_have_chroma_that_does_not_vary():
+    batch = jd.collate([jd.read_jpeg(path) for path in sorted((EMBEDDED / "digits" / "3").glob("*.jpg"))[:4]])
+    mean, std = fit_pixels([batch], "ycbcr")
+    assert std[0] > 1
+    assert mean[1:].tolist() == pytest.approx([128, 128])
+    assert std[1:].tolist() == [1, 1]
+    assert PixelEntry("ycbcr", mean, std)(batch).isfinite().all()
+
+
+def test_seeds_are_no_negative_numbers(capsys):
+    with pytest.raises(SystemExit):
+        experiment.main(["--data", "nowhere", "--seed", "-1"])
+    assert "0 or more" in capsys.readouterr().err
 
 
 def test_variants_by_name():
