@@ -8,7 +8,7 @@ from torch import fx, nn
 
 from jpegdomain.entry import Entry, Values
 from jpegdomain.errors import InputError, UntraceableModelError
-from jpegdomain.frequency import ChannelSet, MaskedEntry, NormalisedGate
+from jpegdomain.frequency import CHANNELS, ChannelGate, ChannelSet, Frontend, MaskedEntry, NormalisedGate
 from jpegdomain.functional import Method
 from jpegdomain.planning import Form
 from jpegdomain.preprocess import Transform, from_torchvision
@@ -142,6 +142,12 @@ def _kept(channels: ChannelSet | nn.Module | None) -> ChannelSet | NormalisedGat
             "published sets are jpegdomain.frequency.published('24S') and the like"
         )
     own = copy.deepcopy(channels)
+    inner = own.gate if isinstance(own, NormalisedGate) else own
+    if isinstance(inner, Frontend) or (isinstance(inner, ChannelGate) and inner.channels != CHANNELS):
+        raise InputError(
+            f"channels is a ChannelSet, or a gate of all {CHANNELS} channels; got "
+            f"{type(inner).__qualname__}({inner.extra_repr()})"
+        )
     return own if isinstance(own, NormalisedGate) else NormalisedGate(own)
 
 

@@ -198,6 +198,9 @@ def _positional(graph: fx.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 def to_spatial(converted: ConvertedModel) -> nn.Module:
     """Give the spatial model back, with the converted model's present weights, statistics and mode.
 
+    It takes pixels as they are: a set or a gate of frequency channels, which `convert` put into the entry, and mean and
+    std stay behind.
+
     Args:
         converted: From `convert`, trained further or not.
 

@@ -82,9 +82,13 @@ class ChannelSet:
         """
         kept: tuple[list[int], ...] = ([], [], [])
         for index in indices:
-            if not hasattr(index, "__index__") or not 0 <= index < CHANNELS:
+            try:
+                number = operator.index(index)
+            except TypeError:
+                number = -1
+            if not 0 <= number < CHANNELS:
                 raise InputError(f"channels are numbered 0…{CHANNELS - 1}, got {index!r}")
-            component, frequency = divmod(operator.index(index), _FREQUENCIES)
+            component, frequency = divmod(number, _FREQUENCIES)
             kept[component].append(frequency)
         y, cb, cr = map(tuple, kept)
         return cls(y, cb, cr, order, name)
@@ -93,6 +97,12 @@ class ChannelSet:
     def components(self) -> tuple[tuple[int, ...], ...]:
         """Kept frequencies of Y, Cb and Cr, numbered by `order`."""
         return self.y, self.cb, self.cr
+
+    @property
+    def called(self) -> str:
+        """The name, or that there is none, and how many channels of each component are kept."""
+        counts = "+".join(str(len(kept)) for kept in self.components)
+        return f"{self.name or 'a set of its own'} ({counts} channels of Y, Cb, Cr)"
 
     @property
     def indices(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from jpegdomain.errors import InputError
 
-from .channel_set import CHANNELS, ChannelSet
+from .channel_set import ChannelSet
 from .channels import Chroma, Source, check_chroma, wide_channels
 from .statistics import ChannelStatistics
 
@@ -26,8 +26,8 @@ class Frontend(nn.Module):
         chroma: As for `frequency_channels`.
 
     Raises:
-        InputError: If the selection is no `ChannelSet`, or the statistics are of another number of channels or of
-            another kind of chroma.
+        InputError: If the selection is no `ChannelSet`, or the statistics are of other channels or of another kind of
+            chroma.
     """
 
     mean: Tensor
@@ -49,9 +49,9 @@ class Frontend(nn.Module):
         if statistics is None:
             mean, std = torch.zeros(len(selection)), torch.ones(len(selection))
         else:
-            own = statistics.select(selection) if len(statistics) == CHANNELS else statistics
-            if len(own) != len(selection):
-                raise InputError(f"{len(selection)} channels are selected, the statistics are of {len(own)}")
+            own = statistics.select(selection) if statistics.selection is None else statistics
+            if own.selection != selection:
+                raise InputError(f"the frontend selects {selection.called}, its statistics are of {own.selection!r}")
             if own.chroma != chroma:
                 raise InputError(
                     f"the frontend has chroma={chroma!r}, its statistics are of chroma={own.chroma!r}: "
@@ -94,7 +94,7 @@ class Frontend(nn.Module):
         selection = ChannelSet.from_dict(state["selection"])
         if selection != self.selection:
             raise InputError(
-                f"this state is of {_called(selection)}, the frontend selects {_called(self.selection)}: make it with "
+                f"this state is of {selection.called}, the frontend selects {self.selection.called}: make it with "
                 "Frontend(ChannelSet.from_dict(state['selection'])), state being the '_extra_state' of the file"
             )
         if state["chroma"] != self.chroma:
@@ -106,9 +106,4 @@ class Frontend(nn.Module):
         Returns:
             The selection and the kind of chroma.
         """
-        return f"{_called(self.selection)}, chroma={self.chroma!r}"
-
-
-def _called(selection: ChannelSet) -> str:
-    counts = "+".join(str(len(kept)) for kept in selection.components)
-    return f"{selection.name or 'a set of its own'} ({counts} channels of Y, Cb, Cr)"
+        return f"{self.selection.called}, chroma={self.chroma!r}"

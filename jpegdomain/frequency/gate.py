@@ -1,11 +1,12 @@
 """`ChannelGate`: decides for each image which frequency channels the network behind it gets."""
 
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from jpegdomain.errors import InputError
+from jpegdomain.functional.products import own_dtype
 
 from .channel_set import CHANNELS
 
@@ -38,6 +39,7 @@ class ChannelGate(nn.Module):
     The channels that go in should be normalised, as `Frontend` gives them: of raw coefficients the average of luma's DC
     is a hundred times the others, and the first convolution would see little else. The logits are computed in float32,
     under autocast too, or in the weights' own dtype. The noise comes from torch's generator of the input's device.
+    Temperature and noise are part of the state, beside the weights.
 
     Args:
         channels: C.
@@ -103,10 +105,10 @@ class ChannelGate(nn.Module):
         if self.bn1.training and len(x) == 1:
             raise InputError("a gate learns from two images a batch or more, got 1: drop a last batch that is smaller")
         dtype = self.conv1.weight.dtype
-        with torch.autocast(x.device.type, enabled=False):
+        with own_dtype(x):
             average = x.mean(dim=(2, 3), keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
             logits = self.conv2(self.relu(self.bn1(self.conv1(average.to(dtype)))))
-        return logits.view(len(x), self.channels, 2).to(torch.promote_types(dtype, torch.float32))
+        return logits.view(-1, self.channels, 2).to(torch.promote_types(dtype, torch.float32))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Keep channels, and set the others to zero.
@@ -130,6 +132,22 @@ class ChannelGate(nn.Module):
         # The difference is exactly zero, so that keep is exactly 0 or 1.
         keep = (margin > 0).to(soft) + (soft - soft.detach())
         return x * keep.to(x)[:, :, None, None], keep
+
+    def get_extra_state(self) -> dict[str, float]:
+        """Give what the state holds beside tensors.
+
+        Returns:
+            Temperature and noise.
+        """
+        return {"temperature": self.temperature, "noise": self.noise}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take up temperature and noise of a state that is loaded.
+
+        Args:
+            state: What `get_extra_state` gave.
+        """
+        self.temperature, self.noise = state["temperature"], state["noise"]
 
     def extra_repr(self) -> str:
         """Describe the gate.

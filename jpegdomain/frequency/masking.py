@@ -133,6 +133,9 @@ class MaskedEntry(Entry):
     def keep(self, x: JpegBatch | Components | Activation) -> Tensor:
         """Say which channels are kept of each image.
 
+        A gate in training draws anew each time, here too. The decisions of a forward pass, which penalties are made of,
+        are what ``self.gate`` returned in it: a forward hook on it has them.
+
         Args:
             x: As `forward` takes it.
 

@@ -30,7 +30,7 @@ class NormalisedGate(nn.Module):
     def __init__(self, gate: nn.Module, statistics: ChannelStatistics | None = None) -> None:
         super().__init__()
         self.gate = gate
-        if statistics is not None and (len(statistics) != CHANNELS or statistics.chroma != "exact"):
+        if statistics is not None and (statistics.selection is not None or statistics.chroma != "exact"):
             raise InputError(f"a gate reads all {CHANNELS} channels, with chroma='exact'; got {statistics!r}")
         # Kept as they were fitted: cast at use.
         mean, std = (

@@ -118,7 +118,7 @@ def published(name: str) -> ChannelSet:
         return LEARNED_24
     if name == "DCT-192":
         return all_channels()
-    maker = {"S": square, "T": triangle}.get(name[-1:])
+    maker = {"S": square, "T": triangle}.get(name[-1:]) if isinstance(name, str) else None
     if maker is None or not name[:-1].isdecimal():
         known = ", ".join(str(size) for size in _SQUARES)
         raise InputError(f"sets are called DCT-192, 24D, or one of {known} with S or T behind it; got {name!r}")

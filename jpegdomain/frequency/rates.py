@@ -27,7 +27,7 @@ def keep_rates(gate: Callable[[Any], tuple[Tensor, Tensor]], batches: Iterable[A
         (C,) float64 on the CPU, 0…1, by the gate's channel numbers.
 
     Raises:
-        InputError: If there is no image.
+        InputError: If there is no image, or `gate` gives something else than a pair with (n, C) decisions.
     """
     modes = {module: module.training for module in gate.modules()} if isinstance(gate, nn.Module) else {}
     for module in modes:
@@ -36,7 +36,13 @@ def keep_rates(gate: Callable[[Any], tuple[Tensor, Tensor]], batches: Iterable[A
     images = 0
     try:
         for batch in batches:
-            _, keep = gate(batch[0] if isinstance(batch, tuple | list) else batch)
+            given = gate(batch[0] if isinstance(batch, tuple | list) else batch)
+            if not isinstance(given, tuple) or len(given) != 2 or given[1].dim() != 2:
+                raise InputError(
+                    "rates are of a gate that gives (channels, keep), such as ChannelGate: of a NormalisedGate, give "
+                    "its gate, behind a Frontend"
+                )
+            keep = given[1]
             here = keep.detach().sum(0, dtype=torch.float64).cpu()
             kept = here if kept is None else kept + here
             images += len(keep)

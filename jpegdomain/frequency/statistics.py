@@ -28,6 +28,7 @@ class ChannelStatistics:
         std: float64 (channels,), above 0.
         count: Blocks that they are of, over all images.
         chroma: How the chroma came to the luma block grid.
+        selection: Whose channels they are, as it stacks them; None for all 192, row-major.
 
     Raises:
         InputError: If mean and std are not one number per channel each, a std is not above 0, or `chroma` has another
@@ -38,18 +39,20 @@ class ChannelStatistics:
     std: Tensor
     count: int
     chroma: Chroma = "exact"
+    selection: ChannelSet | None = None
 
     def __post_init__(self) -> None:
         check_chroma(self.chroma)
         for name in ("mean", "std"):
             object.__setattr__(self, name, torch.as_tensor(getattr(self, name), dtype=torch.float64))
-        if self.mean.dim() != 1 or self.mean.shape != self.std.shape:
+        count = CHANNELS if self.selection is None else len(self.selection)
+        if not self.mean.shape == self.std.shape == (count,):
             raise InputError(
-                f"mean and std are one number per channel, got the shapes {tuple(self.mean.shape)} and "
-                f"{tuple(self.std.shape)}"
+                f"mean and std are one number for each of {count} channels, got the shapes {tuple(self.mean.shape)} "
+                f"and {tuple(self.std.shape)}"
             )
         if not (self.mean.isfinite().all() and self.std.isfinite().all() and (self.std > 0).all()):
-            raise InputError("mean and std are finite, and std is above 0: fit_statistics gives such")
+            raise InputError("mean and std are finite, and std is above 0: is there NaN or infinity among the pixels?")
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -66,10 +69,12 @@ class ChannelStatistics:
         Raises:
             InputError: If these are not statistics of all 192 channels.
         """
-        if len(self) != CHANNELS:
-            raise InputError(f"a selection is of statistics of all {CHANNELS} channels, these are of {len(self)}")
+        if self.selection is not None:
+            raise InputError(
+                f"channels are selected of statistics of all {CHANNELS}, these are of {self.selection.called}"
+            )
         chosen = list(selection.indices)
-        return ChannelStatistics(self.mean[chosen], self.std[chosen], self.count, self.chroma)
+        return ChannelStatistics(self.mean[chosen], self.std[chosen], self.count, self.chroma, selection)
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the statistics in plain values, for JSON.
@@ -77,14 +82,20 @@ class ChannelStatistics:
         Returns:
             What `from_dict` reads.
         """
-        return {"chroma": self.chroma, "count": self.count, "mean": self.mean.tolist(), "std": self.std.tolist()}
+        return {
+            "selection": None if self.selection is None else self.selection.to_dict(),
+            "chroma": self.chroma,
+            "count": self.count,
+            "mean": self.mean.tolist(),
+            "std": self.std.tolist(),
+        }
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "ChannelStatistics":
         """Read what `to_dict` gave.
 
         Args:
-            description: Chroma, count, mean and std.
+            description: Chroma, count, mean and std; the selection if there is one.
 
         Returns:
             The statistics.
@@ -97,7 +108,8 @@ class ChannelStatistics:
             count, chroma = int(description["count"]), description["chroma"]
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"statistics are described by chroma, count, mean and std: {error!r}") from error
-        return cls(mean, std, count, chroma)
+        selection = description.get("selection")
+        return cls(mean, std, count, chroma, None if selection is None else ChannelSet.from_dict(selection))
 
     def __repr__(self) -> str:
         return f"ChannelStatistics({len(self)} channels of {self.count} blocks, chroma={self.chroma!r})"

@@ -12,7 +12,6 @@ import jpegdomain as jd
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import (
     ChannelSet,
-    ChannelStatistics,
     Frontend,
     all_channels,
     fit_statistics,
@@ -129,11 +128,16 @@ def test_gradients_reach_pixels(images, statistics):
     assert pixels.grad.abs().max() > 0
 
 
+def test_statistics_in_another_order_are_not_reordered_twice(statistics):
+    selection = all_channels().in_order("zigzag")
+    assert torch.equal(Frontend(selection, statistics.select(selection)).mean, Frontend(selection, statistics).mean)
+
+
 def test_errors_say_what_is_wanted(statistics):
     with pytest.raises(InputError, match=r"published\('24S'\).*got int"):
         Frontend(24)
-    with pytest.raises(InputError, match="24 channels are selected, the statistics are of 2"):
-        Frontend(published("24S"), ChannelStatistics(torch.zeros(2), torch.ones(2), 1))
+    with pytest.raises(InputError, match=r"selects 24T .*, its statistics are of ChannelSet.*name='24S'"):
+        Frontend(published("24T"), statistics.select(published("24S")))
     with pytest.raises(InputError, match=r"chroma='nearest'.*chroma='exact': fit_statistics"):
         Frontend(published("24S"), statistics, chroma="nearest")
     with pytest.raises(InputError, match="'exact' or 'nearest'"):

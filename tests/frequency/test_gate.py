@@ -31,7 +31,8 @@ def images(n=16, channels=6):
 
 def naive_logits(gate, x):
     """(n, C, 2) in plain numpy, the batch's own statistics if the gate is in training."""
-    state = {name: value.detach().numpy() for name, value in gate.state_dict().items()}
+    tensors = (*gate.named_parameters(), *gate.named_buffers())
+    state = {name: value.detach().numpy() for name, value in tensors}
     average = x.numpy().mean((2, 3))
     hidden = average @ state["conv1.weight"][:, :, 0, 0].T + state["conv1.bias"]
     mean, variance = state["bn1.running_mean"], state["bn1.running_var"]
@@ -256,3 +257,14 @@ def test_the_price_of_a_channel_lowers_their_number():
     free, _, _ = trained_gate(lambda keep, share: 0 * gate_penalty(keep), steps=120)
     dear, _, _ = trained_gate(lambda keep, share: 0.05 * gate_penalty(keep), steps=120)
     assert dear < free / 2
+
+
+def test_temperature_and_noise_are_part_of_the_state():
+    other = ChannelGate(6)
+    other.load_state_dict(ChannelGate(6, temperature=0.25, noise=0.0).state_dict())
+    assert (other.temperature, other.noise) == (0.25, 0.0)
+
+
+def test_shapes_are_enough():
+    gated, keep = ChannelGate(6).eval().to("meta")(torch.empty(2, 6, 3, 5, device="meta"))
+    assert (gated.shape, keep.shape) == ((2, 6, 3, 5), (2, 6))

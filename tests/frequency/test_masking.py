@@ -16,6 +16,7 @@ from jpegdomain.frequency import (
     ChannelGate,
     ChannelSet,
     ChannelStatistics,
+    Frontend,
     MaskedEntry,
     NormalisedGate,
     all_channels,
@@ -115,6 +116,16 @@ class Loudest(nn.Module):
 
 
 STATISTICS = ChannelStatistics(torch.linspace(-3, 3, 192), torch.linspace(30, 1, 192), 9)
+
+
+def deciding():
+    """A `ChannelGate` that keeps some channels of some images."""
+    gate = ChannelGate().eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for values in (gate.conv2.weight, gate.conv2.bias):
+            values.normal_(generator=generator)
+    return gate
 
 
 def loudest(ycc, statistics=None, threshold=40.0):
@@ -283,7 +294,7 @@ def test_a_gate_is_copied_learns_and_is_saved_with_the_model():
     other.load_state_dict(net.state_dict())
 
 
-@pytest.mark.parametrize("kept", [LOPSIDED, Loudest()], ids=["set", "gate"])
+@pytest.mark.parametrize("kept", [LOPSIDED, NormalisedGate(deciding(), STATISTICS)], ids=["set", "gate"])
 def test_copies_and_plans(kept):
     net = converted(kept).double()
     given = batch()
@@ -298,7 +309,7 @@ def test_copies_and_plans(kept):
     assert str(net.plan((24, 24))) == str(jd.convert(network()).plan((24, 24)))
 
 
-@pytest.mark.parametrize("kept", [LOPSIDED, Loudest()], ids=["set", "gate"])
+@pytest.mark.parametrize("kept", [LOPSIDED, NormalisedGate(deciding(), STATISTICS)], ids=["set", "gate"])
 def test_exportable_networks_mask_too(kept):
     net = converted(kept).double()
     images = [picture("4:2:0", (19, 21), seed) for seed in range(3)]
@@ -354,6 +365,25 @@ def test_what_keeps_nothing_or_cannot_keep_is_refused():
         converted(nn.Identity())(batch())
     with pytest.raises(InputError, match=r"jpegdomain\.collate.*got Tensor"):
         converted(LOPSIDED)(torch.zeros(1, 3, 8, 8))
+
+
+def test_what_is_no_gate_of_all_channels_is_refused():
+    with pytest.raises(InputError, match=r"a gate of all 192 channels; got ChannelGate\(24, "):
+        converted(ChannelGate(24))
+    with pytest.raises(InputError, match=r"a gate of all 192 channels; got Frontend\(24S"):
+        converted(Frontend(published("24S")))
+    with pytest.raises(InputError, match=r"a gate of all 192 channels; got ChannelGate\(24, "):
+        converted(NormalisedGate(ChannelGate(24)))
+
+
+def test_a_forward_hook_has_the_decisions_of_a_training_step():
+    net = converted(ChannelGate()).train()
+    seen = []
+    net.jpeg_entry.gate.register_forward_hook(lambda _module, _given, keep: seen.append(keep))
+    net(batch()).sum().backward()
+    (keep,) = seen
+    assert 0 < keep.mean() < 1
+    assert keep.requires_grad
 
 
 def test_statistics_of_other_channels_are_refused():

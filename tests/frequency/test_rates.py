@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from jpegdomain.errors import InputError
-from jpegdomain.frequency import ChannelGate, ChannelSet, keep_rates, to_static
+from jpegdomain.frequency import ChannelGate, ChannelSet, NormalisedGate, keep_rates, to_static
 
 
 @pytest.fixture
@@ -67,3 +67,5 @@ def test_wrong_input_is_named(gate):
         to_static(torch.ones(5))
     with pytest.raises(InputError, match="1…192, got 0"):
         to_static(torch.ones(192), 0)
+    with pytest.raises(InputError, match=r"a NormalisedGate, give its gate"):
+        keep_rates(NormalisedGate(ChannelGate()), [torch.zeros(2, 192, 1, 1)])

@@ -88,8 +88,9 @@ def test_a_selection_takes_its_channels_in_its_order():
     own = statistics.select(selection)
     assert own.mean.tolist() == list(selection.indices)
     assert own.std.tolist() == [index + 1 for index in selection.indices]
-    assert (own.count, len(own)) == (5, 24)
-    with pytest.raises(InputError, match="all 192 channels, these are of 24"):
+    assert (own.count, len(own), own.selection) == (5, 24, selection)
+    assert ChannelStatistics.from_dict(json.loads(json.dumps(own.to_dict()))).selection == selection
+    with pytest.raises(InputError, match=r"of all 192, these are of 24D \(14\+5\+5"):
         own.select(selection)
 
 
@@ -111,9 +112,11 @@ def test_errors_say_what_is_wanted():
         fit_statistics([], chroma="none")
     with pytest.raises(InputError, match="JpegBatch"):
         fit_statistics(["files"])
-    with pytest.raises(InputError, match=r"one number per channel.*\(3,\) and \(2,\)"):
+    with pytest.raises(InputError, match=r"each of 192 channels.*\(3,\) and \(2,\)"):
         ChannelStatistics(torch.zeros(3), torch.ones(2), 1)
     with pytest.raises(InputError, match="std is above 0"):
-        ChannelStatistics(torch.zeros(2), torch.tensor([1.0, 0.0]), 1)
+        ChannelStatistics(torch.zeros(192), torch.zeros(192), 1)
+    with pytest.raises(InputError, match="NaN or infinity among the pixels"):
+        fit_statistics([torch.full((1, 3, 8, 8), torch.nan)])
     with pytest.raises(InputError, match="described by chroma, count, mean and std"):
         ChannelStatistics.from_dict({"mean": [0.0]})

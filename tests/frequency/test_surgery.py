@@ -241,9 +241,12 @@ def test_an_adapted_network_can_be_pickled():
         (vgg11, {}, "surgery is for torchvision's ResNets .* got VGG"),
         (lambda: adapt(resnet18(), 24), {}, "conv1 is Identity.* not one that has been adapted"),
         (lambda: adapt(mobilenet_v2(), 24), {}, r"features\[0\] is Identity"),
+        (resnet18, {"channels": "24S"}, r"published\('24S'\).*got '24S'"),
+        (resnet18, {"channels": True}, "their number, from 1 on.*got True"),
+        (resnet18, {"channels": [1, 2]}, r"got \[1, 2\]"),
         (resnet18, {"layer2_stride": 3}, "layer2_stride is 2, as in the paper, or 1"),
         (mobilenet_v2, {"layer2_stride": 1}, "MobileNetV2 has no layer2"),
-        (resnet18, {"channels": 0}, "at least one channel"),
+        (resnet18, {"channels": 0}, "from 1 on.*got 0"),
         (lambda: resnet18(norm_layer=nn.InstanceNorm2d), {}, "InstanceNorm2d is no normalisation"),
         (lambda: mobilenet_v2(norm_layer=lambda c: nn.GroupNorm(8, c)), {"channels": 6}, "6 channels .* 8 groups"),
     ],
@@ -253,3 +256,11 @@ def test_what_cannot_be_adapted_is_named(model, settings, message):
         network = model()
     with pytest.raises(InputError, match=message):
         adapt(network, settings.pop("channels", 24), **settings)
+
+
+@pytest.mark.parametrize("channels", [48, 64])
+def test_what_the_channels_enter_learns_in_a_frozen_network_of_any_width(channels):
+    with torch.device("meta"):
+        adapted = adapt(resnet50().requires_grad_(False), channels)
+    learning = {name for name, values in adapted.named_parameters() if values.requires_grad}
+    assert learning == {"layer1.0.conv1.weight", "layer1.0.downsample.0.weight"}

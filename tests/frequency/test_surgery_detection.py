@@ -268,3 +268,8 @@ def test_what_cannot_be_adapted_is_named(model, channels, message):
 def test_other_images_are_named(image, message):
     with pytest.raises(InputError, match=message):
         adapt(build(), published("24S"))([image])
+
+
+def test_the_released_codes_strides_are_for_classifiers():
+    with pytest.raises(InputError, match="layer2_stride=1 is for classifiers"):
+        adapt(build(FasterRCNN), published("24S"), layer2_stride=1)

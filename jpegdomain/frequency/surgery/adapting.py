@@ -27,7 +27,8 @@ def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_str
     The frontend's statistics are in their state dict, as ``transform.frontend``.
 
     Weights are carried over wherever their shape is still the same, those of the first block with as many channels as
-    the stem had, too; others are initialised as torchvision does, and require gradients. `compare` lists both.
+    the stem had, too; others are initialised as torchvision does. `compare` lists both. The convolutions that the
+    channels enter require gradients, even carried over and in a model that is frozen: their input is another one.
 
     Args:
         model: torchvision's; not changed.
@@ -43,8 +44,6 @@ def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_str
         InputError: If the model is none of these, has been adapted before, or an argument has another value.
     """
     count = channel_count(channels)
-    if count < 1:
-        raise InputError(f"at least one channel enters a network, got {count}")
     if layer2_stride not in {1, 2}:
         raise InputError(f"layer2_stride is 2, as in the paper, or 1, as in the released code; got {layer2_stride!r}")
     # torchvision takes longer to import than all of this package; whoever has a model has it already.
@@ -75,10 +74,20 @@ def channel_count(channels: int | ChannelSet | Frontend) -> int:
 
     Returns:
         Their number.
+
+    Raises:
+        InputError: If they are something else, or none.
     """
     if isinstance(channels, Frontend):
         return len(channels.selection)
-    return channels if isinstance(channels, int) else len(channels)
+    if isinstance(channels, ChannelSet):
+        return len(channels)
+    if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
+        raise InputError(
+            f"channels is their number, from 1 on, a ChannelSet such as jpegdomain.frequency.published('24S'), or a "
+            f"Frontend; got {channels!r}"
+        )
+    return channels
 
 
 def _frontend(channels: int | ChannelSet | Frontend) -> Frontend:

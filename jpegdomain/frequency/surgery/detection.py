@@ -21,15 +21,20 @@ def operate(model: Any, frontend: Frontend, layer2_stride: int) -> None:
         layer2_stride: As for `adapt`.
 
     Raises:
-        InputError: If the backbone is no ResNet with an FPN, or has been adapted before.
+        InputError: If the backbone is no ResNet with an FPN, or has been adapted before, or `layer2_stride` is 1, with
+            which boxes would be pooled from the wrong feature maps.
     """
+    if layer2_stride != 2:
+        raise InputError(
+            "layer2_stride=1 is for classifiers: detection's RoI pooling chooses feature maps by strides that double"
+        )
     body = getattr(model.backbone, "body", None)
     if not all(hasattr(body, name) for name in ("conv1", "layer1", "layer2")):
         raise InputError(
             f"surgery is for detection models with a ResNet-FPN backbone, such as maskrcnn_resnet50_fpn; this backbone "
             f"is {type(model.backbone).__qualname__} without a ResNet's layers"
         )
-    resnet.operate(body, len(frontend.selection), layer2_stride)
+    resnet.operate(body, len(frontend.selection), 2)
     weight = next(model.backbone.parameters())
     own = copy.deepcopy(frontend).to(weight)
     model.transform = FrequencyTransform(model.transform, own)

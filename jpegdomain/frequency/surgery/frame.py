@@ -91,20 +91,21 @@ class FrequencyTransform(GeneralizedRCNNTransform):
             frame: Height and width in the frame.
 
         Returns:
-            What the frontend takes, in its dtype and on its device.
+            What the frontend takes, in float32 or float64, on its device.
         """
         size = [_SCALE * side for side in frame]
         mean = self.frontend.mean
+        # Half precision is for the network: sums of 64 products of levels need more digits.
+        wide = torch.promote_types(mean.dtype, torch.float32)
         if isinstance(image, FileImage):
             # torchvision's detection models resize without antialiasing; so that both ways are the same function.
             preprocess = Compose([*image.steps, Resize(size, antialias=False)])
-            return collate([image.image], preprocess=preprocess, dtype=mean.dtype, device=mean.device)
-        return 255 * F.interpolate(image[None].to(mean), size=size, mode="bilinear", align_corners=False)
+            return collate([image.image], preprocess=preprocess, dtype=wide, device=mean.device)
+        return 255 * F.interpolate(image[None].to(mean.device, wide), size=size, mode="bilinear", align_corners=False)
 
     def _channels(self, image: Tensor | FileImage, frame: Sequence[int]) -> Tensor:
-        # Half precision is for the network: sums of 64 products of levels need more digits.
         with torch.autocast(self.frontend.mean.device.type, enabled=False):
-            return self.frontend(self.source(image, frame))[0]
+            return self.frontend(self.source(image, frame))[0].to(self.frontend.mean)
 
     def __repr__(self) -> str:
         return f"FrequencyTransform(min_size={self.min_size}, max_size={self.max_size}, {self.frontend})"

@@ -32,9 +32,12 @@ def operate(model: MobileNetV2, channels: int) -> None:
     *expansion, depthwise, projection, _ = block.conv
     if expansion:
         first = expansion[0]
-        first[0] = convolution_like(first[0], channels, first[0].out_channels)
-    elif channels != depthwise[0].in_channels:
+        first[0] = convolution_like(first[0], channels, first[0].out_channels).requires_grad_(True)
+        return
+    if channels != depthwise[0].in_channels:
         depthwise[0] = convolution_like(depthwise[0], channels, channels)
         depthwise[1] = normalization_like(depthwise[1], channels)
         block.conv[1] = convolution_like(projection, channels, projection.out_channels)
+    depthwise[0].requires_grad_(True)
+    block.conv[1].requires_grad_(True)
     block.use_res_connect = block.stride == 1 and channels == projection.out_channels

@@ -50,6 +50,9 @@ def _widen(block: Any, channels: int) -> None:
         width = block.conv2.out_channels
         shortcut = convolution_like(block.conv2, channels, width, kernel_size=1, padding=0)
         block.downsample = nn.Sequential(shortcut, normalization_like(block.bn2, width)).train(block.training)
+    block.conv1.requires_grad_(True)
+    if block.downsample is not None:
+        block.downsample[0].requires_grad_(True)
 
 
 def _keep_resolution(block: Any) -> None:
