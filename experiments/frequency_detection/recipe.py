@@ -1,7 +1,6 @@
 """How every network of `experiments.frequency_detection` is trained: torchvision's detection reference."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +25,6 @@ class Recipe:
         batch: Images of a step.
         micro: Images of a step that are in memory at once; gradients of the parts are added.
         lr: Learning rate for 16 images a step; in proportion for others.
-        precision: 'float32' or 'bfloat16'.
     """
 
     epochs: int
@@ -34,18 +32,6 @@ class Recipe:
     batch: int
     micro: int
     lr: float
-    precision: str
-
-    def autocast(self, device: torch.device) -> AbstractContextManager[None]:
-        """Compute in the recipe's precision.
-
-        Args:
-            device: Of the network.
-
-        Returns:
-            The context to compute in.
-        """
-        return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def optimiser(self, model: nn.Module) -> torch.optim.SGD:
         """Make the optimiser.

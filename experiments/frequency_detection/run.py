@@ -106,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=positive, default=16, help="images a step (default 16)")
     parser.add_argument("--micro-batch", type=positive, default=2, help="of them in memory at once (default 2)")
     parser.add_argument("--lr", type=_rate, default=0.02, help="learning rate for 16 images a step (default 0.02)")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: bfloat16 where it is fast")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="of the backbone; default: bfloat16 where it is fast"
+    )
     parser.add_argument("--fitted", type=positive, default=1000, help="images that statistics are of (default 1000)")
     parser.add_argument("--seeds", type=positive, default=1, help="networks per variant (default 1)")
     parser.add_argument("--seed", type=int, default=0, help="the i-th network of a variant has seed + i (default 0)")
@@ -121,7 +123,10 @@ class _Run:
 
     def __init__(self, options: argparse.Namespace, here: World) -> None:
         self.options, self.here = options, here
-        self.design = Design(options.model, options.backbone, options.min_size, options.max_size, options.small)
+        precision = resolved(options.precision, here.device)
+        self.design = Design(
+            options.model, options.backbone, options.min_size, options.max_size, options.small, precision
+        )
         self.training, self.testing = (
             CocoImages(images, annotations, options.limit, annotated)
             for images, annotations, annotated in zip(options.images, options.annotations, (True, False), strict=True)
@@ -129,8 +134,7 @@ class _Run:
         if self.training.categories != self.testing.categories:
             raise SystemExit("--annotations: the two files have other categories")
         milestones = options.milestones or [round(options.epochs * share / 26) for share in (16, 22)]
-        precision = resolved(options.precision, here.device)
-        recipe = Recipe(options.epochs, milestones, options.batch, options.micro_batch, options.lr, precision)
+        recipe = Recipe(options.epochs, milestones, options.batch, options.micro_batch, options.lr)
         self.weights = dict(options.backbone_weights)
         identity = repr((self.training.identity(), self.testing.identity())).encode()
         self.settings: dict[str, Any] = {

@@ -63,8 +63,7 @@ class Trainer:
             losses = self._epoch(unit, model, optimiser, seed, epoch, training)
             keys = [[(number, False)] for number in range(len(testing))]
             loader = self._loader(testing, keys, f"{unit}, evaluation {epoch + 1}")
-            with self.recipe.autocast(self.device):
-                precision = evaluate(model, testing, loader, self.device)
+            precision = evaluate(model, testing, loader, self.device)
             epochs.append({"losses": losses, **precision})
             self.checkpoints.save(
                 unit, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "epochs": epochs}
@@ -105,8 +104,7 @@ class Trainer:
             part = slice(start, start + self.recipe.micro)
             given = [image.to(self.device) if isinstance(image, Tensor) else image for image in images[part]]
             moved = [{name: value.to(self.device) for name, value in target.items()} for target in targets[part]]
-            with self.recipe.autocast(self.device):
-                losses: dict[str, Tensor] = model(given, moved)
+            losses: dict[str, Tensor] = model(given, moved)
             share = len(given) / len(images)
             (sum(losses.values()) * share).backward()
             for name, loss in losses.items():

@@ -7,6 +7,9 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 from pycocotools import mask as rle
+from torchvision.models._utils import IntermediateLayerGetter
+from torchvision.models.detection._utils import BoxCoder
+from torchvision.models.detection.roi_heads import RoIHeads
 
 from experiments.frequency_channels.checkpoint import Checkpoints
 from experiments.frequency_detection import run as experiment
@@ -132,6 +135,74 @@ def test_a_half_training_of_other_settings_is_refused(data, tmp_path):
         experiment.main(arguments(data, tmp_path / "run.json", "--variants", "RGB", "--epochs", "1"))
 
 
+@pytest.fixture
+def decoded(monkeypatch):
+    """All boxes that torchvision decodes: first those of a step's anchors, then those of its proposals."""
+    boxes = []
+    decode = BoxCoder.decode_single
+
+    def recorded(self, codes, of):
+        boxes.append(decode(self, codes, of).detach())
+        return boxes[-1]
+
+    monkeypatch.setattr(BoxCoder, "decode_single", recorded)
+    return boxes
+
+
+def test_only_the_backbone_is_rounded(data, tmp_path, decoded, monkeypatch):
+    """With --precision bfloat16 a run trains and evaluates on float32 boxes, proposals and annotated ones."""
+    features, samples = set(), set()
+    layers, select = IntermediateLayerGetter.forward, RoIHeads.select_training_samples
+
+    def recorded(self, x):
+        found = layers(self, x)
+        features.update(values.dtype for values in found.values())
+        return found
+
+    def selected(self, proposals, targets):
+        found = select(self, proposals, targets)
+        samples.update(values.dtype for part in (found[0], found[3]) for values in part)
+        return found
+
+    monkeypatch.setattr(IntermediateLayerGetter, "forward", recorded)
+    monkeypatch.setattr(RoIHeads, "select_training_samples", selected)
+    options = ("--variants", "24S", "--epochs", "1", "--limit", "1", "--precision", "bfloat16", "--model", "faster")
+    report = experiment.main(arguments(data, tmp_path / "run.json", *options))
+    assert report["settings"]["precision"] == "bfloat16"
+    assert features == {torch.bfloat16}
+    assert samples == {torch.float32}
+    assert {boxes.dtype for boxes in decoded} == {torch.float32}
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+def test_half_precision_changes_boxes_and_losses_by_its_rounding(data, decoded, pixels):
+    """Of all anchors, without suppression or sampling, so that nothing is chosen by what is rounded."""
+    images = CocoImages(data / "train", data / "train.json", annotated=True)
+    given, targets = zip(*(Items(images, pixels, False)[number, False] for number in range(2)), strict=True)
+    statistics = ChannelStatistics(torch.zeros(192), torch.full((192,), 50.0), 1)
+    losses, features = {}, {}
+    for precision in ("float32", "bfloat16"):
+        torch.manual_seed(0)
+        design = Design("faster", "resnet18", 64, 96, small=True, precision=precision)
+        model = build(design, 3, None if pixels else published("24S"), statistics).train()
+        model.rpn.nms_thresh = 1.0
+        model.rpn._pre_nms_top_n["training"] = model.rpn._post_nms_top_n["training"] = 10_000
+        for sampler in (model.rpn.fg_bg_sampler, model.roi_heads.fg_bg_sampler):
+            sampler.batch_size_per_image, sampler.positive_fraction = 100_000, 0.5
+        kept = features.setdefault(precision, [])
+        model.backbone.register_forward_hook(lambda _, __, found, kept=kept: kept.extend(found.values()))
+        losses[precision] = {name: loss.item() for name, loss in model(list(given), list(targets)).items()}
+    single, half = decoded
+    assert single.dtype == half.dtype == torch.float32
+    sides = (single[:, 2:] - single[:, :2]).amax(1, keepdim=True)
+    assert 0 < ((half - single) / sides).abs().max() < 0.03
+    for exact, rounded in zip(*features.values(), strict=True):
+        assert 0.001 < (rounded - exact).norm() / exact.norm() < 0.04
+    # Not that of the heads' boxes: which few proposals overlap an object enough depends on the last digit.
+    for name in ("loss_classifier", "loss_objectness", "loss_rpn_box_reg"):
+        assert losses["bfloat16"][name] == pytest.approx(losses["float32"][name], rel=0.01)
+
+
 def test_targets_are_cocos_and_mirror_with_the_image(data):
     images = CocoImages(data / "train", data / "train.json", annotated=True)
     assert len(images) == 8
@@ -173,7 +244,7 @@ def test_perfect_detections_have_an_ap_of_one(data):
 
 def test_every_variant_sees_the_same_epochs(data):
     images = CocoImages(data / "train", data / "train.json", annotated=True)
-    recipe = Recipe(26, (16, 22), 4, 2, 0.02, "float32")
+    recipe = Recipe(26, (16, 22), 4, 2, 0.02)
     steps = recipe.batches(images, seed=0, epoch=3)
     assert steps == recipe.batches(images, seed=0, epoch=3)
     assert steps != recipe.batches(images, seed=0, epoch=4)
@@ -182,7 +253,7 @@ def test_every_variant_sees_the_same_epochs(data):
 
 
 def test_the_rate_is_the_references():
-    recipe = Recipe(26, (16, 22), 32, 2, 0.02, "float32")
+    recipe = Recipe(26, (16, 22), 32, 2, 0.02)
     assert recipe.rate(0, 0, 5000) == pytest.approx(0.04e-3)
     assert recipe.rate(0, 500, 5000) == pytest.approx(0.04 * (0.001 + 0.999 / 2))
     assert recipe.rate(0, 1000, 5000) == pytest.approx(0.04)
