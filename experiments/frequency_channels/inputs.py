@@ -13,7 +13,7 @@ from tqdm import tqdm
 import jpegdomain as jd
 from experiments.frequency_channels.variants import PIXELS, Variant
 from jpegdomain import preprocess as pp
-from jpegdomain.errors import EmptyFolderError, LeftOutWarning
+from jpegdomain.errors import EmptyFolderError, InputError, LeftOutWarning
 from jpegdomain.frequency import ChannelStatistics, Frontend, fit_statistics
 from jpegdomain.planes import first_pixels
 
@@ -120,6 +120,26 @@ class PixelEntry(nn.Module):
             (n, 3, h, w), channels-last in memory.
         """
         return first_pixels(batch, self.target, 1 / self.std, -self.mean / self.std, channels_last=True)
+
+    def get_extra_state(self) -> dict[str, str]:
+        """Give what the state holds beside tensors.
+
+        Returns:
+            What the pixels are.
+        """
+        return {"pixels": self.target}
+
+    def set_extra_state(self, state: dict[str, str]) -> None:
+        """Check that a state that is loaded is of the same pixels.
+
+        Args:
+            state: What `get_extra_state` gave.
+
+        Raises:
+            InputError: If it is of others.
+        """
+        if state["pixels"] != self.target:
+            raise InputError(f"this state is of {state['pixels']} pixels, the network takes {self.target}")
 
 
 def fit_pixels(batches: Sequence[jd.JpegBatch] | tqdm, target: Literal["rgb", "ycbcr"]) -> tuple[Tensor, Tensor]:

@@ -12,13 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 import jpegdomain as jd
-from jpegdomain.errors import MissingPackageError
 from jpegdomain.frequency import FileImage
-
-try:
-    from pycocotools.coco import COCO
-except ImportError as error:
-    raise MissingPackageError("COCO's format needs pycocotools: pip install 'jpegdomain[detection]'") from error
 
 __all__ = ["CocoImages", "Items", "Key", "Target", "mirrored", "silent"]
 
@@ -47,7 +41,7 @@ class CocoImages:
         annotated: Leave out images without an object to learn from.
 
     Raises:
-        SystemExit: If the files are not there, or no image is left.
+        SystemExit: If the files are not there, no image is left, or pycocotools is not installed.
     """
 
     def __init__(self, images: Path, annotations: Path, limit: int | None = None, annotated: bool = False) -> None:
@@ -55,6 +49,13 @@ class CocoImages:
             raise SystemExit(f"--images: {images} is no folder")
         if not annotations.is_file():
             raise SystemExit(f"--annotations: there is no file {annotations}")
+        # Only here, so that --help needs no pycocotools.
+        try:
+            from pycocotools.coco import COCO
+        except ImportError as error:
+            raise SystemExit(
+                "COCO's format needs pycocotools: pip install 'jpegdomain[detection,experiments]'"
+            ) from error
         with silent():
             self.coco = COCO(str(annotations))
         self.folder = images

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pycocotools import mask as rle
-from pycocotools.cocoeval import COCOeval
 from torch import Tensor, nn
 
 from experiments.frequency_detection.coco import CocoImages, Items, Target, silent
@@ -36,6 +34,8 @@ def evaluate(
     Returns:
         'box', and 'mask' if the network finds masks: COCO's numbers.
     """
+    from pycocotools import mask as rle
+
     model.eval()
     boxes: list[dict[str, Any]] = []
     masks: list[dict[str, Any]] = []
@@ -70,6 +70,8 @@ def average_precision(images: CocoImages, found: list[dict[str, Any]], kind: str
     Returns:
         AP over IoU 0.5…0.95, at 0.5, at 0.75, of small, medium and large objects; −1 where there are none of a size.
     """
+    from pycocotools.cocoeval import COCOeval
+
     if not found:
         return dict.fromkeys(_NUMBERS, 0.0)
     with silent():

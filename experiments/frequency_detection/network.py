@@ -16,7 +16,9 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d
 from tqdm import tqdm
 
+from experiments.frequency_channels.inputs import PixelEntry
 from experiments.frequency_detection.coco import CocoImages
+from jpegdomain.errors import InputError
 from jpegdomain.frequency import (
     ChannelSet,
     ChannelStatistics,
@@ -180,16 +182,25 @@ def build(
 def _load(model: nn.Module, path: Path) -> None:
     """Load a classifier's layers, and its input's statistics if `experiments.frequency_channels` wrote the file."""
     state = torch.load(path, map_location="cpu", weights_only=True)
-    entry = {key: state.get(f"entry.{key}") for key in ("mean", "std")}
+    entry = {key.removeprefix("entry."): value for key, value in state.items() if key.startswith("entry.")}
+    if entry:
+        _load_entry(model.transform, entry, path)
     network = {key.removeprefix("network."): value for key, value in state.items() if not key.startswith("entry.")}
     try:
         model.backbone.body.load_state_dict({k: v for k, v in network.items() if not k.startswith("fc.")})
     except RuntimeError as error:
         raise SystemExit(f"--backbone-weights: {path} is of another network: {error}") from error
-    if entry["mean"] is None or entry["std"] is None:
-        return
-    if isinstance(model.transform, FrequencyTransform):
-        model.transform.frontend.mean.copy_(entry["mean"])
-        model.transform.frontend.std.copy_(entry["std"])
-    else:
-        model.transform.image_mean, model.transform.image_std = ((v / 255).tolist() for v in entry.values())
+
+
+def _load_entry(transform: GeneralizedRCNNTransform, entry: dict[str, Any], path: Path) -> None:
+    frequency = isinstance(transform, FrequencyTransform)
+    if ("selection" if frequency else "pixels") not in entry.get("_extra_state", {}):
+        kind = "frequency channels" if frequency else "RGB pixels"
+        raise SystemExit(f"--backbone-weights: {path} does not say that its network takes {kind}")
+    own = transform.frontend if frequency else PixelEntry("rgb", torch.zeros(3), torch.ones(3))
+    try:
+        own.load_state_dict(entry)
+    except (InputError, RuntimeError) as error:
+        raise SystemExit(f"--backbone-weights: {path} is of another input: {error}") from error
+    if not frequency:
+        transform.image_mean, transform.image_std = ((values / 255).tolist() for values in (own.mean, own.std))

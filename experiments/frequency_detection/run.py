@@ -2,7 +2,7 @@ r"""Mask R-CNN and Faster R-CNN on RGB and on frequency channels, trained alike 
 
     python -m experiments.frequency_detection --images coco/train2017 coco/val2017 \
         --annotations coco/annotations/instances_{train,val}2017.json --device cuda \
-        --backbone-weights RGB=pretrained 24S=results/24S-0.pt
+        --variants RGB 24S --backbone-weights RGB=weights/RGB-0.pt 24S=weights/24S-0.pt
     torchrun --nproc-per-node 4 -m experiments.frequency_detection ...  # the networks shared among four GPUs
     python -m experiments.frequency_detection ... --small --min-size 128 --max-size 192 --epochs 2  # to try it out
 
@@ -10,7 +10,7 @@ Xu et al. (2020), tables 3 and 4. The frequency networks take the channels of th
 twice the RGB network's size; boxes, masks and anchors are the same. The recipe is that of torchvision's detection
 reference. All networks have the same budget, and by seed the same order, flips and first weights as far as they have
 them in common. Backbones start from the weights that `experiments.frequency_channels --weights FOLDER` wrote, or at
-random; 'pretrained' is torchvision's network on RGB, of which surgery carries over what it can.
+random, all of them alike; 'pretrained' is torchvision's network on RGB, of which surgery carries over what it can.
 
 An interrupted run goes on after the last epoch that it finished.
 """
@@ -111,11 +111,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fitted", type=positive, default=1000, help="images that statistics are of (default 1000)")
     parser.add_argument("--seeds", type=positive, default=1, help="networks per variant (default 1)")
-    parser.add_argument("--seed", type=int, default=0, help="the i-th network of a variant has seed + i (default 0)")
+    parser.add_argument(
+        "--seed", type=arguments.natural, default=0, help="the i-th network of a variant has seed + i (default 0)"
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes that read files ahead (default 0)")
     parser.add_argument("--weights", type=Path, help="folder to keep each trained network in; default: none")
     arguments.add_machine(parser, None, "results/frequency_detection-MODEL.json")
     return parser
+
+
+def _alike(options: argparse.Namespace) -> dict[str, str]:
+    """First weights by variant: of all or of none, since random ones against trained ones would tell nothing."""
+    weights = dict(options.backbone_weights)
+    unknown = [name for name in weights if name not in options.variants]
+    if unknown:
+        raise SystemExit(f"--backbone-weights: {', '.join(unknown)} not among --variants {' '.join(options.variants)}")
+    missing = [name for name in dict.fromkeys(options.variants) if name not in weights]
+    if weights and missing:
+        raise SystemExit(
+            f"--backbone-weights: none for {', '.join(missing)}: like is compared with like, so name weights for all "
+            "--variants or for none"
+        )
+    return weights
 
 
 class _Run:
@@ -135,7 +152,7 @@ class _Run:
             raise SystemExit("--annotations: the two files have other categories")
         milestones = options.milestones or [round(options.epochs * share / 26) for share in (16, 22)]
         recipe = Recipe(options.epochs, milestones, options.batch, options.micro_batch, options.lr)
-        self.weights = dict(options.backbone_weights)
+        self.weights = _alike(options)
         identity = repr((self.training.identity(), self.testing.identity())).encode()
         self.settings: dict[str, Any] = {
             "fingerprint": hashlib.sha256(identity).hexdigest()[:16],
@@ -145,7 +162,7 @@ class _Run:
             **asdict(self.design),
             **asdict(recipe),
             "fitted": options.fitted,
-            "backbone_weights": {name: _digest(path) for name, path in self.weights.items()},
+            "first_weights": {name: _digest(path) for name, path in self.weights.items()} or "random",
         }
         self.environment = describe(here.device) | {"processes": here.size}
         decided = self.settings | decisive(self.environment)
@@ -187,7 +204,7 @@ class _Run:
 
 
 def _digest(path: str) -> str:
-    return path if path == PRETRAINED else hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    return path if path == PRETRAINED else f"file {hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]}"
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:

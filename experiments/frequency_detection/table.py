@@ -49,13 +49,15 @@ def table_of(report: dict[str, Any]) -> str:
     """
     settings, result = report["settings"], report["result"]
     kinds = ("box", "mask") if settings["model"] == "mask" else ("box",)
-    header = ["input", "× RGB's size"]
+    header = ["input", "× RGB's size", "first weights"]
+    first = settings["first_weights"]
     for kind in kinds:
         header += [f"{kind} AP", *(["paper"] if settings["model"] == "mask" else [])]
     rows = []
     for name, found in result["variants"].items():
         selection = variant(name).selection
         row = [name, "1" if selection is None else f"{selection.relative_size():.3g}"]
+        row.append(first if isinstance(first, str) else first[name])
         for kind in kinds:
             row.append(f"{found[kind]['mean']:.3f}")
             if settings["model"] == "mask":

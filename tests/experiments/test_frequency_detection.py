@@ -1,6 +1,8 @@
 """`experiments.frequency_detection`, from COCO's files to AP."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,13 +14,16 @@ from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.roi_heads import RoIHeads
 
 from experiments.frequency_channels.checkpoint import Checkpoints
+from experiments.frequency_channels.inputs import PixelEntry
+from experiments.frequency_channels.network import build as build_classifier
+from experiments.frequency_channels.variants import PIXELS, variant
 from experiments.frequency_detection import run as experiment
 from experiments.frequency_detection.coco import CocoImages, Items, mirrored, silent
 from experiments.frequency_detection.evaluation import average_precision
 from experiments.frequency_detection.network import Design, build
 from experiments.frequency_detection.recipe import Recipe
 from experiments.frequency_detection.training import Trainer
-from jpegdomain.frequency import ChannelStatistics, FileImage, published
+from jpegdomain.frequency import ChannelStatistics, FileImage, Frontend, published
 
 COLOURS = {3: (220, 40, 40), 7: (40, 200, 60), 12: (50, 70, 230)}
 """Category → colour. The numbers have gaps, as COCO's own."""
@@ -122,7 +127,7 @@ def test_train_evaluate_resume(data, tmp_path, monkeypatch, capsys):
         for done in one["epochs"]:
             assert all(0 <= done[kind]["AP"] <= 1 for kind in ("box", "mask"))
     shown = capsys.readouterr().out
-    assert "| 24S | 0.5 |" in shown
+    assert "| 24S | 0.5 | random |" in shown
     assert "0.377" in shown
     kept = torch.load(tmp_path / "weights" / "24S-0.pt", weights_only=True)
     assert kept["backbone.body.layer1.0.conv1.weight"].shape == (64, 24, 3, 3)
@@ -207,6 +212,7 @@ def test_targets_are_cocos_and_mirror_with_the_image(data):
     images = CocoImages(data / "train", data / "train.json", annotated=True)
     assert len(images) == 8
     assert len(CocoImages(data / "val", data / "val.json")) == 4
+    annotations = json.loads((data / "train.json").read_text())["annotations"]
     for number in range(4):
         target = images.target(number, masks=True)
         assert set(target["labels"].tolist()) <= {1, 2, 3}
@@ -217,7 +223,11 @@ def test_targets_are_cocos_and_mirror_with_the_image(data):
             assert torch.equal(mask, inside)
         (straight, _), (image, flipped) = (Items(images, True, True)[number, side] for side in (False, True))
         assert torch.equal(image, straight.flip(-1))
-        assert flipped["boxes"].unique().numel() > 0
+        width, annotated = image.shape[-1], [one for one in annotations if one["image_id"] == images.ids[number]]
+        assert flipped["boxes"].tolist() == [
+            [width - left - wide, top, width - left, top + high]
+            for left, top, wide, high in (one["bbox"] for one in annotated)
+        ]
         for box, mask in zip(flipped["boxes"].int().tolist(), flipped["masks"], strict=True):
             left, top, right, bottom = box
             assert mask[top:bottom, left:right].all()
@@ -263,28 +273,81 @@ def test_the_rate_is_the_references():
     assert recipe.rate(0, 0, 1) == pytest.approx(0.04)
 
 
-@pytest.mark.parametrize("pixels", [True, False])
-def test_backbone_weights_bring_their_inputs_statistics(tmp_path, pixels):
-    """A file of `experiments.frequency_channels`: the network's layers, and what its input was normalised with."""
-    design = Design("faster", "resnet18", 64, 96, small=True)
-    selection = None if pixels else published("24S")
-    statistics = ChannelStatistics(torch.zeros(192), torch.ones(192), 1)
-    body = build(design, 3, selection, statistics).backbone.body
-    mean, std = (torch.rand(3), torch.rand(3) + 1) if pixels else (torch.rand(24), torch.rand(24) + 1)
-    state = {f"network.{key}": value for key, value in body.state_dict().items()}
-    state |= {"entry.mean": mean, "entry.std": std, "network.fc.weight": torch.zeros(1)}
-    torch.save(state, tmp_path / "weights.pt")
-    model = build(design, 3, selection, statistics, str(tmp_path / "weights.pt"))
-    assert torch.equal(model.backbone.body.layer4[1].conv2.weight, body.layer4[1].conv2.weight)
-    assert not any(parameter.requires_grad for parameter in model.backbone.body.layer1.parameters())
-    assert all(parameter.requires_grad for parameter in model.backbone.body.layer2.parameters())
-    if pixels:
-        assert model.transform.image_mean == pytest.approx((mean / 255).tolist())
+def classifier(name, path):
+    """A file as `experiments.frequency_channels --weights` writes it."""
+    own = variant(name)
+    if own.selection is None:
+        entry = PixelEntry(PIXELS[name], 255 * torch.rand(3), torch.rand(3) + 1)
     else:
-        assert torch.equal(model.transform.frontend.std, std)
+        entry = Frontend(own.selection, ChannelStatistics(torch.rand(192), torch.rand(192) + 1, 1))
+    model = build_classifier(own, entry, "resnet18", 10, seed=3)
+    torch.save(model.state_dict(), path)
+    return model
+
+
+DESIGN = Design("faster", "resnet18", 64, 96, small=True)
+
+
+@pytest.mark.parametrize("name", ["RGB", "24S"])
+def test_backbone_weights_bring_their_inputs_statistics(tmp_path, name):
+    """A file of `experiments.frequency_channels`: the network's layers, and what its input was normalised with."""
+    written = classifier(name, tmp_path / "weights.pt")
+    statistics = ChannelStatistics(torch.zeros(192), torch.ones(192), 1)
+    model = build(DESIGN, 3, variant(name).selection, statistics, str(tmp_path / "weights.pt"))
+    body = model.backbone.body
+    assert torch.equal(body.layer1[0].conv1.weight, written.network.layer1[0].conv1.weight)
+    assert torch.equal(body.layer4[1].conv2.weight, written.network.layer4[1].conv2.weight)
+    assert not any(parameter.requires_grad for parameter in body.layer1.parameters())
+    assert all(parameter.requires_grad for parameter in body.layer2.parameters())
+    if name == "RGB":
+        assert model.transform.image_mean == pytest.approx((written.entry.mean / 255).tolist())
+        assert model.transform.image_std == pytest.approx((written.entry.std / 255).tolist())
+    else:
+        assert torch.equal(model.transform.frontend.mean, written.entry.mean)
+        assert torch.equal(model.transform.frontend.std, written.entry.std)
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "message"),
+    [
+        ("24S", "24T", "is of another input: .*24T.*24S"),
+        ("RGB", "YCbCr", "is of another input: .*ycbcr.*rgb"),
+        ("RGB", "24S", "does not say that its network takes RGB"),
+        ("24S", "RGB", "does not say that its network takes frequency"),
+    ],
+)
+def test_backbone_weights_of_another_input_are_refused(tmp_path, name, of, message):
+    classifier(of, tmp_path / "weights.pt")
+    with pytest.raises(SystemExit, match=message):
+        build(DESIGN, 3, variant(name).selection, None, str(tmp_path / "weights.pt"))
+
+
+def test_backbone_weights_of_another_network_are_refused(tmp_path):
     torch.save({"conv9.weight": torch.zeros(1)}, tmp_path / "other.pt")
     with pytest.raises(SystemExit, match="is of another network"):
-        build(design, 3, selection, statistics, str(tmp_path / "other.pt"))
+        build(DESIGN, 3, None, None, str(tmp_path / "other.pt"))
+
+
+@pytest.mark.parametrize(
+    ("variants", "weights", "message"),
+    [
+        (["RGB", "24S", "48S"], ["24S=pretrained"], "none for RGB, 48S"),
+        (["RGB"], ["RGB=pretrained", "24S=pretrained"], "24S not among --variants RGB"),
+    ],
+)
+def test_first_weights_are_those_of_all_variants_or_of_none(data, tmp_path, variants, weights, message):
+    given = arguments(data, tmp_path / "run.json", "--variants", *variants, "--backbone-weights", *weights)
+    with pytest.raises(SystemExit, match=message):
+        experiment.main(given)
+
+
+def test_help_needs_no_pycocotools(data, monkeypatch):
+    code = "import sys; sys.modules['pycocotools'] = None; from experiments.frequency_detection.run import main; main()"
+    shown = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
+    assert "--backbone-weights" in shown.stdout
+    monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
+    with pytest.raises(SystemExit, match=r"pip install 'jpegdomain\[detection,experiments\]'"):
+        CocoImages(data / "val", data / "val.json")
 
 
 @pytest.mark.parametrize(
@@ -295,6 +358,7 @@ def test_backbone_weights_bring_their_inputs_statistics(tmp_path, pixels):
         (["--variants", "25S"], "25"),
         (["--backbone-weights", "RGB=nowhere.pt"], "names no file"),
         (["--lr", "0"], "above 0"),
+        (["--seed", "-1"], "0 or more"),
     ],
 )
 def test_wrong_arguments_are_named(data, tmp_path, more, message, capsys):
