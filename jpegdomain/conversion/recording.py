@@ -45,6 +45,18 @@ class Recorder(fx.Interpreter):
         self._folded = folded
         self.steps: list[Step] = []
 
+    def fetch_attr(self, target: str) -> Any:
+        """Find a module or a tensor, constants of the code on the meta device like all others.
+
+        Args:
+            target: Its path.
+
+        Returns:
+            It.
+        """
+        found = super().fetch_attr(target)
+        return found.to("meta") if isinstance(found, Tensor) else found
+
     def run_node(self, n: fx.Node) -> Any:
         """Run a node, and take it down if it is a step.
 
@@ -63,6 +75,7 @@ class Recorder(fx.Interpreter):
         return result
 
     def _step(self, node: fx.Node, layer: nn.Module | None, features: list[Any], result: Any) -> Step:
+        path = str(node.meta.get(PATH, node.target))
         if node.target in _TRANSFORMS:
             kind, form = _TRANSFORMS[node.target], "transform"
             cost = sum((transform_cost(elements(_sizes(x)), x.dtype.itemsize) for x in features), Cost())
@@ -73,9 +86,8 @@ class Recorder(fx.Interpreter):
             form, cost = _cost(layer, features) if PATH in node.meta and features else ("as it is", Cost())
             if node.meta.get(ISLAND):
                 form = "island"
-            if node.target in self._folded:
+            if path in self._folded:
                 form, cost = "in the kernel", Cost()
-        path = str(node.meta.get(PATH, node.target) if node.op != "call_module" else node.target)
         domain = "transform" if any(isinstance(each, Maps) for each in _each(result)) else "pixels"
         output = tuple(result.shape[1:]) if isinstance(result, Maps | Tensor) else ()
         return Step(path, kind, domain, output, form, cost)
