@@ -75,7 +75,7 @@ class Conversion:
         if "_jpeg_forward" in vars(model):
             raise UntraceableModelError("its forward was replaced")
         like = next((p for p in source.parameters()), torch.empty(()))
-        with torch.enable_grad(), _scratch(source) as scratch, _scratch(source) as other:
+        with torch.inference_mode(False), torch.enable_grad(), _scratch(source) as scratch, _scratch(source) as other:
             graph, fixed = trace(scratch)
             trains = follow_mode(graph, other)
             for name, value in vars(scratch).items():

@@ -18,7 +18,7 @@ class Effects:
 
     def __init__(self, model: nn.Module) -> None:
         self._attributes = _attributes(model)
-        self._versions = {name: buffer._version for name, buffer in model.named_buffers()}
+        self._versions = _versions(model)
 
     def seen(self, model: nn.Module) -> str | None:
         """Say what the code has written to.
@@ -29,8 +29,8 @@ class Effects:
         Returns:
             The name of an attribute or a buffer, or None.
         """
-        for name, buffer in model.named_buffers():
-            if buffer._version != self._versions.get(name):
+        for name, version in _versions(model).items():
+            if version != self._versions.get(name):
                 return name
         after = _attributes(model)
         for name in [*after, *(name for name in self._attributes if name not in after)]:
@@ -38,6 +38,11 @@ class Effects:
             if before is None or now is None or before[0] is not now[0] or before[1] != now[1]:
                 return name
         return None
+
+
+def _versions(model: nn.Module) -> dict[str, int]:
+    """Name of a buffer → torch's count of the writes to it."""
+    return {name: buffer._version for name, buffer in model.named_buffers() if not buffer.is_inference()}
 
 
 def _attributes(model: nn.Module) -> dict[str, tuple[Any, int | None]]:

@@ -6,8 +6,9 @@ from torch import Tensor, fx, nn
 
 from jpegdomain import functional
 from jpegdomain.functional import Maps
-from jpegdomain.nn import Layer
+from jpegdomain.nn import Call, Layer, PixelFunction
 from jpegdomain.nn.base import elements
+from jpegdomain.nn.holder import Holder
 from jpegdomain.planning import Cost, Step, transform_cost
 
 __all__ = ["ENTRY", "ISLAND", "PATH", "Recorder"]
@@ -80,9 +81,7 @@ class Recorder(fx.Interpreter):
             kind, form = _TRANSFORMS[node.target], "transform"
             cost = sum((transform_cost(elements(_sizes(x)), x.dtype.itemsize) for x in features), Cost())
         else:
-            kind = _name(node) if layer is None else layer._get_name()
-            if kind == "Call":
-                kind = layer.extra_repr()  # type: ignore[union-attr]
+            kind = _name(node) if layer is None else _kind(layer)
             form, cost = _cost(layer, features) if PATH in node.meta and features else ("as it is", Cost())
             if node.meta.get(ISLAND):
                 form = "island"
@@ -115,6 +114,13 @@ def _sizes(value: Any) -> tuple[int, ...]:
 
 def _each(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def _kind(layer: nn.Module) -> str:
+    """The name of what a layer computes."""
+    if isinstance(layer, Holder):
+        return _kind(layer.function)
+    return layer.extra_repr() if isinstance(layer, Call | PixelFunction) else layer._get_name()
 
 
 def _name(node: fx.Node) -> str:
