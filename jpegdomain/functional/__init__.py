@@ -1,22 +1,18 @@
 """Every layer as a function of an `Activation`; state and options are `jpegdomain.nn`'s."""
 
 from .axes import expand, expand_as, flatten, merge, permute, reshape, split_axes, squeeze, transpose, unsqueeze
+from . import conversions, islands, rectifiers, views
 from .channels import linear, reduce_amax, reduce_mean, reduce_sum
 from .convolution import conv2d, conv2d_dense, conv2d_stencil
 from .division import chunk, split, stack, unbind
 from .group_normalization import group_norm, instance_norm, layer_norm
 from .indexing import getitem, kept_axes, pixel_index, takes_pixels
 from .maps import (
-    Maps,
     each_from_pixels,
     each_to_pixels,
     elementwise,
     four_axes,
-    from_pixels,
     island,
-    laid_out,
-    pixel_axes,
-    to_pixels,
 )
 from .normalization import batch_norm, channel_mean
 from .piecewise import (
@@ -36,7 +32,6 @@ from .transform import Frequencies, affine, constant_image, cut, decode, encode,
 
 __all__ = [
     "Frequencies",
-    "Maps",
     "Method",
     "PiecewiseLinear",
     "adaptive_avg_pool2d",
@@ -67,7 +62,6 @@ __all__ = [
     "expand_as",
     "flatten",
     "four_axes",
-    "from_pixels",
     "getitem",
     "global_avg_pool2d",
     "group_norm",
@@ -75,7 +69,6 @@ __all__ = [
     "instance_norm",
     "island",
     "kept_axes",
-    "laid_out",
     "layer_norm",
     "linear",
     "low_pass",
@@ -85,7 +78,6 @@ __all__ = [
     "neg",
     "pad",
     "permute",
-    "pixel_axes",
     "pixel_index",
     "pointwise",
     "reduce_amax",
@@ -98,7 +90,6 @@ __all__ = [
     "stack",
     "sub",
     "takes_pixels",
-    "to_pixels",
     "transpose",
     "unbind",
     "unsqueeze",

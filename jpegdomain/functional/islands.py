@@ -1,0 +1,248 @@
+"""What runs an operation that met an activation: by the table, else exactly on pixels, J∘f∘J̃."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from jpegdomain.activation import Activation
+from jpegdomain.errors import InputError
+from jpegdomain.table import Runtime, entry, note, operations, runs_by
+
+from .transform import decode, encode
+from .views import VIEWS, as_views, refresh, write_through
+
+__all__ = ["run"]
+
+_DRAWS: Final = frozenset(
+    operation
+    for name in (
+        *("alpha_dropout", "bernoulli", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"),
+        *("feature_dropout", "fractional_max_pool2d", "gumbel_softmax", "poisson", "rand_like", "randint_like"),
+        *("randn_like", "rrelu", "multinomial", "normal", "bernoulli_", "cauchy_", "exponential_", "geometric_"),
+        *("log_normal_", "normal_", "random_", "uniform_", "dropout_", "rrelu_"),
+    )
+    for operation in operations(name)
+)
+"""Operations that draw random numbers, in the order of the pixels in memory."""
+
+_UNBOUNDED: Final = frozenset(
+    (
+        "__pow__ __rpow__ __rtruediv__ __truediv__ acos acosh amax amin arccos arccosh arcsin arctanh asin atanh cosh "
+        "cumprod digamma div divide erfinv exp exp2 expm1 fill float_power full_like index_fill index_put lgamma ldexp "
+        "log log10 log1p log2 log_softmax logaddexp logit masked_fill masked_scatter max min mul mvlgamma pow prod "
+        "reciprocal rsqrt scatter sinh sqrt square tan true_divide where xlogy"
+    ).split()
+)
+"""Operations that make infinite values of finite ones; J would spread them over whole blocks."""
+
+
+def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run an operation of torch that met an activation.
+
+    Args:
+        operation: As ``__torch_function__`` is given it.
+        args: Its arguments.
+        kwargs: Its keyword arguments.
+
+    Returns:
+        What it returns on pixels; feature maps as activations.
+
+    Raises:
+        InputError: If activations of different options meet.
+    """
+    target = kwargs.get("out")
+    if target is not None and any(True for _ in _activations(target)):
+        rest = {name: value for name, value in kwargs.items() if name != "out"}
+        return _into(target, operation(*args, **rest))
+    if kwargs.get("inplace") is True:
+        return _inplace_function(operation, args, kwargs)
+    name = getattr(operation, "__name__", "")
+    if _writes(name):
+        return _in_place(operation, name, args, kwargs)
+    found = entry(operation)
+    form, pixels = "closed", None
+    if found is not None and found.accepts(*args, **kwargs):
+        _agree(args, kwargs)
+        result = found.function(*args, **kwargs)
+    else:
+        form = "island"
+        result, pixels = _on_pixels(operation, name, args, kwargs)
+    if operation in VIEWS and args and isinstance(args[0], Activation):
+        as_views(operation, args, kwargs, result, pixels)
+    note(operation, form, result)
+    return result
+
+
+def _activations(value: Any) -> Iterator[Activation]:
+    """All activations in nested arguments."""
+    if isinstance(value, Activation):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _activations(each)
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from _activations(each)
+    elif isinstance(value, slice):
+        yield from _activations((value.start, value.stop, value.step))
+
+
+def _agree(args: Any, kwargs: Any) -> list[Activation]:
+    """All activations among the arguments; their options must be the same."""
+    found = list(_activations((args, kwargs)))
+    for x in found:
+        if (x.frequencies, x.method) != (found[0].frequencies, found[0].method):
+            raise InputError(
+                f"activations with different approximations meet: {found[0]!r} and {x!r}; "
+                "give both the same options with Activation.with_options"
+            )
+    return found
+
+
+def _mapped(value: Any, kind: type, function: Callable[[Any], Any]) -> Any:
+    """Nested values with all of one type replaced; the containers' own types stay."""
+    if isinstance(value, kind):
+        return function(value)
+    if isinstance(value, dict):
+        pairs = {key: _mapped(each, kind, function) for key, each in value.items()}
+        return pairs if type(value) is dict else type(value)(pairs)
+    if isinstance(value, (tuple, list)) and not isinstance(value, torch.Size):
+        parts = [_mapped(each, kind, function) for each in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, slice):
+        return slice(*(_mapped(each, kind, function) for each in (value.start, value.stop, value.step)))
+    return value
+
+
+def _on_pixels(operation: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Tensor | None]:
+    """J∘f∘J̃, and the pixels of the first argument if it is an activation."""
+    found = _agree(args, kwargs)
+    if not found:
+        return operation(*args, **kwargs), None
+    contiguous = operation in VIEWS or operation in _DRAWS
+    made: list[Tensor] = []
+
+    def pixels(x: Activation) -> Tensor:
+        decoded = decode(x)
+        made.append(decoded.contiguous() if contiguous else decoded)
+        return made[-1]
+
+    result = operation(*_mapped(args, Activation, pixels), **_mapped(kwargs, Activation, pixels))
+    like = max(found, key=lambda x: x.ndim)
+    checked = name in _UNBOUNDED
+    again = _mapped(result, Tensor, lambda tensor: _again(tensor, like, checked))
+    return again, made[0] if args and isinstance(args[0], Activation) else None
+
+
+def _again(tensor: Tensor, like: Activation, checked: bool) -> Activation | Tensor:
+    """J of a result that is a feature map again, else the result."""
+    if not tensor.is_floating_point() or tensor.dim() < 2:
+        return tensor
+    if tensor.dim() == like.ndim:
+        axes = like.axes
+    elif tensor.dim() > 2 and tensor.shape[-2:] == like.extent:
+        axes = (tensor.dim() - 2, tensor.dim() - 1)
+    else:
+        return tensor
+    if (tensor.shape[axes[0]], tensor.shape[axes[1]]) == (1, 1) or 0 in tensor.shape:
+        return tensor
+    if checked and not _finite(tensor):
+        return tensor
+    return encode(tensor, axes=axes, like=like)
+
+
+def _finite(tensor: Tensor) -> bool:
+    """Whether all values are finite, as far as they can be looked at."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or tensor.is_meta:
+        return True
+    if torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state():
+        return True
+    return bool(torch.isfinite(tensor.detach().sum()))
+
+
+def _writes(name: str) -> bool:
+    """Whether an operation of this name works in place."""
+    if name.startswith("__"):
+        return name == "__setitem__" or name in _OPERATORS_IN_PLACE
+    return name.endswith("_") and name not in {"requires_grad_", "retain_grad_", "rename_"}
+
+
+_OPERATORS_IN_PLACE: Final = {
+    f"__i{name}__": f"__{name}__"
+    for name in (
+        *("add", "and", "floordiv", "lshift", "mod", "mul", "or", "pow", "rshift", "sub", "truediv", "xor"),
+    )
+}
+
+
+def _in_place(operation: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run an operation that writes to its first argument."""
+    target = args[0]
+    if not isinstance(target, Activation):
+        # A plain tensor stays itself.
+        _agree(args, kwargs)
+        result = operation(*_mapped(args, Activation, decode), **_mapped(kwargs, Activation, decode))
+        note(operation, "island", result)
+        return result
+    partner = getattr(Tensor, _OPERATORS_IN_PLACE.get(name, name[:-1]), None) or getattr(F, name[:-1], None)
+    found = None if partner is None else entry(partner)
+    if found is not None and found.accepts(*args, **kwargs):
+        _agree(args, kwargs)
+        write(target, found.function(*args, **kwargs))
+        note(operation, "closed", target)
+        return target
+    _agree(args, kwargs)
+    pixels = decode(target).clone(memory_format=torch.contiguous_format)
+    result = operation(pixels, *_mapped(args[1:], Activation, decode), **_mapped(kwargs, Activation, decode))
+    write(target, pixels)
+    note(operation, "island", target)
+    return target if result is pixels else result
+
+
+def _inplace_function(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a function of ``nn.functional`` with ``inplace=True``."""
+    target = args[0] if args else kwargs["input"]
+    result = operation(*args, **{**kwargs, "inplace": False})
+    if not isinstance(target, Activation):
+        return target.copy_(result)
+    write(target, result)
+    return target
+
+
+def _into(target: Any, result: Any) -> Any:
+    """Put results where ``out=`` says."""
+    if isinstance(target, (tuple, list)):
+        for each, value in zip(target, result, strict=True):
+            _into(each, value)
+    elif isinstance(target, Activation):
+        write(target, result)
+    else:
+        target.copy_(result)
+    return target
+
+
+def write(target: Activation, value: Activation | Tensor) -> None:
+    """Give an activation new pixels, as ``torch.Tensor.copy_`` without broadcasting.
+
+    Args:
+        target: Written to.
+        value: Of its shape.
+
+    Raises:
+        InputError: If the shapes differ, or there are infinite pixels, whose coefficients would be no numbers.
+    """
+    if value.shape != target.shape:
+        raise InputError(f"a result of shape {tuple(value.shape)} cannot be written to {target!r}")
+    if isinstance(value, Activation) and value.axes == target.axes:
+        target.rebind(value.coefficients.to(target.dtype))
+        return
+    pixels = decode(value) if isinstance(value, Activation) else value
+    if not _finite(pixels) and bool(torch.isinf(pixels).any()):
+        raise InputError(f"infinite values cannot be written in place to {target!r}: use the form that is not in place")
+    target.rebind(encode(pixels.to(target.dtype), axes=target.axes).coefficients)
+
+
+runs_by(Runtime(run, refresh, write_through))
