@@ -79,7 +79,10 @@ class Activation:
             raise ValueError(f"frequencies is 1…15, got {frequencies}")
         if method not in ("asm", "apx"):
             raise ValueError(f"method is 'asm' or 'apx', got {method!r}")
-        self._values = coefficients
+        # What is computed on pixels is transformed when its coefficients are asked for: one of the two may be missing.
+        self._values: Tensor | None = coefficients
+        self._pixels: Tensor | None = None
+        self._from_pixels = False
         self._extent = extent
         self._axes = (first, second)
         self._frequencies = frequencies
@@ -89,12 +92,42 @@ class Activation:
         self._seen = 0
         self._lent: list[tuple[Tensor, int]] = []
 
+    @classmethod
+    def from_pixels(cls, pixels: Tensor, axes: tuple[int, int], like: "Activation") -> "Activation":
+        """Make an activation that takes J of its pixels when somebody asks for coefficients.
+
+        Args:
+            pixels: Any axes; nobody may write to them afterwards.
+            axes: Positions of the pixel axes, in ascending order, from 0 on.
+            like: Whose options the activation is to have.
+
+        Returns:
+            The activation.
+        """
+        x = object.__new__(cls)
+        x._values, x._pixels, x._from_pixels = None, pixels, True
+        x._extent, x._axes = Extent(pixels.shape[axes[0]], pixels.shape[axes[1]]), axes
+        x._frequencies, x._method = like._frequencies, like._method
+        x._writes, x._view, x._seen, x._lent = 0, None, 0, []
+        return x
+
     @property
     def coefficients(self) -> Tensor:
         """The coefficients, tiles in place along the pixel axes."""
+        self.bring_up_to_date()
+        return runtime().transform(self) if self._values is None else self._values
+
+    def bring_up_to_date(self) -> None:
+        """Take over what was written to activations and pixels that this one is a view of, or that are views of it."""
         if self._view is not None or self._lent:
             runtime().refresh(self)
-        return self._values
+
+    @property
+    def _first(self) -> Tensor:
+        """What this activation was made of, coefficients or pixels: gradients flow to it."""
+        found = self._pixels if self._from_pixels else self._values
+        assert found is not None
+        return found
 
     @property
     def extent(self) -> Extent:
@@ -137,6 +170,27 @@ class Activation:
             self._method,
         )
 
+    def moved(
+        self, function: Callable[[Tensor], Tensor], extent: Extent | None = None, axes: tuple[int, int] | None = None
+    ) -> "Activation":
+        """Make an activation by moving this one's numbers along other axes than the pixels', in whichever form they are.
+
+        Args:
+            function: Of coefficients and pixels alike.
+            extent: Of the result; this one's if None.
+            axes: Likewise.
+
+        Returns:
+            The activation.
+        """
+        self.bring_up_to_date()
+        if self._values is None:
+            return Activation.from_pixels(function(self._first), self._axes if axes is None else axes, self)
+        result = self.replace(function(self._values), extent, axes)
+        if self._pixels is not None:
+            result._pixels, result._from_pixels = function(self._pixels), self._from_pixels
+        return result
+
     def with_options(self, frequencies: int | None = None, method: Method | None = None) -> "Activation":
         """Make an activation of the same coefficients that is approximated in another way.
 
@@ -155,17 +209,33 @@ class Activation:
             self._method if method is None else method,
         )
 
-    def rebind(self, coefficients: Tensor) -> None:
-        """Give this object other coefficients of the same shape: what operations in place do.
+    def rebind(self, other: "Activation") -> None:
+        """Give this object another one's values: what operations in place do.
 
         Args:
-            coefficients: Of the same axes and extent.
+            other: Of the same shape, dtype and axes.
         """
-        self._values = coefficients
-        self._lent = []
+        other.bring_up_to_date()
+        self._values, self._pixels, self._from_pixels = other._values, other._pixels, other._from_pixels
         self._writes += 1
-        if self._view is not None:
+        if self._view is not None or self._lent:
             runtime().write_through(self)
+
+    def lend(self, pixels: Tensor) -> None:
+        """Remember pixels of which a view was handed out: what is written there belongs to this activation, too.
+
+        Args:
+            pixels: Of this activation, of its shape.
+        """
+        self._lent.append((pixels, pixels._version))
+
+    def is_view_of(self, view: View) -> None:
+        """Say that this activation is a view of another one.
+
+        Args:
+            view: How it was taken.
+        """
+        self._view, self._seen = view, view.base._writes
 
     @classmethod
     def __torch_function__(
@@ -183,7 +253,9 @@ class Activation:
     @property
     def shape(self) -> torch.Size:
         """The shape of the pixels that the coefficients stand for."""
-        sizes = list(self._values.shape)
+        if self._from_pixels:
+            return self._first.shape
+        sizes = list(self._first.shape)
         sizes[self._axes[0]], sizes[self._axes[1]] = self._extent
         return torch.Size(sizes)
 
@@ -193,12 +265,12 @@ class Activation:
 
     def dim(self) -> int:
         """``torch.Tensor.dim`` of the pixels."""
-        return self._values.dim()
+        return self._first.dim()
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._values.dim()
+        return self._first.dim()
 
     def numel(self) -> int:
         """``torch.Tensor.numel`` of the pixels."""
@@ -219,26 +291,29 @@ class Activation:
     @property
     def dtype(self) -> torch.dtype:
         """The coefficients' dtype."""
-        return self._values.dtype
+        return self._first.dtype
 
     @property
     def device(self) -> torch.device:
         """The coefficients' device."""
-        return self._values.device
+        return self._first.device
 
     def type(self, dtype: Any = None, **kwargs: Any) -> Any:
         """``torch.Tensor.type`` of the pixels."""
-        return self._values.type() if dtype is None else runtime().run(Tensor.type, (self, dtype), kwargs)
+        return self._first.type() if dtype is None else runtime().run(Tensor.type, (self, dtype), kwargs)
 
     def requires_grad_(self, requires_grad: bool = True) -> "Activation":
         """Ask for the gradient: ``grad`` is an activation, too."""
-        self.coefficients.requires_grad_(requires_grad)
+        _ = self.coefficients
+        self._first.requires_grad_(requires_grad)
+        # The other one was made without the gradient.
+        self._values, self._pixels = (None, self._pixels) if self._from_pixels else (self._values, None)
         return self
 
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to the coefficients."""
-        return self.coefficients.requires_grad
+        return self._first.requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -246,7 +321,7 @@ class Activation:
 
     def retain_grad(self) -> None:
         """``torch.Tensor.retain_grad`` of the coefficients, from which ``grad`` follows."""
-        self.coefficients.retain_grad()
+        self._first.retain_grad()
 
     def data_ptr(self) -> int:
         """Refuse: there are no pixels in memory.
@@ -286,7 +361,7 @@ def _is_any(input: Any, *_args: Any, **_kwargs: Any) -> bool:
 
 def _asks(name: str) -> Callable[..., Any]:
     def method(self: Activation, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self.coefficients, name)(*args, **kwargs)
+        return getattr(self._first, name)(*args, **kwargs)
 
     method.__name__ = name
     return method
@@ -322,7 +397,7 @@ def _behave_as_a_tensor() -> None:
     for name in _IN_MEMORY:
         setattr(Activation, name, _refuses(name))
     for name in _ATTRIBUTES_OF_COEFFICIENTS:
-        setattr(Activation, name, property(lambda self, name=name: getattr(self.coefficients, name)))
+        setattr(Activation, name, property(lambda self, name=name: getattr(self._first, name)))
     own = set(vars(Activation))
     for name in own - _OBJECTS:
         if not name.startswith("_") and callable(getattr(Activation, name)) and callable(getattr(Tensor, name, None)):
@@ -345,6 +420,7 @@ def _unflatten(children: Iterable[Any], context: tuple[Any, ...]) -> Activation:
     # Not by the constructor: what is put in a tensor's place is no tensor.
     activation = object.__new__(Activation)
     (activation._values,) = children
+    activation._pixels, activation._from_pixels = None, False
     activation._extent, activation._axes, activation._frequencies, activation._method = context
     activation._writes, activation._view, activation._seen, activation._lent = 0, None, 0, []
     return activation

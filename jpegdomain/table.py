@@ -21,10 +21,12 @@ class Entry(NamedTuple):
     Args:
         function: Takes the operation's arguments, activations among them.
         accepts: Takes the same arguments and says whether `function` has a closed form for them.
+        anywhere: Whether the operation runs on pixels as well where these are at hand and the coefficients are not.
     """
 
     function: Callable[..., Any]
     accepts: Callable[..., bool]
+    anywhere: bool
 
 
 class Met(NamedTuple):
@@ -61,13 +63,14 @@ def operations(name: str) -> list[Any]:
     return list(dict.fromkeys(operation for operation in found if callable(operation)))
 
 
-def implements(*names: Any, accepts: Callable[..., bool]) -> Callable[[_Function], _Function]:
+def implements(*names: Any, accepts: Callable[..., bool], anywhere: bool = False) -> Callable[[_Function], _Function]:
     """Enter a function into the table.
 
     Args:
         *names: Operations: functions of torch, or names, each of which stands for all that `operations` finds.
         accepts: Takes the operation's arguments and says whether the function has a closed form for them; where it has
             none, the operation runs on pixels.
+        anywhere: As in `Entry`.
 
     Returns:
         The decorator, which returns the function as it is.
@@ -76,7 +79,7 @@ def implements(*names: Any, accepts: Callable[..., bool]) -> Callable[[_Function
     def enter(function: _Function) -> _Function:
         for name in names:
             for operation in operations(name) if isinstance(name, str) else [name]:
-                _TABLE[operation] = Entry(function, accepts)
+                _TABLE[operation] = Entry(function, accepts, anywhere)
         return function
 
     return enter
@@ -100,11 +103,13 @@ class Runtime(NamedTuple):
     Args:
         run: Runs an operation of torch: it, its arguments, its keyword arguments.
         refresh: Brings an activation up to date that shares its pixels with others.
+        transform: Gives the coefficients of an activation that was made of pixels.
         write_through: Writes a view's pixels into its base.
     """
 
     run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
     refresh: Callable[[Any], None]
+    transform: Callable[[Any], Tensor]
     write_through: Callable[[Any], None]
 
 

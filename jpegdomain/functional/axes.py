@@ -51,7 +51,7 @@ def permute(input: Activation, *sizes: int | Sequence[int], dims: Sequence[int] 
     vertical, horizontal = (order.index(axis) for axis in input.axes)
     extent = input.extent if vertical < horizontal else Extent(input.extent.width, input.extent.height)
     axes = min(vertical, horizontal), max(vertical, horizontal)
-    return input.replace(input.coefficients.permute(order), extent, axes)
+    return input.moved(lambda values: values.permute(order), extent, axes)
 
 
 @implements("transpose", "swapaxes", "swapdims", accepts=alone)
@@ -84,7 +84,7 @@ def unsqueeze(input: Activation, dim: int) -> Activation:
     """
     place = dim % (input.ndim + 1)
     first, second = (axis + (axis >= place) for axis in input.axes)
-    return input.replace(input.coefficients.unsqueeze(place), axes=(first, second))
+    return input.moved(lambda values: values.unsqueeze(place), axes=(first, second))
 
 
 def _squeezes_others(input: Any, *dim: Any) -> bool:
@@ -112,7 +112,7 @@ def squeeze(input: Activation, *dim: int | Sequence[int]) -> Activation | Tensor
     if not _squeezes_others(input, *dim):
         return decode(input).squeeze(tuple(asked))
     first, second = (axis - sum(one < axis for one in dropped) for axis in axes)
-    return input.replace(input.coefficients.squeeze(tuple(dropped)), axes=(first, second))
+    return input.moved(lambda values: values.squeeze(tuple(dropped)), axes=(first, second))
 
 
 def _sizes(input: Activation, shape: Sequence[int | Sequence[int]]) -> list[int]:
@@ -166,16 +166,24 @@ def split_axes(input: Activation, *shape: int | Sequence[int]) -> Activation:
             )
         return encode(decode(input).reshape(sizes), like=input)
     axes = places[-1]
-    coefficients = input.coefficients
     if input.axes[0] and axes[0] and sizes[0] == old[0]:
         # Images, then pixels, then the rest: a copy that this takes comes out channels-last.
         others = [size for axis, size in enumerate(sizes) if axis and axis not in axes]
-        front = coefficients.movedim(input.axes, (1, 2))
-        moved = front.reshape(sizes[0], *input.extent.canvas, *others).movedim((1, 2), axes)
-        return input.replace(moved, axes=axes)
-    for axis, size in zip(axes, input.extent.canvas, strict=True):
-        sizes[axis] = size
-    return input.replace(coefficients.reshape(sizes), axes=axes)
+
+
+        def move(values: Tensor) -> Tensor:
+            front = values.movedim(input.axes, (1, 2))
+            return front.reshape(sizes[0], *front.shape[1:3], *others).movedim((1, 2), axes)
+
+        return input.moved(move, axes=axes)
+
+    def reshape(values: Tensor) -> Tensor:
+        whole = list(sizes)
+        for axis, place in zip(axes, input.axes, strict=True):
+            whole[axis] = values.shape[place]
+        return values.reshape(whole)
+
+    return input.moved(reshape, axes=axes)
 
 
 def _merges_others(input: Any, start_dim: int = 0, end_dim: int = -1) -> bool:

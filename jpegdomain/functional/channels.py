@@ -81,7 +81,7 @@ def _reduces(input: Any, dim: Any = None, keepdim: Any = False) -> bool:
     return len(dims & set(input.axes)) != 1
 
 
-@implements("mean", accepts=_reduces)
+@implements("mean", accepts=_reduces, anywhere=True)
 def reduce_mean(input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Activation | Tensor:
     """Average over axes: over others than the pixels' on the coefficients.
 
@@ -96,7 +96,7 @@ def reduce_mean(input: Activation, dim: int | Sequence[int] | None = None, keepd
     return _reduce(input, dim, keepdim, torch.mean, linear=True)
 
 
-@implements("sum", accepts=_reduces)
+@implements("sum", accepts=_reduces, anywhere=True)
 def reduce_sum(input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Activation | Tensor:
     """Add up over axes: over others than the pixels' on the coefficients.
 

@@ -12,7 +12,7 @@ from jpegdomain.table import implements
 
 from .constants import constant
 from .maps import alone
-from .transform import decode, encode
+from .transform import decode, encode, pixels_of
 
 __all__: list[str] = []
 
@@ -23,12 +23,12 @@ def _stays_real(dtype: torch.dtype | None) -> bool:
 
 @implements("clone", accepts=alone)
 def _clone(input: Activation, *, memory_format: Any = None) -> Activation:  # noqa: ARG001
-    return input.replace(input.coefficients.clone())
+    return input.moved(torch.clone)
 
 
 @implements("detach", Tensor.data.__get__, accepts=alone)
 def _detach(input: Activation) -> Activation:
-    return input.replace(input.coefficients.detach())
+    return input.moved(torch.detach)
 
 
 def _converts(input: Any, *args: Any, **kwargs: Any) -> bool:
@@ -44,11 +44,12 @@ def _converts(input: Any, *args: Any, **kwargs: Any) -> bool:
 @implements("to", "type", "type_as", accepts=_converts)
 def _to(input: Activation, *args: Any, **kwargs: Any) -> Activation:
     kwargs.pop("memory_format", None)
-    args = tuple(x.coefficients if isinstance(x, Activation) else x for x in args)
+    args = tuple(x._first if isinstance(x, Activation) else x for x in args)
     found = [x for x in args if not isinstance(x, torch.memory_format)]
-    values = input.coefficients
-    result = values.to(*found, **kwargs) if found or kwargs else values
-    return input if result is values else input.replace(result)
+    same = input._first
+    if not (found or kwargs) or (same.to(*found, **kwargs) is same):
+        return input
+    return input.moved(lambda values: values.to(*found, **kwargs))
 
 
 for _name in ("float", "double", "half", "bfloat16", "cpu", "cuda", "xpu"):
@@ -56,8 +57,9 @@ for _name in ("float", "double", "half", "bfloat16", "cpu", "cuda", "xpu"):
     @implements(getattr(Tensor, _name), accepts=alone)
     def _cast(input: Activation, *args: Any, _name: str = _name, **kwargs: Any) -> Activation:
         kwargs.pop("memory_format", None)
-        result = getattr(input.coefficients, _name)(*args, **kwargs)
-        return input if result is input.coefficients else input.replace(result)
+        if getattr(input._first, _name)(*args, **kwargs) is input._first:
+            return input
+        return input.moved(lambda values: getattr(values, _name)(*args, **kwargs))
 
 
 def _likens(input: Any, *, dtype: Any = None, **kwargs: Any) -> bool:
@@ -73,7 +75,7 @@ for _name in ("new_zeros", "new_ones", "new_empty", "new_full"):
 
     @implements(getattr(Tensor, _name), accepts=alone)
     def _new(input: Activation, *args: Any, _name: str = _name, **kwargs: Any) -> Activation | Tensor:
-        made = getattr(input.coefficients, _name)(*args, **kwargs)
+        made = getattr(input._first, _name)(*args, **kwargs)
         images = made.is_floating_point() and made.dim() > 2 and min(made.shape[-2:]) > 1
         return encode(made, like=input) if images else made
 
@@ -81,42 +83,45 @@ for _name in ("new_zeros", "new_ones", "new_empty", "new_full"):
 @implements(Tensor.grad.__get__, accepts=alone)
 def _grad(input: Activation) -> Activation | None:
     # D is orthonormal: the gradient's coefficients are the coefficients' gradient.
-    gradient = input.coefficients.grad
-    return None if gradient is None else _inside(input, gradient)
+    gradient = input._first.grad
+    return None if gradient is None else _of_gradient(input, gradient)
 
 
-def _inside(x: Activation, gradient: Tensor) -> Activation:
-    """Pixels outside the extent have no gradient."""
-    return encode(decode(x.replace(gradient)), axes=x.axes, like=x)
+def _of_gradient(x: Activation, gradient: Tensor) -> Activation:
+    """The gradient of what an activation was made of, as an activation; pixels outside the extent have none."""
+    pixels = gradient if x._from_pixels else decode(x.replace(gradient))
+    return Activation.from_pixels(pixels, x.axes, x)
 
 
 @implements(Tensor.register_hook, accepts=alone)
 def _register_hook(input: Activation, hook: Any) -> Any:
     def call(gradient: Tensor) -> Tensor | None:
-        changed = hook(_inside(input, gradient))
-        return changed.coefficients if isinstance(changed, Activation) else changed
+        changed = hook(_of_gradient(input, gradient))
+        if not isinstance(changed, Activation):
+            return changed
+        return pixels_of(changed) if input._from_pixels else changed.coefficients
 
-    return input.coefficients.register_hook(call)
+    return input._first.register_hook(call)
 
 
 @implements(Tensor.backward, accepts=lambda input, *_args, **_kwargs: isinstance(input, Activation))
 def _backward(input: Activation, gradient: Any = None, *args: Any, **kwargs: Any) -> None:
-    torch.autograd.backward(decode(input), _pixels(gradient), *args, **kwargs)
+    torch.autograd.backward(pixels_of(input), _pixels(gradient), *args, **kwargs)
 
 
 def _pixels(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(map(_pixels, value))
-    return decode(value) if isinstance(value, Activation) else value
+    return pixels_of(value) if isinstance(value, Activation) else value
 
 
 @implements(torch.autograd.grad, accepts=lambda *_args, **_kwargs: True)
 def _gradients(outputs: Any, inputs: Any, grad_outputs: Any = None, **kwargs: Any) -> tuple[Any, ...]:
     given = [inputs] if isinstance(inputs, (Tensor, Activation)) else list(inputs)
-    leaves = [x.coefficients if isinstance(x, Activation) else x for x in given]
+    leaves = [x._first if isinstance(x, Activation) else x for x in given]
     found = torch.autograd.grad(_pixels(outputs), leaves, _pixels(grad_outputs), **kwargs)
     return tuple(
-        _inside(x, gradient) if isinstance(x, Activation) and gradient is not None else gradient
+        _of_gradient(x, gradient) if isinstance(x, Activation) and gradient is not None else gradient
         for x, gradient in zip(given, found, strict=True)
     )
 

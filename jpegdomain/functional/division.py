@@ -22,8 +22,11 @@ def _parts(input: Activation, sizes: Sequence[int], dim: int) -> tuple[Activatio
     axes, axis = input.axes, dim % input.ndim
     if axis in axes:
         return tuple(encode(part, axes=axes, like=input) for part in decode(input).split(list(sizes), axis))
-    parts = input.coefficients.split(list(sizes), axis)
-    return tuple(input.replace(part) for part in parts)
+    starts = [sum(sizes[:place]) for place in range(len(sizes))]
+    return tuple(
+        input.moved(lambda values, start=start, size=size: values.narrow(axis, start, size))
+        for start, size in zip(starts, sizes, strict=True)
+    )
 
 
 def _others(input: Any, sizes: Any = None, dim: Any = 0) -> bool:
@@ -122,5 +125,7 @@ def stack(tensors: Sequence[Activation], dim: int = 0) -> Activation:
         raise ExtentMismatchError(f"feature maps of different extents cannot be stacked: {listed}")
     place = dim % (tensors[0].ndim + 1)
     first, second = (axis + (axis >= place) for axis in tensors[0].axes)
+    if all(x._values is None for x in tensors):
+        return Activation.from_pixels(torch.stack([decode(x) for x in tensors], place), (first, second), tensors[0])
     stacked = torch.stack([x.coefficients for x in tensors], place)
     return tensors[0].replace(stacked, axes=(first, second))

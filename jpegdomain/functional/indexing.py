@@ -95,7 +95,7 @@ def getitem(input: Activation, index: Index | tuple[Index, ...]) -> Activation:
     """
     axes = kept_axes(index, input.ndim, input.axes)
     if axes is not None:
-        return input.replace(input.coefficients[index], axes=axes)
+        return input.moved(lambda values: values[index], axes=axes)
     pixels = decode(input)[index]
     if pixels.dim() != 4:
         raise InputError(f"indexing by {index!r} leaves {pixels.dim()} of a feature map's 4 axes; decode it first")

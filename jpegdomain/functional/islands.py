@@ -1,7 +1,7 @@
 """What runs an operation that met an activation: by the table, else exactly on pixels, J∘f∘J̃."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +9,9 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
-from jpegdomain.table import Runtime, entry, note, operations, runs_by
+from jpegdomain.table import Entry, Runtime, entry, note, operations, runs_by
 
-from .transform import decode, encode
+from .transform import pixels_of, transform
 from .views import VIEWS, as_views, refresh, write_through
 
 __all__ = ["run"]
@@ -29,12 +29,14 @@ _DRAWS: Final = frozenset(
 """Operations that draw random numbers, in the order of the pixels in memory."""
 
 _UNBOUNDED: Final = frozenset(
-    (
+    operation
+    for name in (
         "__pow__ __rpow__ __rtruediv__ __truediv__ acos acosh amax amin arccos arccosh arcsin arctanh asin atanh cosh "
         "cumprod digamma div divide erfinv exp exp2 expm1 fill float_power full_like index_fill index_put lgamma ldexp "
         "log log10 log1p log2 log_softmax logaddexp logit masked_fill masked_scatter max min mul mvlgamma pow prod "
         "reciprocal rsqrt scatter sinh sqrt square tan true_divide where xlogy"
     ).split()
+    for operation in operations(name)
 )
 """Operations that make infinite values of finite ones; J would spread them over whole blocks."""
 
@@ -59,21 +61,27 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _into(target, operation(*args, **rest))
     if kwargs.get("inplace") is True:
         return _inplace_function(operation, args, kwargs)
-    name = getattr(operation, "__name__", "")
-    if _writes(name):
-        return _in_place(operation, name, args, kwargs)
+    if operation in _WRITES:
+        return _in_place(operation, args, kwargs)
     found = entry(operation)
     form, pixels = "closed", None
-    if found is not None and found.accepts(*args, **kwargs):
+    if _runs_closed(found, args, kwargs):
         _agree(args, kwargs)
         result = found.function(*args, **kwargs)
     else:
         form = "island"
-        result, pixels = _on_pixels(operation, name, args, kwargs)
+        result, pixels = _on_pixels(operation, args, kwargs)
     if operation in VIEWS and args and isinstance(args[0], Activation):
         as_views(operation, args, kwargs, result, pixels)
     note(operation, form, result)
     return result
+
+
+def _runs_closed(found: Entry | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypeGuard[Entry]:
+    """Whether an operation runs by its entry."""
+    if found is None or not found.accepts(*args, **kwargs):
+        return False
+    return not found.anywhere or any(x._values is not None for x in _activations((args, kwargs)))
 
 
 def _activations(value: Any) -> Iterator[Activation]:
@@ -117,7 +125,7 @@ def _mapped(value: Any, kind: type, function: Callable[[Any], Any]) -> Any:
     return value
 
 
-def _on_pixels(operation: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Tensor | None]:
+def _on_pixels(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Tensor | None]:
     """J∘f∘J̃, and the pixels of the first argument if it is an activation."""
     found = _agree(args, kwargs)
     if not found:
@@ -126,13 +134,13 @@ def _on_pixels(operation: Any, name: str, args: tuple[Any, ...], kwargs: dict[st
     made: list[Tensor] = []
 
     def pixels(x: Activation) -> Tensor:
-        decoded = decode(x)
+        decoded = pixels_of(x)
         made.append(decoded.contiguous() if contiguous else decoded)
         return made[-1]
 
     result = operation(*_mapped(args, Activation, pixels), **_mapped(kwargs, Activation, pixels))
     like = max(found, key=lambda x: x.ndim)
-    checked = name in _UNBOUNDED
+    checked = operation in _UNBOUNDED
     again = _mapped(result, Tensor, lambda tensor: _again(tensor, like, checked))
     return again, made[0] if args and isinstance(args[0], Activation) else None
 
@@ -151,7 +159,7 @@ def _again(tensor: Tensor, like: Activation, checked: bool) -> Activation | Tens
         return tensor
     if checked and not _finite(tensor):
         return tensor
-    return encode(tensor, axes=axes, like=like)
+    return Activation.from_pixels(tensor, axes, like)
 
 
 def _finite(tensor: Tensor) -> bool:
@@ -163,40 +171,39 @@ def _finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(tensor.detach().sum()))
 
 
-def _writes(name: str) -> bool:
-    """Whether an operation of this name works in place."""
-    if name.startswith("__"):
-        return name == "__setitem__" or name in _OPERATORS_IN_PLACE
-    return name.endswith("_") and name not in {"requires_grad_", "retain_grad_", "rename_"}
+_WRITES: Final = {
+    operation: next(iter(operations(name[:-1])), None)
+    for place in (Tensor, torch, F)
+    for name in dir(place)
+    if name.endswith("_") and not name.startswith("_") and name not in {"requires_grad_", "rename_"}
+    for operation in [getattr(place, name)]
+    if callable(operation)
+} | {
+    getattr(Tensor, f"__i{name}__"): getattr(Tensor, f"__{name}__")
+    for name in ("add", "and", "floordiv", "lshift", "mod", "mul", "or", "pow", "rshift", "sub", "truediv", "xor")
+} | {Tensor.__setitem__: None}
+"""Operations in place → their forms that are not, if there are any."""
 
 
-_OPERATORS_IN_PLACE: Final = {
-    f"__i{name}__": f"__{name}__"
-    for name in (
-        *("add", "and", "floordiv", "lshift", "mod", "mul", "or", "pow", "rshift", "sub", "truediv", "xor"),
-    )
-}
-
-
-def _in_place(operation: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _in_place(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run an operation that writes to its first argument."""
     target = args[0]
     if not isinstance(target, Activation):
         # A plain tensor stays itself.
         _agree(args, kwargs)
-        result = operation(*_mapped(args, Activation, decode), **_mapped(kwargs, Activation, decode))
+        result = operation(*_mapped(args, Activation, pixels_of), **_mapped(kwargs, Activation, pixels_of))
         note(operation, "island", result)
         return result
-    partner = getattr(Tensor, _OPERATORS_IN_PLACE.get(name, name[:-1]), None) or getattr(F, name[:-1], None)
+    partner = _WRITES[operation]
     found = None if partner is None else entry(partner)
-    if found is not None and found.accepts(*args, **kwargs):
+    if _runs_closed(found, args, kwargs):
         _agree(args, kwargs)
         write(target, found.function(*args, **kwargs))
         note(operation, "closed", target)
         return target
     _agree(args, kwargs)
-    pixels = decode(target).clone(memory_format=torch.contiguous_format)
-    result = operation(pixels, *_mapped(args[1:], Activation, decode), **_mapped(kwargs, Activation, decode))
+    pixels = pixels_of(target).clone(memory_format=torch.contiguous_format)
+    result = operation(pixels, *_mapped(args[1:], Activation, pixels_of), **_mapped(kwargs, Activation, pixels_of))
     write(target, pixels)
     note(operation, "island", target)
     return target if result is pixels else result
@@ -237,12 +244,12 @@ def write(target: Activation, value: Activation | Tensor) -> None:
     if value.shape != target.shape:
         raise InputError(f"a result of shape {tuple(value.shape)} cannot be written to {target!r}")
     if isinstance(value, Activation) and value.axes == target.axes:
-        target.rebind(value.coefficients.to(target.dtype))
+        target.rebind(value if value.dtype == target.dtype else value.to(target.dtype))
         return
-    pixels = decode(value) if isinstance(value, Activation) else value
+    pixels = pixels_of(value) if isinstance(value, Activation) else value
     if not _finite(pixels) and bool(torch.isinf(pixels).any()):
         raise InputError(f"infinite values cannot be written in place to {target!r}: use the form that is not in place")
-    target.rebind(encode(pixels.to(target.dtype), axes=target.axes).coefficients)
+    target.rebind(Activation.from_pixels(pixels.to(target.dtype), target.axes, target))
 
 
-runs_by(Runtime(run, refresh, write_through))
+runs_by(Runtime(run, refresh, transform, write_through))

@@ -68,7 +68,7 @@ def _averages_all(input: Any, output_size: Any) -> bool:
     return plain(input) and all(size == 1 for size in sizes)
 
 
-@implements(F.adaptive_avg_pool2d, accepts=_averages_all)
+@implements(F.adaptive_avg_pool2d, accepts=_averages_all, anywhere=True)
 def _adaptive_global(input: Activation, output_size: Any) -> Tensor:  # noqa: ARG001
     return global_avg_pool2d(input)
 

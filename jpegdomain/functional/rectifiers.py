@@ -87,33 +87,38 @@ def hardsigmoid() -> PiecewiseLinear:
     return PiecewiseLinear((-3.0, 3.0), (0.0, 1 / 6, 0.0), (0.0, 0.5, 1.0), (False, True), F.hardsigmoid)
 
 
+def _approximated(input: Any, *args: Any, **kwargs: Any) -> bool:
+    """Below 15 frequencies only: the exact function is torch's own on pixels, J∘f∘J̃."""
+    return alone(input, *args, **kwargs) and input.frequencies < 15
+
+
 def _apply(x: Activation, pieces: PiecewiseLinear) -> Activation:
     by = asm if x.method == "asm" else apx
     return elementwise(x, lambda four: by(four, pieces, x.frequencies))
 
 
-@implements("relu", accepts=alone)
+@implements("relu", accepts=_approximated)
 def _relu(input: Activation, inplace: bool = False) -> Activation:  # noqa: ARG001
     return _apply(input, relu())
 
 
-@implements("relu6", accepts=alone)
+@implements("relu6", accepts=_approximated)
 def _relu6(input: Activation, inplace: bool = False) -> Activation:  # noqa: ARG001
     return _apply(input, hardtanh(0.0, 6.0))
 
 
-@implements("hardtanh", accepts=alone)
+@implements("hardtanh", accepts=_approximated)
 def _hardtanh(input: Activation, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Activation:  # noqa: ARG001
     return _apply(input, hardtanh(float(min_val), float(max_val)))
 
 
-@implements("leaky_relu", accepts=alone)
+@implements("leaky_relu", accepts=_approximated)
 def _leaky_relu(input: Activation, negative_slope: float = 0.01, inplace: bool = False) -> Activation:  # noqa: ARG001
     return _apply(input, leaky_relu(negative_slope))
 
 
 def _one_slope_each(input: Any, weight: Any) -> bool:
-    return alone(input, weight) and (weight.numel() == 1 or (input.ndim, input.axes) == (4, (2, 3)))
+    return _approximated(input, weight) and (weight.numel() == 1 or (input.ndim, input.axes) == (4, (2, 3)))
 
 
 @implements("prelu", accepts=_one_slope_each)
@@ -121,32 +126,27 @@ def _prelu(input: Activation, weight: Tensor) -> Activation:
     return _apply(input, prelu(weight))
 
 
-@implements("hardsigmoid", accepts=alone)
+@implements("hardsigmoid", accepts=_approximated)
 def _hardsigmoid(input: Activation, inplace: bool = False) -> Activation:  # noqa: ARG001
     return _apply(input, hardsigmoid())
 
 
-@implements("threshold", F._threshold, accepts=alone)
+@implements("threshold", F._threshold, accepts=_approximated)
 def _threshold(input: Activation, threshold: float, value: float, inplace: bool = False) -> Activation:  # noqa: ARG001
     return _apply(input, globals()["threshold"](float(threshold), float(value)))
 
 
-@implements("hardshrink", accepts=alone)
+@implements("hardshrink", accepts=_approximated)
 def _hardshrink(input: Activation, lambd: float = 0.5) -> Activation:
     return _apply(input, hardshrink(lambd))
 
 
-@implements("softshrink", accepts=alone)
+@implements("softshrink", accepts=_approximated)
 def _softshrink(input: Activation, lambd: float = 0.5) -> Activation:
     return _apply(input, softshrink(lambd))
 
 
-def _drawn_or_approximated(input: Any, *args: Any, **kwargs: Any) -> bool:
-    """Below 15 frequencies only: the exact function draws as torch does, pixel by pixel."""
-    return alone(input, *args, **kwargs) and input.frequencies < 15
-
-
-@implements("rrelu", accepts=_drawn_or_approximated)
+@implements("rrelu", accepts=_approximated)
 def _rrelu(
     input: Activation, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False  # noqa: ARG001
 ) -> Activation:
@@ -156,7 +156,7 @@ def _rrelu(
 def _between_numbers(input: Any, min: Any = None, max: Any = None) -> bool:
     """Whether bounds are numbers, the lower one first."""
     numbers = all(bound is None or isinstance(bound, (int, float)) for bound in (min, max))
-    return alone(input) and numbers and (min is None or max is None or min <= max)
+    return _approximated(input) and numbers and (min is None or max is None or min <= max)
 
 
 @implements("clamp", "clip", accepts=_between_numbers)

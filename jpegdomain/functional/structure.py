@@ -100,7 +100,7 @@ def _made(x: Activation, coefficients: Tensor) -> Activation:
     return x.replace(coefficients, axes=_from_the_end(x))
 
 
-@implements("add", "__add__", "__radd__", accepts=_adds)
+@implements("add", "__add__", "__radd__", accepts=_adds, anywhere=True)
 def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = False) -> Activation:
     """Add, J(F + G) = J(F) + J(G), eq. (25); constants are added through J(1).
 
@@ -134,18 +134,18 @@ def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = Fal
     return _on_pixels(lambda one, two: torch.add(one, two, alpha=alpha), input, other)
 
 
-@implements("sub", "subtract", "__sub__", accepts=_adds)
+@implements("sub", "subtract", "__sub__", accepts=_adds, anywhere=True)
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
     """Subtract, `add` with the factor −alpha."""
     return add(input, other, alpha=-alpha)
 
 
-@implements("rsub", "__rsub__", accepts=_adds)
+@implements("rsub", "__rsub__", accepts=_adds, anywhere=True)
 def _rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
     return add(other, input, alpha=-alpha)
 
 
-@implements("mul", "multiply", "__mul__", "__rmul__", accepts=_scales)
+@implements("mul", "multiply", "__mul__", "__rmul__", accepts=_scales, anywhere=True)
 def mul(input: Operand, other: Operand) -> Activation:
     """Multiply: by what is the same for every pixel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16).
 
@@ -167,7 +167,7 @@ def mul(input: Operand, other: Operand) -> Activation:
     return _on_pixels(operator.mul, input, other)
 
 
-@implements("div", "divide", "true_divide", "__truediv__", accepts=_divides)
+@implements("div", "divide", "true_divide", "__truediv__", accepts=_divides, anywhere=True)
 def div(input: Operand, other: Operand) -> Activation:
     """Divide: by what is the same for every pixel directly, else as J∘(quotient)∘J̃.
 
@@ -190,7 +190,7 @@ def div(input: Operand, other: Operand) -> Activation:
 @implements("neg", "negative", "__neg__", accepts=alone)
 def neg(input: Activation) -> Activation:
     """Change the sign."""
-    return input.replace(-input.coefficients)
+    return input.moved(torch.neg)
 
 
 @implements("positive", "__pos__", accepts=alone)
@@ -233,6 +233,8 @@ def cat(tensors: Sequence[Activation], dim: int = 0) -> Activation:
     if len(extents := {x.extent for x in tensors}) > 1:
         listed = ", ".join(str(extent) for extent in sorted(extents))
         raise ExtentMismatchError(f"activations of different extents cannot be combined: {listed}")
+    if all(x._values is None for x in tensors):
+        return Activation.from_pixels(torch.cat([decode(x) for x in tensors], dim), first.axes, first)
     return first.replace(torch.cat([x.coefficients for x in tensors], dim))
 
 

@@ -29,6 +29,8 @@ __all__ = [
     "inverse_blocks",
     "low_pass",
     "map_pixels",
+    "pixels_of",
+    "transform",
     "transform_blocks",
 ]
 
@@ -157,9 +159,57 @@ def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
     if not isinstance(activation, Activation):
         raise InputError(f"decode takes an Activation; got {_describe(activation)}")
     check_frequencies(frequencies)
+    if activation._values is None and not isinstance(frequencies, Tensor) and frequencies == 15:
+        return pixels_of(activation).clone()
+    return _inverse(activation, frequencies)
+
+
+def _inverse(activation: Activation, frequencies: Frequencies = 15) -> Tensor:
     coefficients, axes = activation.coefficients, activation.axes
     four = from_coefficients(as_four(coefficients, axes), activation.extent, frequencies)
     return from_four(four, coefficients.shape, axes)
+
+
+def pixels_of(x: Activation) -> Tensor:
+    """Apply J̃, unless the pixels are at hand; they are kept.
+
+    Args:
+        x: The activation.
+
+    Returns:
+        Its pixels, to be read only.
+    """
+    x.bring_up_to_date()
+    pixels = x._pixels
+    if pixels is None:
+        pixels = _inverse(x)
+        if _may_keep(x.coefficients):
+            x._pixels = pixels
+    return pixels
+
+
+def transform(x: Activation) -> Tensor:
+    """Apply J to an activation that was made of pixels; the coefficients are kept.
+
+    Args:
+        x: The activation.
+
+    Returns:
+        Its coefficients.
+    """
+    pixels = x._first
+    coefficients = encode(pixels, axes=x.axes).coefficients
+    if _may_keep(pixels):
+        x._values = coefficients
+    return coefficients
+
+
+def _may_keep(source: Tensor) -> bool:
+    """Whether a transform taken now serves later, too: where gradients are wanted, or none could flow."""
+    return (torch.is_grad_enabled() or not source.requires_grad) and torch.is_inference_mode_enabled() in (
+        False,
+        source.is_inference(),
+    )
 
 
 def map_pixels(

@@ -8,7 +8,7 @@ from torch import Tensor
 from jpegdomain.activation import Activation, View
 from jpegdomain.table import operations
 
-from .transform import decode, encode
+from .transform import decode, encode, pixels_of
 
 __all__ = ["VIEWS", "as_views", "refresh", "write_through"]
 
@@ -65,7 +65,9 @@ def refresh(x: Activation) -> None:
             refresh(base)
         if base._writes != x._seen:
             again = view.operation(base, *view.args, **view.kwargs)
-            x._values = (again if view.place is None else again[view.place]).coefficients
+            again = again if view.place is None else again[view.place]
+            again._view = None
+            x._values, x._pixels, x._from_pixels = again._values, again._pixels, again._from_pixels
             x._seen = base._writes
             x._writes += 1
     for pixels, version in x._lent:
@@ -73,7 +75,7 @@ def refresh(x: Activation) -> None:
             lent = [(other, other._version) for other, _ in x._lent]
             # Not by the coefficients: they would ask again.
             x._lent = []
-            x.rebind(encode(pixels, axes=x.axes).coefficients.to(x.dtype))
+            x.rebind(encode(pixels, axes=x.axes))
             x._lent = lent
             break
 
@@ -85,19 +87,17 @@ def write_through(x: Activation) -> None:
         x: The activation, which has its new coefficients.
     """
     lent, x._lent = x._lent, []
+    view, x._view = x._view, None
+    present = pixels_of(x)
+    x._view = view
     if lent:
-        present = decode(x)
         for pixels, _ in lent:
-            pixels.copy_(present)
-    if (view := x._view) is not None:
+            if pixels is not present:
+                pixels.copy_(present)
+    if view is not None:
         pixels = decode(view.base).clone(memory_format=torch.contiguous_format)
         part = view.operation(pixels, *view.args, **view.kwargs)
-        (part if view.place is None else part[view.place]).copy_(decode(_apart(x)))
+        (part if view.place is None else part[view.place]).copy_(present)
         x._seen = view.base._writes + 1
-        view.base.rebind(encode(pixels, axes=view.base.axes).coefficients)
+        view.base.rebind(Activation.from_pixels(pixels, view.base.axes, view.base))
     x._lent = [(pixels, pixels._version) for pixels, _ in lent]
-
-
-def _apart(x: Activation) -> Activation:
-    """The same coefficients, of no base."""
-    return x.replace(x._values)

@@ -72,7 +72,7 @@ class Piecewise(Masking):
                 wanted = getattr(self, "inplace", False) or (inplace and not torch.is_grad_enabled())
                 return self._exactly(input, wanted)
             return self._masked(input, self.pieces(input))
-        x = self._activation(input)
+        x = self._feature_map(input)
         apply = functional.asm if self.method == "asm" else functional.apx
         return functional.elementwise(x, lambda four: apply(four, self.pieces(four), self.frequencies, inplace))
 
@@ -237,7 +237,7 @@ class Pointwise(Layer):
         Returns:
             Its like, of the same extent.
         """
-        x = x if isinstance(x, Tensor) else self._activation(x)
+        x = x if isinstance(x, Tensor) else self._feature_map(x)
         if x.device.type == "meta":
             # Only shapes are wanted, and the function keeps them: it may look at values.
             return x

@@ -25,7 +25,7 @@ class Linear(Layer, nn.Linear):
         Returns:
             A feature map with the same pixel axes.
         """
-        x = self._activation(x)
+        x = self._feature_map(x)
         return functional.linear(x, self.weight, self.bias)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:

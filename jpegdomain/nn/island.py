@@ -59,7 +59,7 @@ class Island(_Holder):
         Returns:
             A feature map with its pixel axes in the same places.
         """
-        x = self._activation(x)
+        x = self._feature_map(x)
         return functional.island(x, self._spatial())
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
@@ -91,7 +91,7 @@ class Direct(_Holder):
         Returns:
             A feature map of the same extent and axes.
         """
-        x = self._activation(x)
+        x = self._feature_map(x)
         return x.replace(self._spatial()(x.coefficients))
 
 

@@ -23,7 +23,7 @@ class Dropout(Layer, nn.Dropout):
         Returns:
             A feature map of the same extent and axes.
         """
-        x = self._activation(x)
+        x = self._feature_map(x)
         return functional.island(x, super().forward) if self.training else x
 
 
