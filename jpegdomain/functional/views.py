@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation, View
-from jpegdomain.table import operations
+from jpegdomain.table import operations, runtime
 
 from .transform import decode, encode, pixels_of
 
@@ -64,7 +64,7 @@ def refresh(x: Activation) -> None:
         if base._view is not None or base._lent:
             refresh(base)
         if base._writes != x._seen:
-            again = view.operation(base, *view.args, **view.kwargs)
+            again = runtime().run(view.operation, (base, *view.args), view.kwargs)
             again = again if view.place is None else again[view.place]
             again._view = None
             x._values, x._pixels, x._from_pixels = again._values, again._pixels, again._from_pixels
@@ -96,7 +96,7 @@ def write_through(x: Activation) -> None:
                 pixels.copy_(present)
     if view is not None:
         pixels = decode(view.base).clone(memory_format=torch.contiguous_format)
-        part = view.operation(pixels, *view.args, **view.kwargs)
+        part: Any = view.operation(pixels, *view.args, **view.kwargs)
         (part if view.place is None else part[view.place]).copy_(present)
         x._seen = view.base._writes + 1
         view.base.rebind(Activation.from_pixels(pixels, view.base.axes, view.base))

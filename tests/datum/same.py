@@ -36,15 +36,19 @@ def structure(value):
     return value
 
 
-def assert_same(got, expected, tolerance=1e-9):
+TOLERANCE = {torch.float64: 1e-9, torch.complex128: 1e-9, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 1e-1}
+
+
+def assert_same(got, expected, tolerance=None):
     assert structure(got) == structure(expected)
     for one, other in zip(leaves(got), leaves(expected), strict=True):
-        if not other.is_floating_point():
+        if not (other.is_floating_point() or other.is_complex()):
             assert torch.equal(one, other)
             continue
         size = other.abs().max().item() if other.numel() else 0.0
         difference = (one - other).abs().max().item() if other.numel() else 0.0
-        assert difference <= tolerance * max(size, 1e-3), f"{difference:.3g} of {size:.3g}"
+        limit = TOLERANCE[other.dtype] if tolerance is None else tolerance
+        assert difference <= limit * max(size, 1e-3), f"{difference:.3g} of {size:.3g}"
 
 
 def awake(model, images):
