@@ -117,6 +117,11 @@ class Activation:
         self.bring_up_to_date()
         return runtime().transform(self) if self._values is None else self._values
 
+    @property
+    def has_coefficients(self) -> bool:
+        """Whether the coefficients are at hand; if not, only the pixels are."""
+        return self._values is not None
+
     def bring_up_to_date(self) -> None:
         """Take over what was written to activations and pixels that this one is a view of, or that are views of it."""
         if self._view is not None or self._lent:

@@ -12,7 +12,7 @@ from jpegdomain.table import implements
 
 from .indexing import Index, getitem
 from .maps import alone
-from .transform import decode, encode
+from .transform import decode, encode, pixels_of
 
 __all__ = ["chunk", "split", "stack", "unbind"]
 
@@ -125,7 +125,7 @@ def stack(tensors: Sequence[Activation], dim: int = 0) -> Activation:
         raise ExtentMismatchError(f"feature maps of different extents cannot be stacked: {listed}")
     place = dim % (tensors[0].ndim + 1)
     first, second = (axis + (axis >= place) for axis in tensors[0].axes)
-    if all(x._values is None for x in tensors):
-        return Activation.from_pixels(torch.stack([decode(x) for x in tensors], place), (first, second), tensors[0])
+    if not any(x.has_coefficients for x in tensors):
+        return Activation.from_pixels(torch.stack([pixels_of(x) for x in tensors], place), (first, second), tensors[0])
     stacked = torch.stack([x.coefficients for x in tensors], place)
     return tensors[0].replace(stacked, axes=(first, second))

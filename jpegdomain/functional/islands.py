@@ -55,10 +55,8 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     Raises:
         InputError: If activations of different options meet.
     """
-    target = kwargs.get("out")
-    if target is not None and any(True for _ in _activations(target)):
-        rest = {name: value for name, value in kwargs.items() if name != "out"}
-        return _into(target, operation(*args, **rest))
+    if kwargs.get("out") is not None:
+        return _with_out(operation, args, kwargs)
     if kwargs.get("inplace") is True:
         return _inplace_function(operation, args, kwargs)
     if operation in _WRITES:
@@ -81,7 +79,7 @@ def _runs_closed(found: Entry | None, args: tuple[Any, ...], kwargs: dict[str, A
     """Whether an operation runs by its entry."""
     if found is None or not found.accepts(*args, **kwargs):
         return False
-    return not found.anywhere or any(x._values is not None for x in _activations((args, kwargs)))
+    return not found.anywhere or any(x.has_coefficients for x in _activations((args, kwargs)))
 
 
 def _activations(value: Any) -> Iterator[Activation]:
@@ -217,6 +215,19 @@ def _inplace_function(operation: Any, args: tuple[Any, ...], kwargs: dict[str, A
         return target.copy_(result)
     write(target, result)
     return target
+
+
+def _with_out(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run an operation whose result goes where ``out=`` says."""
+    rest = {name: value for name, value in kwargs.items() if name != "out"}
+    target = kwargs["out"]
+    if any(True for _ in _activations(target)):
+        return _into(target, operation(*args, **rest))
+    _agree(args, rest)
+    pixels = _mapped(args, Activation, pixels_of), _mapped(rest, Activation, pixels_of)
+    result = operation(*pixels[0], **pixels[1], out=target)
+    note(operation, "island", result)
+    return result
 
 
 def _into(target: Any, result: Any) -> Any:

@@ -12,7 +12,7 @@ from jpegdomain.table import implements
 from .maps import plain
 from .normalization import channel_mean
 from .piecewise import Method
-from .transform import Frequencies, decode, encode
+from .transform import Frequencies, decode, encode, pixels_of
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "max_pool2d"]
 
@@ -68,9 +68,11 @@ def _averages_all(input: Any, output_size: Any) -> bool:
     return plain(input) and all(size == 1 for size in sizes)
 
 
-@implements(F.adaptive_avg_pool2d, accepts=_averages_all, anywhere=True)
+@implements(F.adaptive_avg_pool2d, accepts=_averages_all)
 def _adaptive_global(input: Activation, output_size: Any) -> Tensor:  # noqa: ARG001
-    return global_avg_pool2d(input)
+    if input.has_coefficients:
+        return global_avg_pool2d(input)
+    return pixels_of(input).mean((2, 3), keepdim=True)
 
 
 def adaptive_avg_pool2d(input: Activation, output_size: int | tuple[int | None, int | None] | None) -> Activation:
@@ -134,9 +136,9 @@ def max_pool2d(
     return _pooled(x if method == "asm" else None, low, window)
 
 
-def _pools(input: Any, *args: Any, return_indices: bool = False, **kwargs: Any) -> bool:
-    """Whether the maximum is chosen by ASM or APX; the exact one needs all pixels, and indices are pixels' own."""
-    return plain(input, *args, **kwargs) and not return_indices and input.frequencies < 15
+def _pools(input: Any, *args: Any, **kwargs: Any) -> bool:
+    """Whether the maximum is chosen by ASM or APX; the exact one needs all pixels."""
+    return plain(input, *args, **kwargs) and input.frequencies < 15
 
 
 @implements("max_pool2d", accepts=_pools)
@@ -147,7 +149,15 @@ def _max_pool2d(
     padding: Pair = 0,
     dilation: Pair = 1,
     ceil_mode: bool = False,
-    return_indices: bool = False,  # noqa: ARG001
-) -> Activation:
-    options = input.frequencies, input.method
-    return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, *options)
+    return_indices: bool = False,
+) -> Any:
+    window = kernel_size, stride, padding, dilation, ceil_mode
+    values = max_pool2d(input, *window, input.frequencies, input.method)
+    if not return_indices:
+        return values
+    return values, F.max_pool2d(decode(input, frequencies=input.frequencies), *window, return_indices=True)[1]
+
+
+@implements("max_pool2d_with_indices", accepts=_pools)
+def _max_pool2d_with_indices(input: Activation, *args: Any, return_indices: bool = True, **kwargs: Any) -> Any:  # noqa: ARG001
+    return _max_pool2d(input, *args, return_indices=True, **kwargs)

@@ -13,7 +13,7 @@ from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.table import implements
 
 from .maps import alone, ones_along, plain
-from .transform import affine, decode, encode
+from .transform import affine, decode, encode, pixels_of
 
 __all__ = ["add", "cat", "div", "mul", "neg", "pad", "sub"]
 
@@ -233,8 +233,8 @@ def cat(tensors: Sequence[Activation], dim: int = 0) -> Activation:
     if len(extents := {x.extent for x in tensors}) > 1:
         listed = ", ".join(str(extent) for extent in sorted(extents))
         raise ExtentMismatchError(f"activations of different extents cannot be combined: {listed}")
-    if all(x._values is None for x in tensors):
-        return Activation.from_pixels(torch.cat([decode(x) for x in tensors], dim), first.axes, first)
+    if not any(x.has_coefficients for x in tensors):
+        return Activation.from_pixels(torch.cat([pixels_of(x) for x in tensors], dim), first.axes, first)
     return first.replace(torch.cat([x.coefficients for x in tensors], dim))
 
 

@@ -206,10 +206,9 @@ def transform(x: Activation) -> Tensor:
 
 def _may_keep(source: Tensor) -> bool:
     """Whether a transform taken now serves later, too: where gradients are wanted, or none could flow."""
-    return (torch.is_grad_enabled() or not source.requires_grad) and torch.is_inference_mode_enabled() in (
-        False,
-        source.is_inference(),
-    )
+    if not torch.is_grad_enabled() and source.requires_grad:
+        return False
+    return torch.compiler.is_compiling() or not torch.is_inference_mode_enabled() or source.is_inference()
 
 
 def map_pixels(

@@ -36,10 +36,11 @@ def prepared(name, **options):
     model = timm.create_model(name, pretrained=False, num_classes=options.pop("num_classes", 10), **options).double()
     size = model.default_cfg.get("input_size", (3, 64, 64))[1:]
     fixed = model.default_cfg.get("fixed_input_size", False) or name in FIXED
-    given = pixels(2, 3, *(size if fixed else (64, 96)))
+    given = pixels(2, 3, *(size if fixed else (160, 171) if name in LARGER else (64, 96)))
     return awake(model, given), given
 
 
+LARGER = {"inception_v3", "inception_v4", "inception_resnet_v2"}
 FIXED = {"botnet26t_256", "halonet26t", "sehalonet33ts", "lambda_resnet26t", "bat_resnext26ts", "nest_tiny"}
 
 
