@@ -1,7 +1,7 @@
 """The datum that flows between layers: coefficients that behave as the pixels they stand for."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -178,7 +178,7 @@ class Activation:
     def moved(
         self, function: Callable[[Tensor], Tensor], extent: Extent | None = None, axes: tuple[int, int] | None = None
     ) -> "Activation":
-        """Make an activation by moving this one's numbers along other axes than the pixels', in whichever form they are.
+        """Make an activation by moving this one's numbers along other axes than the pixels'.
 
         Args:
             function: Of coefficients and pixels alike.
@@ -281,6 +281,9 @@ class Activation:
         """``torch.Tensor.numel`` of the pixels."""
         return self.shape.numel()
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
     def stride(self, dim: int | None = None) -> Any:
         """``torch.Tensor.stride`` of the pixels, as if they lay in contiguous memory."""
         return torch.empty(self.shape, device="meta").stride(*() if dim is None else (dim,))
@@ -338,9 +341,22 @@ class Activation:
 
     __hash__ = object.__hash__
 
+    if TYPE_CHECKING:  # Written at the end of this file.
+
+        def __getattr__(self, name: str) -> Any: ...
+
 
 _OF_COEFFICIENTS: Final = (
-    *("element_size", "get_device", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg", "is_signed"),
+    *(
+        "element_size",
+        "get_device",
+        "is_complex",
+        "is_conj",
+        "is_floating_point",
+        "is_inference",
+        "is_neg",
+        "is_signed",
+    ),
     *("is_pinned", "is_shared"),
 )
 """Questions that the coefficients answer as the pixels would."""
@@ -352,7 +368,15 @@ _ATTRIBUTES_OF_COEFFICIENTS: Final = (
 
 _IN_MEMORY: Final = ("storage", "untyped_storage", "storage_offset", "set_", "resize_", "resize_as_", "pin_memory")
 
-_OBJECTS: Final = frozenset(dir(object)) - {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__format__"} | {
+_OBJECTS: Final = frozenset(dir(object)) - {
+    "__eq__",
+    "__ne__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "__format__",
+} | {
     *("__annotations__", "__dict__", "__module__", "__weakref__", "__torch_function__", "__torch_dispatch__"),
     *("__setstate__", "__deepcopy__", "__array_priority__", "__array_wrap__", "__cuda_array_interface__"),
     *("__dlpack__", "__dlpack_device__", "__dlpack_c_exchange_api__", "__div__", "__idiv__", "__nonzero__"),
@@ -372,8 +396,12 @@ def _asks(name: str) -> Callable[..., Any]:
     return method
 
 
+def _attribute(name: str) -> Callable[[Activation], Any]:
+    return lambda self: getattr(self._first, name)
+
+
 def _refuses(name: str) -> Callable[..., Any]:
-    def method(self: Activation, *_args: Any, **_kwargs: Any) -> Any:
+    def method(_self: Activation, *_args: Any, **_kwargs: Any) -> Any:
         raise InputError(f"an Activation has no {name}: take jpegdomain.decode(activation), or .coefficients")
 
     method.__name__ = name
@@ -402,7 +430,7 @@ def _behave_as_a_tensor() -> None:
     for name in _IN_MEMORY:
         setattr(Activation, name, _refuses(name))
     for name in _ATTRIBUTES_OF_COEFFICIENTS:
-        setattr(Activation, name, property(lambda self, name=name: getattr(self._first, name)))
+        setattr(Activation, name, property(_attribute(name)))
     own = set(vars(Activation))
     for name in own - _OBJECTS:
         if not name.startswith("_") and callable(getattr(Activation, name)) and callable(getattr(Tensor, name, None)):

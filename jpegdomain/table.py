@@ -63,6 +63,18 @@ def operations(name: str) -> list[Any]:
     return list(dict.fromkeys(operation for operation in found if callable(operation)))
 
 
+def getter(name: str) -> Any:
+    """Find the operation that reads an attribute of a tensor.
+
+    Args:
+        name: Of the attribute.
+
+    Returns:
+        The operation, as ``__torch_function__`` is given it.
+    """
+    return getattr(Tensor, name).__get__
+
+
 def implements(*names: Any, accepts: Callable[..., bool], anywhere: bool = False) -> Callable[[_Function], _Function]:
     """Enter a function into the table.
 

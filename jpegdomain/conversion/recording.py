@@ -56,7 +56,9 @@ class Recorder(fx.Interpreter):
         layer = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         if n.target != ENTRY and (layer is not None or PATH in n.meta):
             given = [self.env[argument] for argument in n.all_input_nodes if argument in self.env]
-            features = [each for value in given for each in _each(value) if isinstance(each, Activation) or _is_map(each)]
+            features = [
+                each for value in given for each in _each(value) if isinstance(each, Activation) or _is_map(each)
+            ]
             self.steps.append(self._step(n, layer, features, result))
         return result
 

@@ -1,7 +1,7 @@
 """Every layer as a function of an `Activation`; state and options are `jpegdomain.nn`'s."""
 
+from . import conversions, einops_backend, islands, rectifiers, views
 from .axes import expand, expand_as, flatten, merge, permute, reshape, split_axes, squeeze, transpose, unsqueeze
-from . import conversions, islands, rectifiers, views
 from .channels import linear, reduce_amax, reduce_mean, reduce_sum
 from .convolution import conv2d, conv2d_dense, conv2d_stencil
 from .division import chunk, split, stack, unbind
@@ -51,11 +51,13 @@ __all__ = [
     "conv2d",
     "conv2d_dense",
     "conv2d_stencil",
+    "conversions",
     "cut",
     "decode",
     "div",
     "each_from_pixels",
     "each_to_pixels",
+    "einops_backend",
     "elementwise",
     "encode",
     "expand",
@@ -68,6 +70,7 @@ __all__ = [
     "harmonic_mixing",
     "instance_norm",
     "island",
+    "islands",
     "kept_axes",
     "layer_norm",
     "linear",
@@ -80,6 +83,7 @@ __all__ = [
     "permute",
     "pixel_index",
     "pointwise",
+    "rectifiers",
     "reduce_amax",
     "reduce_mean",
     "reduce_sum",
@@ -93,4 +97,5 @@ __all__ = [
     "transpose",
     "unbind",
     "unsqueeze",
+    "views",
 ]

@@ -15,7 +15,6 @@ from jpegdomain.table import implements
 from .maps import alone
 from .transform import decode, encode
 
-
 __all__ = [
     "expand",
     "expand_as",
@@ -169,7 +168,6 @@ def split_axes(input: Activation, *shape: int | Sequence[int]) -> Activation:
     if input.axes[0] and axes[0] and sizes[0] == old[0]:
         # Images, then pixels, then the rest: a copy that this takes comes out channels-last.
         others = [size for axis, size in enumerate(sizes) if axis and axis not in axes]
-
 
         def move(values: Tensor) -> Tensor:
             front = values.movedim(input.axes, (1, 2))

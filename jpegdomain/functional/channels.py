@@ -15,7 +15,6 @@ from jpegdomain.table import implements
 from .maps import alone, island, ones_along
 from .transform import decode, encode
 
-
 __all__ = ["linear", "reduce_amax", "reduce_mean", "reduce_sum"]
 
 
@@ -82,7 +81,9 @@ def _reduces(input: Any, dim: Any = None, keepdim: Any = False) -> bool:
 
 
 @implements("mean", accepts=_reduces, anywhere=True)
-def reduce_mean(input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Activation | Tensor:
+def reduce_mean(
+    input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False
+) -> Activation | Tensor:
     """Average over axes: over others than the pixels' on the coefficients.
 
     Args:
@@ -111,7 +112,9 @@ def reduce_sum(input: Activation, dim: int | Sequence[int] | None = None, keepdi
     return _reduce(input, dim, keepdim, torch.sum, linear=True)
 
 
-def reduce_amax(input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Activation | Tensor:
+def reduce_amax(
+    input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False
+) -> Activation | Tensor:
     """Take the largest value over axes, J∘max∘J̃.
 
     Args:

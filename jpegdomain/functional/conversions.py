@@ -8,7 +8,7 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK
-from jpegdomain.table import implements
+from jpegdomain.table import getter, implements
 
 from .constants import constant
 from .maps import alone
@@ -26,7 +26,7 @@ def _clone(input: Activation, *, memory_format: Any = None) -> Activation:  # no
     return input.moved(torch.clone)
 
 
-@implements("detach", Tensor.data.__get__, accepts=alone)
+@implements("detach", getter("data"), accepts=alone)
 def _detach(input: Activation) -> Activation:
     return input.moved(torch.detach)
 
@@ -80,7 +80,7 @@ for _name in ("new_zeros", "new_ones", "new_empty", "new_full"):
         return encode(made, like=input) if images else made
 
 
-@implements(Tensor.grad.__get__, accepts=alone)
+@implements(getter("grad"), accepts=alone)
 def _grad(input: Activation) -> Activation | None:
     # D is orthonormal: the gradient's coefficients are the coefficients' gradient.
     gradient = input._first.grad

@@ -1,5 +1,6 @@
 """Taking a feature map apart along an axis and stacking several: on the coefficients along all but the pixel axes."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def _parts(input: Activation, sizes: Sequence[int], dim: int) -> tuple[Activatio
         return tuple(encode(part, axes=axes, like=input) for part in decode(input).split(list(sizes), axis))
     starts = [sum(sizes[:place]) for place in range(len(sizes))]
     return tuple(
-        input.moved(lambda values, start=start, size=size: values.narrow(axis, start, size))
+        input.moved(functools.partial(torch.narrow, dim=axis, start=start, length=size))
         for start, size in zip(starts, sizes, strict=True)
     )
 

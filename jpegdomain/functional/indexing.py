@@ -13,7 +13,6 @@ from jpegdomain.table import implements
 from .maps import alone
 from .transform import decode, encode
 
-
 __all__ = ["Index", "getitem", "kept_axes", "pixel_index", "takes_pixels"]
 
 Index: TypeAlias = int | slice | EllipsisType | Tensor | Sequence[int] | None

@@ -28,18 +28,6 @@ _DRAWS: Final = frozenset(
 )
 """Operations that draw random numbers, in the order of the pixels in memory."""
 
-_UNBOUNDED: Final = frozenset(
-    operation
-    for name in (
-        "__pow__ __rpow__ __rtruediv__ __truediv__ acos acosh amax amin arccos arccosh arcsin arctanh asin atanh cosh "
-        "cumprod digamma div divide erfinv exp exp2 expm1 fill float_power full_like index_fill index_put lgamma ldexp "
-        "log log10 log1p log2 log_softmax logaddexp logit masked_fill masked_scatter max min mul mvlgamma pow prod "
-        "reciprocal rsqrt scatter sinh sqrt square tan true_divide where xlogy"
-    ).split()
-    for operation in operations(name)
-)
-"""Operations that make infinite values of finite ones; J would spread them over whole blocks."""
-
 
 def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run an operation of torch that met an activation.
@@ -63,7 +51,7 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _in_place(operation, args, kwargs)
     found = entry(operation)
     form, pixels = "closed", None
-    if _runs_closed(found, args, kwargs):
+    if _runs_closed(operation, found, args, kwargs):
         _agree(args, kwargs)
         result = found.function(*args, **kwargs)
     else:
@@ -75,11 +63,18 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return result
 
 
-def _runs_closed(found: Entry | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypeGuard[Entry]:
-    """Whether an operation runs by its entry."""
+def _runs_closed(
+    operation: Any, found: Entry | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> TypeGuard[Entry]:
+    """Whether an operation runs by its entry: J would spread infinite pixels over whole blocks."""
     if found is None or not found.accepts(*args, **kwargs):
         return False
-    return not found.anywhere or any(x.has_coefficients for x in _activations((args, kwargs)))
+    if operation in VIEWS:
+        return True
+    given = list(_activations((args, kwargs)))
+    if found.anywhere and not any(x.has_coefficients for x in given):
+        return False
+    return all(x.has_coefficients or _finite(x) for x in given)
 
 
 def _activations(value: Any) -> Iterator[Activation]:
@@ -138,48 +133,50 @@ def _on_pixels(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
     result = operation(*_mapped(args, Activation, pixels), **_mapped(kwargs, Activation, pixels))
     like = max(found, key=lambda x: x.ndim)
-    checked = operation in _UNBOUNDED
-    again = _mapped(result, Tensor, lambda tensor: _again(tensor, like, checked))
+    again = _mapped(result, Tensor, lambda tensor: _again(tensor, like))
     return again, made[0] if args and isinstance(args[0], Activation) else None
 
 
-def _again(tensor: Tensor, like: Activation, checked: bool) -> Activation | Tensor:
+def _again(tensor: Tensor, like: Activation) -> Activation | Tensor:
     """J of a result that is a feature map again, else the result."""
     if not tensor.is_floating_point() or tensor.dim() < 2:
         return tensor
     if tensor.dim() == like.ndim:
         axes = like.axes
-    elif tensor.dim() > 2 and tensor.shape[-2:] == like.extent:
+    elif tensor.dim() > 2 and tuple(tensor.shape[-2:]) == like.extent:
         axes = (tensor.dim() - 2, tensor.dim() - 1)
     else:
         return tensor
     if (tensor.shape[axes[0]], tensor.shape[axes[1]]) == (1, 1) or 0 in tensor.shape:
         return tensor
-    if checked and not _finite(tensor):
-        return tensor
     return Activation.from_pixels(tensor, axes, like)
 
 
-def _finite(tensor: Tensor) -> bool:
-    """Whether all values are finite, as far as they can be looked at."""
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or tensor.is_meta:
+def _finite(x: Activation) -> bool:
+    """Whether all pixels are finite, as far as they can be looked at."""
+    pixels = pixels_of(x)
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or pixels.is_meta:
         return True
     if torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state():
         return True
-    return bool(torch.isfinite(tensor.detach().sum()))
+    return bool(torch.isfinite(pixels.detach().sum()))
 
 
-_WRITES: Final = {
-    operation: next(iter(operations(name[:-1])), None)
-    for place in (Tensor, torch, F)
-    for name in dir(place)
-    if name.endswith("_") and not name.startswith("_") and name not in {"requires_grad_", "rename_"}
-    for operation in [getattr(place, name)]
-    if callable(operation)
-} | {
-    getattr(Tensor, f"__i{name}__"): getattr(Tensor, f"__{name}__")
-    for name in ("add", "and", "floordiv", "lshift", "mod", "mul", "or", "pow", "rshift", "sub", "truediv", "xor")
-} | {Tensor.__setitem__: None}
+_WRITES: Final = (
+    {
+        operation: next(iter(operations(name[:-1])), None)
+        for place in (Tensor, torch, F)
+        for name in dir(place)
+        if name.endswith("_") and not name.startswith("_") and name not in {"requires_grad_", "rename_"}
+        for operation in [getattr(place, name)]
+        if callable(operation)
+    }
+    | {
+        getattr(Tensor, f"__i{name}__"): getattr(Tensor, f"__{name}__")
+        for name in ("add", "and", "floordiv", "lshift", "mod", "mul", "or", "pow", "rshift", "sub", "truediv", "xor")
+    }
+    | {Tensor.__setitem__: None}
+)
 """Operations in place → their forms that are not, if there are any."""
 
 
@@ -194,7 +191,7 @@ def _in_place(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         return result
     partner = _WRITES[operation]
     found = None if partner is None else entry(partner)
-    if _runs_closed(found, args, kwargs):
+    if _runs_closed(partner, found, args, kwargs):
         _agree(args, kwargs)
         write(target, found.function(*args, **kwargs))
         note(operation, "closed", target)
@@ -250,7 +247,7 @@ def write(target: Activation, value: Activation | Tensor) -> None:
         value: Of its shape.
 
     Raises:
-        InputError: If the shapes differ, or there are infinite pixels, whose coefficients would be no numbers.
+        InputError: If the shapes differ.
     """
     if value.shape != target.shape:
         raise InputError(f"a result of shape {tuple(value.shape)} cannot be written to {target!r}")
@@ -258,8 +255,6 @@ def write(target: Activation, value: Activation | Tensor) -> None:
         target.rebind(value if value.dtype == target.dtype else value.to(target.dtype))
         return
     pixels = pixels_of(value) if isinstance(value, Activation) else value
-    if not _finite(pixels) and bool(torch.isinf(pixels).any()):
-        raise InputError(f"infinite values cannot be written in place to {target!r}: use the form that is not in place")
     target.rebind(Activation.from_pixels(pixels.to(target.dtype), target.axes, target))
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "pointwise",
 ]
 
+
 @dataclass(frozen=True, eq=False)
 class PiecewiseLinear:
     """A piecewise-linear function: on its i-th interval, f(x) = slopes[i]·x + intercepts[i].

@@ -155,9 +155,10 @@ def _max_pool2d(
     values = max_pool2d(input, *window, input.frequencies, input.method)
     if not return_indices:
         return values
-    return values, F.max_pool2d(decode(input, frequencies=input.frequencies), *window, return_indices=True)[1]
+    low = decode(input, frequencies=input.frequencies)
+    return values, F.max_pool2d_with_indices(low, *window)[1]  # type: ignore[arg-type]
 
 
 @implements("max_pool2d_with_indices", accepts=_pools)
-def _max_pool2d_with_indices(input: Activation, *args: Any, return_indices: bool = True, **kwargs: Any) -> Any:  # noqa: ARG001
-    return _max_pool2d(input, *args, return_indices=True, **kwargs)
+def _max_pool2d_with_indices(input: Activation, *args: Any, **kwargs: Any) -> Any:
+    return _max_pool2d(input, *args[:5], **{**kwargs, "return_indices": True})

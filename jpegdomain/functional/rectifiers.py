@@ -32,7 +32,7 @@ def relu() -> PiecewiseLinear:
 
 
 def hardtanh(low: float = -1.0, high: float = 1.0) -> PiecewiseLinear:
-    """x between low and high, the nearer of them outside."""
+    """X between low and high, the nearer of them outside."""
     return PiecewiseLinear(
         (low, high), (0.0, 1.0, 0.0), (low, 0.0, high), (False, True), lambda pixels: F.hardtanh(pixels, low, high)
     )
@@ -62,10 +62,8 @@ def rrelu(lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) ->
 
 
 def threshold(edge: float, value: float) -> PiecewiseLinear:
-    """value up to the edge, x above."""
-    return PiecewiseLinear(
-        (edge,), (0.0, 1.0), (value, 0.0), (False,), lambda pixels: F.threshold(pixels, edge, value)
-    )
+    """Value up to the edge, x above."""
+    return PiecewiseLinear((edge,), (0.0, 1.0), (value, 0.0), (False,), lambda pixels: F.threshold(pixels, edge, value))
 
 
 def hardshrink(edge: float = 0.5) -> PiecewiseLinear:
@@ -131,7 +129,7 @@ def _hardsigmoid(input: Activation, inplace: bool = False) -> Activation:  # noq
     return _apply(input, hardsigmoid())
 
 
-@implements("threshold", F._threshold, accepts=_approximated)
+@implements("threshold", "_threshold", accepts=_approximated)
 def _threshold(input: Activation, threshold: float, value: float, inplace: bool = False) -> Activation:  # noqa: ARG001
     return _apply(input, globals()["threshold"](float(threshold), float(value)))
 
@@ -148,7 +146,11 @@ def _softshrink(input: Activation, lambd: float = 0.5) -> Activation:
 
 @implements("rrelu", accepts=_approximated)
 def _rrelu(
-    input: Activation, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False  # noqa: ARG001
+    input: Activation,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,  # noqa: ARG001
 ) -> Activation:
     return _apply(input, rrelu(lower, upper, training))
 

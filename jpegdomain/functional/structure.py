@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +30,7 @@ def _alike(one: Activation, other: Activation) -> bool:
     return one.extent == other.extent and _from_the_end(one) == _from_the_end(other)
 
 
-def _free_of_pixels(value: Any, x: Activation) -> bool:
+def _free_of_pixels(value: Any, x: Activation) -> TypeGuard[Tensor | float]:
     """Whether a real factor or summand is the same for every pixel: a number, or of size one along the pixel axes."""
     if isinstance(value, (int, float, torch.SymInt, torch.SymFloat)):
         return True
@@ -70,7 +70,7 @@ def _collapsed(value: Any) -> Any:
     return value
 
 
-def _per_channel(value: Operand, x: Activation) -> Tensor | None:
+def _per_channel(value: Tensor | float, x: Activation) -> Tensor | None:
     """The value as (c,) if it is the same for every image and pixel of (n, c, h, w), else None."""
     channels = x.shape[1]
     if not isinstance(value, Tensor):
@@ -87,7 +87,8 @@ def _on_pixels(operation: Callable[[Any, Any], Tensor], input: Operand, other: O
     maps = [x for x in (input, other) if isinstance(x, Activation)]
     if not maps:
         raise InputError("one of the operands must be an Activation")
-    if len(maps) == 2 and any(one != two and 1 not in (one, two) for one, two in zip(*(x.extent for x in maps))):
+    sizes = [set(sizes) - {1} for sizes in zip(*(x.extent for x in maps), strict=True)]
+    if any(len(different) > 1 for different in sizes):
         listed = ", ".join(str(extent) for extent in sorted(x.extent for x in maps))
         raise ExtentMismatchError(f"activations of different extents cannot be combined: {listed}")
     widest = max(maps, key=lambda x: x.ndim)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation, View
-from jpegdomain.table import operations, runtime
+from jpegdomain.table import getter, operations, runtime
 
 from .transform import decode, encode, pixels_of
 
@@ -15,12 +15,22 @@ __all__ = ["VIEWS", "as_views", "refresh", "write_through"]
 _NAMES: Final = (
     *("__getitem__", "as_strided", "chunk", "detach", "diagonal", "dsplit", "expand", "expand_as", "flatten", "hsplit"),
     *("movedim", "moveaxis", "narrow", "permute", "ravel", "reshape", "reshape_as", "select", "split", "squeeze"),
-    *("split_with_sizes", "swapaxes", "swapdims", "t", "tensor_split", "transpose", "unbind", "unflatten", "unsafe_chunk"),
+    *(
+        "split_with_sizes",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "tensor_split",
+        "transpose",
+        "unbind",
+        "unflatten",
+        "unsafe_chunk",
+    ),
     *("unsqueeze", "view", "view_as", "vsplit"),
 )
 
 VIEWS: Final = frozenset(operation for name in _NAMES for operation in operations(name)) | {
-    *(getattr(Tensor, name).__get__ for name in ("T", "mT", "data")),
+    *(getter(name) for name in ("T", "mT", "data")),
     Tensor.unfold,
 }
 """Operations whose results share their input's memory."""

@@ -100,12 +100,11 @@ class Layer(nn.Module):
             )
         if (x.ndim, x.axes) != (4, (2, 3)):
             raise InputError(
-                f"{type(self).__name__} takes an activation (n, c, h, w); got pixel axes {x.axes} of {x.ndim}: permute it"
+                f"{type(self).__name__} takes an activation (n, c, h, w), got pixel axes {x.axes} of {x.ndim}: "
+                "permute it"
             )
         return x
 
-    def _feature_map(self, x: Activation) -> Activation:
+    def _feature_map(self, x: Any) -> Activation:
         """Like `_activation`, for layers that take any order of axes."""
-        if not isinstance(x, Activation):
-            return self._activation(x)
-        return x
+        return x if isinstance(x, Activation) else self._activation(x)

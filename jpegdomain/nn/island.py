@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from jpegdomain import functional
-from jpegdomain.errors import InputError
 from jpegdomain.activation import Activation
+from jpegdomain.errors import InputError
 from jpegdomain.planning import Cost, transform_cost
 
 from .base import Layer, elements

@@ -7,9 +7,9 @@ import jpegdomain as jd
 
 
 def pixels(*sizes, seed=1, dtype=torch.float64):
-    return torch.randn(*(sizes or (2, 3, 64, 64)), dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).to(
-        dtype
-    )
+    return torch.randn(
+        *(sizes or (2, 3, 64, 64)), dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    ).to(dtype)
 
 
 def leaves(value):
@@ -36,7 +36,13 @@ def structure(value):
     return value
 
 
-TOLERANCE = {torch.float64: 1e-9, torch.complex128: 1e-9, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 1e-1}
+TOLERANCE = {
+    torch.float64: 1e-9,
+    torch.complex128: 1e-9,
+    torch.float32: 1e-5,
+    torch.float16: 1e-2,
+    torch.bfloat16: 1e-1,
+}
 
 
 def assert_same(got, expected, tolerance=None):

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torchvision
 from torchvision.models import detection
 from torchvision.models.detection import backbone_utils
 

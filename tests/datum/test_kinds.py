@@ -59,7 +59,10 @@ def branches_on_shapes(m, x):
     x = m.stem(x)
     if x.shape[-1] > 20 and x.shape[2] % 2 == 0:
         x = m.second(x)
-    assert x.dim() == 4 and len(x) == x.size(0) and x.is_floating_point() and not x.is_sparse
+    assert x.dim() == 4
+    assert len(x) == x.size(0)
+    assert x.is_floating_point()
+    assert not x.is_sparse
     torch._assert(x.ndim == 4, "an image")
     while x.shape[-1] > 10:
         x = F.max_pool2d(x, 2)
@@ -200,7 +203,9 @@ def autoencoder(m, x):
 @kind
 def siamese(m, x):
     one, other = m.stem(x), m.stem(x.flip(-1))
-    return F.cosine_similarity(m.classify(one), m.classify(other)), F.pairwise_distance(one.flatten(1), other.flatten(1))
+    return F.cosine_similarity(m.classify(one), m.classify(other)), F.pairwise_distance(
+        one.flatten(1), other.flatten(1)
+    )
 
 
 @kind
@@ -377,4 +382,6 @@ def test_einops():
         ("n c (h a) (w b) -> n (c a b) h w", {"a": 2, "b": 2}),
     ]:
         assert_same(einops.rearrange(jd.encode(given), pattern, **sizes), einops.rearrange(given, pattern, **sizes))
-    assert_same(einops.reduce(jd.encode(given), "n c h w -> n c", "mean"), einops.reduce(given, "n c h w -> n c", "mean"))
+    assert_same(
+        einops.reduce(jd.encode(given), "n c h w -> n c", "mean"), einops.reduce(given, "n c h w -> n c", "mean")
+    )

@@ -9,7 +9,15 @@ from .same import assert_gradients, assert_same, awake, pixels
 
 timm = pytest.importorskip("timm", reason="timm is not installed: pip install 'jpegdomain[timm]'")
 
-QUICK = ["resnet10t", "test_efficientnet", "test_vit", "test_convnext", "test_nfnet", "test_resnet", "tf_mobilenetv3_small_minimal_100"]
+QUICK = [
+    "resnet10t",
+    "test_efficientnet",
+    "test_vit",
+    "test_convnext",
+    "test_nfnet",
+    "test_resnet",
+    "tf_mobilenetv3_small_minimal_100",
+]
 SLOW = [
     *("bat_resnext26ts", "botnet26t_256", "coat_lite_tiny", "coatnet_nano_rw_224", "convit_tiny", "convmixer_768_32"),
     *("convnext_atto", "convnextv2_atto", "crossvit_tiny_240", "cs3darknet_s", "cspresnet50", "davit_tiny"),
@@ -24,9 +32,26 @@ SLOW = [
     *("nf_regnet_b0", "nfnet_f0", "pit_ti_224", "pnasnet5large", "poolformer_s12", "pvt_v2_b0", "rdnet_tiny"),
     *("regnetx_002", "regnety_002", "regnetz_005", "repghostnet_050", "repvgg_a0", "repvit_m0_9", "res2net50_14w_8s"),
     *("resmlp_12_224", "resnest14d", "resnet26t", "resnetaa34d", "resnetblur18", "resnetrs50", "resnetv2_50"),
-    *("resnext26ts", "rexnet_100", "sehalonet33ts", "selecsls42", "semnasnet_075", "seresnet18", "shvit_s1", "skresnet18"),
+    *(
+        "resnext26ts",
+        "rexnet_100",
+        "sehalonet33ts",
+        "selecsls42",
+        "semnasnet_075",
+        "seresnet18",
+        "shvit_s1",
+        "skresnet18",
+    ),
     *("spnasnet_100", "starnet_s1", "swiftformer_xs", "swin_s3_tiny_224", "swinv2_cr_tiny_224", "tf_efficientnet_b0"),
-    *("tf_efficientnetv2_b0", "tiny_vit_5m_224", "tinynet_e", "tresnet_m", "twins_svt_small", "vgg11_bn", "visformer_tiny"),
+    *(
+        "tf_efficientnetv2_b0",
+        "tiny_vit_5m_224",
+        "tinynet_e",
+        "tresnet_m",
+        "twins_svt_small",
+        "vgg11_bn",
+        "visformer_tiny",
+    ),
     *("vit_tiny_r_s16_p8_224", "vovnet39a", "wide_resnet50_2", "xception41", "xcit_nano_12_p16_224", "csatv2"),
 ]
 
@@ -52,7 +77,9 @@ def test_families(name):
         assert_same(model(jd.encode(given)), expected)
 
 
-@pytest.mark.parametrize("options", [{"features_only": True}, {"global_pool": ""}, {"output_stride": 8}, {"num_classes": 0}])
+@pytest.mark.parametrize(
+    "options", [{"features_only": True}, {"global_pool": ""}, {"output_stride": 8}, {"num_classes": 0}]
+)
 @pytest.mark.parametrize("name", ["resnet10t", pytest.param("mobilenetv3_small_050", marks=pytest.mark.slow)])
 def test_options(name, options):
     options = dict(options)

@@ -46,7 +46,10 @@ PIECES = {
         lambda x: F.hardtanh(x, -0.3, 0.4),
         lambda x, low: torch.where(low >= 0.4, 0.4, torch.where(low > -0.3, x, -0.3)),
     ),
-    "clamp": (lambda x: x.clamp(-0.3, 0.4), lambda x, low: torch.where(low >= 0.4, 0.4, torch.where(low > -0.3, x, -0.3))),
+    "clamp": (
+        lambda x: x.clamp(-0.3, 0.4),
+        lambda x, low: torch.where(low >= 0.4, 0.4, torch.where(low > -0.3, x, -0.3)),
+    ),
     "clamp_min": (lambda x: x.clamp_min(0.1), lambda x, low: torch.where(low > 0.1, x, 0.1)),
     "clamp_max": (lambda x: torch.clamp(x, max=0.1), lambda x, low: torch.where(low >= 0.1, 0.1, x)),
     "leaky_relu": (lambda x: F.leaky_relu(x, 0.2), lambda x, low: torch.where(low > 0, x, 0.2 * x)),

@@ -6,6 +6,7 @@ import torch
 from jpegdomain.activation import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.functional import (
+    decode,
     encode,
     expand,
     expand_as,
@@ -16,11 +17,9 @@ from jpegdomain.functional import (
     reshape,
     split_axes,
     squeeze,
-    decode,
     transpose,
     unsqueeze,
 )
-from jpegdomain import Activation
 from jpegdomain.testing import assert_commutes
 
 EXTENTS = [(16, 8), (13, 9), (9, 13), (1, 1), (1, 9)]
