@@ -15,10 +15,13 @@ from jpegdomain.activation import Activation
 from jpegdomain.batch import JpegBatch, collate
 from jpegdomain.codec import JpegImage
 from jpegdomain.errors import InputError, UnsupportedLayerError
-from jpegdomain.functional import decode
+from jpegdomain.functional import encode
+from jpegdomain.functional.islands import mapped
+from jpegdomain.functional.transform import pixels_of
 from jpegdomain.geometry import Extent
 from jpegdomain.planning import Cost, Plan, Step
 from jpegdomain.preprocess import Transform
+from jpegdomain.table import record
 
 from .building import Conversion, without_settings
 from .copying import copy_with_tensors
@@ -26,7 +29,7 @@ from .entered import Entered
 from .planned import Planned
 from .recording import Recorder
 from .unplanned import approximated
-from .watch import OWN
+from .watch import OWN, is_heard
 
 __all__ = ["ConvertedModel", "become_converted", "to_spatial"]
 
@@ -74,7 +77,7 @@ class ConvertedModel(Entered):
             plan = self._jpeg_plan = self._jpeg_source.plan(self)
         if plan is not None and plan.takes(self, args, kwargs):
             return plan(self, args, kwargs)
-        return self._by_source(args, kwargs)
+        return self._by_source(args, kwargs, self._jpeg_source.strategy == "fused" or is_heard(self))
 
     def _collated(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         x = args[0] if args else None
@@ -92,16 +95,20 @@ class ConvertedModel(Entered):
                     raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
                 break
 
-    def _by_source(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run the source's own code on pixels."""
+    def _by_source(self, args: tuple[Any, ...], kwargs: dict[str, Any], on_pixels: bool) -> Any:
+        """Run the source's own code: on pixels, as hooks expect them, or on an activation by the table."""
         name = None if args else next(iter(kwargs), None)
-        entered = self.jpeg_entry(args[0] if args else kwargs.get(name))  # type: ignore[arg-type]
-        # As the source is given them: no view merges the axes of channels-last pixels.
-        pixels = (entered if isinstance(entered, Tensor) else decode(entered)).contiguous()
+        x = self.jpeg_entry(args[0] if args else kwargs.get(name))  # type: ignore[arg-type]
+        if on_pixels:
+            # As the source is given them: no view merges the axes of channels-last pixels.
+            x = (x if isinstance(x, Tensor) else pixels_of(x)).contiguous()
+        elif isinstance(x, Tensor):
+            x = encode(x)
         forward = vars(self).get("_jpeg_forward") or super().forward
         settings = self._jpeg_source.present(self)
         with approximated(self, settings) if settings.approximates else nullcontext():
-            return forward(pixels, *args[1:], **kwargs) if args else forward(**{**kwargs, str(name): pixels})
+            result = forward(x, *args[1:], **kwargs) if args else forward(**{**kwargs, str(name): x})
+        return mapped(result, Activation, pixels_of)
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1, *args: Any, **kwargs: Any) -> Plan:
         """Say how a batch would run: each layer's form, cost and domain. ``print`` the result.
@@ -115,18 +122,20 @@ class ConvertedModel(Entered):
             **kwargs: Likewise.
 
         Returns:
-            The plan, for eval mode.
+            The plan, for eval mode; of a model that runs by its own code, the operations that meet activations.
         """
         extent = Extent(*extent)
-        if self._jpeg_plan is None:
-            return Plan(batch, extent, (Step("", type(self).__name__, "pixels", (), "its own code", Cost()),))
-        # On the meta device shapes are worked out and nothing is computed.
-        model = copy_with_tensors(self, partial(Tensor.to, device="meta")).eval()
-        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-        images = torch.empty(batch, self.jpeg_entry.channels or 3, *extent.canvas, dtype=dtype, device="meta")
-        recorder = Recorder(model, self._jpeg_plan.graph, self._jpeg_plan.folded)
+        own, plan = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(())), self._jpeg_plan
+        # On the meta device shapes are worked out and nothing is computed; but code that looks at values needs some.
+        device = own.device if plan is None else torch.device("meta")
+        model = copy_with_tensors(self, partial(Tensor.to, device=device, copy=True)).eval()
+        sizes = batch, self.jpeg_entry.channels or 3, *extent.canvas
+        given = Activation(torch.zeros(sizes, dtype=own.dtype, device=device), extent), *args
         with torch.no_grad():
-            recorder.run(*_positional(self._jpeg_plan.graph, (Activation(images, extent), *args), kwargs))
+            if plan is None:
+                return Plan(batch, extent, _met(model, given, kwargs))
+            recorder = Recorder(model, plan.graph, plan.folded)
+            recorder.run(*_positional(plan.graph, given, kwargs))
         return Plan(batch, extent, tuple(recorder.steps))
 
     @property
@@ -150,6 +159,15 @@ class ConvertedModel(Entered):
         super().__setstate__(state)
         if self._jpeg_plan is not None:
             self._jpeg_plan.link(self)
+
+
+def _met(model: ConvertedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Step, ...]:
+    """The operations of a model that runs by its own code; what they cost is not known."""
+    if model._jpeg_source.strategy == "fused":
+        return (Step("", type(model).__name__, "pixels", (), "its own code", Cost()),)
+    with record(model) as met:
+        model._by_source(args, kwargs, on_pixels=False)
+    return tuple(Step(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met)
 
 
 def _positional(graph: fx.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:

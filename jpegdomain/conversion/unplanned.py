@@ -1,4 +1,4 @@
-"""The source's own code on pixels, with ASM or APX in the place of the functions that approximate."""
+"""The source's own code, with ASM or APX in the place of the functions that approximate."""
 
 import math
 import threading
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from jpegdomain import nn as layers
+from jpegdomain.activation import Activation
 
 from .options import Settings
 from .registry import find_module_rule
@@ -101,7 +102,7 @@ class _Approximating(TorchFunctionMode):
         found = _FUNCTIONS.get(func)
         x = args[0] if args else kwargs.get("input")
         # One value per channel is no feature map.
-        if found is None or not isinstance(x, Tensor) or x.dim() != 4 or tuple(x.shape[2:]) == (1, 1):
+        if found is None or not isinstance(x, (Tensor, Activation)) or x.dim() != 4 or tuple(x.shape[2:]) == (1, 1):
             return func(*args, **kwargs)
         name, kind, names = found
         given = {**dict(zip(names, args[1:], strict=False)), **{k: v for k, v in kwargs.items() if k in names}}

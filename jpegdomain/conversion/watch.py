@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules import module as torch_module
 
-__all__ = ["OWN", "Watch"]
+__all__ = ["OWN", "Watch", "is_heard"]
 
 OWN = ("jpeg_entry", "preprocess", "_jpeg_plan", "_jpeg_source", "_jpeg_forward")
 """Attributes that a converted model has besides its source's."""
@@ -61,9 +61,7 @@ class Watch:
 
     def __init__(self, model: nn.Module, leaves: Collection[str]) -> None:
         called = {id(model.get_submodule(path)) for path in leaves}
-        # The entry stands in front of the plan, whatever it is.
-        entered = {id(module) for module in getattr(model, "jpeg_entry", nn.Identity()).modules()}
-        below = [module for module in model.modules() if module is not model and id(module) not in entered]
+        below = [module for module in _watched(model) if module is not model]
         self._modules = [(module, _Watched(module, vars(module), id(module) in called)) for module in below]
         self._model = _Watched(model, _without_ours(model), False)
         self._listeners = [vars(module)[name] for module in (model, *below) for name in _HOOKS]
@@ -83,11 +81,34 @@ class Watch:
 
     def is_heard(self) -> bool:
         """Say whether anybody waits to be called: hooks on any of the modules, or on all modules."""
-        return (
-            any(self._listeners)
-            or bool(torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks)
-            or bool(torch_module._global_backward_hooks or torch_module._global_backward_pre_hooks)
-        )
+        return any(self._listeners) or _all_are_heard()
+
+
+def is_heard(model: nn.Module) -> bool:
+    """Say whether anybody waits to be called by a model's modules.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Whether there are hooks on any of them, but for the entry, or on all modules.
+    """
+    return _all_are_heard() or any(vars(module)[name] for module in _watched(model) for name in _HOOKS)
+
+
+def _all_are_heard() -> bool:
+    return bool(
+        torch_module._global_forward_hooks
+        or torch_module._global_forward_pre_hooks
+        or torch_module._global_backward_hooks
+        or torch_module._global_backward_pre_hooks
+    )
+
+
+def _watched(model: nn.Module) -> list[nn.Module]:
+    """A model's modules; its entry stands in front of them, whatever it is."""
+    entered = {id(module) for module in getattr(model, "jpeg_entry", nn.Identity()).modules()}
+    return [module for module in model.modules() if id(module) not in entered]
 
 
 def _without_ours(model: nn.Module) -> dict[str, Any]:

@@ -6,12 +6,11 @@ from typing import Any
 from torch import Tensor
 
 from jpegdomain import functional
-from jpegdomain.functional import Maps
+from jpegdomain.activation import Activation
 from jpegdomain.planning import Cost, transform_cost
 
 from .base import elements
 from .holder import Holder
-from .maps import feature_map
 from .structure import Call
 
 __all__ = ["Direct", "Island", "IslandCall"]
@@ -20,7 +19,7 @@ __all__ = ["Direct", "Island", "IslandCall"]
 class Island(Holder):
     """Any module that takes feature maps to feature maps, run exactly as J∘f∘J̃."""
 
-    def forward(self, x: Maps) -> Maps:
+    def forward(self, x: Activation) -> Activation:
         """Apply the function.
 
         Args:
@@ -29,8 +28,7 @@ class Island(Holder):
         Returns:
             A feature map with its pixel axes in the same places.
         """
-        x = feature_map(self, x)
-        return functional.island(x, self.function)
+        return functional.island(self._feature_map(x), self.function)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch; what lies between J̃ and J is counted as one pass.
@@ -52,7 +50,7 @@ class Direct(Holder):
     So do a shuffle of channels, and dropping whole channels or images.
     """
 
-    def forward(self, x: Maps) -> Maps:
+    def forward(self, x: Activation) -> Activation:
         """Apply the function.
 
         Args:
@@ -61,8 +59,8 @@ class Direct(Holder):
         Returns:
             A feature map of the same extent and axes.
         """
-        x = feature_map(self, x)
-        return functional.laid_out(self.function(x.coefficients), x.extent, functional.pixel_axes(x))
+        x = self._feature_map(x)
+        return x.replace(self.function(x.coefficients))
 
 
 class IslandCall(Call):
@@ -75,7 +73,7 @@ class IslandCall(Call):
     def __init__(self, function: Callable[..., Tensor]) -> None:
         super().__init__(function, transforms=2)
 
-    def forward(self, input: Maps, *args: Any, **kwargs: Any) -> Maps:
+    def forward(self, input: Activation, *args: Any, **kwargs: Any) -> Activation:
         """Call the function.
 
         Args:
