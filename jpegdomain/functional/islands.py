@@ -1,7 +1,7 @@
 """What runs an operation that met an activation: by the table, else exactly on pixels, J∘f∘J̃."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
@@ -51,7 +51,7 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _in_place(operation, args, kwargs)
     found = entry(operation)
     form, pixels = "closed", None
-    if _runs_closed(operation, found, args, kwargs):
+    if found is not None and _runs_closed(operation, found, args, kwargs):
         _agree(args, kwargs)
         result = found.function(*args, **kwargs)
     else:
@@ -63,11 +63,9 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return result
 
 
-def _runs_closed(
-    operation: Any, found: Entry | None, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> TypeGuard[Entry]:
+def _runs_closed(operation: Any, found: Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether an operation runs by its entry: J would spread infinite pixels over whole blocks."""
-    if found is None or not found.accepts(*args, **kwargs):
+    if not found.accepts(*args, **kwargs):
         return False
     if operation in VIEWS:
         return True
@@ -191,7 +189,7 @@ def _in_place(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         return result
     partner = _WRITES[operation]
     found = None if partner is None else entry(partner)
-    if _runs_closed(partner, found, args, kwargs):
+    if found is not None and _runs_closed(partner, found, args, kwargs):
         _agree(args, kwargs)
         write(target, found.function(*args, **kwargs))
         note(operation, "closed", target)

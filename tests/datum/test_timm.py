@@ -78,7 +78,8 @@ def test_families(name):
 
 
 @pytest.mark.parametrize(
-    "options", [{"features_only": True}, {"global_pool": ""}, {"output_stride": 8}, {"num_classes": 0}]
+    "options",
+    [{"features_only": True}, {"global_pool": "", "num_classes": 0}, {"output_stride": 8}, {"num_classes": 0}],
 )
 @pytest.mark.parametrize("name", ["resnet10t", pytest.param("mobilenetv3_small_050", marks=pytest.mark.slow)])
 def test_options(name, options):
