@@ -108,7 +108,7 @@ class ConvertedModel(Entered):
         settings = self._jpeg_source.present(self)
         with approximated(self, settings) if settings.approximates else nullcontext():
             result = forward(x, *args[1:], **kwargs) if args else forward(**{**kwargs, str(name): x})
-        return mapped(result, Activation, pixels_of)
+        return mapped(result, Activation, _pixels)
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1, *args: Any, **kwargs: Any) -> Plan:
         """Say how a batch would run: each layer's form, cost and domain. ``print`` the result.
@@ -159,6 +159,12 @@ class ConvertedModel(Entered):
         super().__setstate__(state)
         if self._jpeg_plan is not None:
             self._jpeg_plan.link(self)
+
+
+def _pixels(x: Activation) -> Tensor:
+    # Code may have turned gradients on for itself.
+    with torch.set_grad_enabled(torch.is_grad_enabled() or x.requires_grad):
+        return pixels_of(x)
 
 
 def _met(model: ConvertedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Step, ...]:

@@ -78,7 +78,7 @@ def test_users_register_rules_of_their_own():
 
     model = nn.Sequential(nn.Conv2d(3, 4, 3), Square(), nn.AdaptiveAvgPool2d(1))
     steps = [(step.path, step.layer, step.form) for step in jd.convert(model).plan((9, 9)).steps]
-    assert [step for step in steps if step[0] == "1"] == [("1", "sum", "closed"), ("1", "mul", "island")]
+    assert [step for step in steps if step[0] == "1"] == [("1", "sum", "closed"), ("1", "__mul__", "island")]
     assert [step.form for step in jd.convert(model, plan="fused").plan((9, 9)).steps] == ["its own code"]
     assert agrees(model)
     try:
