@@ -15,7 +15,6 @@ from jpegdomain.table import record
 
 from .same import assert_same, awake, gradients, pixels
 
-
 compiles = pytest.mark.skipif(
     tuple(map(int, torch.__version__.split(".")[:2])) < (2, 14),
     reason="torch.compile of an unmodified model needs the Dynamo of the newest torch; 2.6 follows no __torch_function__",
