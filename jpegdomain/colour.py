@@ -90,7 +90,9 @@ def from_inks(samples: Tensor, color: Color) -> Tensor:
     Returns:
         (n, 3, h, w) level-shifted, neither rounded nor clamped.
     """
-    rows, constant = INKS[color]
-    matrix = torch.tensor(rows, dtype=samples.dtype, device=samples.device)
-    inks = torch.einsum("ck,nkhw->nchw", matrix, samples[:, :3]) + constant
-    return inks * ((samples[:, 3:] + 128) / 255) - 128
+    matrix, constant = INKS[color]
+    inks, black = samples[:, :3], (samples[:, 3:] + 128) / 255
+    if matrix is not _IDENTITY:
+        inks = torch.einsum("ck,nkhw->nchw", torch.tensor(matrix, dtype=samples.dtype, device=samples.device), inks)
+    # (inks + constant)·black − 128, in one pass over three channels.
+    return torch.addcmul(constant * black - 128, inks, black)

@@ -84,13 +84,14 @@ def _rendered(
     inks = [position for position, image in enumerate(batch.records.images) if image.color in INKS]
     if not inks:
         return rendered(batch, target, scale, shift, channels_last)
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    if len(inks) == len(batch):
+        return _first(batch, target, scale, shift, transform=False).contiguous(memory_format=order)
     others = sorted({*range(len(batch))} - {*inks})
-    order = torch.contiguous_format if not channels_last else torch.channels_last
     shape = (len(batch), len(BLACK[target]), *batch.extent)
     result = torch.empty(shape, dtype=batch.dtype, memory_format=order)
     result[inks] = _first(_some(batch, inks), target, scale, shift, transform=False)
-    if others:
-        result[others] = rendered(_some(batch, others), target, scale, shift, channels_last)
+    result[others] = rendered(_some(batch, others), target, scale, shift, channels_last)
     return result
 
 
