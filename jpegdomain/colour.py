@@ -83,6 +83,11 @@ def from_inks(samples: Tensor, color: Color) -> Tensor:
     The product is what makes these files differ from all others: it is not linear, so there is no map of their
     coefficients to those of R, G and B, and the samples have to be at full resolution first.
 
+    Both decoders give the same bytes. What they round and this does not, on 40 made files in range: 0.3 levels
+    on average for CMYK and 0.4 for YCCK with halved Cb, Cr and K, 2.4 at most. Where C, M, Y or K leave 0…255, libjpeg
+    clamps them before the product, which clamping the result does not make up for: up to 25 levels in a file of
+    saturated colours, 108 where Cb and Cr are random.
+
     Args:
         samples: (n, 4, h, w) level-shifted, as the file stores them.
         color: ``cmyk`` or ``ycck``.
