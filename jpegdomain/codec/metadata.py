@@ -28,7 +28,7 @@ def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Col
     Returns:
         ``gray`` for one component. For three, JFIF means YCbCr; else Adobe's transform 0 means RGB and any other
         YCbCr; else the identifiers R, G, B mean RGB; else YCbCr. For four, an Adobe transform other than 0 means
-        YCCK; else CMYK.
+        YCCK, of which only 2 is defined; else CMYK.
     """
     if len(identifiers) == 3:
         if jfif:
