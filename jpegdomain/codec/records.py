@@ -2,7 +2,7 @@
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any, Final
 
@@ -60,6 +60,10 @@ class Component:
         table: uint16 (64,): the quantisation steps in the order 8α+β, all of them for any m.
         factors: Vertical and horizontal sampling factors V, H (T.81 A.1.1).
         extent: The component's own height and width in samples, ⌈image·V/Vmax⌉ × ⌈image·H/Hmax⌉.
+        arrived: bool (block rows, block columns): which blocks no scan has lost; of the others, what did not come is
+            zero. None if all blocks arrived.
+        lowest_bit: int8 (64,), in the order 8α+β: the lowest bit of each coefficient that the scans of a progressive
+            file have brought, 0 if it is complete, −1 if none came. None if all are complete.
 
     Raises:
         InputError: If an array has another shape, type or memory order than stated.
@@ -70,6 +74,8 @@ class Component:
     table: NDArray[np.uint16]
     factors: tuple[int, int]
     extent: Extent
+    arrived: NDArray[np.bool_] | None = None
+    lowest_bit: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         grid = self.extent.blocks
@@ -81,13 +87,20 @@ class Component:
             raise InputError(f"coefficients are those of m×m frequencies, m = 1…8, got {given.shape[-1]} a block")
         if self.table.dtype != np.uint16 or self.table.shape != (64,):
             raise InputError(f"a table is uint16 (64,), got {self.table.dtype} {self.table.shape}")
-        given.flags.writeable = False
-        self.table.flags.writeable = False
+        for name, array, kind, shape in (
+            ("arrived", self.arrived, np.bool_, grid),
+            ("lowest_bit", self.lowest_bit, np.int8, (64,)),
+        ):
+            if array is not None and (array.dtype != kind or array.shape != shape):
+                raise InputError(f"{name} is {kind.__name__} {shape}, got {array.dtype} {array.shape}")
+        for array in (given, self.table, self.arrived, self.lowest_bit):
+            if array is not None:
+                array.flags.writeable = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Arrays come writeable out of a pickle (a data loader's worker sends one): go through the
         # constructor.
-        return Component, (self.identifier, self.coefficients, self.table, self.factors, self.extent)
+        return Component, tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def keep(self) -> int:
@@ -116,8 +129,10 @@ class JpegImage:
         adobe: The transform byte of an Adobe segment before the first scan, None without one.
         icc: The ICC profile, its chunks joined; None without one, or if a chunk is missing.
         exif: The EXIF data, from its TIFF header on; None without.
-        damage: The message of the error that ``on_error="keep"`` kept back, None for a sound file. Blocks that it
-            kept from being read are zero.
+        damage: Where ``on_error="keep"`` lost data, a line for each place, the first sixteen of them; None if nothing
+            was lost. `Component.arrived` says which blocks.
+        warnings: What the file did wrong though no coefficient was lost by it, a line each with the byte that shows
+            it, in the file's order: the first sixteen, and how many more. Empty for a sound file.
     """
 
     components: tuple[Component, ...]
@@ -131,6 +146,7 @@ class JpegImage:
     icc: bytes | None = None
     exif: bytes | None = None
     damage: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def keep(self) -> int:
