@@ -52,7 +52,8 @@ def warnings_of(state: NDArray[np.int64]) -> tuple[str, ...]:
     Returns:
         A line each; one more says how many there were beyond the first ones.
     """
-    lines = [warning_of(*entry[:3], entry[3:]) for entry in _entries(state, WARNINGS, WARNING_LIST)]
+    noted = _entries(state, WARNINGS, WARNING_LIST)
+    lines = [warning_of(fault, offset, marker, details) for fault, offset, marker, *details in noted]
     return tuple(lines) + _rest(state, WARNINGS)
 
 
@@ -67,7 +68,10 @@ def damage_of(state: NDArray[np.int64], name: str, beginning: bytes) -> str | No
     Returns:
         The messages of the errors that these would be, in lines; None without losses.
     """
-    lines = [str(error_of(name, *entry[:3], entry[3:], beginning)) for entry in _entries(state, LOSSES, LOSS_LIST)]
+    noted = _entries(state, LOSSES, LOSS_LIST)
+    lines = [
+        str(error_of(name, fault, offset, marker, details, beginning)) for fault, offset, marker, *details in noted
+    ]
     return "\n".join([*lines, *_rest(state, LOSSES)]) or None
 
 

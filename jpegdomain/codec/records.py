@@ -87,12 +87,10 @@ class Component:
             raise InputError(f"coefficients are those of m×m frequencies, m = 1…8, got {given.shape[-1]} a block")
         if self.table.dtype != np.uint16 or self.table.shape != (64,):
             raise InputError(f"a table is uint16 (64,), got {self.table.dtype} {self.table.shape}")
-        for name, array, kind, shape in (
-            ("arrived", self.arrived, np.bool_, grid),
-            ("lowest_bit", self.lowest_bit, np.int8, (64,)),
-        ):
-            if array is not None and (array.dtype != kind or array.shape != shape):
-                raise InputError(f"{name} is {kind.__name__} {shape}, got {array.dtype} {array.shape}")
+        if self.arrived is not None and (self.arrived.dtype != np.bool_ or self.arrived.shape != grid):
+            raise InputError(f"arrived is bool {grid}, got {self.arrived.dtype} {self.arrived.shape}")
+        if self.lowest_bit is not None and (self.lowest_bit.dtype != np.int8 or self.lowest_bit.shape != (64,)):
+            raise InputError(f"lowest_bit is int8 (64,), got {self.lowest_bit.dtype} {self.lowest_bit.shape}")
         for array in (given, self.table, self.arrived, self.lowest_bit):
             if array is not None:
                 array.flags.writeable = False

@@ -43,6 +43,7 @@ from .slots import (
     MARKER,
     MODE,
     PLACE,
+    PROGRESSIVE,
     SCAN,
     SCAN_LIMIT,
     SCANS,
@@ -175,9 +176,11 @@ def _goes_on(state: Integers) -> bool:
 
 
 @compiled
-def _is_band(first: int, last: int) -> bool:
-    """Tell whether two bytes can be Ss and Se, of any kind of scan."""
-    return last == 0 or last == 63 if first == 0 else first <= last <= 63
+def _is_band(first: int, last: int, count: int, state: Integers) -> bool:
+    """Tell whether two bytes can be Ss and Se of a scan of so many components."""
+    if first == 0:
+        return last == 0 or (last == 63 and state[PROGRESSIVE] == 0)
+    return state[PROGRESSIVE] == 1 and count == 1 and first <= last <= 63
 
 
 @compiled
@@ -191,7 +194,7 @@ def _own_end(data: Bytes, at: int, marker: int, stop: int, state: Integers) -> i
     own = at + 8 + 2 * count if scan else at + 10 + 3 * count
     if own == stop or own > state[END] or not 1 <= count <= 4:
         return max(stop, at + 4)
-    if scan and not _is_band(np.int64(data[own - 3]), np.int64(data[own - 2])):
+    if scan and not _is_band(np.int64(data[own - 3]), np.int64(data[own - 2]), count, state):
         # It is the number that is wrong.
         return max(stop, at + 4)
     tolerated(state, SCAN_LENGTH if scan else FRAME_LENGTH)

@@ -77,10 +77,12 @@ def has_ff(word: Any) -> bool:
 
 
 @intrinsic
-def lowest_bit(_: Any, word: Any) -> Any:  # noqa: ARG001 (Numba counts them)
-    """Give the number of zero bits below the lowest one of a uint64, which is not 0."""
-
+def _lowest_bit(_: Any, word: Any) -> Any:  # noqa: ARG001 (Numba counts them)
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
         return builder.cttz(arguments[0], ir.IntType(1)(0))
 
     return types.int64(types.uint64), generate
+
+
+lowest_bit: Any = _lowest_bit
+"""(word) → int64: the position of the lowest bit that is 1 of a uint64, 64 without one."""
