@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from jpegdomain.compiled.jit import compiled, inlined
+from jpegdomain.compiled.jit import inlined
 from jpegdomain.tables import ZIGZAG
 
 from .feed import damage, more
@@ -56,7 +56,7 @@ _TOP = np.uint64(63)
 _PROBE_SHIFT = np.uint64(64 - PROBE)
 
 
-@compiled
+@inlined
 def _decode_interval(
     data: Bytes,
     out: Samples,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jpegdomain.compiled.jit import compiled
+from jpegdomain.compiled.jit import inlined
 
 from .blocks import difference
 from .feed import damage, more
@@ -30,7 +30,7 @@ from .words import Bytes
 __all__ = ["dc_scan"]
 
 
-@compiled
+@inlined
 def _decode_interval(
     data: Bytes,
     out: Samples,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jpegdomain.compiled.jit import compiled
+from jpegdomain.compiled.jit import compiled, inlined
 
 from .blocks import LAST_WANTED, ORDER, build_skips, difference, fill_block, pass_over
 from .feed import damage, more
@@ -34,7 +34,7 @@ from .words import Bytes
 __all__ = ["sequential_scan"]
 
 
-@compiled
+@inlined
 def _decode_interval(
     data: Bytes,
     out: Samples,
