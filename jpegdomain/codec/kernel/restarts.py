@@ -6,7 +6,7 @@ from jpegdomain.compiled.jit import compiled
 
 from .markers import next_marker
 from .notes import lose, warn
-from .numbers import FILE_ENDS_EARLY, NO_FAULT, NO_RESTART
+from .numbers import FILE_ENDS_EARLY, NO_FAULT, NO_RESTART, RESERVED_MARKER
 from .slots import AT, DETAIL, END, MARKER, MODE, OFFSET, START, STRICT, Integers
 from .words import Bytes
 
@@ -34,6 +34,8 @@ def next_restart(data: Bytes, state: Integers, number: int) -> int:
     if state[MODE] != STRICT:
         # What no JPEG file has is nothing but leftovers.
         while at + 1 < end and data[at + 1] < _SOF0:
+            state[MARKER] = np.int64(data[at + 1])
+            warn(state, RESERVED_MARKER, at - state[START])
             at = next_marker(data, at + 2, end)
         state[AT] = at
     state[OFFSET] = at - state[START]

@@ -43,6 +43,7 @@ from .slots import (
     HIGH,
     HUFFMAN,
     IDENTIFIER,
+    IRREGULAR,
     KEEP,
     LAST,
     LOSSES,
@@ -92,7 +93,8 @@ def read_scan(data: Bytes, at: int, end: int, state: Integers, quant: StepsArray
         fault = _check_band(state)
     if fault != NO_FAULT:
         return fault
-    if state[MODE] != STRICT and state[LOSSES] == 0 and brings_nothing(state, work):
+    trusted = state[LOSSES] == 0 and state[IRREGULAR] == 0
+    if state[MODE] != STRICT and trusted and brings_nothing(state, work):
         return REPEATED_SCAN
     if state[SCANS] >= state[SCAN_LIMIT]:
         state[DETAIL] = state[SCAN_LIMIT]
@@ -192,6 +194,7 @@ def _check_continued(state: Integers, work: Integers, component: int) -> int:
         if work[sent + k] != expected:
             # Bits that refine what was lost cannot be told apart.
             lost = state[MODE] == KEEP and state[LOSSES] > 0 and state[HIGH] > 0
+            state[IRREGULAR] = 1
             return DISCONTINUED if lost else tolerated(state, DISCONTINUED)
     return NO_FAULT
 

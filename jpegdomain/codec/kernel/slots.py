@@ -96,7 +96,9 @@ SCAN_LIMIT: Final = 58
 """The most scans that are read."""
 PLACE: Final = 59
 """Position of the marker whose segment is being read, to which faults and warnings refer."""
-COMPONENT: Final = 60
+IRREGULAR: Final = 60
+"""1 after a scan that continues no other: what has come cannot be told by the headers alone."""
+COMPONENT: Final = 61
 """Four times `FIELDS`."""
 FIELDS: Final = 10
 IDENTIFIER: Final = 0
