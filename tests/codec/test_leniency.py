@@ -3,7 +3,6 @@
 Where libjpeg reads the file, it is asked too.
 """
 
-import functools
 import itertools
 
 import numpy as np
@@ -13,6 +12,7 @@ from jpegdomain.codec import read_jpeg, read_jpegs
 from jpegdomain.errors import JpegFileError
 
 from . import libjpeg
+from .encoder import ZIGZAG
 from .oracle import FIXTURES, inserted, jpeg, noise, offset_of, patched, segment, without
 
 SOUND = jpeg(noise(40, 56), quality=85)
@@ -23,7 +23,6 @@ PLANAR = (FIXTURES / "one-scan-each.jpg").read_bytes()
 FRAME, SCAN, QUANT, HUFF = (offset_of(SOUND, marker) for marker in (0xC0, 0xDA, 0xDB, 0xC4))
 END = len(SOUND) - 2
 JUNK = b"\x12\x00\x34" * 86
-DC_TABLE = b"\0\1\5\1\1\1\1\1\1" + bytes(8)
 
 
 def restart(data, number):
@@ -63,7 +62,6 @@ def with_ids(*ids):
 PLANAR_SCANS = scan_starts(PLANAR)
 PLANAR_FIRST = PLANAR[PLANAR_SCANS[0] : PLANAR.index(b"\xff\xda", PLANAR_SCANS[0] + 2)]
 PLANAR_FIRST = PLANAR_FIRST[: PLANAR_FIRST.find(b"\xff\xc4")] if b"\xff\xc4" in PLANAR_FIRST else PLANAR_FIRST
-SECOND_AC = scan_starts(PROGRESSIVE)[1]
 
 # name: (what is sound, the file, what the warning says, whether libjpeg reads it)
 CASES = {
@@ -234,8 +232,6 @@ def test_bits_that_do_not_come_are_told():
 
 def brought(data):
     """By component, row-major: the lowest bit that the scans bring."""
-    from .encoder import ZIGZAG
-
     bits = np.full((3, 64), -1)
     for start in scan_starts(data):
         count = data[start + 4]
@@ -251,13 +247,10 @@ def test_ac_before_dc_and_discontinued_bits_are_read_as_by_libjpeg():
     # The first scan, of DC, moved to the end, with the table segments that stand before each.
     first, second = PROGRESSIVE.index(b"\xff\xc4"), heads[1]
     moved = PROGRESSIVE[:first] + PROGRESSIVE[second:-2] + PROGRESSIVE[first:second] + b"\xff\xd9"
-    # And without the first refinement of luma.
-    refining = next(
-        at for at, start in enumerate(starts) if PROGRESSIVE[start + 9] >> 4 and PROGRESSIVE[start + 4] == 1
-    )
-    left_out = PROGRESSIVE[: heads[refining]] + PROGRESSIVE[heads[refining + 1] :] if heads[refining] > heads[
-        refining - 1] else PROGRESSIVE[: starts[refining]] + PROGRESSIVE[starts[refining + 1] :]  # fmt: skip
-    for data, words in ((moved, "AC before DC"), (left_out, "does not continue")):
+    # And the refinement of DC, which says that it follows bits that have not come.
+    refining = next(start for start in starts[1:] if PROGRESSIVE[start + 4] == 3)
+    jumping = patched(PROGRESSIVE, refining + 13, 0x32)
+    for data, words in ((moved, "AC before DC"), (jumping, "does not continue")):
         image = read_jpeg(data)
         assert any(words in line for line in image.warnings)
         for component, expected in zip(image.components, libjpeg.read(data).coefficients, strict=True):
@@ -292,13 +285,8 @@ def test_intervals_that_do_not_fit_are_lost_data():
             read_jpeg(data)
 
 
-@functools.cache
-def many_warnings():
-    return inserted(SOUND, *[b"\0" + segment(0xFE, b"x") for _ in range(40)])
-
-
 def test_warnings_are_bounded_in_file_order_with_their_place():
-    image = read_jpeg(many_warnings())
+    image = read_jpeg(inserted(SOUND, *[b"\0" + segment(0xFE, b"x") for _ in range(40)]))
     assert_same(image, read_jpeg(SOUND))
     assert len(image.warnings) == 17
     assert image.warnings[-1] == "and 24 more"
