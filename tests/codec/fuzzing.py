@@ -74,8 +74,8 @@ def attempt(data, chance):
         try:
             written = jd.write_jpeg(image)
         except InputError as error:
-            # Damage makes values that no file should hold, and nothing else that would be wrong with a record.
-            if "coefficient" not in str(error):
+            # Damage makes values and steps that no file should hold, and nothing else that is wrong with a record.
+            if "coefficient" not in str(error) and "step of 0" not in str(error):
                 raise
         else:
             again = jd.read_jpeg(written)

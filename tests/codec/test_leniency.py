@@ -247,9 +247,8 @@ def test_ac_before_dc_and_discontinued_bits_are_read_as_by_libjpeg():
     # The first scan, of DC, moved to the end, with the table segments that stand before each.
     first, second = PROGRESSIVE.index(b"\xff\xc4"), heads[1]
     moved = PROGRESSIVE[:first] + PROGRESSIVE[second:-2] + PROGRESSIVE[first:second] + b"\xff\xd9"
-    # And the refinement of DC, which says that it follows bits that have not come.
-    refining = next(start for start in starts[1:] if PROGRESSIVE[start + 4] == 3)
-    jumping = patched(PROGRESSIVE, refining + 13, 0x32)
+    # And DC first down to bit 2, where the refinement says that bit 1 has come.
+    jumping = patched(PROGRESSIVE, starts[0] + 13, 2)
     for data, words in ((moved, "AC before DC"), (jumping, "does not continue")):
         image = read_jpeg(data)
         assert any(words in line for line in image.warnings)
