@@ -44,7 +44,7 @@ class UnsupportedJpegError(JpegFileError):
 
 
 class JpegTooLargeError(JpegFileError):
-    """A file has more pixels than ``max_pixels``: raise that limit if the file is to be trusted."""
+    """A file has more than ``max_pixels`` or ``max_scans``: raise that limit if the file is to be trusted."""
 
 
 class EmptyFolderError(JpegDomainError, FileNotFoundError):

@@ -116,7 +116,6 @@ def build(
     begin: int,
     arrays: tuple[NDArray[np.int16], ...],
     quant: NDArray[np.uint16],
-    damage: str | None = None,
 ) -> JpegImage:
     """Make the record of one file.
 
@@ -128,7 +127,6 @@ def build(
         begin: Where the file began in the data that the kernel saw.
         arrays: Its components' coefficients, read-only.
         quant: uint16 (4, 64), its components' tables, likewise.
-        damage: The message of the fault that was passed over.
 
     Returns:
         The record.
@@ -142,6 +140,8 @@ def build(
         component.table = table
         component.factors = factors
         component.extent = extent
+        component.arrived = None
+        component.lowest_bit = None
         component.__class__ = Component
         components.append(component)
     exif = exif_of(data, report[EXIF] - begin) if report[EXIF] else None
@@ -156,7 +156,8 @@ def build(
     image.adobe = report[ADOBE] if report[ADOBE] >= 0 else None
     image.icc = icc_of(data) if report[ICC] else None
     image.exif = exif
-    image.damage = damage
+    image.damage = None
+    image.warnings = ()
     image.__class__ = JpegImage
     done: JpegImage = image
     return done

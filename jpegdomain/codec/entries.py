@@ -24,8 +24,11 @@ def _decoder(types: Any) -> Any:
         types.int64[::1],
         types.uint8[::1],
         types.uint16[::1],
+        types.uint64[::1],
+        types.uint8[::1],
         types.int64,
-        types.boolean,
+        types.int64,
+        types.int64,
     )
 
 

@@ -5,18 +5,20 @@ from typing import Final
 from jpegdomain.errors import (
     DamagedJpegError,
     JpegFileError,
+    JpegTooLargeError,
     NotJpegError,
     TruncatedJpegError,
     UnsupportedJpegError,
 )
 
-from .complaints import FETCH_AGAIN, GIVE_JPEG, RE_ENCODE, complaint
+from .complaints import FETCH_AGAIN, GIVE_JPEG, RAISE_SCAN_LIMIT, RE_ENCODE, complaint, located
 from .kernel import numbers as n
 
-__all__ = ["error_of"]
+__all__ = ["error_of", "warning_of"]
 
 _ADVICE: Final[dict[type[JpegFileError], str]] = {
     DamagedJpegError: FETCH_AGAIN,
+    JpegTooLargeError: RAISE_SCAN_LIMIT,
     NotJpegError: GIVE_JPEG,
     TruncatedJpegError: FETCH_AGAIN,
     UnsupportedJpegError: RE_ENCODE,
@@ -88,6 +90,7 @@ _DAMAGED: Final = {
     n.DATA_ENDS_EARLY: "the compressed data ends before its blocks",
     n.DATA_LEFT_OVER: "compressed data is left over behind its last block",
     n.NO_RESTART: "marker FF{marker:02X} where restart marker FF{0:02X} belongs",
+    n.LOST_BEFORE: "a scan refines blocks that an earlier scan lost",
 }
 
 _TRUNCATED: Final = {
@@ -104,10 +107,23 @@ _UNSUPPORTED: Final = {
     n.MANY_COMPONENTS: "{0} components are not read",
 }
 
+_TOO_LARGE: Final = {n.TOO_MANY_SCANS: "there are more scans than max_scans, {0}"}
+
+# What is said differently where it is tolerated, or is tolerated always.
+_WARNINGS: Final = {
+    n.NO_MARKER: "{1} bytes that belong to no segment",
+    n.KIND_NOT_READ: "conditioning of arithmetic coding in a file with Huffman coding",
+    n.COMPONENT_MISSING: "no scan holds component {0}: its coefficients are zero",
+    n.STANDARD_TABLES: "a scan needs {table} Huffman table {1}, not defined: the one of T.81 K.3.3 serves",
+    n.REPEATED_SCAN: "a scan holds nothing but what has come before",
+    n.BITS_MISSING: "of component {0}, {1} of 64 coefficients have not come, or not all of their bits",
+}
+
 _REASONS: Final[dict[int, tuple[type[JpegFileError], str]]] = {
     **{number: (DamagedJpegError, reason) for number, reason in _DAMAGED.items()},
     **{number: (TruncatedJpegError, reason) for number, reason in _TRUNCATED.items()},
     **{number: (UnsupportedJpegError, reason) for number, reason in _UNSUPPORTED.items()},
+    **{number: (JpegTooLargeError, reason) for number, reason in _TOO_LARGE.items()},
 }
 
 
@@ -128,10 +144,28 @@ def error_of(source: str, fault: int, offset: int, marker: int, details: list[in
     if fault == n.NOT_JPEG:
         return NotJpegError(complaint(source, f"not a JPEG file: {_describe(beginning)}", advice=GIVE_JPEG))
     kind, reason = _REASONS[fault]
-    words = reason.format(
-        *details, marker=marker, kind=_KINDS.get(details[0], "this kind of"), table="AC" if details[0] else "DC"
-    )
-    return kind(complaint(source, words, offset, marker, _ADVICE[kind]))
+    return kind(complaint(source, _filled(reason, marker, details), offset, marker, _ADVICE[kind]))
+
+
+def warning_of(fault: int, offset: int, marker: int, details: list[int]) -> str:
+    """Put a fault that costs nothing into words.
+
+    Args:
+        fault: As for `error_of`.
+        offset: Likewise.
+        marker: Likewise.
+        details: Likewise.
+
+    Returns:
+        One line, without the file's name.
+    """
+    reason = _WARNINGS[fault] if fault in _WARNINGS else _REASONS[fault][1]
+    return located(_filled(reason, marker, details), offset, marker)
+
+
+def _filled(reason: str, marker: int, details: list[int]) -> str:
+    kind = _KINDS.get(details[0], "this kind of")
+    return reason.format(*details, marker=marker, kind=kind, table="AC" if details[0] else "DC")
 
 
 def _describe(beginning: bytes) -> str:

@@ -58,12 +58,14 @@ def main():
 def attempt(data, chance):
     """Read, and write what was read. Whether there was anything."""
     keep = chance.choice([8, 8, 1, 2, 5])
-    on_error = chance.choice(["raise", "keep"])
+    how = chance.choice([{}, {"strict": True}, {"on_error": "keep"}, {"on_error": "keep"}])
     try:
-        image = jd.read_jpeg(data, keep=keep, on_error=on_error, max_pixels=PIXELS)
+        image = jd.read_jpeg(data, keep=keep, max_pixels=PIXELS, **how)
     except JpegFileError:
         return False
-    assert on_error == "keep" or image.damage is None
+    assert "on_error" in how or image.damage is None
+    assert not how.get("strict") or image.warnings == ()
+    assert len(image.warnings) <= 17
     assert image.extent.height * image.extent.width <= PIXELS
     assert all(component.keep == keep for component in image.components)
     # To touch everything, so that what lies outside shows.
@@ -72,8 +74,8 @@ def attempt(data, chance):
         try:
             written = jd.write_jpeg(image)
         except InputError as error:
-            # Damage makes values that no file should hold, and nothing else that would be wrong with a record.
-            if "coefficient" not in str(error):
+            # Damage makes values and steps that no file should hold, and nothing else that is wrong with a record.
+            if "coefficient" not in str(error) and "step of 0" not in str(error):
                 raise
         else:
             again = jd.read_jpeg(written)

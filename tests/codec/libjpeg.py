@@ -20,9 +20,9 @@ class Read(NamedTuple):
     tables: list
 
 
-def read(data):
-    """Coefficients and tables of a file's bytes."""
-    grids = block_grids(data)
+def read(data, grids=None):
+    """Coefficients and tables of a file's bytes; `grids` where its header is no sound one's."""
+    grids = block_grids(data) if grids is None else grids
     arrays = [np.empty((*grid, 64), np.int16) for grid in grids]
     tables, slots = np.zeros((4, 64), np.uint16), np.zeros(4, np.int16)
     pointers = [array.ctypes.data for array in arrays] + [None] * (4 - len(arrays))

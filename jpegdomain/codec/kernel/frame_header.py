@@ -4,6 +4,8 @@ import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 
+from .markers import next_marker
+from .notes import tolerated
 from .numbers import (
     BAD_FACTOR,
     BAD_PRECISION,
@@ -102,7 +104,10 @@ def _read_components(data: Bytes, at: int, state: Integers) -> int:
             return BAD_FACTOR
         for other in range(i):
             if state[COMPONENT + FIELDS * other + IDENTIFIER] == state[of + IDENTIFIER]:
-                return SAME_IDENTIFIER
+                fault = tolerated(state, SAME_IDENTIFIER)
+                if fault != NO_FAULT:
+                    return fault
+                break
         state[VERTICAL] = max(state[VERTICAL], state[of + V])
         state[HORIZONTAL] = max(state[HORIZONTAL], state[of + H])
     return NO_FAULT
@@ -127,19 +132,17 @@ def _lay_out(state: Integers, size: int) -> None:
 def _height_of_dnl(data: Bytes, at: int, end: int) -> int:
     """Look behind the first scan for the DNL segment that gives the number of lines (B.2.5); 0 without one."""
     in_scan = False
+    at = next_marker(data, at, end)
     while at + 6 <= end:
         marker = np.int64(data[at + 1])
-        if data[at] != 0xFF or (in_scan and (marker == 0 or 0xD0 <= marker <= 0xD7)):
-            if not in_scan:
-                return 0
-            at += 1
-        elif marker == 0xFF:
-            at += 1
+        if marker < 0xC0 or 0xD0 <= marker <= 0xD8:
+            at += 2
         elif in_scan:
             return _number(data, at + 4) if marker == 0xDC and _number(data, at + 2) == 4 else 0
         else:
             in_scan = marker == 0xDA
             at += 2 + _number(data, at + 2)
+        at = next_marker(data, at, end)
     return 0
 
 
