@@ -54,7 +54,7 @@ def read_jpeg(
         max_pixels: The largest height × width, None for no limit. It bounds the memory: whole blocks of a pixel's two
             bytes for each component, up to four bytes while a progressive file is read with `keep`.
         max_scans: The most scans, 1…4096. With `max_pixels` it bounds the time: at most about 2 ns for each block of
-            each scan and 0.2 µs for each byte, on one core of 2026, whatever the file. A scan that has nothing to say
+            each scan and 0.5 µs for each byte, on one core of 2026, whatever the file. A scan that has nothing to say
             of a block takes 1 ns.
         strict: Whether to refuse whatever the standard does not allow, instead of warning of it.
 

@@ -74,8 +74,8 @@ def attempt(data, chance):
         try:
             written = jd.write_jpeg(image)
         except InputError as error:
-            # Damage makes values and steps that no file should hold, and nothing else that is wrong with a record.
-            if "coefficient" not in str(error) and "step of 0" not in str(error):
+            # Damage makes values, steps and names that no file should hold, and nothing else wrong with a record.
+            if not re.search("coefficient|step of 0|identifiers are distinct", str(error)):
                 raise
         else:
             again = jd.read_jpeg(written)

@@ -11,6 +11,7 @@ from jpegdomain.codec import read_jpeg
 from jpegdomain.errors import JpegFileError
 
 from . import libjpeg
+from .encoder import Part, Scan, encode
 from .oracle import jpeg, noise, offset_of, segment
 
 GRAY = jpeg(noise(64, 96, 1), quality=90, restart_marker_blocks=6)
@@ -134,6 +135,29 @@ def test_a_progressive_file_goes_on_with_the_next_scan(number, restarts):
         assert one.lowest_bit is None
         told += (~arrived).sum()
     assert told > 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bits_that_refine_what_was_lost_are_not_guessed(seed):
+    """Where intervals of the first scan are shorter, those of the refinement lose all behind the first lost block."""
+    generator = np.random.default_rng(seed)
+    # Sparse, so that what is out of step is seldom an impossible code.
+    values = generator.integers(-3, 4, (4, 10, 64)).astype(np.int16) * (generator.random((4, 10, 64)) < 0.1)
+    part = Part(1, (1, 1), values, (4, 10), np.ones(64, np.uint16), 0)
+    first = [Scan((0,), 0, 0, 0, 0, 5), Scan((0,), 1, 63, 0, 1, 5)]
+    data = encode((32, 80), [part], [*first, Scan((0,), 1, 63, 1, 0, 20)], progressive=True)
+    np.testing.assert_array_equal(read_jpeg(data).components[0].coefficients, values)
+    begin = scans(data)[1][0]
+    # The fourth of eight intervals, in the first of two of the refinement.
+    start, end = (data.index(bytes([0xFF, 0xD0 + number]), begin) for number in (2, 3))
+    (found,) = read_jpeg(data[: start + 2] + data[end:], on_error="keep").components
+    np.testing.assert_array_equal(found.arrived.reshape(-1), [*[True] * 15, *[False] * 5, *[True] * 20])
+    np.testing.assert_array_equal(found.coefficients[found.arrived], values[found.arrived])
+    # And the second of them, of which the refinement takes the first five blocks along.
+    start, end = (data.index(bytes([0xFF, 0xD0 + number]), begin) for number in (0, 1))
+    (found,) = read_jpeg(data[: start + 2] + data[end:], on_error="keep").components
+    np.testing.assert_array_equal(found.arrived.reshape(-1), [*[True] * 5, *[False] * 15, *[True] * 20])
+    np.testing.assert_array_equal(found.coefficients[found.arrived], values[found.arrived])
 
 
 def test_a_scan_whose_header_cannot_be_read_is_left_out():
