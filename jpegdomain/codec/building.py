@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jpegdomain.geometry import Extent, component_extent
 
 from .kernel.slots import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE
-from .metadata import Color, color_of, exif_of, icc_of, orientation_of
+from .metadata import NO_METADATA, Color, color_of, may_have_xmp, metadata_of
 from .records import Component, JpegImage
 
 __all__ = ["Plan", "build", "plan_of", "views"]
@@ -144,17 +144,18 @@ def build(
         component.extent = extent
         component.__class__ = Component
         components.append(component)
-    exif = exif_of(data, report[EXIF] - begin) if report[EXIF] else None
+    told = report[EXIF] or report[ICC] or may_have_xmp(data, report[FRAME] - begin)
+    orientation, exif, icc = metadata_of(data) if told else NO_METADATA
     image: Any = _Draft()
     image.components = tuple(components)
     image.extent = plan.extent
     image.color = plan.color
-    image.orientation = 1 if exif is None else orientation_of(exif)
+    image.orientation = orientation
     image.progressive = report[PROGRESSIVE] == 1
     image.source = name
     image.jfif = report[JFIF] == 1
     image.adobe = report[ADOBE] if report[ADOBE] >= 0 else None
-    image.icc = icc_of(data) if report[ICC] else None
+    image.icc = icc
     image.exif = exif
     image.damage = damage
     image.__class__ = JpegImage

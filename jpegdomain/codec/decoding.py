@@ -32,6 +32,7 @@ from .kernel.slots import (
     WIDTH,
 )
 from .records import JpegImage
+from .signatures import SIGNATURE
 from .workspace import Arena, Workspace, give_back, lend
 
 __all__ = ["MAX_PIXELS", "Settings", "decode", "decode_or_error", "decode_small"]
@@ -96,7 +97,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
     damage = None
     if report[OUTCOME] == FAULTY:
         details = report[DETAIL : DETAIL + 4]
-        error = error_of(name, report[FAULT], report[OFFSET], report[MARKER], details, data[:8])
+        error = error_of(name, report[FAULT], report[OFFSET], report[MARKER], details, data[:SIGNATURE])
         if not lenient or report[SCANS] == 0:
             raise error
         damage = str(error)

@@ -109,13 +109,13 @@ class JpegImage:
         extent: The image's height and width in pixels.
         color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``, by libjpeg's default rules; ``unknown`` for
             two components.
-        orientation: EXIF orientation 1…8, as the file has it; never applied.
+        orientation: EXIF orientation 1…8, or XMP's where EXIF has none, as Pillow reads it; never applied.
         progressive: Whether the file is progressive (SOF2). The coefficients do not show it.
-        source: The file's path, ``<bytes>``, or a file object's name.
+        source: The file's path, a file object's name, or ``<bytes>`` and the like; see `read_jpegs`.
         jfif: Whether a JFIF segment stands before the first scan.
         adobe: The transform byte of an Adobe segment before the first scan, None without one.
         icc: The ICC profile, its chunks joined; None without one, or if a chunk is missing.
-        exif: The EXIF data, from its TIFF header on; None without.
+        exif: The EXIF data, from its TIFF header on; of several segments, joined. None without.
         damage: The message of the error that ``on_error="keep"`` kept back, None for a sound file. Blocks that it
             kept from being read are zero.
     """
