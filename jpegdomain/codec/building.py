@@ -158,6 +158,7 @@ def build(
     image.icc = icc
     image.exif = exif
     image.damage = damage
+    image.warnings = ()
     image.__class__ = JpegImage
     done: JpegImage = image
     return done

@@ -118,6 +118,7 @@ class JpegImage:
         exif: The EXIF data, from its TIFF header on; of several segments, joined. None without.
         damage: The message of the error that ``on_error="keep"`` kept back, None for a sound file. Blocks that it
             kept from being read are zero.
+        warnings: What the file did wrong though all of its coefficients were had, a sentence each.
     """
 
     components: tuple[Component, ...]
@@ -131,6 +132,7 @@ class JpegImage:
     icc: bytes | None = None
     exif: bytes | None = None
     damage: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def keep(self) -> int:

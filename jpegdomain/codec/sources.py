@@ -4,19 +4,13 @@ import functools
 import io
 import os
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 
 from jpegdomain.errors import InputError
 
 __all__ = ["Held", "Source", "load"]
-
-Source: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview | BinaryIO | Any
-"""A path, a whole file's bytes, a one-dimensional uint8 array or tensor of them (what ``torchvision.io.read_file``
-gives), or a file object opened for binary reading. (`Any` stands for arrays and tensors.)"""
-
-_TAKEN = "a path, bytes, a one-dimensional uint8 array or tensor, or a binary file object"
 
 
 class Held:
@@ -34,11 +28,26 @@ class Held:
         self.name = name
 
 
+class _Array(Protocol):
+    """An array or a tensor."""
+
+    def __array__(self) -> Any: ...
+
+
+Source: TypeAlias = (
+    str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview | _Array | BinaryIO | Held
+)
+"""A path, a whole file's bytes, a one-dimensional uint8 array or tensor of them (what ``torchvision.io.read_file``
+gives), or a file object opened for binary reading."""
+
+_TAKEN = "a path, bytes, a one-dimensional uint8 array or tensor, or a binary file object"
+
+
 def load(source: object, number: int | None = None, place: str = "sources[{}]") -> tuple[bytes, str]:
     """Read a source.
 
     Args:
-        source: A `Source`, or `Held`. A file object is read from where it stands to its end.
+        source: A `Source`. A file object is read from where it stands to its end.
         number: Its position among several, which is added to the name of one that has none of its own.
         place: How the position is written.
 
