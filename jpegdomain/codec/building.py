@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jpegdomain.geometry import Extent, component_extent
 
 from .kernel.slots import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE
-from .metadata import NO_METADATA, Color, color_of, may_have_xmp, metadata_of
+from .metadata import NO_METADATA, Color, color_of, metadata_of
 from .records import Component, JpegImage
 
 __all__ = ["Plan", "build", "plan_of", "views"]
@@ -113,7 +113,6 @@ def build(
     data: bytes,
     name: str,
     report: list[int],
-    begin: int,
     arrays: tuple[NDArray[np.int16], ...],
     quant: NDArray[np.uint16],
     damage: str | None = None,
@@ -125,7 +124,6 @@ def build(
         data: The file.
         name: Its name.
         report: The first entries of its state, as `kernel.slots` has them.
-        begin: Where the file began in the data that the kernel saw.
         arrays: Its components' coefficients, read-only.
         quant: uint16 (4, 64), its components' tables, likewise.
         damage: The message of the fault that was passed over.
@@ -144,8 +142,7 @@ def build(
         component.extent = extent
         component.__class__ = Component
         components.append(component)
-    told = report[EXIF] or report[ICC] or may_have_xmp(data, report[FRAME] - begin)
-    orientation, exif, icc = metadata_of(data) if told else NO_METADATA
+    orientation, exif, icc = metadata_of(data) if report[EXIF] or report[ICC] else NO_METADATA
     image: Any = _Draft()
     image.components = tuple(components)
     image.extent = plan.extent

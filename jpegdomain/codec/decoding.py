@@ -111,7 +111,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
     quant.setflags(write=False)
     plan = plan_of(data, report, 0, keep)
     arrays = tuple([out[place].reshape(shape) for place, shape in plan.cuts])
-    return build(plan, data, name, report, 0, arrays, quant[0], damage)
+    return build(plan, data, name, report, arrays, quant[0], damage)
 
 
 def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
@@ -191,7 +191,7 @@ def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[Jpe
             if too_large:
                 results.append(decode_or_error(*files[i], settings))
             else:
-                results.append(build(plan, *files[i], reports[i], bounds[i], arrays, quant[i]))
+                results.append(build(plan, *files[i], reports[i], arrays, quant[i]))
         place = end
     return results
 

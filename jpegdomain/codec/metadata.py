@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
-from .segments import SOS, Segment, is_frame, segments
+from .segments import SOS, Segment, segments
 from .tiff import tiff_orientation
 
-__all__ = ["NO_METADATA", "Color", "Metadata", "color_of", "may_have_xmp", "metadata_of"]
+__all__ = ["NO_METADATA", "Color", "Metadata", "color_of", "metadata_of"]
 
 Color = Literal["gray", "ycbcr", "rgb", "cmyk", "ycck", "unknown"]
 """What a file's components are; ``unknown`` for two of them."""
@@ -64,16 +64,11 @@ def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Col
     return "ycck" if adobe else "cmyk"
 
 
-def may_have_xmp(data: bytes, frame: int) -> bool:
-    """Tell, faster than by a walk, whether an XMP segment can stand before the frame header at `frame`."""
-    return data.find(_XMP, 0, frame) >= 0
-
-
 def metadata_of(found: bytes | Iterable[Segment]) -> Metadata:
     """Read the metadata as Pillow reads it.
 
     Several EXIF segments are one block cut in pieces. The orientation is EXIF's; if EXIF has no such tag, that of
-    the last XMP segment before the frame header. The chunks of a profile (ICC.1, annex B.4) are put in the order of
+    the last XMP segment. The chunks of a profile (ICC.1, annex B.4) are put in the order of
     their numbers, if as many are there as the first of them says.
 
     Args:
@@ -84,15 +79,14 @@ def metadata_of(found: bytes | Iterable[Segment]) -> Metadata:
     """
     exif: list[bytes] = []
     chunks: list[bytes] = []
-    xmp, framed = b"", False
+    xmp = b""
     for segment in segments(found) if isinstance(found, bytes) else found:
         marker, payload = segment.marker, segment.payload
         if marker == SOS:
             break
-        framed = framed or is_frame(marker)
         if marker == _APP1 and payload.startswith(_EXIF):
             exif.append(payload[len(_EXIF) :])
-        elif marker == _APP1 and payload.startswith(_XMP) and not framed:
+        elif marker == _APP1 and payload.startswith(_XMP):
             xmp = payload[len(_XMP) :]
         elif marker == _APP2 and payload.startswith(_ICC) and len(payload) >= len(_ICC) + 2:
             chunks.append(payload[len(_ICC) :])

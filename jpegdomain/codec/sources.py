@@ -4,7 +4,7 @@ import functools
 import io
 import os
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeAlias
+from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
 import numpy as np
 
@@ -40,10 +40,11 @@ Source: TypeAlias = (
 """A path, a whole file's bytes, a one-dimensional uint8 array or tensor of them (what ``torchvision.io.read_file``
 gives), or a file object opened for binary reading."""
 
-_TAKEN = "a path, bytes, a one-dimensional uint8 array or tensor, or a binary file object"
+_SOURCES: Final = "sources[{}]"
+_TAKEN: Final = "a path, bytes, a one-dimensional uint8 array or tensor, or a binary file object"
 
 
-def load(source: object, number: int | None = None, place: str = "sources[{}]") -> tuple[bytes, str]:
+def load(source: object, number: int | None = None, place: str = _SOURCES) -> tuple[bytes, str]:
     """Read a source.
 
     Args:
@@ -59,7 +60,8 @@ def load(source: object, number: int | None = None, place: str = "sources[{}]") 
         InputError: If `source` is nothing of these.
     """
     if isinstance(source, bytes):
-        return source, _named("<bytes>", number, place)
+        # The usual case, of which there are many in a second.
+        return source, _of_bytes(number) if place is _SOURCES else _named("<bytes>", number, place)
     if isinstance(source, Held):
         return source.data, source.name
     if isinstance(source, bytearray | memoryview):
@@ -76,11 +78,11 @@ def load(source: object, number: int | None = None, place: str = "sources[{}]") 
 
 
 def _of_array(source: Any, name: str) -> bytes:
-    if getattr(source, "is_cuda", False):
-        raise InputError(
-            f"{name}: a file's bytes are read on the CPU, this tensor is on {source.device}: call its cpu()"
-        )
-    array = np.asarray(source)
+    try:
+        array = np.asarray(source)
+    except (RuntimeError, TypeError) as error:
+        # On another device, or part of a graph.
+        raise InputError(f"{name}: its bytes cannot be had: {error}") from error
     if array.ndim != 1 or array.dtype != np.uint8:
         raise InputError(
             f"{name}: a file's bytes are a one-dimensional uint8 array or tensor, got {array.dtype} "
@@ -106,5 +108,9 @@ def _of_file(source: Any, number: int | None, place: str) -> tuple[bytes, str]:
 
 
 @functools.lru_cache(maxsize=4096)
+def _of_bytes(number: int | None) -> str:
+    return _named("<bytes>", number, _SOURCES)
+
+
 def _named(kind: str, number: int | None, place: str) -> str:
     return kind if number is None else f"{kind}, {place.format(number)}"

@@ -184,7 +184,9 @@ def loader(
     Returns:
         An iterable of batches that can be gone through any number of times. A file that cannot be read raises its
         error in its batch's place. Where the data set leaves files out, a batch has fewer items, and one that lost all
-        of them does not come; `Loader.left_out` lists them, and a pass that lost all files ends with a `JpegFileError`.
+        does not come; `Loader.left_out` lists the files, and a pass that lost all of them ends with a `JpegFileError`.
+        Processes that train together need as many batches each: there, take torch's own loader with `Collate`, which
+        puts another image in such a batch's place.
 
     Raises:
         InputError: If a number is out of range, or `sampler` and `shuffle` are both given.

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import struct
 import warnings
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from jpegdomain.codec import read_header, read_jpeg, read_jpegs
+from jpegdomain.codec.metadata import metadata_of
 
 from .exif import entry, tiff
-from .oracle import inserted, jpeg, noise, segment
+from .oracle import inserted, jpeg, noise, offset_of, segment
 
 PLAIN = jpeg(noise(16, 24))
 BARE = Image.open(io.BytesIO(PLAIN)).convert("RGB")
@@ -171,6 +173,8 @@ def test_xmp_says_it_where_exif_does_not(pieces, expected):
     data = inserted(PLAIN, *[segment(0xE1, piece) for piece in pieces])
     assert assert_as_pillow(data) == expected
     assert read_jpegs([PLAIN, data])[1].orientation == expected
+    late = inserted(PLAIN, *[segment(0xE1, piece) for piece in pieces], at=offset_of(PLAIN, 0xDA))
+    assert assert_as_pillow(late) == expected
 
 
 numbers = st.sampled_from([0, 1, 3, 6, 8, 9, 26, 60, 0xFFFF, 0x10006, 0xFFFFFFFF])
@@ -211,6 +215,16 @@ def test_chunks_of_a_profile_are_joined_as_pillow_joins_them(pieces, expected):
     with Image.open(io.BytesIO(data)) as opened:
         assert opened.info["icc_profile"] == expected
     assert read_jpeg(data).icc == expected
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\0", b"junk", b"\xff\0", b"\xff\xd1\xff", b"\xff\xfe\0\0", b"\xff\xe5\0\1", b"\xff\x01"]
+)
+def test_what_stands_between_segments_hides_none_of_it(junk):
+    segments = [segment(0xE1, b"Exif\0\0" + tiff("<", SIX)), chunk(1, 2, content=b"a"), chunk(2, 2, content=b"b")]
+    data = inserted(PLAIN, *itertools.chain(*((junk, one) for one in segments)), junk)
+    assert metadata_of(data) == metadata_of(inserted(PLAIN, *segments)) == (6, tiff("<", SIX), b"ab")
+    assert read_header(data).orientation == 6
 
 
 def test_a_chunk_too_short_for_its_numbers_is_none():

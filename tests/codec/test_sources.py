@@ -99,6 +99,8 @@ def test_what_has_no_name_is_named_by_its_position():
         (ARRAY.reshape(1, -1), r"<array>: .*one-dimensional uint8 array or tensor, got uint8 \(1, "),
         (ARRAY.astype(np.int8), "got int8"),
         (torch.zeros(8), "got float32"),
+        (torch.zeros(8, requires_grad=True), "<array>: its bytes cannot be had: .*grad"),
+        (torch.zeros(8, dtype=torch.uint8, device="meta"), "<array>: its bytes cannot be had"),
         (np.array("a.jpg"), "got <U5"),
         (WHOLE, "takes a path, bytes, a one-dimensional uint8 array or tensor, or a binary file object, got JpegImage"),
         ([1, 2], "got list"),
