@@ -117,6 +117,14 @@ def test_heads(head):
 
 
 SIX, THREE, OTHER = entry("<", 3, 1, 6), entry("<", 3, 1, 3), entry("<", 3, 1, 5, tag=0x0100)
+FIVES = struct.pack("<20H", *[5] * 20)
+
+
+def text(tag, size):
+    """An entry of a text at the block's beginning."""
+    return entry("<", 2, size, 0, tag=tag)
+
+
 LONG_TEXT = entry("<", 2, 9, 62, tag=0x010F)
 
 
@@ -136,6 +144,9 @@ LONG_TEXT = entry("<", 2, 9, 62, tag=0x010F)
         ([tiff("<", SIX, LONG_TEXT)], 6),
         ([tiff("<", LONG_TEXT, SIX, tail=bytes(60))], 6),
         ([tiff("<", entry("<", 2, 5000, 62, tag=0x010F), SIX, tail=bytes(60))], 6),
+        # Texts that are there, but together with the values longer than the block; the same one again counts once.
+        ([tiff("<", text(0x010F, 60), text(0x0110, 60), entry("<", 3, 3, 8), tail=bytes(30))], 1),
+        ([tiff("<", text(0x010F, 60), text(0x010F, 60), entry("<", 3, 3, 50, tag=0x0112), tail=FIVES)], 5),
         # The second directory is the thumbnail's.
         ([tiff("<", OTHER, following=struct.pack("<I", 26), tail=struct.pack("<H", 1) + SIX + bytes(4))], 1),
         ([tiff("<", THREE, following=struct.pack("<I", 26), tail=struct.pack("<H", 1) + SIX + bytes(4))], 3),

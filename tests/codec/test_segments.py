@@ -48,6 +48,7 @@ def test_it_finds_what_a_walk_byte_by_byte_finds(parts):
     assert [(one.marker, one.payload) for one in walked] == naive(data)
     for one in walked:
         assert data[one.at : one.at + 2] == bytes([0xFF, one.marker])
+        assert one.stop == one.at + 2 if one.marker in {0x01, 0xD8, 0xD9} else one.stop >= one.at + 4
         assert set(data[one.start : one.at]) <= {0xFF}
         assert one.start == 2 or data[one.start - 1] != 0xFF or any(one.start == other.stop for other in walked)
 
