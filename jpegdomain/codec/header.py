@@ -10,7 +10,7 @@ from .complaints import complaint
 from .faults import error_of
 from .kernel import numbers as n
 from .metadata import metadata_of
-from .segments import DNL, EOI, SOI, SOS, Segment, is_frame, is_reserved, segments
+from .segments import DNL, EOI, SOI, SOS, Segment, is_frame, is_read, segments
 from .signatures import SIGNATURE
 from .sources import Source, load
 
@@ -18,8 +18,6 @@ __all__ = ["JpegHeader", "read_header"]
 
 _PRECISION = 8
 _MOST_COMPONENTS = 4
-_KINDS = {0xC0, 0xC1, 0xC2}
-"""Of the frames that are read: baseline, extended sequential, progressive."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,8 @@ class JpegHeader:
 def read_header(source: Source) -> JpegHeader:
     """Read a file's headers; whether its data can be read, and whether all of it is there, this does not say.
 
-    What stands between segments is passed over, as `read_jpeg` passes over it. A file may end anywhere behind its frame
-    header, unless its height comes in a DNL segment behind the first scan (T.81 B.2.5).
+    What stands between segments is passed over, and so are markers that mean nothing, as in `read_jpeg`. A file may end
+    anywhere behind its frame header, unless its height comes in a DNL segment behind the first scan (T.81 B.2.5).
 
     Args:
         source: As for `read_jpeg`.
@@ -97,12 +95,10 @@ def _before_scan(data: bytes, name: str) -> list[Segment]:
             break
         fault = n.NO_FAULT
         if is_frame(marker):
-            fault = n.KIND_NOT_READ if marker not in _KINDS else n.SECOND_FRAME if framed else n.NO_FAULT
+            fault = n.KIND_NOT_READ if not is_read(marker) else n.SECOND_FRAME if framed else n.NO_FAULT
             framed = True
         elif marker in {SOS, EOI}:
             fault = n.SCAN_BEFORE_FRAME if marker == SOS else n.NO_IMAGE
-        elif marker == SOI or is_reserved(marker):
-            fault = n.MISPLACED_MARKER if marker == SOI else n.RESERVED_MARKER
         if fault != n.NO_FAULT:
             _refuse(data, name, fault, segment.at, marker, marker)
         found.append(segment)
