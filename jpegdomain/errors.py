@@ -2,6 +2,7 @@
 
 __all__ = [
     "DamagedJpegError",
+    "EmptyClassWarning",
     "EmptyFolderError",
     "ExtentMismatchError",
     "InputError",
@@ -48,11 +49,15 @@ class JpegTooLargeError(JpegFileError):
 
 
 class EmptyFolderError(JpegDomainError, FileNotFoundError):
-    """A folder of images is missing, or has not one subfolder of JPEG files per class."""
+    """A folder of images is missing, or has no subfolders with JPEG files."""
+
+
+class EmptyClassWarning(UserWarning):
+    """A class's folder has no JPEG files; the class stays, and the message names it."""
 
 
 class LeftOutWarning(UserWarning):
-    """A file that cannot be read was left out of a data loader's batch, as asked for; the message names it."""
+    """A file that cannot be used was left out of a data loader's batch, as asked for; the message names it."""
 
 
 class MissingPackageError(JpegDomainError, ImportError):

@@ -39,6 +39,7 @@ from .kernel.slots import (
 )
 from .losses import damage_of, shortfalls_of, warnings_of
 from .records import JpegImage
+from .signatures import SIGNATURE
 from .workspace import Arena, Workspace, give_back, lend
 
 __all__ = ["MAX_PIXELS", "MAX_SCANS", "Settings", "decode", "decode_or_error", "decode_small"]
@@ -108,7 +109,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
         report = call.run(entry, out, mode)
     if report[OUTCOME] == FAULTY:
         details = report[DETAIL : DETAIL + 4]
-        error = error_of(name, report[FAULT], report[OFFSET], report[MARKER], details, data[:8])
+        error = error_of(name, report[FAULT], report[OFFSET], report[MARKER], details, data[:SIGNATURE])
         if settings.on_error == "raise" or report[SCANS] == 0 or isinstance(error, JpegTooLargeError):
             raise error
         # Once more: what is lost depends on where restart markers say that intervals belong.
@@ -124,7 +125,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
     quant.setflags(write=False)
     plan = plan_of(data, report, 0, keep)
     arrays = tuple([out[place].reshape(shape) for place, shape in plan.cuts])
-    image = build(plan, data, name, report, 0, arrays, quant[0])
+    image = build(plan, data, name, report, arrays, quant[0])
     if report[WARNINGS] or report[LOSSES] or report[INCOMPLETE]:
         return _with_shortfalls(image, plan, call)
     return image
@@ -137,7 +138,7 @@ def _with_shortfalls(image: JpegImage, plan: Plan, call: "_Call") -> JpegImage:
         replace(component, arrived=shortfall.arrived, lowest_bit=shortfall.lowest_bit)
         for component, shortfall in zip(image.components, missing, strict=True)
     )
-    damage = damage_of(state, image.source, call.data[:8])
+    damage = damage_of(state, image.source, call.data[:SIGNATURE])
     return replace(image, components=components, damage=damage, warnings=warnings_of(state))
 
 
@@ -250,7 +251,7 @@ def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[Jpe
             if too_large:
                 results.append(decode_or_error(*files[i], settings))
             else:
-                results.append(build(plan, *files[i], reports[i], bounds[i], arrays, quant[i]))
+                results.append(build(plan, *files[i], reports[i], arrays, quant[i]))
         place = end
     return results
 

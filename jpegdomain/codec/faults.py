@@ -11,15 +11,15 @@ from jpegdomain.errors import (
     UnsupportedJpegError,
 )
 
-from .complaints import FETCH_AGAIN, GIVE_JPEG, RAISE_SCAN_LIMIT, RE_ENCODE, complaint, located
+from .complaints import FETCH_AGAIN, RAISE_SCAN_LIMIT, RE_ENCODE, complaint, located
 from .kernel import numbers as n
+from .signatures import described
 
 __all__ = ["error_of", "warning_of"]
 
 _ADVICE: Final[dict[type[JpegFileError], str]] = {
     DamagedJpegError: FETCH_AGAIN,
     JpegTooLargeError: RAISE_SCAN_LIMIT,
-    NotJpegError: GIVE_JPEG,
     TruncatedJpegError: FETCH_AGAIN,
     UnsupportedJpegError: RE_ENCODE,
 }
@@ -39,17 +39,6 @@ _KINDS: Final = {
     0xCC: "arithmetic-coded",
     0xDE: "hierarchical",
     0xF7: "JPEG-LS",
-}
-
-_FORMATS: Final = {
-    b"\x89PNG": "a PNG image",
-    b"GIF8": "a GIF image",
-    b"RIFF": "a RIFF container (WebP?)",
-    b"BM": "a BMP image",
-    b"II*\0": "a TIFF image",
-    b"MM\0*": "a TIFF image",
-    b"\0\0\0\x0cjP": "a JPEG 2000 image",
-    b"\xff\x4f\xff\x51": "a JPEG 2000 codestream",
 }
 
 # In the reasons: {0}…{3} are the fault's details, {marker} its marker.
@@ -136,13 +125,14 @@ def error_of(source: str, fault: int, offset: int, marker: int, details: list[in
         offset: The byte of the file that shows it.
         marker: The second byte of the marker in force there, 0 for none.
         details: Four numbers.
-        beginning: The file's first bytes.
+        beginning: The file's first `SIGNATURE` bytes.
 
     Returns:
         The error, not raised.
     """
     if fault == n.NOT_JPEG:
-        return NotJpegError(complaint(source, f"not a JPEG file: {_describe(beginning)}", advice=GIVE_JPEG))
+        reason, advice = described(beginning)
+        return NotJpegError(complaint(source, f"not a JPEG file: {reason}", advice=advice))
     kind, reason = _REASONS[fault]
     return kind(complaint(source, _filled(reason, marker, details), offset, marker, _ADVICE[kind]))
 
@@ -166,12 +156,3 @@ def warning_of(fault: int, offset: int, marker: int, details: list[int]) -> str:
 def _filled(reason: str, marker: int, details: list[int]) -> str:
     kind = _KINDS.get(details[0], "this kind of")
     return reason.format(*details, marker=marker, kind=kind, table="AC" if details[0] else "DC")
-
-
-def _describe(beginning: bytes) -> str:
-    if not beginning:
-        return "it is empty"
-    for signature, name in _FORMATS.items():
-        if beginning.startswith(signature):
-            return f"it is {name}"
-    return f"it begins with the bytes {beginning[:4].hex(' ').upper()} instead of FF D8"

@@ -44,7 +44,8 @@ def read_jpeg(
     come twice or not at all, bits of progressive files that do not come (`Component.lowest_bit`).
 
     Args:
-        source: A path, a whole file's bytes, or a file object opened for binary reading, which is read from where it
+        source: A path, a whole file's bytes, a one-dimensional uint8 array or tensor of them (on the CPU; what
+            ``torchvision.io.read_file`` gives), or a file object opened for binary reading, which is read from where it
             stands to its end.
         keep: m, 1…8: read the m×m lowest frequencies of each block, as (block rows, block columns, m·m) arrays.
             The others are passed over; so are scans of a progressive file that these do not depend on.
@@ -114,7 +115,8 @@ def read_jpegs(
     Records of one call may share memory, up to 16 MB: one that is kept keeps that much. A single file's has its own.
 
     Args:
-        sources: What `read_jpeg` takes, any number.
+        sources: What `read_jpeg` takes, any number. Bytes, which have no name, are named by their position:
+            ``<bytes>, sources[3]``.
         threads: How many threads read at a time; decoding does not hold the GIL. They pay for photographs. Files of
             a few kilobytes are read faster by one thread: what Python does for each of them holds the GIL.
         keep: As for `read_jpeg`.
@@ -139,13 +141,14 @@ def read_jpegs(
     given = list(sources)
     if threads == 1 or len(given) < 2:
         # A file that is read alone has memory of its own size.
-        results = _read_some(given, settings, [Arena() if len(given) > 1 else None])
+        results = _read_some(given, 0, settings, [Arena() if len(given) > 1 else None])
     else:
         size = max(1, min(BATCH, len(given) // (4 * threads)))
-        pieces = [given[i : i + size] for i in range(0, len(given), size)]
+        starts = range(0, len(given), size)
+        pieces = [given[start : start + size] for start in starts]
         arenas: list[Arena | None] = [Arena() for _ in range(threads)]
         with ThreadPoolExecutor(threads) as pool:
-            parts = pool.map(_read_some, pieces, [settings] * len(pieces), [arenas] * len(pieces))
+            parts = pool.map(_read_some, pieces, starts, [settings] * len(pieces), [arenas] * len(pieces))
             results = [result for part in parts for result in part]
     if not return_errors:
         for result in results:
@@ -154,11 +157,12 @@ def read_jpegs(
     return results
 
 
-def _read_some(sources: list[Source], settings: Settings, arenas: list[Arena | None]) -> list[Result]:
+def _read_some(sources: list[Source], first: int, settings: Settings, arenas: list[Arena | None]) -> list[Result]:
     """Read files one after the other, runs of small ones together.
 
     Args:
         sources: Any number.
+        first: The position of the first of them, by which those that have no name are named.
         settings: How.
         arenas: One for each thread, to take and give back.
 
@@ -174,9 +178,9 @@ def _read_some(sources: list[Source], settings: Settings, arenas: list[Arena | N
             results.extend(decode_small(waiting, settings))
             waiting.clear()
 
-    for source in sources:
+    for number, source in enumerate(sources, first):
         try:
-            data, name = load(source)
+            data, name = load(source, number)
         except OSError as error:
             flush()
             results.append(error)

@@ -120,13 +120,13 @@ class JpegImage:
         extent: The image's height and width in pixels.
         color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``, by libjpeg's default rules; ``unknown`` for
             two components.
-        orientation: EXIF orientation 1…8, as the file has it; never applied.
+        orientation: EXIF orientation 1…8, or XMP's where EXIF has none, as Pillow reads it; never applied.
         progressive: Whether the file is progressive (SOF2). The coefficients do not show it.
-        source: The file's path, ``<bytes>``, or a file object's name.
+        source: The file's path, a file object's name, or ``<bytes>`` and the like; see `read_jpegs`.
         jfif: Whether a JFIF segment stands before the first scan.
         adobe: The transform byte of an Adobe segment before the first scan, None without one.
         icc: The ICC profile, its chunks joined; None without one, or if a chunk is missing.
-        exif: The EXIF data, from its TIFF header on; None without.
+        exif: The EXIF data, from its TIFF header on; of several segments, joined. None without.
         damage: Where ``on_error="keep"`` lost data, a line for each place, the first sixteen of them; None if nothing
             was lost. `Component.arrived` says which blocks.
         warnings: What the file did wrong though no coefficient was lost by it, a line each with the byte that shows

@@ -34,7 +34,7 @@ JFIF: Final = 5
 ADOBE: Final = 6
 """The transform byte of an Adobe segment, −1 without."""
 EXIF: Final = 7
-"""Position of the first Exif segment's marker, 0 without."""
+"""Position of the last EXIF or XMP segment's marker, 0 without."""
 ICC: Final = 8
 """Position of the first ICC segment's marker, 0 without."""
 ROOM: Final = 9

@@ -254,7 +254,8 @@ def _note_application(data: Bytes, marker_at: int, end: int, state: Integers) ->
         state[JFIF] = 1
     elif marker == 0xEE and end - at >= 12 and _starts(data, at, end, 0x41646F6265, 5):
         state[ADOBE] = np.int64(data[at + 11])
-    elif marker == 0xE1 and state[EXIF] == 0 and _starts(data, at, end, 0x457869660000, 6):
+    elif marker == 0xE1 and (_starts(data, at, end, 0x457869660000, 6) or _starts(data, at, end, 0x687474703A2F2F, 7)):
+        # EXIF, or XMP, which begins with a URL and may have an orientation, too.
         state[EXIF] = marker_at
     elif marker == 0xE2 and state[ICC] == 0 and _starts(data, at, end, 0x4943435F50524F, 7):
         state[ICC] = marker_at
