@@ -40,7 +40,7 @@ class DamagedJpegError(JpegFileError):
 
 
 class UnsupportedJpegError(JpegFileError):
-    """A valid JPEG file of a kind that is not read (12-bit, arithmetic) or makes no batch (CMYK): re-encode it."""
+    """A valid JPEG file of a kind that is not read (12-bit, lossless) or makes no batch (CMYK): re-encode it."""
 
 
 class JpegTooLargeError(JpegFileError):

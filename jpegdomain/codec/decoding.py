@@ -11,7 +11,7 @@ from jpegdomain.errors import JpegFileError, JpegTooLargeError
 
 from .building import build, plan_of, views
 from .complaints import RAISE_LIMIT, complaint
-from .entries import PROGRESSIVE, SEQUENTIAL
+from .entries import ARITHMETIC, PROGRESSIVE, SEQUENTIAL
 from .faults import error_of
 from .kernel.slots import (
     DETAIL,
@@ -24,6 +24,7 @@ from .kernel.slots import (
     MARKER,
     NEEDS_ROOM,
     OFFSET,
+    OTHER_CODING,
     OTHER_MODE,
     OUTCOME,
     REPORT,
@@ -88,9 +89,12 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
     if report[OUTCOME] == OTHER_MODE:
         entry = PROGRESSIVE if entry is SEQUENTIAL else SEQUENTIAL
         report = _run(entry, data, out, quant, settings, workspace)
+    elif report[OUTCOME] == OTHER_CODING:
+        entry = ARITHMETIC
+        report = _run(entry, data, out, quant, settings, workspace)
     if report[OUTCOME] == NEEDS_ROOM or (report[OUTCOME] == FAULTY and lenient and report[SCANS] > 0):
-        # A sequential reader writes every block, unless damage stops it; a progressive one adds to what is there.
-        zeros = lenient or entry is PROGRESSIVE
+        # A sequential reader writes every block, unless damage stops it; the others add to what is there.
+        zeros = lenient or entry is not SEQUENTIAL
         out = _memory(report[ROOM] + MARGIN, zeros, arena)
         report = _run(entry, data, out, quant, settings, workspace)
     damage = None
@@ -101,7 +105,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
             raise error
         damage = str(error)
     keep = settings.keep
-    if entry is PROGRESSIVE and keep < 8:
+    if entry is not SEQUENTIAL and keep < 8:
         blocks = out[: report[ROOM]].reshape(-1, 8, 8)
         out = blocks[:, :keep, :keep].copy().reshape(-1)
     elif out is workspace.small:
@@ -138,7 +142,7 @@ def _run(
     workspace: Workspace,
 ) -> list[int]:
     workspace.bounds[1] = len(data)
-    if entry is PROGRESSIVE and out is workspace.small:
+    if entry is not SEQUENTIAL and out is workspace.small:
         out.fill(0)
     compiled_entry(entry)(
         np.frombuffer(data, np.uint8),

@@ -6,6 +6,7 @@ from .numbers import NO_FAULT, TOO_SHORT
 from .scan_header import check_length, find_tables
 from .sequential import sequential_scan
 from .slots import (
+    ARITHMETIC,
     AT,
     DONE,
     END,
@@ -14,6 +15,7 @@ from .slots import (
     FINISHED,
     MARGIN,
     NEEDS_ROOM,
+    OTHER_CODING,
     OTHER_MODE,
     OUTCOME,
     PROGRESSIVE,
@@ -87,6 +89,8 @@ def read_sequential(
                 break
             if step != SCAN:
                 state[OUTCOME] = FAULTY
+            elif state[ARITHMETIC] == 1:
+                state[OUTCOME] = OTHER_CODING
             elif state[PROGRESSIVE] == 1:
                 state[OUTCOME] = OTHER_MODE
             else:

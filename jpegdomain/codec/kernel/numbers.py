@@ -55,3 +55,7 @@ NO_RESTART: Final = 44
 """A restart marker was due, another marker or the end came."""
 FILE_ENDS_EARLY: Final = 45
 DNL_LENGTH: Final = 46
+
+CONDITIONING_LENGTH: Final = 60
+BAD_CONDITIONING: Final = 61
+BAD_DECISIONS: Final = 62

@@ -9,12 +9,14 @@ from .progressive_dc import dc_scan
 from .scan_choice import choose_scans, skip_scan
 from .scan_header import find_tables
 from .slots import (
+    ARITHMETIC,
     CHOICE,
     DONE,
     FAULT,
     FAULTY,
     FINISHED,
     FIRST,
+    OTHER_CODING,
     OTHER_MODE,
     OUTCOME,
     PROGRESSIVE,
@@ -74,6 +76,8 @@ def read_progressive(
             break
         if step != SCAN:
             state[OUTCOME] = FAULTY
+        elif state[ARITHMETIC] == 1:
+            state[OUTCOME] = OTHER_CODING
         elif state[PROGRESSIVE] == 0:
             state[OUTCOME] = OTHER_MODE
         else:

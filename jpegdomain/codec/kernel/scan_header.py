@@ -27,6 +27,7 @@ from .numbers import (
 )
 from .slots import (
     AC,
+    ARITHMETIC,
     AT,
     COMPONENT,
     COUNT,
@@ -145,6 +146,8 @@ def _check_continued(state: Integers, work: Integers, component: int) -> int:
 
 @compiled
 def _check_slots(state: Integers, part: int) -> int:
+    if state[ARITHMETIC] == 1:
+        return NO_FAULT
     # A scan that refines DC sends plain bits (G.1.2.1).
     if state[FIRST] == 0 and state[HIGH] == 0:
         slot = state[DC + part]

@@ -96,7 +96,13 @@ SEEN: Final = 7
 """Whether a scan has held it."""
 TAKEN: Final = 8
 """Position of the definition of its quantisation table, 0 before its first scan."""
-STATE: Final = 96
+ARITHMETIC: Final = 94
+"""Whether the frame is arithmetic-coded."""
+CONDITIONING: Final = 95
+"""Twice `CONDITIONING_SLOTS`: 16·U + L of the DC tables, then Kx of the AC tables (T.81 B.2.4.3)."""
+CONDITIONING_SLOTS: Final = 16
+"""The standard has four of each kind; libjpeg, as many as headers can name."""
+STATE: Final = 128
 
 # --- outcomes ---------------------------------------------------------------------------------------------
 DONE: Final = 0
@@ -106,6 +112,8 @@ NEEDS_ROOM: Final = 2
 """The output is too small for `ROOM`; nothing has been decoded."""
 OTHER_MODE: Final = 3
 """The frame is progressive where a sequential one was asked for, or the other way round."""
+OTHER_CODING: Final = 4
+"""The frame is arithmetic-coded where a Huffman-coded one was asked for."""
 
 # --- what the walk over markers comes to -------------------------------------------------------------------
 SCAN: Final = 0
@@ -161,7 +169,9 @@ CHOICE: Final = PINNED + 8
 """For each scan of a progressive file, whether to decode it."""
 MOST_SCANS: Final = 4096
 """Each scan brings at least one bit, 0…13, of one of 64 coefficients of four components: that makes 3584 at most."""
-WORK: Final = CHOICE + MOST_SCANS
+DC_CONTEXT: Final = CHOICE + MOST_SCANS
+"""Four, beside `PREDICTION`: the group of bins for the next DC difference, see `arithmetic_model`."""
+WORK: Final = DC_CONTEXT + 4
 
 # --- output -----------------------------------------------------------------------------------------------
 DRAFT: Final = 64
@@ -177,4 +187,11 @@ SPARE: Final = 2560
 KEYS: Final = CHUNK + 2 * SPARE
 """After the unstuffed data: for each table of the store, the definition it was built from."""
 KEY: Final = 288
-SCRATCH: Final = KEYS + STORE * KEY
+DC_BINS: Final = 64
+"""Statistics bins, a byte each, of one DC and of one AC table: 49 and 245 are used (T.81 tables F.4, F.5)."""
+AC_BINS: Final = 256
+STATISTICS: Final = KEYS + STORE * KEY
+"""The bins of all DC tables, of all AC tables, and"""
+FIXED_BIN: Final = STATISTICS + CONDITIONING_SLOTS * (DC_BINS + AC_BINS)
+"""the one whose estimate stays ½."""
+SCRATCH: Final = FIXED_BIN + 1

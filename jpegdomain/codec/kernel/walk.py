@@ -4,7 +4,7 @@ import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 
-from .definitions import define_huffman, define_interval, define_steps
+from .definitions import define_conditioning, define_huffman, define_interval, define_steps, usual_conditioning
 from .frame_header import is_frame, read_frame
 from .numbers import (
     BAD_LENGTH,
@@ -50,6 +50,7 @@ _SOI = 0xD8
 _EOI = 0xD9
 _SOS = 0xDA
 _DHT = 0xC4
+_DAC = 0xCC
 _DQT = 0xDB
 _DNL = 0xDC
 _DRI = 0xDD
@@ -62,6 +63,7 @@ def begin(data: Bytes, start: int, end: int, state: Integers, work: Integers) ->
     state[:] = 0
     state[START], state[END], state[AT] = start, end, start + 2
     state[ADOBE] = -1
+    usual_conditioning(state)
     work[SENT : SENT + 256] = -1
     if end - start < 2 or data[start] != 0xFF or data[start + 1] != _SOI:
         return NOT_JPEG
@@ -146,6 +148,8 @@ def _take(
         return define_steps(data, at, end, state)
     if marker == _DRI:
         return define_interval(data, at, end, state)
+    if marker == _DAC:
+        return define_conditioning(data, at, end, state)
     if is_frame(marker):
         return read_frame(data, marker_at, end, state, size)
     if marker == _DNL:
