@@ -84,7 +84,7 @@ _DAMAGED: Final = {
     n.NO_STEPS: "component {0} needs table {1}, which no DQT defines",
     n.TOO_SHORT: "a scan of {0} bits is too short for its blocks, which take {1}",
     n.BAD_CODE: "the compressed data holds a code that its tables do not, or a block of more than 64 coefficients",
-    n.BAD_DECISIONS: "the compressed data leads to a block of more than 64 coefficients, or to one of more than 15 bits",
+    n.BAD_DECISIONS: "the data leads to a block of more than 64 coefficients, or to one of more than 15 bits",
     n.DATA_ENDS_EARLY: "the compressed data ends before its blocks",
     n.DATA_LEFT_OVER: "compressed data is left over behind its last block",
     n.NO_RESTART: "marker FF{marker:02X} where restart marker FF{0:02X} belongs",
