@@ -1,7 +1,7 @@
 """A slow arithmetic encoder, T.81's flow charts one by one, for the slow JPEG encoder beside this file.
 
 The code stream is one Python integer, so there is no carry to propagate and no output to hold back. Bins have the
-names of tables F.4, F.5 and G.2. Of jpegdomain it knows Table D.3; libjpeg, which reads its files as well, has its own.
+names of tables F.4 and F.5. Of jpegdomain it knows Table D.3; libjpeg, which reads its files as well, has its own.
 """
 
 import collections

@@ -26,7 +26,7 @@ _HALF: Final = 0x8000
 def decide(
     code: int, interval: int, ahead: int, at: int, data: Bytes, end: int, bins: Bytes, place: int
 ) -> tuple[int, int, int, int, int]:
-    """Take a decision by the statistics bin ``bins[place]``, and adapt the bin (D.2.4).
+    """Take a decision by the statistics bin ``bins[place]``, and adapt the bin (D.2.4, D.2.5).
 
     Returns:
         The registers, and the decision, 0 or 1.
@@ -39,7 +39,7 @@ def decide(
     limit = interval << ahead
     if code < limit and interval >= _HALF:
         return code, interval, ahead, at, symbol
-    # The larger part of the interval is the more probable symbol's, whichever it was meant to be (D.1.5).
+    # The larger part of the interval is the more probable symbol's, whichever it was meant to be.
     less = interval < size
     if code >= limit:
         code -= limit

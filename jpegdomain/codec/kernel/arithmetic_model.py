@@ -33,7 +33,7 @@ _TOO_LONG: Final = 0x8000
 
 @compiled
 def forget(bins: Bytes) -> None:
-    """Set all bins to the beginning of a scan or restart interval (F.1.4.4.1.4)."""
+    """Set all bins to the beginning of a scan or restart interval (F.1.4.4)."""
     bins[STATISTICS:FIXED_BIN] = np.uint8(0)
     bins[FIXED_BIN] = np.uint8(FIXED_ESTIMATE)
 

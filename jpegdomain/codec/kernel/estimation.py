@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 __all__ = ["ESTIMATES", "FIXED_ESTIMATE"]
 
 FIXED_ESTIMATE: Final = 113
-"""One state more than the table has: both symbols are equally likely for ever, as for signs (F.1.4.4.1.2)."""
+"""One state more than the table has: both symbols are equally likely for ever, as of signs (F.1.4.4.2)."""
 
 _TABLE_D3: Final = """
     5A1D   1   1 1 | 2586  14   2 0 | 1114  16   3 0 | 080B  18   4 0 | 03D8  20   5 0 | 01DA  23   6 0
