@@ -256,6 +256,42 @@ def test_a_refinement_that_does_not_come_leaves_what_was_known():
     np.testing.assert_array_equal(found[-1], known[-1])
 
 
+def test_bits_of_dc_behind_the_end_are_not_made_up():
+    generator = np.random.default_rng(0)
+    # Nine blocks in an MCU: more bits than a byte holds, so that the end comes inside of MCUs.
+    padded = [generator.integers(-500, 500, (4 * v, 3 * h, 64)) * (np.arange(64) == 0) for v, h in [(2, 4), (1, 1)]]
+    parts = [
+        Part(number, factors, values.astype(np.int16), values.shape[:2], FLAT, 0)
+        for number, (factors, values) in enumerate(zip([(2, 4), (1, 1)], padded, strict=True))
+    ]
+    scans = [Scan((0, 1), 0, 0, 0, 1), Scan((0, 1), 0, 0, 1, 0)]
+    data = encode((64, 96), parts, scans, progressive=True, coder=Interval)
+    # By MCU: what came last, and whether it is all there, or none of it.
+    bits = np.concatenate(
+        [by_mcu(values[..., 0] & 1, *part.factors) for values, part in zip(padded, parts, strict=True)], 1
+    )
+    for length in range(data.rindex(b"\xff\xda") + 12, len(data) - 2):
+        components = read_jpeg(data[:length], on_error="keep").components
+        found = np.concatenate([by_mcu(part.coefficients[..., 0] & 1, *part.factors) for part in components], 1)
+        came = int((found == bits).all(axis=1).argmin())
+        assert not found[came:].any()
+
+
+def by_mcu(plane, vertical, horizontal):
+    """(rows, columns) → (MCUs, blocks of each)."""
+    rows, columns = plane.shape[0] // vertical, plane.shape[1] // horizontal
+    return plane.reshape(rows, vertical, columns, horizontal).swapaxes(1, 2).reshape(rows * columns, -1)
+
+
+def test_fill_bytes_before_a_stuffed_byte():
+    data = gray(noise(8, 8))
+    scan = offset_of(data, 0xDA) + 10
+    assert b"\xff\0" in data[scan:]
+    filled = data[:scan] + data[scan:].replace(b"\xff\0", b"\xff\xff\xff\0")
+    for coefficients in (read_jpeg(filled).components[0].coefficients, libjpeg.read(filled).coefficients[0]):
+        np.testing.assert_array_equal(coefficients, read_jpeg(data).components[0].coefficients)
+
+
 def test_lost_bytes_between_restart_markers_are_noticed():
     data = gray(noise(8, 8), [Scan((0,), restart=8)])
     middle = data.index(b"\xff\xd3")
