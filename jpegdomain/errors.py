@@ -41,7 +41,7 @@ class DamagedJpegError(JpegFileError):
 
 
 class UnsupportedJpegError(JpegFileError):
-    """A valid JPEG file that is not read (12-bit, arithmetic) or makes no batch (two components): re-encode it."""
+    """A valid JPEG file that is not read (12-bit, lossless) or makes no batch (two components): re-encode it."""
 
 
 class JpegTooLargeError(JpegFileError):

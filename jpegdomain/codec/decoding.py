@@ -11,7 +11,7 @@ from jpegdomain.errors import JpegFileError, JpegTooLargeError
 
 from .building import Plan, build, plan_of, views
 from .complaints import RAISE_LIMIT, complaint
-from .entries import PROGRESSIVE, SEQUENTIAL
+from .entries import ARITHMETIC, PROGRESSIVE, SEQUENTIAL
 from .faults import error_of
 from .kernel.slots import (
     DETAIL,
@@ -28,6 +28,7 @@ from .kernel.slots import (
     MARKER,
     NEEDS_ROOM,
     OFFSET,
+    OTHER_CODING,
     OTHER_MODE,
     OUTCOME,
     REPORT,
@@ -103,9 +104,12 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
     if report[OUTCOME] == OTHER_MODE:
         entry = PROGRESSIVE if entry is SEQUENTIAL else SEQUENTIAL
         report = call.run(entry, out, mode)
+    elif report[OUTCOME] == OTHER_CODING:
+        entry = ARITHMETIC
+        report = call.run(entry, out, mode)
     if report[OUTCOME] == NEEDS_ROOM:
-        # A sequential reader writes every block; a progressive one adds to what is there.
-        out = _memory(report[ROOM] + MARGIN, entry is PROGRESSIVE, arena)
+        # A sequential reader writes every block; the others add to what is there.
+        out = _memory(report[ROOM] + MARGIN, entry is not SEQUENTIAL, arena)
         report = call.run(entry, out, mode)
     if report[OUTCOME] == FAULTY:
         details = report[DETAIL : DETAIL + 4]
@@ -116,7 +120,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
         out = _memory(report[ROOM] + MARGIN, True, arena)
         report = call.run(entry, out, KEEP)
     keep = settings.keep
-    if entry is PROGRESSIVE and keep < 8:
+    if entry is not SEQUENTIAL and keep < 8:
         blocks = out[: report[ROOM]].reshape(-1, 8, 8)
         out = blocks[:, :keep, :keep].copy().reshape(-1)
     elif out is workspace.small:
@@ -189,14 +193,13 @@ class _Call:
         workspace, settings = self.workspace, self.settings
         workspace.bounds[1] = len(self.data)
         masks = workspace.masks
-        if entry is PROGRESSIVE:
-            if out is workspace.small:
-                out.fill(0)
-                masks.fill(0)
-            else:
-                masks = np.zeros((len(out) - MARGIN) // 64, np.uint64)
+        if entry is not SEQUENTIAL and out is workspace.small:
+            out.fill(0)
+            masks.fill(0)
+        elif entry is PROGRESSIVE:
+            masks = np.zeros((len(out) - MARGIN) // 64, np.uint64)
         if mode == KEEP:
-            size = 64 if entry is PROGRESSIVE else settings.keep * settings.keep
+            size = 64 if entry is not SEQUENTIAL else settings.keep * settings.keep
             self.lost = np.zeros((len(out) - MARGIN) // size, np.uint8)
         compiled_entry(entry)(
             np.frombuffer(self.data, np.uint8),

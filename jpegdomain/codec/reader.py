@@ -66,7 +66,7 @@ def read_jpeg(
         NotJpegError: If the data does not begin as a JPEG file does.
         TruncatedJpegError: If it ends early.
         DamagedJpegError: If it contradicts the standard.
-        UnsupportedJpegError: If it is arithmetic-coded, lossless, hierarchical, or has 12 bits a sample.
+        UnsupportedJpegError: If it is lossless, hierarchical, or has 12 bits a sample.
         JpegTooLargeError: If it has more than `max_pixels` or `max_scans`.
         InputError: If an argument is none of these.
     """

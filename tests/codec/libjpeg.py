@@ -39,7 +39,7 @@ def read(data, grids=None):
 def block_grids(data):
     """(rows, columns) of each component, by the frame header (T.81 A.1.1)."""
     at = 2
-    while data[at + 1] not in {0xC0, 0xC1, 0xC2}:
+    while data[at + 1] not in {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}:
         # A fill byte, or a segment.
         at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     frame = data[at + 4 : at + 10 + 3 * data[at + 9]]

@@ -113,7 +113,6 @@ CASES = {
     "comment of length 0": (SOUND, inserted(SOUND, b"\xff\xfe\0\0"), "segment FFFE gives its length as 0", True),
     "APP5 of length 1": (SOUND, inserted(SOUND, b"\xff\xe5\0\1"), "segment FFE5 gives its length as 1", True),
     "DNL of length 1": (SOUND, inserted(SOUND, b"\xff\xdc\0\1", at=SCAN), "length as 1", True),
-    "DAC": (SOUND, inserted(SOUND, segment(0xCC, b"\0\x10")), "conditioning of arithmetic coding", True),
     "DNL first": (SOUND, inserted(SOUND, segment(0xDC, b"\0\x18")), "a DNL segment before", True),
     "DNL of another height": (SOUND, inserted(SOUND, segment(0xDC, b"\0\x18"), at=END), "24 lines", True),
     "DRI too long": (RESTARTS, RESTARTS.replace(b"\xff\xdd\0\4\0\2", b"\xff\xdd\0\5\0\2\0"), "interval's", False),

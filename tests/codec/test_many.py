@@ -63,7 +63,7 @@ def test_errors_stand_in_their_places_if_asked(threads, tmp_path):
         5: (FILES[5][:-30] + b"\xff\xd9", DamagedJpegError),
         70: (FILES[70][:-3000] + b"\xff\xd9", DamagedJpegError),
         80: (tmp_path / "nowhere.jpg", FileNotFoundError),
-        90: ((FIXTURES / "arithmetic.jpg").read_bytes(), UnsupportedJpegError),
+        90: ((FIXTURES / "refused" / "arithmetic-lossless.jpg").read_bytes(), UnsupportedJpegError),
         149: (b"", NotJpegError),
     }
     sources = [bad[i][0] if i in bad else data for i, data in enumerate(FILES)]

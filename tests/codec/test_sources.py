@@ -107,7 +107,7 @@ def test_what_has_no_name_is_named_by_its_position():
         (7, "got int"),
         (io.StringIO("x"), "opened for text"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_source_is_named(source, message):
     with pytest.raises(InputError, match=message):

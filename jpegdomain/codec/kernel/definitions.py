@@ -1,4 +1,4 @@
-"""The segments that define tables: DQT, DHT, DRI (T.81 B.2.4). They are checked, and their places noted."""
+"""The segments that define tables: DQT, DHT, DAC, DRI (T.81 B.2.4). They are checked, and their places noted."""
 
 import numpy as np
 
@@ -8,8 +8,10 @@ from jpegdomain.tables import ZIGZAG
 from .notes import tolerated
 from .numbers import (
     BAD_CATEGORY,
+    BAD_CONDITIONING,
     BAD_HUFFMAN_SLOT,
     BAD_STEPS_SLOT,
+    CONDITIONING_LENGTH,
     HUFFMAN_LENGTH,
     INTERVAL_LENGTH,
     NO_FAULT,
@@ -17,11 +19,31 @@ from .numbers import (
     TOO_MANY_CODES,
     ZERO_STEP,
 )
-from .slots import DETAIL, HUFFMAN, INTERVAL, MARKER, MODE, PLACE, STEPS, STRICT, Integers
+from .slots import (
+    CONDITIONING,
+    CONDITIONING_SLOTS,
+    DETAIL,
+    HUFFMAN,
+    INTERVAL,
+    MARKER,
+    MODE,
+    PLACE,
+    STEPS,
+    STRICT,
+    Integers,
+)
 from .slots import Steps as StepsArray
 from .words import Bytes
 
-__all__ = ["blame_definition", "copy_steps", "define_huffman", "define_interval", "define_steps"]
+__all__ = [
+    "blame_definition",
+    "copy_steps",
+    "define_conditioning",
+    "define_huffman",
+    "define_interval",
+    "define_steps",
+    "usual_conditioning",
+]
 
 _LARGEST_DC_CATEGORY = 15
 _DHT = 0xC4
@@ -143,6 +165,27 @@ def _codes_fit(data: Bytes, at: int) -> bool:
         if codes >= 1 << length:
             return False
     return True
+
+
+@compiled
+def usual_conditioning(state: Integers) -> None:
+    """Set what holds where no DAC says otherwise: L = 0, U = 1, Kx = 5 (B.2.4.3)."""
+    state[CONDITIONING : CONDITIONING + CONDITIONING_SLOTS] = 0x10
+    state[CONDITIONING + CONDITIONING_SLOTS : CONDITIONING + 2 * CONDITIONING_SLOTS] = 5
+
+
+@compiled
+def define_conditioning(data: Bytes, at: int, end: int, state: Integers) -> int:
+    """Take a DAC segment whose payload is ``data[at:end]`` (B.2.4.3); as in libjpeg, of 16 slots and with any Kx."""
+    if (end - at) % 2 != 0:
+        return CONDITIONING_LENGTH
+    for i in range(at, end, 2):
+        place, value = np.int64(data[i]), np.int64(data[i + 1])
+        state[DETAIL], state[DETAIL + 1] = place, value
+        if place >= 2 * CONDITIONING_SLOTS or (place < CONDITIONING_SLOTS and value & 15 > value >> 4):
+            return BAD_CONDITIONING
+        state[CONDITIONING + place] = value
+    return NO_FAULT
 
 
 @compiled

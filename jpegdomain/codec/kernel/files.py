@@ -9,6 +9,7 @@ from .numbers import NO_FAULT, TOO_SHORT
 from .scan_header import check_length, find_tables
 from .sequential import sequential_scan
 from .slots import (
+    ARITHMETIC,
     AT,
     BASE,
     COMPONENT,
@@ -24,6 +25,7 @@ from .slots import (
     MARGIN,
     MODE,
     NEEDS_ROOM,
+    OTHER_CODING,
     OTHER_MODE,
     OUTCOME,
     PROGRESSIVE,
@@ -47,7 +49,8 @@ __all__ = ["admit", "read_sequential"]
 @compiled
 def admit(data: Bytes, state: Integers, room: int) -> int:
     """Decide at a file's first scan whether it can be read into `room` coefficients. Returns an outcome."""
-    if state[MODE] != KEEP:
+    # A scan of arithmetic code may be as short as it likes.
+    if state[MODE] != KEEP and state[ARITHMETIC] == 0:
         fault = check_length(data, state)
         if fault != NO_FAULT:
             note(state, fault, state[AT] if fault == TOO_SHORT else state[END])
@@ -106,6 +109,8 @@ def read_sequential(
                 break
             if step != SCAN:
                 state[OUTCOME] = FAULTY
+            elif state[ARITHMETIC] == 1:
+                state[OUTCOME] = OTHER_CODING
             elif state[PROGRESSIVE] == 1:
                 state[OUTCOME] = OTHER_MODE
             else:

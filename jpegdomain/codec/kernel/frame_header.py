@@ -21,6 +21,7 @@ from .numbers import (
     SECOND_FRAME,
 )
 from .slots import (
+    ARITHMETIC,
     BASE,
     COLUMNS,
     COMPONENT,
@@ -45,20 +46,32 @@ from .slots import (
 )
 from .words import Bytes
 
-__all__ = ["is_frame", "read_frame"]
+__all__ = ["is_frame", "is_read", "read_frame"]
+
+_PROGRESSIVE = 0xC2
+_ARITHMETIC_SEQUENTIAL = 0xC9
+_ARITHMETIC_PROGRESSIVE = 0xCA
 
 
 @compiled
 def is_frame(marker: int) -> bool:
-    """Tell whether a marker starts a frame, or announces one, of any kind: SOFn, DAC, DHP, JPEG-LS."""
-    return (0xC0 <= marker <= 0xCF and marker != 0xC4 and marker != 0xC8) or marker == 0xDE or marker == 0xF7
+    """Tell whether a marker starts a frame, or announces one, of any kind: SOFn, DHP, JPEG-LS."""
+    # DHT, JPG and DAC, C4, C8 and CC, stand among them.
+    is_sof = 0xC0 <= marker <= 0xCF and (marker == 0xC0 or marker & 3 != 0)
+    return is_sof or marker == 0xDE or marker == 0xF7
+
+
+@compiled
+def is_read(marker: int) -> bool:
+    """Tell whether a marker starts a frame of a kind that is read: SOF0, SOF1, SOF2, SOF9, SOF10."""
+    return 0xC0 <= marker <= _PROGRESSIVE or marker in (_ARITHMETIC_SEQUENTIAL, _ARITHMETIC_PROGRESSIVE)
 
 
 @compiled
 def read_frame(data: Bytes, marker_at: int, end: int, state: Integers, size: int) -> int:
     """Take a frame header that ends at `end`; a block takes `size` coefficients in the output. Returns a fault."""
     marker = np.int64(data[marker_at + 1])
-    if marker > 0xC2:
+    if not is_read(marker):
         state[DETAIL] = marker
         return KIND_NOT_READ
     if state[FRAME] > 0:
@@ -84,7 +97,8 @@ def read_frame(data: Bytes, marker_at: int, end: int, state: Integers, size: int
         return NO_HEIGHT
     state[FRAME], state[COUNT] = marker_at, count
     state[HEIGHT], state[WIDTH] = height, width
-    state[PROGRESSIVE] = 1 if marker == 0xC2 else 0
+    state[PROGRESSIVE] = 1 if marker & 3 == 2 else 0
+    state[ARITHMETIC] = 1 if marker & 8 > 0 else 0
     fault = _read_components(data, at + 6, state)
     if fault == NO_FAULT:
         _lay_out(state, size)

@@ -62,3 +62,7 @@ BITS_MISSING: Final = 49
 LOST_BEFORE: Final = 50
 """A scan refines what an earlier one lost."""
 TOO_MANY_SCANS: Final = 51
+
+CONDITIONING_LENGTH: Final = 60
+BAD_CONDITIONING: Final = 61
+BAD_DECISIONS: Final = 62

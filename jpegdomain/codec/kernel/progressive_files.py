@@ -9,6 +9,7 @@ from .progressive_dc import dc_scan
 from .scan_choice import choose_scans
 from .scan_header import find_tables
 from .slots import (
+    ARITHMETIC,
     AT,
     CHOICE,
     DONE,
@@ -17,6 +18,7 @@ from .slots import (
     FAULTY,
     FINISHED,
     FIRST,
+    OTHER_CODING,
     OTHER_MODE,
     OUTCOME,
     PROGRESSIVE,
@@ -83,6 +85,8 @@ def read_progressive(
             break
         if step != SCAN:
             state[OUTCOME] = FAULTY
+        elif state[ARITHMETIC] == 1:
+            state[OUTCOME] = OTHER_CODING
         elif state[PROGRESSIVE] == 0:
             state[OUTCOME] = OTHER_MODE
         else:

@@ -40,13 +40,21 @@ __all__ = ["scan_of"]
 _SOS = 0xDA
 
 
-def scan_of(decode_interval: Callable[..., Any]) -> Callable[..., int]:
+def scan_of(
+    decode_interval: Callable[..., Any],
+    opened: Callable[..., int] = open_interval,
+    closed: Callable[..., int] = close_interval,
+    left: Callable[..., None] = leave_interval,
+) -> Callable[..., int]:
     """Make the function that decodes a scan.
 
     Args:
         decode_interval: Decodes MCUs of an interval that has been opened: (data, out, origin, keep, state, tables,
             work, scratch, skips, masks, lost, first MCU, end, low-water mark) → (the MCU reached, the reservoir's bits
             and position, a fault). Where there is a fault, the MCU reached shows it, and is as it was or zero.
+        opened: Begins an interval; `feed.open_interval` and its like say how, here and below.
+        closed: Ends one that was decoded.
+        left: Goes to the marker behind one that was not.
 
     Returns:
         (data, out, origin, keep, state, tables, work, scratch, skips, masks, lost) → a fault. The scan begins at
@@ -76,17 +84,17 @@ def scan_of(decode_interval: Callable[..., Any]) -> Callable[..., int]:
         first, number = 0, 0
         while first < total:
             end = min(first + interval, total)
-            low = open_interval(data, state, work, scratch)
+            low = opened(data, state, work, scratch)
             reached, bits, at, fault = decode_interval(
                 data, out, origin, keep, state, tables, work, scratch, skips, masks, lost, first, end, low
             )
             first = end
             if fault == NO_FAULT:
-                fault = close_interval(data, state, work, scratch, bits, at)
+                fault = closed(data, state, work, scratch, bits, at)
             if fault != NO_FAULT and state[MODE] == KEEP:
                 lose(state, fault, state[OFFSET])
                 _mark(state, work, lost, keep, columns, reached, end)
-                leave_interval(data, state, work)
+                left(data, state, work)
             elif fault == NO_FAULT and state[MODE] != KEEP and first < total:
                 fault = next_restart(data, state, number)
             if state[MODE] == KEEP and first < total:

@@ -31,6 +31,7 @@ from .numbers import (
 from .progress import brings_nothing
 from .slots import (
     AC,
+    ARITHMETIC,
     AT,
     COMPONENT,
     COUNT,
@@ -202,6 +203,9 @@ def _check_continued(state: Integers, work: Integers, component: int) -> int:
 @compiled
 def _check_slots(data: Bytes, state: Integers, part: int) -> int:
     fault = NO_FAULT
+    if state[ARITHMETIC] == 1:
+        # The slots are those of conditioning, which has defaults.
+        return fault
     # A scan that refines DC sends plain bits (G.1.2.1).
     if state[FIRST] == 0 and state[HIGH] == 0:
         fault = _check_slot(data, state, DC_CLASS, state[DC + part])

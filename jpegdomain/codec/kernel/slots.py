@@ -120,7 +120,13 @@ NOTES: Final = 16
 NOTE_FIELDS: Final = 7
 LOSS_LIST: Final = WARNING_LIST + NOTES * NOTE_FIELDS
 """Likewise."""
-STATE: Final = LOSS_LIST + NOTES * NOTE_FIELDS
+ARITHMETIC: Final = LOSS_LIST + NOTES * NOTE_FIELDS
+"""Whether the frame is arithmetic-coded."""
+CONDITIONING: Final = ARITHMETIC + 1
+"""Twice `CONDITIONING_SLOTS`: 16·U + L of the DC tables, then Kx of the AC tables (T.81 B.2.4.3)."""
+CONDITIONING_SLOTS: Final = 16
+"""The standard has four of each kind; libjpeg, as many as headers can name."""
+STATE: Final = CONDITIONING + 2 * CONDITIONING_SLOTS
 
 # --- modes ------------------------------------------------------------------------------------------------
 STRICT: Final = 0
@@ -138,6 +144,8 @@ NEEDS_ROOM: Final = 2
 """The output is too small for `ROOM`; nothing has been decoded."""
 OTHER_MODE: Final = 3
 """The frame is progressive where a sequential one was asked for, or the other way round."""
+OTHER_CODING: Final = 4
+"""The frame is arithmetic-coded where a Huffman-coded one was asked for."""
 
 # --- what the walk over markers comes to -------------------------------------------------------------------
 SCAN: Final = 0
@@ -198,7 +206,9 @@ ACROSS: Final = CHOICE + MOST_SCANS
 """MCUs in a row of the scan,"""
 PLANNED: Final = ACROSS + 1
 """and blocks in each."""
-WORK: Final = ACROSS + 2
+DC_CONTEXT: Final = ACROSS + 2
+"""Four, beside `PREDICTION`: the group of bins for the next DC difference, see `arithmetic_model`."""
+WORK: Final = DC_CONTEXT + 4
 
 # --- lost blocks, a byte for each block -----------------------------------------------------------------
 LOST_DC: Final = 1
@@ -220,4 +230,11 @@ SPARE: Final = 2560
 KEYS: Final = CHUNK + 2 * SPARE
 """After the unstuffed data: for each table of the store, the definition it was built from."""
 KEY: Final = 288
-SCRATCH: Final = KEYS + STORE * KEY
+DC_BINS: Final = 64
+"""Statistics bins, a byte each, of one DC and of one AC table: 49 and 245 are used (T.81 tables F.4, F.5)."""
+AC_BINS: Final = 256
+STATISTICS: Final = KEYS + STORE * KEY
+"""The bins of all DC tables, of all AC tables, and"""
+FIXED_BIN: Final = STATISTICS + CONDITIONING_SLOTS * (DC_BINS + AC_BINS)
+"""the one whose estimate stays ½."""
+SCRATCH: Final = FIXED_BIN + 1

@@ -4,8 +4,8 @@ import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 
-from .definitions import define_huffman, define_interval, define_steps
-from .frame_header import is_frame, read_frame
+from .definitions import define_conditioning, define_huffman, define_interval, define_steps, usual_conditioning
+from .frame_header import is_frame, is_read, read_frame
 from .markers import next_marker, skip_scan
 from .notes import lose, note, tolerated, warn
 from .numbers import (
@@ -14,7 +14,6 @@ from .numbers import (
     ENDS_BEFORE_EOI,
     ENDS_IN_SEGMENT,
     FRAME_LENGTH,
-    KIND_NOT_READ,
     MISPLACED_MARKER,
     NO_FAULT,
     NO_IMAGE,
@@ -29,6 +28,7 @@ from .progress import is_complete, settle
 from .scan_header import read_scan
 from .slots import (
     ADOBE,
+    ARITHMETIC,
     AT,
     DETAIL,
     END,
@@ -73,9 +73,11 @@ _COMMENT = 0xFE
 def begin(data: Bytes, start: int, end: int, state: Integers, work: Integers, mode: int, scan_limit: int) -> int:
     """Set the state to the beginning of the file ``data[start:end]``. Returns a fault."""
     state[:WARNING_LIST] = 0
+    state[ARITHMETIC] = 0
     state[START], state[END], state[AT] = start, end, start + 2
     state[MODE], state[SCAN_LIMIT] = mode, scan_limit
     state[ADOBE] = -1
+    usual_conditioning(state)
     work[SENT : SENT + 256] = -1
     if end - start < 2 or data[start] != 0xFF or data[start + 1] != _SOI:
         return NOT_JPEG
@@ -145,7 +147,7 @@ def advance(data: Bytes, state: Integers, quant: StepsArray, work: Integers, siz
             return _stop(state, work, ENDS_IN_SEGMENT, at)
         length = np.int64(data[at + 2]) << 8 | np.int64(data[at + 3])
         stop = at + 2 + length
-        if state[MODE] != STRICT and (marker == _SOS or 0xC0 <= marker <= 0xC2):
+        if state[MODE] != STRICT and (marker == _SOS or is_read(marker)):
             stop = _own_end(data, at, marker, stop, state)
         elif length < 2:
             state[DETAIL] = length
@@ -222,8 +224,7 @@ def _take(
     if marker == _DRI:
         return define_interval(data, at, end, state)
     if marker == _DAC:
-        state[DETAIL] = marker
-        return tolerated(state, KIND_NOT_READ)
+        return define_conditioning(data, at, end, state)
     if is_frame(marker):
         return read_frame(data, marker_at, end, state, size)
     if marker == _DNL:
