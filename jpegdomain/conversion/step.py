@@ -56,7 +56,8 @@ class InferenceStep:
         zeros = conv.window.symmetric_padding if conv.padding_mode == "zeros" else None
         if zeros is None or not fits(x, conv.weight):
             return self._finish(self._plain(x), other)
-        settings = (list(zeros), list(conv.window.stride), list(conv.window.dilation), conv.groups)
+        dilation = functional.own_dilation(conv.kernel_size, conv.dilation)
+        settings = (list(zeros), list(conv.window.stride), list(dilation), conv.groups)
 
         def make() -> tuple[Tensor, Tensor | None]:
             weight, bias = fold(parts, eps)

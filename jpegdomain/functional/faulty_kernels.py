@@ -6,13 +6,16 @@
    its scratch memory: 'double free or corruption', or a crash anywhere later. When: AVX2 or AVX2_VNNI is the best that
    the CPU has (or ``ONEDNN_MAX_CPU_ISA`` allows); float32 in channels-last memory, of which the kernel alone is enough;
    no padding, groups of 1, a stride other than 1 that divides the size, 2 to 7 input channels, 2 images or more. Seen
-   in torch SEEN_1. `conv2d_on_pixels` takes the pixels that are read out first, and convolves them at stride 1.
+   in torch 2.6.0 and 2.14.1. `conv2d_on_pixels` takes the pixels that are read out first, and convolves them at stride 1.
 2. *Depthwise convolution and a sum in one pass* (oneDNN, ``jit_dw:sse41``, which `conversion.packed` calls). Reads
    through a wild pointer: a segmentation fault. When: CPUs without AVX2; float32 in channels-last memory, the number of
-   channels no multiple of 8. Seen in torch SEEN_2. `adds_safely` says no, and the sum is a call of its own.
+   channels no multiple of 8. Seen in torch 2.14.1. `adds_safely` says no, and the sum is a call of its own.
 3. *Max-pooling with windows that hold no pixel*, backward (torch's own). Forward the maximum of nothing is −∞ and its
    place is behind the plane, where backward adds to whatever lies there. When: any CPU and memory format; a dilation
-   larger than the feature map, with padding. Seen in torch SEEN_3. `check_windows` names the layer's error instead.
+   larger than the feature map, with padding. Seen in torch 2.6.0 and 2.14.1. `check_windows` refuses them.
+4. *1×1 convolution with a dilation*, forward (oneDNN, ``brg_conv_fwd:avx2``): a segmentation fault. When: AVX2 and more;
+   float32 in channels-last memory, padding, and a feature map so narrow that a stride takes the kernel from the padding
+   before it to that behind it. Seen in torch 2.14.1. `own_dilation` leaves out the dilation, which means nothing there.
 """
 
 from collections.abc import Sequence
@@ -23,7 +26,7 @@ from torch import Tensor
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import Pair, pair
 
-__all__ = ["adds_safely", "check_windows", "conv2d_on_pixels"]
+__all__ = ["adds_safely", "check_windows", "conv2d_on_pixels", "own_dilation"]
 
 _VECTOR = 8
 """Numbers of float32 in a vector of AVX2; both kernels of oneDNN go wrong at what is left over."""
@@ -38,7 +41,7 @@ def conv2d_on_pixels(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Tensor:
-    """``torch.nn.functional.conv2d``, clear of fault 1: C_s(x) = C_1(x[:, :, ::s, ::s]) for a 1×1 kernel.
+    """``torch.nn.functional.conv2d``, clear of faults 1 and 4: C_s(x) = C_1(x[:, :, ::s, ::s]) for a 1×1 kernel.
 
     Args:
         x: (n, c, h, w) pixels.
@@ -53,10 +56,25 @@ def conv2d_on_pixels(
         (n, c', h', w').
     """
     down, right = pair(stride)
+    dilation = own_dilation(weight.shape[2:], dilation)
     few = x.shape[1] < _VECTOR and x.device.type == "cpu" and x.dim() == 4
     if few and (down, right) != (1, 1) and tuple(weight.shape[2:]) == (1, 1) and padding in (0, (0, 0), "valid"):
         x, stride, padding = x[:, :, ::down, ::right], 1, 0
     return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+
+
+def own_dilation(kernel: Sequence[int], dilation: Pair) -> tuple[int, int]:
+    """Give a kernel's dilation clear of fault 4: 1 along axes where the kernel is 1, which have nothing to dilate.
+
+    Args:
+        kernel: Height and width.
+        dilation: Vertical and horizontal.
+
+    Returns:
+        The dilation that means the same.
+    """
+    down, right = pair(dilation)
+    return down if kernel[0] != 1 else 1, right if kernel[1] != 1 else 1
 
 
 def adds_safely(channels: int, groups: int) -> bool:

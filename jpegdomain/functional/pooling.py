@@ -113,9 +113,8 @@ def max_pool2d(
     Raises:
         InputError: If a window holds padding alone.
     """
-    sizes = pair(kernel_size), pair(stride or kernel_size), pair(padding), pair(dilation)
-    check_windows(x.shape[2:], *sizes, ceil_mode)
-    window = *sizes, ceil_mode
+    window = pair(kernel_size), pair(stride or kernel_size), pair(padding), pair(dilation), ceil_mode
+    check_windows(x.shape[2:], *window)
     exact = not isinstance(frequencies, Tensor) and frequencies == 15
 
     if isinstance(x, Activation):

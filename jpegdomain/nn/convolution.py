@@ -224,7 +224,7 @@ class Conv2d(Layer, torch.nn.Conv2d):
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), (0, 0)
         settings = tuple(self.stride), padding, tuple(self.dilation), self.groups
-        return functional.conv2d_on_pixels(input, weight, bias, *settings)  # type: ignore[arg-type]
+        return functional.conv2d_on_pixels(input, weight, bias, *settings)
 
     def _learning(self) -> bool:
         return self.training or (torch.is_grad_enabled() and self.weight.requires_grad)

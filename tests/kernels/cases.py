@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jpegdomain.conversion import packed
+from jpegdomain.errors import InputError
+from jpegdomain.functional.faulty_kernels import adds_safely, check_windows
 
-__all__ = ["CONVOLUTIONS", "OPERATIONS", "Case", "draw", "error"]
+__all__ = ["CONVOLUTIONS", "OPERATIONS", "Case", "draw", "error", "known"]
 
 CONVOLUTIONS = ("conv2d", "conv_transpose2d", "packed")
 OPERATIONS = (*CONVOLUTIONS, "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "batch_norm", "group_norm")
@@ -62,7 +64,7 @@ def draw(number: int, operations: tuple[str, ...] = OPERATIONS) -> Case:
     operation = rng.choice(operations)
     dtype = "float32" if operation == "packed" else rng.choice(("float32", "float32", "bfloat16", "float64"))
     kernel, dilation = rng.choice((1, 1, 2, 3, 5, 7)), rng.choice((1, 1, 2))
-    padding = rng.choice((0, dilation * (kernel // 2)))
+    padding = rng.choice((0, 0, dilation * (kernel // 2), 1))
     if operation.endswith("pool2d"):
         padding = min(padding, kernel // 2)
     reach = dilation * (kernel - 1) + 1
@@ -79,6 +81,30 @@ def draw(number: int, operations: tuple[str, ...] = OPERATIONS) -> Case:
         (rng.choice(sides), rng.choice(sides)), kernel, rng.choice(((1, 1), (2, 2), (2, 2), (3, 3), (2, 1), (1, 2))),
         padding, dilation,
     )  # fmt: skip
+
+
+def known(case: Case) -> int | None:
+    """Say which fault of `jpegdomain.functional.faulty_kernels` a case may run into, on some CPU.
+
+    Args:
+        case: To be run.
+
+    Returns:
+        Its number there, or None.
+    """
+    strided = case.stride != (1, 1) and case.kernel == 1 and case.padding == 0
+    if (case.operation, case.dtype) == ("conv2d", "float32") and strided and case.groups == 1 and 1 < case.inputs < 8:
+        return 1
+    if case.operation == "packed" and not adds_safely(case.outputs, case.groups):
+        return 2
+    if case.operation in ("conv2d", "packed") and case.kernel == 1 and case.dilation > 1:
+        return 4
+    if case.operation == "max_pool2d":
+        try:
+            check_windows(case.size, case.kernel, case.stride, case.padding, case.dilation)
+        except InputError:
+            return 3
+    return None
 
 
 def error(case: Case) -> float:
