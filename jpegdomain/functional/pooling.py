@@ -8,6 +8,7 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import Pair, pair
 
+from .faulty_kernels import check_windows
 from .normalization import channel_mean
 from .piecewise import Method
 from .transform import Frequencies, decode, encode
@@ -108,8 +109,12 @@ def max_pool2d(
 
     Returns:
         The activation of the pooled extent, or its pixels.
+
+    Raises:
+        InputError: If a window holds padding alone.
     """
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding), pair(dilation), ceil_mode
+    check_windows(x.shape[2:], *window)
     exact = not isinstance(frequencies, Tensor) and frequencies == 15
 
     if isinstance(x, Activation):
