@@ -6,16 +6,16 @@
    its scratch memory: 'double free or corruption', or a crash anywhere later. When: AVX2 or AVX2_VNNI is the best that
    the CPU has (or ``ONEDNN_MAX_CPU_ISA`` allows); float32 in channels-last memory, of which the kernel alone is enough;
    no padding, groups of 1, a stride other than 1 that divides the size, 2 to 7 input channels, 2 images or more. Seen
-   in torch 2.6.0 and 2.14.1. `conv2d_on_pixels` takes the pixels that are read out first, and convolves them at stride 1.
+   in torch 2.6.0 and 2.14.1. `conv2d_on_pixels` takes the pixels that are read out, and convolves them at stride 1.
 2. *Depthwise convolution and a sum in one pass* (oneDNN, ``jit_dw:sse41``, which `conversion.packed` calls). Reads
    through a wild pointer: a segmentation fault. When: CPUs without AVX2; float32 in channels-last memory, the number of
    channels no multiple of 8. Seen in torch 2.14.1. `adds_safely` says no, and the sum is a call of its own.
 3. *Max-pooling with windows that hold no pixel*, backward (torch's own). Forward the maximum of nothing is −∞ and its
    place is behind the plane, where backward adds to whatever lies there. When: any CPU and memory format; a dilation
    larger than the feature map, with padding. Seen in torch 2.6.0 and 2.14.1. `check_windows` refuses them.
-4. *1×1 convolution with a dilation*, forward (oneDNN, ``brg_conv_fwd:avx2``): a segmentation fault. When: AVX2 and more;
-   float32 in channels-last memory, padding, and a feature map so narrow that a stride takes the kernel from the padding
-   before it to that behind it. Seen in torch 2.14.1. `own_dilation` leaves out the dilation, which means nothing there.
+4. *1×1 convolution with a dilation*, forward (oneDNN, ``brg_conv_fwd:avx2``): a segmentation fault. When: AVX2 and
+   more; float32 in channels-last memory, padding, and a feature map so narrow that a stride takes the kernel from the
+   padding before it to that behind it. Seen in torch 2.14.1. `own_dilation` leaves out a dilation that means nothing.
 """
 
 from collections.abc import Sequence
