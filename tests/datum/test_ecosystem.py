@@ -17,7 +17,7 @@ from .same import assert_same, awake, gradients, pixels
 
 compiles = pytest.mark.skipif(
     tuple(map(int, torch.__version__.split(".")[:2])) < (2, 14),
-    reason="torch.compile of an unmodified model needs the Dynamo of the newest torch; 2.6 follows no __torch_function__",
+    reason="torch.compile of an unmodified model needs the newest Dynamo; 2.6 follows no __torch_function__",
 )
 
 
