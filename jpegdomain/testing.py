@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .activation import Activation
-from .functional import Maps, encode, from_pixels, pixel_axes, to_pixels
+from .functional import decode, encode
 from .geometry import Extent
 from .tolerances import TOLERANCE
 
@@ -14,7 +14,7 @@ __all__ = ["TOLERANCE", "assert_commutes"]
 
 
 def assert_commutes(
-    jpeg_layer: Callable[[Activation], Maps | Tensor],
+    jpeg_layer: Callable[[Activation], Activation | Tensor],
     torch_layer: Callable[[Tensor], Tensor],
     extent: Extent | Sequence[int],
     *,
@@ -51,12 +51,12 @@ def assert_commutes(
     # A layer that cancels all of its input leaves rounding of the input's size.
     size = expected.abs().max().item() or pixels.abs().max().item()
     limit = (TOLERANCE[dtype] if tolerance is None else tolerance) * size
-    if isinstance(result, Maps):
-        again = from_pixels(to_pixels(result), pixel_axes(result))
+    if isinstance(result, Activation):
+        again = encode(decode(result), axes=result.axes)
         outside = (again.coefficients - result.coefficients).abs().max().item()
         if outside > limit:
             raise AssertionError(f"pixels outside the extent {result.extent} are not zero: {outside:.3g}")
-        result = to_pixels(result)
+        result = decode(result)
     if result.shape != expected.shape:
         raise AssertionError(f"shapes differ: {tuple(result.shape)}, expected {tuple(expected.shape)}")
     difference = (result - expected).abs()

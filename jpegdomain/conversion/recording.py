@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from jpegdomain import functional
-from jpegdomain.functional import Maps
+from jpegdomain.activation import Activation
 from jpegdomain.nn import Layer
 from jpegdomain.nn.base import elements
 from jpegdomain.planning import Cost, Step, transform_cost
@@ -23,10 +23,8 @@ ISLAND = "island"
 
 _TRANSFORMS = {
     functional.encode: "J",
-    functional.from_pixels: "J",
     functional.each_from_pixels: "J",
     functional.decode: "J̃",
-    functional.to_pixels: "J̃",
     functional.each_to_pixels: "J̃",
 }
 
@@ -58,7 +56,9 @@ class Recorder(fx.Interpreter):
         layer = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         if n.target != ENTRY and (layer is not None or PATH in n.meta):
             given = [self.env[argument] for argument in n.all_input_nodes if argument in self.env]
-            features = [each for value in given for each in _each(value) if isinstance(each, Maps) or _is_map(each)]
+            features = [
+                each for value in given for each in _each(value) if isinstance(each, Activation) or _is_map(each)
+            ]
             self.steps.append(self._step(n, layer, features, result))
         return result
 
@@ -76,15 +76,15 @@ class Recorder(fx.Interpreter):
             if node.target in self._folded:
                 form, cost = "in the kernel", Cost()
         path = str(node.meta.get(PATH, node.target) if node.op != "call_module" else node.target)
-        domain = "transform" if any(isinstance(each, Maps) for each in _each(result)) else "pixels"
-        output = tuple(result.shape[1:]) if isinstance(result, Maps | Tensor) else ()
+        domain = "transform" if any(isinstance(each, Activation) for each in _each(result)) else "pixels"
+        output = tuple(result.shape[1:]) if isinstance(result, Activation | Tensor) else ()
         return Step(path, kind, domain, output, form, cost)
 
 
 def _cost(layer: nn.Module | None, features: list[Any]) -> tuple[str, Cost]:
-    given = next((value for value in features if isinstance(value, Maps)), features[0])
+    given = next((value for value in features if isinstance(value, Activation)), features[0])
     shape, itemsize = _sizes(given), given.dtype.itemsize
-    if isinstance(given, Maps):
+    if isinstance(given, Activation):
         return layer.cost(shape, itemsize) if isinstance(layer, Layer) else ("as it is", Cost())
     if isinstance(layer, Layer):
         return layer.pixel_cost(shape, itemsize)
@@ -97,7 +97,7 @@ def _is_map(value: Any) -> bool:
 
 def _sizes(value: Any) -> tuple[int, ...]:
     """(n, c, h, w), however the axes lie; the last two are taken for a tensor's pixels."""
-    axes = functional.pixel_axes(value) if isinstance(value, Maps) else (value.dim() - 2, value.dim() - 1)
+    axes = value.axes if isinstance(value, Activation) else (value.dim() - 2, value.dim() - 1)
     return functional.four_axes(value.shape, axes)
 
 

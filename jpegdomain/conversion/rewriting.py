@@ -136,12 +136,10 @@ class Rewriter:
         function: Callable[..., Any]
         if splits(node):
             function = functional.each_to_pixels if domain == "pixels" else functional.each_from_pixels
-        elif layout(node) == PLAIN:
-            function = functional.decode if domain == "pixels" else functional.encode
         else:
-            function = functional.to_pixels if domain == "pixels" else functional.from_pixels
-        placed = function in {functional.from_pixels, functional.each_from_pixels}
-        converted = self._graph.call_function(function, (value, axes) if placed else (value,))
+            function = functional.decode if domain == "pixels" else functional.encode
+        placed = domain == "transform" and layout(node) != PLAIN
+        converted = self._graph.call_function(function, (value,), {"axes": axes} if placed else {})
         converted.meta[PATH] = path
         return converted
 

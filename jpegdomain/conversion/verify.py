@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from jpegdomain.activation import Activation
 from jpegdomain.batch import JpegBatch
 from jpegdomain.errors import InputError
-from jpegdomain.functional import Maps, to_pixels
+from jpegdomain.functional import decode
 from jpegdomain.tolerances import TOLERANCE
 
 from .model import ConvertedModel
@@ -114,8 +114,8 @@ def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activ
 def _tensors(output: Any) -> Iterator[Tensor]:
     if isinstance(output, Tensor):
         yield output
-    elif isinstance(output, Maps):
-        yield to_pixels(output)
+    elif isinstance(output, Activation):
+        yield decode(output)
     elif isinstance(output, dict):
         for value in output.values():
             yield from _tensors(value)

@@ -1,5 +1,6 @@
 """Every layer as a function of an `Activation`; state and options are `jpegdomain.nn`'s."""
 
+from . import conversions, einops_backend, islands, rectifiers, views
 from .axes import expand, expand_as, flatten, merge, permute, reshape, split_axes, squeeze, transpose, unsqueeze
 from .channels import linear, reduce_amax, reduce_mean, reduce_sum
 from .convolution import conv2d, conv2d_dense, conv2d_stencil
@@ -8,16 +9,11 @@ from .faulty_kernels import adds_safely, conv2d_on_pixels, own_dilation
 from .group_normalization import group_norm, instance_norm, layer_norm
 from .indexing import getitem, kept_axes, pixel_index, takes_pixels
 from .maps import (
-    Maps,
     each_from_pixels,
     each_to_pixels,
     elementwise,
     four_axes,
-    from_pixels,
     island,
-    laid_out,
-    pixel_axes,
-    to_pixels,
 )
 from .normalization import batch_norm, channel_mean
 from .piecewise import (
@@ -37,7 +33,6 @@ from .transform import Frequencies, affine, constant_image, cut, decode, encode,
 
 __all__ = [
     "Frequencies",
-    "Maps",
     "Method",
     "PiecewiseLinear",
     "adaptive_avg_pool2d",
@@ -59,26 +54,27 @@ __all__ = [
     "conv2d_dense",
     "conv2d_on_pixels",
     "conv2d_stencil",
+    "conversions",
     "cut",
     "decode",
     "div",
     "each_from_pixels",
     "each_to_pixels",
+    "einops_backend",
     "elementwise",
     "encode",
     "expand",
     "expand_as",
     "flatten",
     "four_axes",
-    "from_pixels",
     "getitem",
     "global_avg_pool2d",
     "group_norm",
     "harmonic_mixing",
     "instance_norm",
     "island",
+    "islands",
     "kept_axes",
-    "laid_out",
     "layer_norm",
     "linear",
     "low_pass",
@@ -89,9 +85,9 @@ __all__ = [
     "own_dilation",
     "pad",
     "permute",
-    "pixel_axes",
     "pixel_index",
     "pointwise",
+    "rectifiers",
     "reduce_amax",
     "reduce_mean",
     "reduce_sum",
@@ -102,8 +98,8 @@ __all__ = [
     "stack",
     "sub",
     "takes_pixels",
-    "to_pixels",
     "transpose",
     "unbind",
     "unsqueeze",
+    "views",
 ]

@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import Extent
+from jpegdomain.table import implements
 
-from .maps import Maps, from_pixels, laid_out, pixel_axes, to_pixels
+from .maps import alone
+from .transform import decode, encode
 
 __all__ = [
     "expand",
@@ -30,24 +34,27 @@ def _listed(sizes: Sequence[int | Sequence[int]]) -> list[int]:
     return [size for part in sizes for size in ([part] if isinstance(part, int) else part)]
 
 
-def permute(input: Maps, *dims: int | Sequence[int]) -> Maps:
+@implements("permute", accepts=alone)
+def permute(input: Activation, *sizes: int | Sequence[int], dims: Sequence[int] | None = None) -> Activation:
     """Permute the axes. Exchanged pixel axes are no exception: J(Iᵀ) = J(I)ᵀ.
 
     Args:
         input: The feature map.
-        *dims: As in ``torch.Tensor.permute``.
+        *sizes: As in ``torch.Tensor.permute``.
+        dims: Likewise, by name.
 
     Returns:
         A feature map.
     """
-    order = [dim % input.ndim for dim in _listed(dims)]
-    vertical, horizontal = (order.index(axis) for axis in pixel_axes(input))
+    order = [dim % input.ndim for dim in _listed(sizes if dims is None else (dims,))]
+    vertical, horizontal = (order.index(axis) for axis in input.axes)
     extent = input.extent if vertical < horizontal else Extent(input.extent.width, input.extent.height)
     axes = min(vertical, horizontal), max(vertical, horizontal)
-    return laid_out(input.coefficients.permute(order), extent, axes)
+    return input.moved(lambda values: values.permute(order), extent, axes)
 
 
-def transpose(input: Maps, dim0: int, dim1: int) -> Maps:
+@implements("transpose", "swapaxes", "swapdims", accepts=alone)
+def transpose(input: Activation, dim0: int, dim1: int) -> Activation:
     """Exchange two axes.
 
     Args:
@@ -63,7 +70,8 @@ def transpose(input: Maps, dim0: int, dim1: int) -> Maps:
     return permute(input, order)
 
 
-def unsqueeze(input: Maps, dim: int) -> Maps:
+@implements("unsqueeze", accepts=alone)
+def unsqueeze(input: Activation, dim: int) -> Activation:
     """Insert an axis of size one.
 
     Args:
@@ -74,11 +82,20 @@ def unsqueeze(input: Maps, dim: int) -> Maps:
         A feature map.
     """
     place = dim % (input.ndim + 1)
-    first, second = (axis + (axis >= place) for axis in pixel_axes(input))
-    return laid_out(input.coefficients.unsqueeze(place), input.extent, (first, second))
+    first, second = (axis + (axis >= place) for axis in input.axes)
+    return input.moved(lambda values: values.unsqueeze(place), axes=(first, second))
 
 
-def squeeze(input: Maps, *dim: int | Sequence[int]) -> Maps | Tensor:
+def _squeezes_others(input: Any, *dim: Any) -> bool:
+    """Whether squeezing leaves the pixel axes alone."""
+    if not alone(input):
+        return False
+    asked = {one % input.ndim for one in _listed(dim)} if dim else set(range(input.ndim))
+    return not any(input.shape[one] == 1 for one in asked & set(input.axes))
+
+
+@implements("squeeze", accepts=_squeezes_others)
+def squeeze(input: Activation, *dim: int | Sequence[int]) -> Activation | Tensor:
     """Drop axes of size one; where pixel axes are among them, the result leaves the transform domain.
 
     Args:
@@ -88,23 +105,45 @@ def squeeze(input: Maps, *dim: int | Sequence[int]) -> Maps | Tensor:
     Returns:
         A feature map, or pixels.
     """
-    shape, axes = input.shape, pixel_axes(input)
+    shape, axes = input.shape, input.axes
     asked = {one % input.ndim for one in _listed(dim)} if dim else set(range(input.ndim))
     dropped = sorted(one for one in asked if shape[one] == 1)
-    if not dim or asked & set(axes):
-        return to_pixels(input).squeeze(tuple(asked))
+    if not _squeezes_others(input, *dim):
+        return decode(input).squeeze(tuple(asked))
     first, second = (axis - sum(one < axis for one in dropped) for axis in axes)
-    return laid_out(input.coefficients.squeeze(tuple(dropped)), input.extent, (first, second))
+    return input.moved(lambda values: values.squeeze(tuple(dropped)), axes=(first, second))
 
 
-def _sizes(input: Maps, shape: Sequence[int | Sequence[int]]) -> list[int]:
+def _sizes(input: Activation, shape: Sequence[int | Sequence[int]]) -> list[int]:
     """The new sizes, without −1."""
     sizes = _listed(shape)
     known = math.prod(size for size in sizes if size != -1)
     return [math.prod(input.shape) // known if size == -1 else size for size in sizes]
 
 
-def split_axes(input: Maps, *shape: int | Sequence[int]) -> Maps:
+def _survivors(input: Activation, sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Where the pixel axes can lie after reshaping, untouched."""
+    old = input.shape
+    return [
+        (first, second)
+        for second in range(len(sizes))
+        for first in range(second)
+        if all(
+            sizes[now] == old[then] and math.prod(sizes[:now]) == math.prod(old[:then])
+            for now, then in zip((first, second), input.axes, strict=True)
+        )
+    ]
+
+
+def _keeps_axes(input: Any, *shape: Any, **named: Any) -> bool:
+    """Whether the pixel axes survive a reshape."""
+    if not alone(input, *shape, **named) or named or not shape or isinstance(shape[0], torch.dtype):
+        return False
+    return math.prod(input.shape) > 0 and bool(_survivors(input, _sizes(input, shape)))
+
+
+@implements("reshape", "view", accepts=_keeps_axes)
+def split_axes(input: Activation, *shape: int | Sequence[int]) -> Activation:
     """Reshape: split and merge other axes than the pixels' on the coefficients, anything else as J∘reshape∘J̃.
 
     Args:
@@ -118,35 +157,40 @@ def split_axes(input: Maps, *shape: int | Sequence[int]) -> Maps:
         InputError: If the pixel axes do not survive, and the result has not four axes.
     """
     sizes, old = _sizes(input, shape), input.shape
-    places = [
-        (first, second)
-        for second in range(len(sizes))
-        for first in range(second)
-        if all(
-            sizes[now] == old[then] and math.prod(sizes[:now]) == math.prod(old[:then])
-            for now, then in zip((first, second), pixel_axes(input), strict=True)
-        )
-    ]
+    places = _survivors(input, sizes)
     if not places:
         if len(sizes) != 4:
             raise InputError(
                 f"a feature map {tuple(old)} reshaped to {tuple(sizes)} has its pixel axes taken apart; decode it first"
             )
-        return from_pixels(to_pixels(input).reshape(sizes))
+        return encode(decode(input).reshape(sizes), like=input)
     axes = places[-1]
-    coefficients = input.coefficients
-    if pixel_axes(input)[0] and axes[0] and sizes[0] == old[0]:
+    if input.axes[0] and axes[0] and sizes[0] == old[0]:
         # Images, then pixels, then the rest: a copy that this takes comes out channels-last.
         others = [size for axis, size in enumerate(sizes) if axis and axis not in axes]
-        front = coefficients.movedim(pixel_axes(input), (1, 2))
-        moved = front.reshape(sizes[0], *input.extent.canvas, *others).movedim((1, 2), axes)
-        return laid_out(moved, input.extent, axes)
-    for axis, size in zip(axes, input.extent.canvas, strict=True):
-        sizes[axis] = size
-    return laid_out(coefficients.reshape(sizes), input.extent, axes)
+
+        def move(values: Tensor) -> Tensor:
+            front = values.movedim(input.axes, (1, 2))
+            return front.reshape(sizes[0], *front.shape[1:3], *others).movedim((1, 2), axes)
+
+        return input.moved(move, axes=axes)
+
+    def reshape(values: Tensor) -> Tensor:
+        whole = list(sizes)
+        for axis, place in zip(axes, input.axes, strict=True):
+            whole[axis] = values.shape[place]
+        return values.reshape(whole)
+
+    return input.moved(reshape, axes=axes)
 
 
-def merge(input: Maps, start_dim: int = 0, end_dim: int = -1) -> Maps:
+def _merges_others(input: Any, start_dim: int = 0, end_dim: int = -1) -> bool:
+    """Whether flattening leaves the pixel axes alone."""
+    return alone(input) and not set(range(start_dim % input.ndim, end_dim % input.ndim + 1)) & set(input.axes)
+
+
+@implements("flatten", accepts=_merges_others)
+def merge(input: Activation, start_dim: int = 0, end_dim: int = -1) -> Activation:
     """Flatten axes that are not the pixels' on the coefficients.
 
     Args:
@@ -162,7 +206,7 @@ def merge(input: Maps, start_dim: int = 0, end_dim: int = -1) -> Maps:
     return split_axes(input, [*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]])
 
 
-def flatten(input: Maps, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(input: Activation, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Leave the transform domain and flatten.
 
     Args:
@@ -173,10 +217,10 @@ def flatten(input: Maps, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     Returns:
         Pixels.
     """
-    return torch.flatten(to_pixels(input), start_dim, end_dim)
+    return torch.flatten(decode(input), start_dim, end_dim)
 
 
-def reshape(input: Maps, *shape: int | Sequence[int]) -> Tensor:
+def reshape(input: Activation, *shape: int | Sequence[int]) -> Tensor:
     """Leave the transform domain and reshape; also what ``view`` becomes where it takes the pixel axes apart.
 
     Args:
@@ -186,10 +230,10 @@ def reshape(input: Maps, *shape: int | Sequence[int]) -> Tensor:
     Returns:
         Pixels.
     """
-    return to_pixels(input).reshape(_listed(shape))
+    return decode(input).reshape(_listed(shape))
 
 
-def expand(input: Tensor | Maps, *sizes: int | Sequence[int]) -> Tensor:
+def expand(input: Tensor | Activation, *sizes: int | Sequence[int]) -> Tensor:
     """Repeat along axes of size one, on pixels; a feature map leaves the transform domain.
 
     Args:
@@ -199,11 +243,11 @@ def expand(input: Tensor | Maps, *sizes: int | Sequence[int]) -> Tensor:
     Returns:
         Pixels; `mul` knows a tensor that holds one factor for all pixels of a channel.
     """
-    pixels = input if isinstance(input, Tensor) else to_pixels(input)
+    pixels = input if isinstance(input, Tensor) else decode(input)
     return pixels.expand(*_listed(sizes))
 
 
-def expand_as(input: Tensor | Maps, other: Tensor | Maps) -> Tensor:
+def expand_as(input: Tensor | Activation, other: Tensor | Activation) -> Tensor:
     """Repeat along axes of size one until the shape is another's.
 
     Args:

@@ -1,17 +1,29 @@
 """Linear maps over other axes than the pixels': on the coefficients as they are."""
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .maps import Maps, from_pixels, island, laid_out, ones_along, pixel_axes, to_pixels
+from jpegdomain.activation import Activation
+from jpegdomain.geometry import BLOCK
+from jpegdomain.table import implements
+
+from .maps import alone, island, ones_along
+from .transform import decode, encode
 
 __all__ = ["linear", "reduce_amax", "reduce_mean", "reduce_sum"]
 
 
-def linear(input: Maps, weight: Tensor, bias: Tensor | None = None) -> Maps:
+def _maps_others(input: Any, weight: Any, bias: Any = None) -> bool:
+    return alone(input, weight, bias) and input.ndim - 1 not in input.axes
+
+
+@implements(F.linear, accepts=_maps_others)
+def linear(input: Activation, weight: Tensor, bias: Tensor | None = None) -> Activation:
     """Map the last axis by a matrix, J(Wx + b) = W·J(x) + b·J(1); on channels-last maps a 1×1 convolution.
 
     Args:
@@ -22,29 +34,56 @@ def linear(input: Maps, weight: Tensor, bias: Tensor | None = None) -> Maps:
     Returns:
         A feature map with c' in the place of c.
     """
-    axes = pixel_axes(input)
+    axes = input.axes
     if input.ndim - 1 in axes:
         return island(input, lambda pixels: F.linear(pixels, weight, bias))
     coefficients = F.linear(input.coefficients, weight)
     if bias is not None:
         coefficients = coefficients + (bias * ones_along(input)).to(coefficients.dtype)
-    return laid_out(coefficients, input.extent, axes)
+    return input.replace(coefficients)
 
 
 def _reduce(
-    input: Maps, dim: int | Sequence[int] | None, keepdim: bool, function: Callable[..., Tensor], linear: bool
-) -> Maps | Tensor:
-    axes = pixel_axes(input)
+    input: Activation, dim: int | Sequence[int] | None, keepdim: bool, function: Callable[..., Tensor], linear: bool
+) -> Activation | Tensor:
+    axes = input.axes
     dims = sorted({one % input.ndim for one in ([dim] if isinstance(dim, int) else dim or range(input.ndim))})
     taken = set(dims) & set(axes)
     first, second = (axis if keepdim else axis - sum(one < axis for one in dims) for axis in axes)
     if not taken and linear:
-        return laid_out(function(input.coefficients, dims, keepdim), input.extent, (first, second))
-    pixels = function(to_pixels(input), dims, keepdim)
-    return from_pixels(pixels, (first, second)) if not taken or (keepdim and len(taken) == 1) else pixels
+        return input.replace(function(input.coefficients, dims, keepdim), axes=(first, second))
+    if len(taken) == 2 and linear:
+        return _from_dc(input, dims, keepdim, function)
+    pixels = function(decode(input), dims, keepdim)
+    return encode(pixels, axes=(first, second), like=input) if not taken or (keepdim and len(taken) == 1) else pixels
 
 
-def reduce_mean(input: Maps, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Maps | Tensor:
+def _from_dc(input: Activation, dims: Sequence[int], keepdim: bool, function: Callable[..., Tensor]) -> Tensor:
+    """Sums and means over both pixel axes: a block's orthonormal DC is an eighth of the sum of its pixels."""
+    dc = input.coefficients
+    for axis in input.axes:
+        dc = dc[(slice(None),) * axis + (slice(None, None, BLOCK),)]
+    total = function(dc, dims, keepdim) * BLOCK
+    if function is torch.sum:
+        return total
+    blocks, size = input.extent.blocks, input.extent
+    return total * (blocks[0] * blocks[1] / (size.height * size.width))
+
+
+def _reduces(input: Any, dim: Any = None, keepdim: Any = False) -> bool:
+    """Whether a sum or mean needs no pixels: over other axes than theirs, or over both of them."""
+    if not alone(input, dim, keepdim) or not math.prod(input.shape):
+        return False
+    if isinstance(dim, int):
+        return dim % input.ndim not in input.axes
+    dims = {one % input.ndim for one in dim or range(input.ndim)}
+    return len(dims & set(input.axes)) != 1
+
+
+@implements("mean", accepts=_reduces, anywhere=True)
+def reduce_mean(
+    input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False
+) -> Activation | Tensor:
     """Average over axes: over others than the pixels' on the coefficients.
 
     Args:
@@ -58,7 +97,8 @@ def reduce_mean(input: Maps, dim: int | Sequence[int] | None = None, keepdim: bo
     return _reduce(input, dim, keepdim, torch.mean, linear=True)
 
 
-def reduce_sum(input: Maps, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Maps | Tensor:
+@implements("sum", accepts=_reduces, anywhere=True)
+def reduce_sum(input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Activation | Tensor:
     """Add up over axes: over others than the pixels' on the coefficients.
 
     Args:
@@ -72,7 +112,9 @@ def reduce_sum(input: Maps, dim: int | Sequence[int] | None = None, keepdim: boo
     return _reduce(input, dim, keepdim, torch.sum, linear=True)
 
 
-def reduce_amax(input: Maps, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Maps | Tensor:
+def reduce_amax(
+    input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False
+) -> Activation | Tensor:
     """Take the largest value over axes, J∘max∘J̃.
 
     Args:

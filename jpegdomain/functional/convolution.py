@@ -6,13 +6,16 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK, Extent, Padding, Pair, Window
+from jpegdomain.table import implements
 
 from .faulty_kernels import conv2d_on_pixels
+from .maps import plain
 from .transform import affine, cut, decode, encode
 
 __all__ = ["conv2d", "conv2d_dense", "conv2d_stencil"]
 
 
+@implements(F.conv2d, accepts=plain)
 def conv2d(
     input: Activation,
     weight: Tensor,
@@ -41,14 +44,14 @@ def conv2d(
     window = Window.of(weight.shape[2:], stride, padding, dilation)
     if window.pointwise:
         coefficients = F.conv2d(input.coefficients, weight, groups=groups)
-        return Activation(affine(coefficients, input.extent, None, bias, inplace=True), input.extent)
+        return input.replace(affine(coefficients, input.extent, None, bias, inplace=True))
     pixels = decode(input)
     zeros = window.symmetric_padding
     if zeros is None:
         (top, bottom), (left, right) = window.padding
         pixels, zeros = F.pad(pixels, (left, right, top, bottom)), (0, 0)
     convolved = conv2d_on_pixels(pixels, weight, bias, window.stride, zeros, window.dilation, groups)
-    return encode(convolved, inplace=True)
+    return encode(convolved, inplace=True, like=input)
 
 
 def conv2d_stencil(
@@ -80,7 +83,7 @@ def conv2d_stencil(
         padding += [-first, behind]
     blocks = F.conv2d(F.pad(blocks, padding), folded, stride=window.stride, groups=groups)
     coefficients = cut(F.pixel_shuffle(blocks, BLOCK), output)
-    return Activation(affine(coefficients, output, None, bias, inplace=True), output)
+    return x.replace(affine(coefficients, output, None, bias, inplace=True), output)
 
 
 def conv2d_dense(x: Activation, folded: Tensor, bias: Tensor | None, output: Extent) -> Activation:
@@ -96,4 +99,4 @@ def conv2d_dense(x: Activation, folded: Tensor, bias: Tensor | None, output: Ext
         The activation of that extent.
     """
     coefficients = torch.tensordot(x.coefficients, folded, dims=([1, 2, 3], [3, 4, 5]))
-    return Activation(affine(coefficients, output, None, bias, inplace=True), output)
+    return x.replace(affine(coefficients, output, None, bias, inplace=True), output)

@@ -7,14 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jpegdomain.activation import Activation
+from jpegdomain.table import implements
 
-from .maps import Maps, island
+from .maps import island, plain
 from .normalization import batch_norm, channel_mean
 from .transform import constant_image
 
 __all__ = ["group_norm", "instance_norm", "layer_norm"]
 
 
+@implements(F.group_norm, accepts=plain)
 def group_norm(
     input: Activation, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Activation:
@@ -40,7 +42,7 @@ def group_norm(
     if channels % num_groups:
         raise ValueError(f"{channels} channels do not divide into {num_groups} groups")
     precision = torch.promote_types(input.dtype, torch.float32)
-    wide = Activation(input.coefficients.to(precision), input.extent)
+    wide = input.replace(input.coefficients.to(precision))
 
     def over_groups(values: Tensor) -> Tensor:
         """(n, c) → the mean over each group, (n, c)."""
@@ -56,9 +58,10 @@ def group_norm(
     result = centred * scale[:, :, None, None]
     if bias is not None:
         result = result + bias.to(precision).view(-1, 1, 1) * ones
-    return Activation(result.to(input.dtype), input.extent)
+    return input.replace(result.to(input.dtype))
 
 
+@implements(F.instance_norm, accepts=plain)
 def instance_norm(
     input: Activation,
     running_mean: Tensor | None = None,
@@ -90,21 +93,21 @@ def instance_norm(
     mean, variance, scale, shift = (
         None if t is None else t.repeat(images) for t in (running_mean, running_var, weight, bias)
     )
-    one = Activation(input.coefficients.reshape(1, images * channels, *input.extent.canvas), input.extent)
+    one = input.replace(input.coefficients.reshape(1, images * channels, *input.extent.canvas))
     result = batch_norm(one, mean, variance, scale, shift, True, momentum, eps)
     for kept, updated in zip((running_mean, running_var), (mean, variance), strict=True):
         if kept is not None and updated is not None:
             kept.copy_(updated.view(images, channels).mean(0))
-    return Activation(result.coefficients.view(input.coefficients.shape), input.extent)
+    return input.replace(result.coefficients.view(input.coefficients.shape))
 
 
 def layer_norm(
-    input: Maps,
+    input: Activation,
     normalized_shape: Sequence[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
-) -> Maps:
+) -> Activation:
     """Normalise over the last axes, J∘f∘J̃: over the channels of a channels-last map, each pixel has its own variance.
 
     Args:

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from types import EllipsisType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
+from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
+from jpegdomain.table import implements
 
-from .maps import Maps, from_pixels, laid_out, pixel_axes, to_pixels
+from .maps import alone
+from .transform import decode, encode
 
 __all__ = ["Index", "getitem", "kept_axes", "pixel_index", "takes_pixels"]
 
@@ -71,7 +74,12 @@ def takes_pixels(index: Index | tuple[Index, ...], ndim: int = 4, axes: tuple[in
     return any(isinstance(taken[axis], int) for axis in axes)
 
 
-def getitem(input: Maps, index: Index | tuple[Index, ...]) -> Maps:
+def _keeps_axes(input: Any, index: Any) -> bool:
+    return alone(input, index) and kept_axes(index, input.ndim, input.axes) is not None
+
+
+@implements("__getitem__", accepts=_keeps_axes)
+def getitem(input: Activation, index: Index | tuple[Index, ...]) -> Activation:
     """Index: images and channels by numbers and slices on the coefficients, anything else as J∘(slice)∘J̃.
 
     Args:
@@ -84,16 +92,16 @@ def getitem(input: Maps, index: Index | tuple[Index, ...]) -> Maps:
     Raises:
         InputError: If the index takes pixels and the result has not four axes.
     """
-    axes = kept_axes(index, input.ndim, pixel_axes(input))
+    axes = kept_axes(index, input.ndim, input.axes)
     if axes is not None:
-        return laid_out(input.coefficients[index], input.extent, axes)
-    pixels = to_pixels(input)[index]
+        return input.moved(lambda values: values[index], axes=axes)
+    pixels = decode(input)[index]
     if pixels.dim() != 4:
         raise InputError(f"indexing by {index!r} leaves {pixels.dim()} of a feature map's 4 axes; decode it first")
-    return from_pixels(pixels)
+    return encode(pixels, like=input)
 
 
-def pixel_index(input: Maps, index: Index | tuple[Index, ...]) -> Tensor:
+def pixel_index(input: Activation, index: Index | tuple[Index, ...]) -> Tensor:
     """Leave the transform domain and index.
 
     Args:
@@ -103,4 +111,4 @@ def pixel_index(input: Maps, index: Index | tuple[Index, ...]) -> Tensor:
     Returns:
         Pixels.
     """
-    return to_pixels(input)[index]
+    return decode(input)[index]

@@ -1,124 +1,70 @@
-"""J and J̃ along two axes of any number: between pixels, an `Activation` and a `Rearranged`."""
+"""Feature maps with any axes: which arguments have closed forms, and functions that run on pixels in between."""
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation
-from jpegdomain.geometry import Extent
-from jpegdomain.rearranged import Rearranged
 
-from .transform import constant_image, decode, encode
+from .transform import as_four, constant_image, decode, encode, from_four
 
 __all__ = [
-    "Maps",
+    "alone",
     "each_from_pixels",
     "each_to_pixels",
     "elementwise",
     "four_axes",
-    "from_pixels",
     "island",
-    "laid_out",
     "ones_along",
-    "pixel_axes",
-    "to_pixels",
+    "plain",
 ]
-
-Maps: TypeAlias = Activation | Rearranged
-"""A feature map in the transform domain, its axes in torch's order or in another."""
 
 _PLAIN = (2, 3)
 
 
-def pixel_axes(x: Maps) -> tuple[int, int]:
-    """Say where the pixel axes lie.
+def alone(input: Any, *args: Any, **kwargs: Any) -> bool:
+    """Tell whether the first argument of an operation is an activation, and no other is.
 
     Args:
-        x: The feature map.
+        input: The first argument.
+        *args: The others.
+        **kwargs: Likewise.
 
     Returns:
-        Two positions, (2, 3) for an activation.
+        Whether it is so.
     """
-    return x.axes if isinstance(x, Rearranged) else _PLAIN
+    return isinstance(input, Activation) and not any(isinstance(x, Activation) for x in (*args, *kwargs.values()))
 
 
-def laid_out(coefficients: Tensor, extent: Extent, axes: tuple[int, int]) -> Maps:
-    """Make the datum that fits the axes.
+def plain(input: Any, *args: Any, **kwargs: Any) -> bool:
+    """Tell whether the first argument is an activation (n, c, h, w), and no other is an activation.
 
     Args:
-        coefficients: Tiles in place along two axes.
-        extent: Height and width in pixels.
-        axes: Positions of the pixel axes.
+        input: The first argument.
+        *args: The others.
+        **kwargs: Likewise.
 
     Returns:
-        An activation if they are the last two of four, else a `Rearranged`.
+        Whether it is so.
     """
-    if coefficients.dim() == 4 and axes == _PLAIN:
-        return Activation(coefficients, extent)
-    return Rearranged(coefficients, extent, axes)
+    return alone(input, *args, **kwargs) and (input.ndim, input.axes) == (4, _PLAIN)
 
 
-def _last(x: Rearranged) -> Activation:
-    """The same numbers as (first axis, all other axes, height, width)."""
-    moved = x.coefficients.movedim(x.axes, (-2, -1))
-    leading = moved.shape[0] if moved.dim() > 2 else 1
-    return Activation(moved.reshape(leading, -1, *moved.shape[-2:]), x.extent)
-
-
-def _back(tensor: Tensor, like: torch.Size, axes: tuple[int, int]) -> Tensor:
-    """Undo `_last` on a tensor (a, b, height, width), for axes of the sizes `like` but for the pixel axes."""
-    others = [size for axis, size in enumerate(like) if axis not in axes]
-    return tensor.reshape(*others, *tensor.shape[-2:]).movedim((-2, -1), axes)
-
-
-def to_pixels(x: Maps) -> Tensor:
-    """Apply J̃, eq. (10), along the pixel axes.
-
-    Args:
-        x: The feature map.
-
-    Returns:
-        Pixels, the axes in the feature map's order.
-    """
-    if isinstance(x, Activation):
-        return decode(x)
-    return _back(decode(_last(x)), x.shape, x.axes)
-
-
-def from_pixels(pixels: Tensor, axes: tuple[int, int] = _PLAIN) -> Maps:
-    """Apply J, eq. (3), along two axes.
-
-    Args:
-        pixels: Floating point, any axes.
-        axes: Positions of the pixel axes.
-
-    Returns:
-        An activation if they are the last two of four, else a `Rearranged`.
-    """
-    if pixels.dim() == 4 and axes == _PLAIN:
-        return encode(pixels)
-    moved = pixels.movedim(axes, (-2, -1))
-    leading = moved.shape[0] if moved.dim() > 2 else 1
-    x = encode(moved.reshape(leading, -1, *moved.shape[-2:]))
-    return laid_out(_back(x.coefficients, pixels.shape, axes), x.extent, axes)
-
-
-def each_to_pixels(parts: Sequence[Maps]) -> tuple[Tensor, ...]:
+def each_to_pixels(parts: Sequence[Activation]) -> tuple[Tensor, ...]:
     """Apply J̃ to several feature maps.
 
     Args:
         parts: The feature maps.
 
     Returns:
-        The pixels of each, as `to_pixels` gives them.
+        The pixels of each.
     """
-    return tuple(to_pixels(part) for part in parts)
+    return tuple(decode(part) for part in parts)
 
 
-def each_from_pixels(parts: Sequence[Tensor], axes: tuple[int, int] = _PLAIN) -> tuple[Maps, ...]:
+def each_from_pixels(parts: Sequence[Tensor], axes: tuple[int, int] = _PLAIN) -> tuple[Activation, ...]:
     """Apply J to several tensors.
 
     Args:
@@ -126,9 +72,9 @@ def each_from_pixels(parts: Sequence[Tensor], axes: tuple[int, int] = _PLAIN) ->
         axes: Positions of the pixel axes of each.
 
     Returns:
-        The feature maps, as `from_pixels` gives them.
+        The feature maps.
     """
-    return tuple(from_pixels(part, axes) for part in parts)
+    return tuple(encode(part, axes=axes) for part in parts)
 
 
 def four_axes(shape: Sequence[int], axes: tuple[int, int] = _PLAIN) -> tuple[int, ...]:
@@ -145,7 +91,7 @@ def four_axes(shape: Sequence[int], axes: tuple[int, int] = _PLAIN) -> tuple[int
     return (*(others[:1] or [1]), math.prod(others[1:]), *(shape[axis] for axis in axes))
 
 
-def ones_along(x: Maps) -> Tensor:
+def ones_along(x: Activation) -> Tensor:
     """Transform the image of ones, placed along the feature map's pixel axes.
 
     Args:
@@ -155,28 +101,28 @@ def ones_along(x: Maps) -> Tensor:
         Coefficients that broadcast with the feature map's.
     """
     sizes = [1] * x.ndim
-    for axis, size in zip(pixel_axes(x), x.extent.canvas, strict=True):
+    for axis, size in zip(x.axes, x.extent.canvas, strict=True):
         sizes[axis] = size
     return constant_image(x.extent, dtype=x.dtype, device=x.device).view(sizes)
 
 
-def elementwise(x: Maps, function: Callable[[Activation], Activation]) -> Maps:
+def elementwise(x: Activation, function: Callable[[Activation], Activation]) -> Activation:
     """Apply a function that treats all channels alike, whatever the order of the axes.
 
     Args:
         x: The feature map.
-        function: An activation to one of its shape.
+        function: An activation (n, c, h, w) to one of its shape.
 
     Returns:
         A feature map with the same axes.
     """
-    if isinstance(x, Activation):
+    if (x.ndim, x.axes) == (4, _PLAIN):
         return function(x)
-    result = function(_last(x))
-    return Rearranged(_back(result.coefficients, x.shape, x.axes), x.extent, x.axes)
+    result = function(x.replace(as_four(x.coefficients, x.axes), axes=_PLAIN))
+    return x.replace(from_four(result.coefficients, x.shape, x.axes))
 
 
-def island(x: Maps, function: Callable[[Tensor], Tensor]) -> Maps:
+def island(x: Activation, function: Callable[[Tensor], Tensor]) -> Activation:
     """Apply any function of feature maps exactly, J∘f∘J̃.
 
     Args:
@@ -186,4 +132,4 @@ def island(x: Maps, function: Callable[[Tensor], Tensor]) -> Maps:
     Returns:
         A feature map with its pixel axes in the same places.
     """
-    return from_pixels(function(to_pixels(x)), pixel_axes(x))
+    return encode(function(decode(x)), axes=x.axes, like=x)

@@ -1,11 +1,14 @@
 """Batch normalisation on coefficients."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK
+from jpegdomain.table import implements
 
+from .maps import plain
 from .transform import affine, constant_image
 
 __all__ = ["batch_norm", "channel_mean"]
@@ -26,6 +29,7 @@ def channel_mean(x: Activation) -> Tensor:
     return dc.sum(dim=(2, 3)) * (BLOCK / (x.extent.height * x.extent.width))
 
 
+@implements(F.batch_norm, accepts=plain)
 def batch_norm(
     input: Activation,
     running_mean: Tensor | None,
@@ -69,14 +73,14 @@ def batch_norm(
         if weight is not None:
             scale = scale * weight
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
-        return Activation(affine(input.coefficients, input.extent, scale, shift, inplace=inplace), input.extent)
+        return input.replace(affine(input.coefficients, input.extent, scale, shift, inplace=inplace))
 
     count = input.coefficients.shape[0] * input.extent.height * input.extent.width
     if count == 1:
         raise ValueError("batch_norm in training needs more than one value per channel")
     # Sums of squares overflow half precision; torch, too, computes statistics of 16-bit numbers in float32.
     precision = torch.promote_types(input.dtype, torch.float32)
-    wide = Activation(input.coefficients.to(precision), input.extent)
+    wide = input.replace(input.coefficients.to(precision))
     mean = channel_mean(wide).mean(dim=0)
     ones = constant_image(input.extent, dtype=precision, device=input.device)
     centred = wide.coefficients - mean.view(-1, 1, 1) * ones
@@ -90,4 +94,4 @@ def batch_norm(
     scale = torch.rsqrt(variance + eps)
     if weight is not None:
         scale = scale * weight
-    return Activation(affine(centred, input.extent, scale, bias).to(input.dtype), input.extent)
+    return input.replace(affine(centred, input.extent, scale, bias).to(input.dtype))

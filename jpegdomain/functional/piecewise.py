@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
-from jpegdomain.activation import Activation
+from jpegdomain.activation import Activation, Method
 from jpegdomain.geometry import Extent
 
 from . import operators
@@ -27,9 +26,6 @@ __all__ = [
     "harmonic_mixing",
     "pointwise",
 ]
-
-Method: TypeAlias = Literal["asm", "apx"]
-"""Approximated spatial masking, or the function of the truncated reconstruction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,10 +217,10 @@ def _at_once(
     check_frequencies(frequencies)
     if operators.takes(coefficients):
         kept = coefficients if masks else low_pass(coefficients, frequencies)
-        return Activation(operators.masked(kept, kept, *extent, list(pieces), frequencies), extent)
+        return x.replace(operators.masked(kept, kept, *extent, list(pieces), frequencies))
     if is_followed(coefficients):
         kept = coefficients if masks else low_pass(coefficients, frequencies)
-        return Activation(masked(kept, kept, extent, pieces, frequencies), extent)
+        return x.replace(masked(kept, kept, extent, pieces, frequencies))
     result = launch(
         coefficients,
         extent,
@@ -235,7 +231,7 @@ def _at_once(
         deciding=coefficients if masks and frequencies < 15 else None,
         inplace=inplace,
     )
-    return Activation(result, extent)
+    return x.replace(result)
 
 
 def asm_relu(x: Activation, frequencies: int = 15) -> Activation:
@@ -276,7 +272,7 @@ def harmonic_mixing(x: Activation, mask: Tensor) -> Activation:
     Returns:
         An activation of the same extent.
     """
-    return encode(decode(x) * mask)
+    return encode(decode(x) * mask, like=x)
 
 
 def pointwise(x: Activation, function: Callable[[Tensor], Tensor]) -> Activation:

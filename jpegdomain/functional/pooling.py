@@ -7,11 +7,13 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import Pair, pair
+from jpegdomain.table import implements
 
 from .faulty_kernels import check_windows
+from .maps import plain
 from .normalization import channel_mean
 from .piecewise import Method
-from .transform import Frequencies, decode, encode
+from .transform import Frequencies, decode, encode, pixels_of
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "max_pool2d"]
 
@@ -56,9 +58,22 @@ def avg_pool2d(
         The activation of the pooled extent.
     """
     if pair(kernel_size) == input.extent and pair(padding) == (0, 0) and divisor_override is None:
-        return encode(global_avg_pool2d(input))
+        return encode(global_avg_pool2d(input), like=input)
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding)
-    return encode(F.avg_pool2d(decode(input), *window, ceil_mode, count_include_pad, divisor_override))
+    return encode(F.avg_pool2d(decode(input), *window, ceil_mode, count_include_pad, divisor_override), like=input)
+
+
+def _averages_all(input: Any, output_size: Any) -> bool:
+    """Whether one window covers the extent."""
+    sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    return plain(input) and all(size == 1 for size in sizes)
+
+
+@implements(F.adaptive_avg_pool2d, accepts=_averages_all)
+def _adaptive_global(input: Activation, output_size: Any) -> Tensor:  # noqa: ARG001
+    if input.has_coefficients:
+        return global_avg_pool2d(input)
+    return pixels_of(input).mean((2, 3), keepdim=True)
 
 
 def adaptive_avg_pool2d(input: Activation, output_size: int | tuple[int | None, int | None] | None) -> Activation:
@@ -71,7 +86,7 @@ def adaptive_avg_pool2d(input: Activation, output_size: int | tuple[int | None, 
     Returns:
         The activation of that extent.
     """
-    return encode(F.adaptive_avg_pool2d(decode(input), output_size))
+    return encode(F.adaptive_avg_pool2d(decode(input), output_size), like=input)
 
 
 def _pooled(exact: Tensor | None, low: Tensor, window: tuple[Any, ...]) -> Tensor:
@@ -119,8 +134,36 @@ def max_pool2d(
 
     if isinstance(x, Activation):
         masked = method == "asm" and not exact
-        return encode(_pooled(decode(x) if masked else None, decode(x, frequencies=frequencies), window))
+        return encode(_pooled(decode(x) if masked else None, decode(x, frequencies=frequencies), window), like=x)
     if exact:
         return F.max_pool2d(x, *window)
     low = decode(encode(x), frequencies=frequencies)
     return _pooled(x if method == "asm" else None, low, window)
+
+
+def _pools(input: Any, *args: Any, **kwargs: Any) -> bool:
+    """Whether the maximum is chosen by ASM or APX; the exact one needs all pixels."""
+    return plain(input, *args, **kwargs) and input.frequencies < 15
+
+
+@implements("max_pool2d", accepts=_pools)
+def _max_pool2d(
+    input: Activation,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    window = kernel_size, stride, padding, dilation, ceil_mode
+    values = max_pool2d(input, *window, input.frequencies, input.method)
+    if not return_indices:
+        return values
+    low = decode(input, frequencies=input.frequencies)
+    return values, F.max_pool2d_with_indices(low, *window)[1]  # type: ignore[arg-type]
+
+
+@implements("max_pool2d_with_indices", accepts=_pools)
+def _max_pool2d_with_indices(input: Activation, *args: Any, **kwargs: Any) -> Any:
+    return _max_pool2d(input, *args[:5], **{**kwargs, "return_indices": True})

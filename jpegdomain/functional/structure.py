@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -10,77 +10,99 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
-from jpegdomain.rearranged import Rearranged
+from jpegdomain.table import implements
 
-from .maps import Maps, from_pixels, laid_out, ones_along, pixel_axes, to_pixels
-from .transform import affine, decode, encode
+from .maps import alone, ones_along, plain
+from .transform import affine, decode, encode, pixels_of
 
 __all__ = ["add", "cat", "div", "mul", "neg", "pad", "sub"]
 
-Operand: TypeAlias = Maps | Tensor | float
+Operand: TypeAlias = Activation | Tensor | float
 
 
-def _equal_extents(activations: Sequence[Maps]) -> None:
-    extents = {x.extent for x in activations}
-    if len(extents) > 1:
-        listed = ", ".join(str(extent) for extent in sorted(extents))
-        raise ExtentMismatchError(f"activations of different extents cannot be combined: {listed}")
+def _from_the_end(x: Activation) -> tuple[int, int]:
+    """Positions of the pixel axes as negative numbers, which broadcasting does not move."""
+    return x.axes[0] - x.ndim, x.axes[1] - x.ndim
 
 
-def _per_channel(value: Tensor | float, x: Activation) -> Tensor | None:
-    """The value as (c,) if it is the same for every image and pixel, else None."""
-    if not isinstance(value, Tensor):
-        return x.coefficients.new_full((x.coefficients.shape[1],), value)
-    channels = x.coefficients.shape[1]
-    if value.dim() == 0:
-        # As in torch, a number in a tensor does not decide on the dtype.
-        return value.to(x.dtype).expand(channels)
-    one_each = value.dim() in (3, 4) and value.shape[-3] == value.numel() == channels
-    return value.reshape(-1).expand(channels) if one_each or value.numel() == 1 else None
+def _alike(one: Activation, other: Activation) -> bool:
+    """Whether the pixels of two activations lie on the same blocks along the same axes."""
+    return one.extent == other.extent and _from_the_end(one) == _from_the_end(other)
 
 
-def _collapsed(value: Operand) -> Operand:
+def _free_of_pixels(value: Any, x: Activation) -> TypeGuard[Tensor | float]:
+    """Whether a real factor or summand is the same for every pixel: a number, or of size one along the pixel axes."""
+    if isinstance(value, (int, float, torch.SymInt, torch.SymFloat)):
+        return True
+    if not isinstance(value, Tensor) or value.is_complex():
+        return False
+    return all(value.dim() < -axis or value.shape[axis] == 1 for axis in _from_the_end(x))
+
+
+def _adds(input: Any, other: Any, *, alpha: Any = 1) -> bool:
+    """Whether a sum needs no pixels."""
+    if not isinstance(alpha, (int, float)):
+        return False
+    if isinstance(input, Activation) and isinstance(other, Activation):
+        return _alike(input, other)
+    return (isinstance(input, Activation) and _free_of_pixels(other, input)) or (
+        isinstance(other, Activation) and _free_of_pixels(input, other)
+    )
+
+
+def _scales(input: Any, other: Any) -> bool:
+    """Whether a product needs no pixels."""
+    input, other = _collapsed(input), _collapsed(other)
+    if isinstance(input, Activation):
+        return _free_of_pixels(other, input)
+    return isinstance(other, Activation) and _free_of_pixels(input, other)
+
+
+def _divides(input: Any, other: Any) -> bool:
+    """Whether a quotient needs no pixels."""
+    return isinstance(input, Activation) and _free_of_pixels(_collapsed(other), input)
+
+
+def _collapsed(value: Any) -> Any:
     """A tensor that was expanded along the last two axes as it was before: the same factor for every pixel."""
     if isinstance(value, Tensor) and value.dim() > 1 and value.stride()[-2:] == (0, 0):
         return value[..., :1, :1]
     return value
 
 
-def _free_of_pixels(value: Operand, x: Rearranged) -> bool:
-    """Whether a constant is the same for every pixel: numbers, and sizes of one along the pixel axes."""
+def _per_channel(value: Tensor | float, x: Activation) -> Tensor | None:
+    """The value as (c,) if it is the same for every image and pixel of (n, c, h, w), else None."""
+    channels = x.shape[1]
     if not isinstance(value, Tensor):
-        return not isinstance(value, (Activation, Rearranged))
-    if value.dim() > x.ndim:
-        return False
-    return all(x.ndim - axis > value.dim() or value.shape[axis - x.ndim] == 1 for axis in x.axes)
+        return x.coefficients.new_full((channels,), value)
+    if value.dim() == 0:
+        # As in torch, a number in a tensor does not decide on the dtype.
+        return value.to(x.dtype).expand(channels)
+    one_each = value.dim() in (3, 4) and value.shape[-3] == value.numel() == channels
+    return value.reshape(-1).expand(channels) if one_each or (value.numel() == 1 and value.dim() < 5) else None
 
 
-def _on_pixels(operation: Callable[[Any, Any], Tensor], input: Operand, other: Operand) -> Maps:
+def _on_pixels(operation: Callable[[Any, Any], Tensor], input: Operand, other: Operand) -> Activation:
     """J∘(operation)∘J̃ of any two operands; the pixel axes stay those of the one with the most axes."""
-    maps = [x for x in (input, other) if isinstance(x, (Activation, Rearranged))]
+    maps = [x for x in (input, other) if isinstance(x, Activation)]
+    if not maps:
+        raise InputError("one of the operands must be an Activation")
+    sizes = [set(sizes) - {1} for sizes in zip(*(x.extent for x in maps), strict=True)]
+    if any(len(different) > 1 for different in sizes):
+        listed = ", ".join(str(extent) for extent in sorted(x.extent for x in maps))
+        raise ExtentMismatchError(f"activations of different extents cannot be combined: {listed}")
     widest = max(maps, key=lambda x: x.ndim)
-    result = operation(*(to_pixels(x) if isinstance(x, (Activation, Rearranged)) else x for x in (input, other)))
-    first, second = (axis + result.dim() - widest.ndim for axis in pixel_axes(widest))
-    return from_pixels(result, (first, second))
+    result = operation(*(decode(x) if isinstance(x, Activation) else x for x in (input, other)))
+    return encode(result, axes=_from_the_end(widest), like=widest)
 
 
-def _add_rearranged(input: Operand, other: Operand, alpha: float) -> Maps:
-    if (
-        isinstance(input, Rearranged)
-        and isinstance(other, Rearranged)
-        and (input.axes, input.extent, input.ndim) == (other.axes, other.extent, other.ndim)
-    ):
-        total = torch.add(input.coefficients, other.coefficients, alpha=alpha)
-        return laid_out(total, input.extent, input.axes)
-    if isinstance(input, Rearranged) and _free_of_pixels(other, input):
-        shift = torch.as_tensor(other, dtype=input.dtype, device=input.device)
-        return laid_out(input.coefficients + alpha * shift * ones_along(input), input.extent, input.axes)
-    if isinstance(other, Rearranged) and _free_of_pixels(input, other):
-        return _add_rearranged(mul(other, alpha), input, 1)
-    return _on_pixels(lambda one, two: one + alpha * two, input, other)
+def _made(x: Activation, coefficients: Tensor) -> Activation:
+    """A result whose other axes may have been broadcast."""
+    return x.replace(coefficients, axes=_from_the_end(x))
 
 
-def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = False) -> Maps:
+@implements("add", "__add__", "__radd__", accepts=_adds, anywhere=True)
+def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = False) -> Activation:
     """Add, J(F + G) = J(F) + J(G), eq. (25); constants are added through J(1).
 
     Args:
@@ -94,44 +116,39 @@ def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = Fal
         An activation.
 
     Raises:
+        ExtentMismatchError: If their extents differ.
         InputError: If neither is an activation.
     """
-    if isinstance(input, Rearranged) or isinstance(other, Rearranged):
-        return _add_rearranged(input, other, alpha)
-    if isinstance(input, Activation) and isinstance(other, Activation):
-        if input.extent != other.extent and (1, 1) in (input.extent, other.extent):
-            return encode(torch.add(decode(input), decode(other), alpha=alpha))
-        _equal_extents([input, other])
+    if isinstance(input, Activation) and isinstance(other, Activation) and _alike(input, other):
+        widest = input if input.ndim >= other.ndim else other
         if inplace and not torch.is_grad_enabled() and input.shape == other.shape and input.dtype == other.dtype:
-            return Activation(input.coefficients.add_(other.coefficients, alpha=alpha), input.extent)
-        return Activation(torch.add(input.coefficients, other.coefficients, alpha=alpha), input.extent)
-    if isinstance(other, Activation):
-        return add(mul(other, alpha), input)
-    if not isinstance(input, Activation):
-        raise InputError("add needs an Activation among its operands")
-    shift = _per_channel(other, input)
-    if shift is None:
-        return encode(torch.add(decode(input), other, alpha=alpha))
-    wide = input.coefficients.to(torch.promote_types(input.dtype, shift.dtype))
-    return Activation(affine(wide, input.extent, None, shift * alpha), input.extent)
+            return input.replace(input.coefficients.add_(other.coefficients, alpha=alpha))
+        return _made(widest, torch.add(input.coefficients, other.coefficients, alpha=alpha))
+    if isinstance(input, Activation) and _free_of_pixels(other, input):
+        shift = _per_channel(other, input) if plain(input) else None
+        if shift is None:
+            return _made(input, input.coefficients + alpha * other * ones_along(input))
+        wide = input.coefficients.to(torch.promote_types(input.dtype, shift.dtype))
+        return input.replace(affine(wide, input.extent, None, shift * alpha))
+    if isinstance(other, Activation) and _free_of_pixels(input, other):
+        return add(other if alpha == 1 else mul(other, alpha), input)
+    return _on_pixels(lambda one, two: torch.add(one, two, alpha=alpha), input, other)
 
 
-def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Maps:
-    """Subtract, `add` with the factor −alpha.
-
-    Args:
-        input: An activation, or with the other an activation: pixels or a number.
-        other: Likewise.
-        alpha: Factor of `other`, as in ``torch.sub``.
-
-    Returns:
-        An activation.
-    """
+@implements("sub", "subtract", "__sub__", accepts=_adds, anywhere=True)
+def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
+    """Subtract, `add` with the factor −alpha."""
     return add(input, other, alpha=-alpha)
 
 
-def mul(input: Operand, other: Operand) -> Maps:
-    """Multiply: by one factor per image and channel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16).
+@implements("rsub", "__rsub__", accepts=_adds, anywhere=True)
+def _rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
+    return add(other, input, alpha=-alpha)
+
+
+@implements("mul", "multiply", "__mul__", "__rmul__", accepts=_scales, anywhere=True)
+def mul(input: Operand, other: Operand) -> Activation:
+    """Multiply: by what is the same for every pixel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16).
 
     Args:
         input: An activation, or with the other an activation: pixels or a number.
@@ -141,27 +158,19 @@ def mul(input: Operand, other: Operand) -> Maps:
         An activation.
 
     Raises:
+        ExtentMismatchError: If their extents differ.
         InputError: If neither is an activation.
     """
     input, other = _collapsed(input), _collapsed(other)
     for one, two in ((input, other), (other, input)):
-        if isinstance(one, Rearranged) and _free_of_pixels(two, one):
-            return laid_out(one.coefficients * two, one.extent, one.axes)  # type: ignore[operator]
-    if isinstance(input, Rearranged) or isinstance(other, Rearranged):
-        return _on_pixels(operator.mul, input, other)
-    if not isinstance(input, Activation):
-        if not isinstance(other, Activation):
-            raise InputError("mul needs an Activation among its operands")
-        input, other = other, input
-    if isinstance(other, Activation):
-        return encode(decode(input) * decode(other))
-    if isinstance(other, Tensor) and other.numel() != 1 and (other.dim() < 3 or other.shape[-2:] != (1, 1)):
-        return encode(decode(input) * other)
-    return Activation(input.coefficients * other, input.extent)
+        if isinstance(one, Activation) and _free_of_pixels(two, one):
+            return _made(one, one.coefficients * two)
+    return _on_pixels(operator.mul, input, other)
 
 
-def div(input: Operand, other: Operand) -> Maps:
-    """Divide: by one divisor per image and channel directly, else as J∘(quotient)∘J̃.
+@implements("div", "divide", "true_divide", "__truediv__", accepts=_divides, anywhere=True)
+def div(input: Operand, other: Operand) -> Activation:
+    """Divide: by what is the same for every pixel directly, else as J∘(quotient)∘J̃.
 
     Args:
         input: An activation, or with the other an activation: pixels or a number.
@@ -169,25 +178,39 @@ def div(input: Operand, other: Operand) -> Maps:
 
     Returns:
         An activation.
+
+    Raises:
+        ExtentMismatchError: If their extents differ.
+        InputError: If neither is an activation.
     """
-    if isinstance(input, (Activation, Rearranged)) and not isinstance(other, (Activation, Rearranged)):
-        return mul(input, 1 / other)
+    if isinstance(input, Activation) and _free_of_pixels(other := _collapsed(other), input):
+        return _made(input, input.coefficients / other)
     return _on_pixels(operator.truediv, input, other)
 
 
-def neg(input: Maps) -> Maps:
-    """Change the sign.
-
-    Args:
-        input: The activation.
-
-    Returns:
-        An activation.
-    """
-    return mul(input, -1.0)
+@implements("neg", "negative", "__neg__", accepts=alone)
+def neg(input: Activation) -> Activation:
+    """Change the sign."""
+    return input.moved(torch.neg)
 
 
-def cat(tensors: Sequence[Maps], dim: int = 0) -> Maps:
+@implements("positive", "__pos__", accepts=alone)
+def _pos(input: Activation) -> Activation:
+    return input
+
+
+def _joins(tensors: Any, dim: Any = 0) -> bool:
+    """Whether feature maps can be joined along an axis without their pixels."""
+    parts = list(tensors)
+    if not isinstance(dim, int) or not all(isinstance(x, Activation) for x in parts):
+        return False
+    first = parts[0]
+    same = all((x.ndim, x.axes, x.extent) == (first.ndim, first.axes, first.extent) for x in parts)
+    return same and dim % first.ndim not in first.axes
+
+
+@implements("cat", "concat", "concatenate", accepts=_joins)
+def cat(tensors: Sequence[Activation], dim: int = 0) -> Activation:
     """Concatenate along pixels as J∘cat∘J̃, along all other axes on the coefficients.
 
     Args:
@@ -198,19 +221,29 @@ def cat(tensors: Sequence[Maps], dim: int = 0) -> Maps:
         A feature map.
 
     Raises:
+        ExtentMismatchError: If their extents differ.
         InputError: If some are plain tensors, or their axes differ.
     """
-    if not all(isinstance(x, (Activation, Rearranged)) for x in tensors):
+    if not all(isinstance(x, Activation) for x in tensors):
         raise InputError("cat takes activations only: encode the pixels among them first")
-    if len({(x.ndim, *pixel_axes(x)) for x in tensors}) > 1:
+    if len({(x.ndim, *x.axes) for x in tensors}) > 1:
         raise InputError("cat takes activations with the same axes only: permute them alike first")
-    axes = pixel_axes(tensors[0])
-    if dim % tensors[0].ndim in axes:
-        return from_pixels(torch.cat([to_pixels(x) for x in tensors], dim), axes)
-    _equal_extents(tensors)
-    return laid_out(torch.cat([x.coefficients for x in tensors], dim), tensors[0].extent, axes)
+    first = tensors[0]
+    if dim % first.ndim in first.axes:
+        return encode(torch.cat([decode(x) for x in tensors], dim), axes=first.axes, like=first)
+    if len(extents := {x.extent for x in tensors}) > 1:
+        listed = ", ".join(str(extent) for extent in sorted(extents))
+        raise ExtentMismatchError(f"activations of different extents cannot be combined: {listed}")
+    if not any(x.has_coefficients for x in tensors):
+        return Activation.from_pixels(torch.cat([pixels_of(x) for x in tensors], dim), first.axes, first)
+    return first.replace(torch.cat([x.coefficients for x in tensors], dim))
 
 
+def _pads_others(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> bool:
+    return plain(input) and mode == "constant" and not value and not any(pad[:4])
+
+
+@implements("pad", accepts=_pads_others)
 def pad(input: Activation, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Activation:
     """Pad: channels and images by zeros on the coefficients, anything else as J∘pad∘J̃.
 
@@ -223,6 +256,6 @@ def pad(input: Activation, pad: Sequence[int], mode: str = "constant", value: fl
     Returns:
         An activation.
     """
-    if mode == "constant" and not value and not any(pad[:4]):
-        return Activation(F.pad(input.coefficients, list(pad)), input.extent)
-    return encode(F.pad(decode(input), list(pad), mode, value))
+    if _pads_others(input, pad, mode, value):
+        return input.replace(F.pad(input.coefficients, list(pad)))
+    return encode(F.pad(decode(input), list(pad), mode, value), like=input)

@@ -1,5 +1,6 @@
 """J and J̃ in the in-place layout, the constant image, the cut to an extent: what every other function is made of."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -19,15 +20,21 @@ from .products import Frequencies, basis, check_frequencies, low_pass, own_dtype
 __all__ = [
     "Frequencies",
     "affine",
+    "as_four",
     "constant_image",
     "cut",
     "decode",
     "encode",
+    "from_four",
     "inverse_blocks",
     "low_pass",
     "map_pixels",
+    "pixels_of",
+    "transform",
     "transform_blocks",
 ]
+
+_PLAIN: Final = (2, 3)
 
 _CACHED_ELEMENTS: Final = 2**18
 """Elements of an intermediate result: a megabyte of float32, one core's second-level cache."""
@@ -72,23 +79,67 @@ def inverse_blocks(coefficients: Tensor) -> Tensor:
     return from_coefficients(coefficients, Extent(*coefficients.shape[2:]))
 
 
-def encode(pixels: Tensor, *, inplace: bool = False) -> Activation:
+def as_four(tensor: Tensor, axes: tuple[int, int]) -> Tensor:
+    """Order the axes as (first other axis, all further ones, first pixel axis, second pixel axis).
+
+    Args:
+        tensor: Any axes.
+        axes: Positions of the pixel axes.
+
+    Returns:
+        (n, c, h, w); n is 1 where there are fewer than two other axes.
+    """
+    if tensor.dim() == 4 and axes == _PLAIN:
+        return tensor
+    moved = tensor.movedim(axes, (-2, -1))
+    images = moved.shape[0] if moved.dim() > 3 else 1
+    return moved.reshape(images, math.prod(moved.shape[:-2]) // max(images, 1), *moved.shape[-2:])
+
+
+def from_four(tensor: Tensor, shape: Sequence[int], axes: tuple[int, int]) -> Tensor:
+    """Undo `as_four`.
+
+    Args:
+        tensor: (n, c, h, w).
+        shape: Of the result but for the pixel axes.
+        axes: Positions of the pixel axes.
+
+    Returns:
+        The tensor with its axes in the order of `shape`.
+    """
+    if len(shape) == 4 and axes == _PLAIN:
+        return tensor
+    others = [size for axis, size in enumerate(shape) if axis not in axes]
+    return tensor.reshape(*others, *tensor.shape[-2:]).movedim((-2, -1), axes)
+
+
+def encode(
+    pixels: Tensor, *, inplace: bool = False, axes: tuple[int, int] = (-2, -1), like: Activation | None = None
+) -> Activation:
     """Apply J: pixels to coefficients at orthonormal scaling, without level shift or rounding (eq. 3).
 
     Args:
-        pixels: (n, c, h, w) floating point, any h and w ≥ 1.
+        pixels: (n, c, h, w) or any axes, floating point, any h and w ≥ 1.
         inplace: Whether the pixels' memory may be written over; without effect where autograd needs them.
+        axes: Positions of the pixel axes, in ascending order.
+        like: An activation whose options the result is to have, or None.
 
     Returns:
         The activation of extent (h, w).
 
     Raises:
-        InputError: If `pixels` is not a floating-point tensor of four axes.
+        InputError: If `pixels` is not a floating-point tensor of two or more axes.
     """
-    if not isinstance(pixels, Tensor) or pixels.dim() != 4 or not pixels.is_floating_point():
+    if not isinstance(pixels, Tensor) or pixels.dim() < 2 or not pixels.is_floating_point():
         raise InputError(f"encode takes a floating-point tensor (n, c, h, w); got {_describe(pixels)}")
-    extent = Extent(*pixels.shape[2:])
-    return Activation(to_coefficients(pixels, extent, inplace=inplace), extent)
+    shape, ndim = pixels.shape, pixels.dim()
+    first, second = axes[0] % ndim, axes[1] % ndim
+    extent = Extent(shape[first], shape[second])
+    four = to_coefficients(as_four(pixels, (first, second)), extent, inplace=inplace)
+    coefficients = from_four(four, shape, (first, second))
+    if like is None:
+        return Activation(coefficients, extent, (first, second))
+    return like.replace(coefficients, extent, (first, second))
 
 
 def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
@@ -100,7 +151,7 @@ def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
             `functional.low_pass`.
 
     Returns:
-        (n, c, h, w) pixels, h and w those of the extent.
+        (n, c, h, w) pixels, h and w those of the extent; for other axes, pixels with these axes.
 
     Raises:
         InputError: If `activation` is not an `Activation`.
@@ -108,7 +159,56 @@ def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
     if not isinstance(activation, Activation):
         raise InputError(f"decode takes an Activation; got {_describe(activation)}")
     check_frequencies(frequencies)
-    return from_coefficients(activation.coefficients, activation.extent, frequencies)
+    if activation._values is None and not isinstance(frequencies, Tensor) and frequencies == 15:
+        return pixels_of(activation).clone()
+    return _inverse(activation, frequencies)
+
+
+def _inverse(activation: Activation, frequencies: Frequencies = 15) -> Tensor:
+    coefficients, axes = activation.coefficients, activation.axes
+    four = from_coefficients(as_four(coefficients, axes), activation.extent, frequencies)
+    return from_four(four, coefficients.shape, axes)
+
+
+def pixels_of(x: Activation) -> Tensor:
+    """Apply J̃, unless the pixels are at hand; they are kept.
+
+    Args:
+        x: The activation.
+
+    Returns:
+        Its pixels, to be read only.
+    """
+    x.bring_up_to_date()
+    pixels = x._pixels
+    if pixels is None:
+        pixels = _inverse(x)
+        if _may_keep(x.coefficients):
+            x._pixels = pixels
+    return pixels
+
+
+def transform(x: Activation) -> Tensor:
+    """Apply J to an activation that was made of pixels; the coefficients are kept.
+
+    Args:
+        x: The activation.
+
+    Returns:
+        Its coefficients.
+    """
+    pixels = x._first
+    coefficients = encode(pixels, axes=x.axes).coefficients
+    if _may_keep(pixels):
+        x._values = coefficients
+    return coefficients
+
+
+def _may_keep(source: Tensor) -> bool:
+    """Whether a transform taken now serves later, too: where gradients are wanted, or none could flow."""
+    if not torch.is_grad_enabled() and source.requires_grad:
+        return False
+    return torch.compiler.is_compiling() or not torch.is_inference_mode_enabled() or source.is_inference()
 
 
 def map_pixels(
@@ -138,7 +238,7 @@ def map_pixels(
         check_frequencies(kept)
     alone = torch.is_grad_enabled() or not takes(coefficients)
     if alone or any(isinstance(kept, Tensor) for kept in frequencies):
-        return encode(function(*(decode(x, frequencies=kept) for kept in frequencies)))
+        return encode(function(*(decode(x, frequencies=kept) for kept in frequencies)), like=x)
     inplace = inplace and can_write_over(coefficients)
     result = coefficients if inplace else torch.empty_like(coefficients, memory_format=torch.channels_last)
     for image, height, rows in _in_cache(coefficients, extent):
@@ -150,7 +250,7 @@ def map_pixels(
             launch(mapped, part, from_pixels=True, to_pixels=False, out=place)
         else:
             place.copy_(to_coefficients(mapped, part))
-    return Activation(result, extent)
+    return x.replace(result)
 
 
 def _in_cache(coefficients: Tensor, extent: Extent) -> Iterator[tuple[slice, int, slice]]:

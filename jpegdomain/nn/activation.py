@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
-from jpegdomain.functional import Maps, PiecewiseLinear
+from jpegdomain.functional import PiecewiseLinear, rectifiers
 from jpegdomain.geometry import Extent
 from jpegdomain.planning import Cost
-from jpegdomain.rearranged import Rearranged
 
 from .base import Layer, elements
 from .masking import Masking, masking_cost
@@ -73,11 +72,9 @@ class Piecewise(Masking):
                 wanted = getattr(self, "inplace", False) or (inplace and not torch.is_grad_enabled())
                 return self._exactly(input, wanted)
             return self._masked(input, self.pieces(input))
-        if isinstance(input, Rearranged):
-            return functional.elementwise(input, self.forward)
-        x = self._activation(input)
+        x = self._feature_map(input)
         apply = functional.asm if self.method == "asm" else functional.apx
-        return apply(x, self.pieces(x), self.frequencies, inplace)
+        return functional.elementwise(x, lambda four: apply(four, self.pieces(four), self.frequencies, inplace))
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:  # noqa: ARG002
         """The function itself, on pixels."""
@@ -103,7 +100,7 @@ class ReLU(Piecewise, nn.ReLU):
         return F.relu(pixels, inplace)
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), (False,), torch.relu)
+        return rectifiers.relu()
 
 
 class Hardtanh(Piecewise, nn.Hardtanh):
@@ -113,14 +110,7 @@ class Hardtanh(Piecewise, nn.Hardtanh):
         return F.hardtanh(pixels, self.min_val, self.max_val, inplace)
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        low, high = self.min_val, self.max_val
-        return PiecewiseLinear(
-            (low, high),
-            (0.0, 1.0, 0.0),
-            (low, 0.0, high),
-            (False, True),
-            lambda pixels: F.hardtanh(pixels, low, high),
-        )
+        return rectifiers.hardtanh(self.min_val, self.max_val)
 
 
 class ReLU6(Hardtanh, nn.ReLU6):
@@ -131,82 +121,49 @@ class LeakyReLU(Piecewise, nn.LeakyReLU):
     """``torch.nn.LeakyReLU``: negative_slope·x up to 0, x above."""
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        slope = self.negative_slope
-        return PiecewiseLinear((0.0,), (slope, 1.0), (0.0, 0.0), (False,), lambda pixels: F.leaky_relu(pixels, slope))
+        return rectifiers.leaky_relu(self.negative_slope)
 
 
 class PReLU(Piecewise, nn.PReLU):
     """``torch.nn.PReLU``: a learned slope, one or one per channel, up to 0; x above."""
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return PiecewiseLinear(
-            (0.0,),
-            (self.weight.view(-1, 1, 1), 1.0),
-            (0.0, 0.0),
-            (False,),
-            lambda pixels: F.prelu(pixels, self.weight),
-        )
+        return rectifiers.prelu(self.weight)
 
 
 class RReLU(Piecewise, nn.RReLU):
     """``torch.nn.RReLU``: up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        def draw(pixels: Tensor) -> Tensor:
-            return torch.empty_like(pixels).uniform_(self.lower, self.upper)
-
-        return PiecewiseLinear(
-            (0.0,),
-            (draw if self.training else (self.lower + self.upper) / 2, 1.0),
-            (0.0, 0.0),
-            (False,),
-            lambda pixels: F.rrelu(pixels, self.lower, self.upper, self.training),
-        )
+        return rectifiers.rrelu(self.lower, self.upper, self.training)
 
 
 class Threshold(Piecewise, nn.Threshold):
     """``torch.nn.Threshold``: value up to the threshold, x above."""
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        edge, value = float(self.threshold), float(self.value)
-        return PiecewiseLinear(
-            (edge,), (0.0, 1.0), (value, 0.0), (False,), lambda pixels: F.threshold(pixels, edge, value)
-        )
+        return rectifiers.threshold(float(self.threshold), float(self.value))
 
 
 class Hardshrink(Piecewise, nn.Hardshrink):
     """``torch.nn.Hardshrink``: 0 between −λ and λ, x outside."""
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        edge = self.lambd
-        return PiecewiseLinear(
-            (-edge, edge),
-            (1.0, 0.0, 1.0),
-            (0.0, 0.0, 0.0),
-            (True, False),
-            lambda pixels: F.hardshrink(pixels, edge),
-        )
+        return rectifiers.hardshrink(self.lambd)
 
 
 class Softshrink(Piecewise, nn.Softshrink):
     """``torch.nn.Softshrink``: 0 between −λ and λ, x moved towards 0 by λ outside."""
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        edge = self.lambd
-        return PiecewiseLinear(
-            (-edge, edge),
-            (1.0, 0.0, 1.0),
-            (edge, 0.0, -edge),
-            (True, False),
-            lambda pixels: F.softshrink(pixels, edge),
-        )
+        return rectifiers.softshrink(self.lambd)
 
 
 class Hardsigmoid(Piecewise, nn.Hardsigmoid):
     """``torch.nn.Hardsigmoid``: x/6 + ½ between −3 and 3, 0 and 1 outside."""
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return PiecewiseLinear((-3.0, 3.0), (0.0, 1 / 6, 0.0), (0.0, 0.5, 1.0), (False, True), F.hardsigmoid)
+        return rectifiers.hardsigmoid()
 
 
 class PixelFunction(nn.Module):
@@ -270,10 +227,8 @@ class Pointwise(Layer):
     @overload
     def forward(self, x: Activation) -> Activation: ...
     @overload
-    def forward(self, x: Rearranged) -> Rearranged: ...
-    @overload
     def forward(self, x: Tensor) -> Tensor: ...
-    def forward(self, x: Maps | Tensor) -> Maps | Tensor:
+    def forward(self, x: Activation | Tensor) -> Activation | Tensor:
         """Apply the function.
 
         Args:
@@ -282,16 +237,16 @@ class Pointwise(Layer):
         Returns:
             Its like, of the same extent.
         """
-        x = x if isinstance(x, (Tensor, Rearranged)) else self._activation(x)
+        x = x if isinstance(x, Tensor) else self._feature_map(x)
         if x.device.type == "meta":
             # Only shapes are wanted, and the function keeps them: it may look at values.
             return x
         self.function.training = self.training
         if isinstance(x, Tensor):
             return self.function(x)
-        if isinstance(x, Rearranged):
-            return functional.island(x, self.function)
-        return functional.pointwise(x, self.function)
+        if (x.ndim, x.axes) == (4, (2, 3)):
+            return functional.pointwise(x, self.function)
+        return functional.island(x, self.function)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch.

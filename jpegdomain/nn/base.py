@@ -98,4 +98,13 @@ class Layer(nn.Module):
             raise InputError(
                 f"{self} takes an Activation, got {type(x).__qualname__}: encode pixels with jpegdomain.encode"
             )
+        if (x.ndim, x.axes) != (4, (2, 3)):
+            raise InputError(
+                f"{type(self).__name__} takes an activation (n, c, h, w), got pixel axes {x.axes} of {x.ndim}: "
+                "permute it"
+            )
         return x
+
+    def _feature_map(self, x: Any) -> Activation:
+        """Like `_activation`, for layers that take any order of axes."""
+        return x if isinstance(x, Activation) else self._activation(x)

@@ -5,11 +5,10 @@ import math
 from torch import nn
 
 from jpegdomain import functional
-from jpegdomain.functional import Maps
+from jpegdomain.activation import Activation
 from jpegdomain.planning import Cost
 
 from .base import Layer, elements
-from .maps import feature_map
 
 __all__ = ["Linear"]
 
@@ -17,7 +16,7 @@ __all__ = ["Linear"]
 class Linear(Layer, nn.Linear):
     """``torch.nn.Linear`` on a feature map's last axis: of channels-last maps, a 1×1 convolution of coefficients."""
 
-    def forward(self, x: Maps) -> Maps:  # type: ignore[override]
+    def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Apply the matrix.
 
         Args:
@@ -26,7 +25,7 @@ class Linear(Layer, nn.Linear):
         Returns:
             A feature map with the same pixel axes.
         """
-        x = feature_map(self, x)
+        x = self._feature_map(x)
         return functional.linear(x, self.weight, self.bias)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:

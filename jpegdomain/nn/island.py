@@ -6,12 +6,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from jpegdomain import functional
+from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
-from jpegdomain.functional import Maps
 from jpegdomain.planning import Cost, transform_cost
 
 from .base import Layer, elements
-from .maps import feature_map
 from .structure import Call
 
 __all__ = ["Direct", "Island", "IslandCall"]
@@ -51,7 +50,7 @@ class _Holder(Layer):
 class Island(_Holder):
     """Any module that takes feature maps to feature maps, run exactly as J∘f∘J̃."""
 
-    def forward(self, x: Maps) -> Maps:
+    def forward(self, x: Activation) -> Activation:
         """Apply the function.
 
         Args:
@@ -60,7 +59,7 @@ class Island(_Holder):
         Returns:
             A feature map with its pixel axes in the same places.
         """
-        x = feature_map(self, x)
+        x = self._feature_map(x)
         return functional.island(x, self._spatial())
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
@@ -83,7 +82,7 @@ class Direct(_Holder):
     So do a shuffle of channels, and dropping whole channels or images.
     """
 
-    def forward(self, x: Maps) -> Maps:
+    def forward(self, x: Activation) -> Activation:
         """Apply the function.
 
         Args:
@@ -92,8 +91,8 @@ class Direct(_Holder):
         Returns:
             A feature map of the same extent and axes.
         """
-        x = feature_map(self, x)
-        return functional.laid_out(self._spatial()(x.coefficients), x.extent, functional.pixel_axes(x))
+        x = self._feature_map(x)
+        return x.replace(self._spatial()(x.coefficients))
 
 
 class IslandCall(Call):
@@ -106,7 +105,7 @@ class IslandCall(Call):
     def __init__(self, function: Callable[..., Tensor]) -> None:
         super().__init__(function, transforms=2)
 
-    def forward(self, input: Maps, *args: Any, **kwargs: Any) -> Maps:
+    def forward(self, input: Activation, *args: Any, **kwargs: Any) -> Activation:
         """Call the function.
 
         Args:

@@ -5,10 +5,8 @@ from torch import nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
-from jpegdomain.functional import Maps
 
 from .base import Layer
-from .maps import feature_map
 
 __all__ = ["Dropout", "Dropout2d"]
 
@@ -16,7 +14,7 @@ __all__ = ["Dropout", "Dropout2d"]
 class Dropout(Layer, nn.Dropout):
     """``torch.nn.Dropout``: in training, pixels are dropped, J∘(mask)∘J̃."""
 
-    def forward(self, x: Maps) -> Maps:  # type: ignore[override]
+    def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Drop pixels in training.
 
         Args:
@@ -25,7 +23,7 @@ class Dropout(Layer, nn.Dropout):
         Returns:
             A feature map of the same extent and axes.
         """
-        x = feature_map(self, x)
+        x = self._feature_map(x)
         return functional.island(x, super().forward) if self.training else x
 
 
@@ -43,4 +41,4 @@ class Dropout2d(Layer, nn.Dropout2d):
         """
         x = self._activation(x)
         # Never in place: the coefficients may be the caller's.
-        return Activation(F.dropout2d(x.coefficients, self.p, self.training), x.extent)
+        return x.replace(F.dropout2d(x.coefficients, self.p, self.training))

@@ -6,6 +6,7 @@ import torch
 from jpegdomain.activation import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.functional import (
+    decode,
     encode,
     expand,
     expand_as,
@@ -16,11 +17,9 @@ from jpegdomain.functional import (
     reshape,
     split_axes,
     squeeze,
-    to_pixels,
     transpose,
     unsqueeze,
 )
-from jpegdomain.rearranged import Rearranged
 from jpegdomain.testing import assert_commutes
 
 EXTENTS = [(16, 8), (13, 9), (9, 13), (1, 1), (1, 9)]
@@ -159,14 +158,14 @@ def test_expansion():
 def test_a_rearranged_map_answers_like_a_tensor():
     pixels = torch.randn(2, 3, 13, 9, dtype=torch.float64)
     x, tensor = permute(encode(pixels), 0, 2, 3, 1), pixels.permute(0, 2, 3, 1)
-    assert isinstance(x, Rearranged)
+    assert isinstance(x, Activation)
     assert (x.shape, x.size(), x.size(1), x.dim(), x.ndim) == (tensor.shape, tensor.shape, 13, 4, 4)
     assert (x.dtype, x.device, len(x)) == (tensor.dtype, tensor.device, 2)
-    assert repr(x) == "Rearranged(shape=(2, 13, 9, 3), axes=(1, 2), dtype=torch.float64, device=cpu)"
-    torch.testing.assert_close(to_pixels(x), tensor)
+    assert repr(x) == "Activation(shape=(2, 13, 9, 3), axes=(1, 2), dtype=torch.float64, device=cpu)"
+    torch.testing.assert_close(decode(x), tensor)
 
 
 @pytest.mark.parametrize("axes", [(0, 1), (2, 1), (1, 4), (-2, -1)])
 def test_a_rearranged_map_lies_on_its_extents_blocks(axes):
     with pytest.raises(ExtentMismatchError, match=r"have its canvas \(16, 16\) along the axes"):
-        Rearranged(torch.zeros(2, 16, 16, 3), (13, 9), axes)
+        Activation(torch.zeros(2, 16, 16, 3), (13, 9), axes)

@@ -117,9 +117,9 @@ def test_padding(extent, padding, options):
     assert_commutes(lambda x: pad(x, padding, **options), lambda x: F.pad(x, padding, **options), extent)
 
 
-@pytest.mark.parametrize(("function", "name"), [(add, "add"), (mul, "mul")])
-def test_an_operand_must_be_an_activation(function, name):
-    with pytest.raises(InputError, match=f"{name} needs an Activation among its operands"):
+@pytest.mark.parametrize("function", [add, mul])
+def test_an_operand_must_be_an_activation(function):
+    with pytest.raises(InputError, match="one of the operands must be an Activation"):
         function(torch.zeros(1, 1, 8, 8), 1.0)
 
 

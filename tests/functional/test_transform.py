@@ -106,7 +106,7 @@ def test_blocks_functions_take_whole_blocks():
     close(inverse_blocks(pixels), oracle.decode(pixels.numpy(), 16, 8))
 
 
-@pytest.mark.parametrize("value", [torch.zeros(3, 8, 8), torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [[1.0]]])
+@pytest.mark.parametrize("value", [torch.zeros(8), torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [[1.0]]])
 def test_encode_takes_floating_point_images_only(value):
     with pytest.raises(InputError, match=r"encode takes a floating-point tensor \(n, c, h, w\); got "):
         encode(value)
@@ -118,7 +118,7 @@ def test_decode_takes_activations_only():
 
 
 def test_an_activation_lies_on_its_extents_grid():
-    with pytest.raises(ExtentMismatchError, match=r"extent of 9×8 have the shape \(n, c, 16, 8\); got \(1, 1, 8, 8\)"):
+    with pytest.raises(ExtentMismatchError, match=r"extent of 9×8 have its canvas \(16, 8\) along the axes \(-2, -1\)"):
         Activation(torch.zeros(1, 1, 8, 8), Extent(9, 8))
 
 

@@ -1,0 +1,196 @@
+"""The table: torch operation → how it runs on coefficients. Filled by `jpegdomain.functional`, read by `Activation`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .errors import InputError
+
+__all__ = ["Entry", "Met", "Runtime", "entry", "implements", "note", "operations", "record", "runs_by", "runtime"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Entry(NamedTuple):
+    """How an operation runs on coefficients.
+
+    Args:
+        function: Takes the operation's arguments, activations among them.
+        accepts: Takes the same arguments and says whether `function` has a closed form for them.
+        anywhere: Whether the operation runs on pixels as well where these are at hand and the coefficients are not.
+    """
+
+    function: Callable[..., Any]
+    accepts: Callable[..., bool]
+    anywhere: bool
+
+
+class Met(NamedTuple):
+    """One operation that met an activation, as `record` lists it.
+
+    Args:
+        path: Of the module that was running, '' where none is known.
+        operation: torch's name of it.
+        form: 'closed', or 'island' where it ran on pixels.
+        shape: Of its result, in pixels; None for a result of several parts or of no tensor.
+    """
+
+    path: str
+    operation: str
+    form: str
+    shape: tuple[int, ...] | None
+
+
+_TABLE: dict[Any, Entry] = {}
+_RUNTIME: list["Runtime"] = []
+_LISTENERS: list[Callable[[Any, str, Any], None]] = []
+
+
+def operations(name: str) -> list[Any]:
+    """Find all that torch calls by one name: the function, the tensor method, the function of ``nn.functional``.
+
+    Args:
+        name: Such as 'add' or '__getitem__'.
+
+    Returns:
+        The operations, each once.
+    """
+    found = (getattr(place, name, None) for place in (torch, Tensor, F, getattr(torch, "special", None)))
+    return list(dict.fromkeys(operation for operation in found if callable(operation)))
+
+
+def getter(name: str) -> Any:
+    """Find the operation that reads an attribute of a tensor.
+
+    Args:
+        name: Of the attribute.
+
+    Returns:
+        The operation, as ``__torch_function__`` is given it.
+    """
+    return getattr(Tensor, name).__get__
+
+
+def implements(*names: Any, accepts: Callable[..., bool], anywhere: bool = False) -> Callable[[_Function], _Function]:
+    """Enter a function into the table.
+
+    Args:
+        *names: Operations: functions of torch, or names, each of which stands for all that `operations` finds.
+        accepts: Takes the operation's arguments and says whether the function has a closed form for them; where it has
+            none, the operation runs on pixels.
+        anywhere: As in `Entry`.
+
+    Returns:
+        The decorator, which returns the function as it is.
+    """
+
+    def enter(function: _Function) -> _Function:
+        for name in names:
+            for operation in operations(name) if isinstance(name, str) else [name]:
+                _TABLE[operation] = Entry(function, accepts, anywhere)
+        return function
+
+    return enter
+
+
+def entry(operation: Any) -> Entry | None:
+    """Look an operation up.
+
+    Args:
+        operation: As ``__torch_function__`` is given it.
+
+    Returns:
+        How it runs on coefficients, or None if it has no closed form.
+    """
+    return _TABLE.get(operation)
+
+
+class Runtime(NamedTuple):
+    """What activations need of the transforms, which lie above them.
+
+    Args:
+        run: Runs an operation of torch: it, its arguments, its keyword arguments.
+        refresh: Brings an activation up to date that shares its pixels with others.
+        transform: Gives the coefficients of an activation that was made of pixels.
+        write_through: Writes a view's pixels into its base.
+    """
+
+    run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+    refresh: Callable[[Any], None]
+    transform: Callable[[Any], Tensor]
+    write_through: Callable[[Any], None]
+
+
+def runs_by(runtime: Runtime) -> None:
+    """Name the functions that run operations.
+
+    Args:
+        runtime: The functions.
+    """
+    _RUNTIME[:] = [runtime]
+
+
+def runtime() -> Runtime:
+    """Give the functions that run operations.
+
+    Returns:
+        What `runs_by` was given.
+    """
+    return _RUNTIME[0]
+
+
+def note(operation: Any, form: str, result: Any) -> None:
+    """Tell whoever records.
+
+    Args:
+        operation: That has run.
+        form: 'closed' or 'island'.
+        result: What it returned.
+    """
+    for listener in _LISTENERS:
+        listener(operation, form, result)
+
+
+@contextmanager
+def record(model: nn.Module | None = None) -> Iterator[list[Met]]:
+    """List the operations that meet activations, in the order in which they run.
+
+    Args:
+        model: Whose modules' paths are to be named.
+
+    Yields:
+        The list, which grows.
+
+    Raises:
+        InputError: If `model` is not a module.
+    """
+    if model is not None and not isinstance(model, nn.Module):
+        raise InputError(f"record takes a torch.nn.Module, got {type(model).__qualname__}")
+    paths = {} if model is None else {module: path for path, module in model.named_modules()}
+    running: list[str] = []
+    met: list[Met] = []
+
+    def listen(operation: Any, form: str, result: Any) -> None:
+        name = getattr(operation, "__name__", str(operation))
+        shape = getattr(result, "shape", None)
+        met.append(Met(running[-1] if running else "", name, form, None if shape is None else tuple(shape)))
+
+    hooks = []
+    for module, path in paths.items():
+        hooks.append(module.register_forward_pre_hook(lambda _module, _args, path=path: running.append(path)))
+        hooks.append(module.register_forward_hook(lambda *_: _ignore(running.pop()), always_call=True))
+    _LISTENERS.append(listen)
+    try:
+        yield met
+    finally:
+        _LISTENERS.remove(listen)
+        for hook in hooks:
+            hook.remove()
+
+
+def _ignore(_: object) -> None:
+    """A hook's result would take the place of the module's."""
