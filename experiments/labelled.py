@@ -39,11 +39,12 @@ class Labelled:
         """Leave the transform domain.
 
         Returns:
-            The same images as pixels.
+            The same images as pixels, in contiguous memory: spatial networks are torch's own, and in channels-last
+            memory some of its kernels have faults (`jpegdomain.functional.faulty_kernels`).
         """
         if isinstance(self.images, Tensor):
             return self
-        parts = [jd.decode(part) for part in self.parts()]
+        parts = [jd.decode(part).contiguous() for part in self.parts()]
         return Labelled(torch.cat(parts), self.labels)
 
     def parts(self, size: int = _AT_ONCE) -> list[Tensor] | list[jd.Activation]:

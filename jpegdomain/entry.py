@@ -4,6 +4,9 @@ Chroma upsampling (as libjpeg's default), the cut to the image, a preprocess, th
 and mean/std are all linear or constant, so the map is J∘(affine)∘J̃. Only upsampled planes pass through pixels on the
 way: a plane at full resolution is scaled and mixed as coefficients. What is left out is what is not linear: libjpeg's
 rounding to integers and its clamping to 0…255.
+
+CMYK and YCCK files alone are not linear: their C, M and Y are multiplied by K, as pixels at full size, before the rest
+of the map.
 """
 
 from collections.abc import Sequence
@@ -35,7 +38,9 @@ def decode_rgb(batch: JpegBatch) -> Tensor:
     """Decode to RGB pixels in floating point: what 'exact' is measured against.
 
     Inverse DCT, triangle chroma upsampling and the JFIF colour matrix as libjpeg-turbo applies them by default, without
-    its rounding to integers and its clamping to 0…255.
+    its rounding to integers and its clamping to 0…255. CMYK and YCCK files are R = C·K/255, G = M·K/255 and B = Y·K/255
+    of the levels they store, before any preprocess, as Pillow and torchvision convert them
+    (`jpegdomain.colour.from_inks`).
 
     Args:
         batch: From `collate`.

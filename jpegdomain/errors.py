@@ -2,6 +2,7 @@
 
 __all__ = [
     "DamagedJpegError",
+    "EmptyClassWarning",
     "EmptyFolderError",
     "ExtentMismatchError",
     "InputError",
@@ -40,19 +41,23 @@ class DamagedJpegError(JpegFileError):
 
 
 class UnsupportedJpegError(JpegFileError):
-    """A valid JPEG file of a kind that is not read (12-bit, arithmetic) or makes no batch (CMYK): re-encode it."""
+    """A valid JPEG file that is not read (12-bit, lossless) or makes no batch (two components): re-encode it."""
 
 
 class JpegTooLargeError(JpegFileError):
-    """A file has more pixels than ``max_pixels``: raise that limit if the file is to be trusted."""
+    """A file has more than ``max_pixels`` or ``max_scans``: raise that limit if the file is to be trusted."""
 
 
 class EmptyFolderError(JpegDomainError, FileNotFoundError):
-    """A folder of images is missing, or has not one subfolder of JPEG files per class."""
+    """A folder of images is missing, or has no subfolders with JPEG files."""
+
+
+class EmptyClassWarning(UserWarning):
+    """A class's folder has no JPEG files; the class stays, and the message names it."""
 
 
 class LeftOutWarning(UserWarning):
-    """A file that cannot be read was left out of a data loader's batch, as asked for; the message names it."""
+    """A file that cannot be used was left out of a data loader's batch, as asked for; the message names it."""
 
 
 class MissingPackageError(JpegDomainError, ImportError):

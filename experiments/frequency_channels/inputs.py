@@ -26,7 +26,7 @@ _FITTED = 10_000
 
 
 class Files(jd.JpegDataset):
-    """A folder's files, or some of them, without those that cannot enter a network: damaged ones, no JPEG, CMYK.
+    """A folder's files, or some of them, without those that are damaged, no JPEG, or CMYK.
 
     ImageNet has a few. A `LeftOutWarning` names each.
 

@@ -3,5 +3,6 @@
 from .batch import JpegBatch
 from .collation import by_extent, collate
 from .planes import AxisMaps, Fills, Group, Plane
+from .reports import FileReport
 
-__all__ = ["AxisMaps", "Fills", "Group", "JpegBatch", "Plane", "by_extent", "collate"]
+__all__ = ["AxisMaps", "FileReport", "Fills", "Group", "JpegBatch", "Plane", "by_extent", "collate"]

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.metadata import Color
+from jpegdomain.colour import INKS
 from jpegdomain.geometry import BLOCK, Extent
+from jpegdomain.preprocess import Placement
+from jpegdomain.preprocess.parts import Part
 from jpegdomain.preprocess.place import Place, Upsampling
 
 from .planes import AxisMaps, Fills, Group, Plane
@@ -47,12 +50,16 @@ class _Plan:
         color: Their colour model.
         planes: One for each component.
         fills: Of placed images.
+        sources: As a `Group` has them.
+        transposed: Likewise.
     """
 
     images: tuple[int, ...]
     color: Color
     planes: list[_PlanePlan]
     fills: Fills | None
+    sources: tuple[Extent, ...] = ()
+    transposed: bool = False
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -95,25 +102,36 @@ def _gathered(images: Sequence[JpegImage], places: Sequence[Place], dtype: torch
         members.setdefault(kind, []).append(position)
     plans = []
     for (color, factors, transposed, _), positions in members.items():
-        # Neighbours of like sizes waste little where they are padded to a common one.
-        positions.sort(key=lambda position: tuple(places[position].parts[0].extent))
+        inks = color in INKS
+        if not inks:
+            # Neighbours of like sizes waste little where they are padded to a common one.
+            positions.sort(key=lambda position: tuple(places[position].parts[0].extent))
         maps: dict[tuple[int, ...], tuple[AxisMaps, AxisMaps]] = {}
         planes: list[_PlanePlan] = []
         for number, steps in enumerate(factors):
-            own = [places[position].parts[number] for position in positions]
+            own = [_mapped(places[position], number, inks) for position in positions]
             key = tuple(map(id, own))
             if key not in maps:
                 maps[key] = AxisMaps.stack([part.rows for part in own]), AxisMaps.stack([part.columns for part in own])
             pieces = [_piece(images[position], number, places[position]) for position in positions]
-            planes.append((pieces, steps[::-1] if transposed else steps, maps[key]))
+            planes.append((pieces, steps[::-1] if transposed and not inks else steps, maps[key]))
         fills = Fills.stack([places[position].placement for position in positions])
-        plans.append(_Plan(tuple(positions), color, planes, fills))
+        sources = tuple(images[position].extent for position in positions) if inks else ()
+        plans.append(_Plan(tuple(positions), color, planes, fills, sources, transposed and inks))
     return _copied(plans, dtype)
 
 
+def _mapped(place: Place, number: int, inks: bool) -> Part | Placement:
+    """Give what has the maps to the output: of a component's samples, or of the pixels made of all components."""
+    return place.placement if inks else place.parts[number]
+
+
 def _piece(image: JpegImage, number: int, place: Place) -> _Piece:
-    """Take the blocks and frequencies of a component that its part needs."""
-    component, part, keep = image.components[number], place.parts[number], place.keep
+    """Take the blocks and frequencies of a component that its part needs, all where it has none."""
+    component, keep = image.components[number], place.keep
+    if not place.parts:
+        return _Piece(component.coefficients, component.table, component.extent)
+    part = place.parts[number]
     (top, bottom), (left, right) = part.blocks
     coefficients, table = component.coefficients, component.table
     if not place.turn.transpose and keep == component.keep == BLOCK:
@@ -155,5 +173,5 @@ def _copied(plans: Sequence[_Plan], dtype: torch.dtype) -> Memory:
                 )
             )
             at, row = at + size, row + len(own) * frequencies
-        groups.append(Group(plan.images, plan.color, tuple(planes), plan.fills))
+        groups.append(Group(plan.images, plan.color, tuple(planes), plan.fills, plan.sources, plan.transposed))
     return Memory(tuple(groups), memory, tables)

@@ -1,8 +1,8 @@
 """`JpegBatch`: quantised coefficients, as the files gave them or in one piece of memory that one transfer moves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from jpegdomain.geometry import Extent
 from .assembling import assemble
 from .planes import AxisMaps, Fills, Group
 from .records import Memory, Records
+from .reports import FileReport
 
 __all__ = ["JpegBatch"]
 
@@ -31,12 +32,16 @@ class JpegBatch:
         dtype: The floating-point type that the images enter the network in.
         records: The images as they were read, and where each goes; None where only tensors are left.
         memory: The same as tensors; None as long as nobody asked.
+        reports: What a loader has to say about files: which were left out, and what was wrong with those that were not.
+            They go where the batch goes, so that they come from a data loader's workers; `as_tensors` leaves them.
     """
 
     extent: Extent
     dtype: torch.dtype
     records: Records | None
     memory: Memory | None = None
+    # Not a field: to torch.compile these are what a graph depends on.
+    reports: ClassVar[tuple[FileReport, ...]] = ()
 
     def __len__(self) -> int:
         return sum(len(group.images) for group in self.groups) if self.records is None else len(self.records.images)
@@ -66,7 +71,21 @@ class JpegBatch:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Tensors reach another process without being copied.
-        return JpegBatch, (self.extent, self.dtype, None, self._tensors())
+        state = {"reports": self.reports} if self.reports else None
+        return JpegBatch, (self.extent, self.dtype, None, self._tensors()), state
+
+    def reporting(self, reports: Iterable[FileReport]) -> "JpegBatch":
+        """Take what there is to say about files along.
+
+        Args:
+            reports: Any number.
+
+        Returns:
+            The batch with these; this one stays as it is.
+        """
+        batch = JpegBatch(self.extent, self.dtype, self.records, self.memory)
+        object.__setattr__(batch, "reports", tuple(reports))
+        return batch
 
     def as_tensors(self) -> "JpegBatch":
         """Leave the records behind, as a move to another device does.
@@ -106,14 +125,16 @@ class JpegBatch:
         like = torch.empty(0, dtype=self.dtype, device=self.device).to(*args, **kwargs)
         blocking = {"non_blocking": kwargs.get("non_blocking", False)}
         if self.records is not None and like.device.type == "cpu":
-            return self if like.dtype == self.dtype else JpegBatch(self.extent, like.dtype, self.records)
+            if like.dtype == self.dtype:
+                return self
+            return JpegBatch(self.extent, like.dtype, self.records).reporting(self.reports)
         moved = self._map(lambda tensor: tensor.to(like.device, **blocking))
         groups = tuple(
             replace(group, planes=tuple(replace(plane, dtype=like.dtype) for plane in group.planes))
             for group in moved.groups
         )
         memory = Memory(groups, moved.quantised, moved.steps)
-        return JpegBatch(self.extent, like.dtype, None, memory)
+        return JpegBatch(self.extent, like.dtype, None, memory).reporting(self.reports)
 
     def pin_memory(self) -> "JpegBatch":
         """Copy the batch to page-locked memory, as a data loader's ``pin_memory=True`` asks.
@@ -121,7 +142,7 @@ class JpegBatch:
         Returns:
             A batch whose transfer to a GPU can be ``non_blocking``.
         """
-        return self._map(Tensor.pin_memory)
+        return self._map(Tensor.pin_memory).reporting(self.reports)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "JpegBatch":
         """Change all tensors, each once, and make the planes views again."""

@@ -6,6 +6,7 @@ import torch
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.complaints import RE_ENCODE, complaint
+from jpegdomain.colour import INKS, MIXING
 from jpegdomain.errors import ExtentMismatchError, InputError, UnsupportedJpegError
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import Compose, Transform
@@ -49,6 +50,13 @@ def collate(
     reads the records themselves; on its way to another device or process the batch takes the blocks that its output
     needs along, in one piece of memory.
 
+    CMYK and YCCK files go wherever RGB files go: they are R, G and B as Pillow's ``convert("RGB")`` and torchvision's
+    ``mode="RGB"`` make them, R = C·K/255 (`jpegdomain.colour.from_inks`), in floating point. This product is not
+    linear, so that such an image becomes pixels of its full size before anything else is done with it; a preprocess and
+    the transform follow, exact in the same sense as for other files. It costs what decoding the whole image costs: all
+    of its blocks and frequencies, whatever a crop or ``low_frequencies`` would need, and the compiled renderer does not
+    take it. The others of its batch are as fast as without it.
+
     Args:
         images: One or more. Tables, colour models and sampling may differ.
         preprocess: A transform of `jpegdomain.preprocess`, from images to one extent.
@@ -64,6 +72,7 @@ def collate(
     Raises:
         InputError: If there are no images, `dtype` is no floating-point type, `preprocess` is no transform, or an image
             was read with fewer frequencies than it needs.
+        UnsupportedJpegError: If an image has two components, or sampling factors that are no whole multiples.
         ExtentMismatchError: If the extents differ, or the preprocess does not make them alike.
     """
     if not images:
@@ -117,20 +126,20 @@ def _common_extent(places: Sequence[Place]) -> Extent:
 
 
 def check_color(image: JpegImage) -> None:
-    """Refuse what a network's entry has no use for.
+    """Refuse images whose components are no known colours.
 
     Args:
         image: Any.
 
     Raises:
-        UnsupportedJpegError: If it is neither grayscale, nor YCbCr, nor RGB.
+        UnsupportedJpegError: If it is neither grayscale, nor YCbCr, RGB, CMYK or YCCK.
     """
-    if image.color not in {"gray", "ycbcr", "rgb"}:
+    if image.color not in MIXING["rgb"] and image.color not in INKS:
         raise UnsupportedJpegError(
             complaint(
                 image.source,
                 f"{len(image.components)} components ({image.color}) make no batch: a network's entry is for "
-                "grayscale, YCbCr and RGB",
+                "grayscale, YCbCr, RGB, CMYK and YCCK",
                 advice=RE_ENCODE,
             )
         )

@@ -105,7 +105,8 @@ class Plane:
             that its maps read are.
         upsampling: (Vmax/V, Hmax/H), pixels per sample vertically and horizontally.
         dtype: Of the coefficients.
-        maps: For placed images, from these samples to the output: along the vertical and the horizontal axis.
+        maps: For placed images, from these samples to the output: along the vertical and the horizontal axis. For those
+            of four components, which become R, G and B first, from the pixels of these.
     """
 
     quantised: Tensor
@@ -130,6 +131,20 @@ class Plane:
         if len(set(self.extents)) > 1:
             raise InputError("these images were placed by a preprocess: each has an extent of its own")
         return self.extents[0]
+
+    def image(self, number: int) -> "Plane":
+        """Take one image's plane out.
+
+        Args:
+            number: Its position in this plane.
+
+        Returns:
+            Views of its blocks and steps, without maps.
+        """
+        sizes = [rows * columns for rows, columns in (extent.blocks for extent in self.extents[: number + 1])]
+        blocks = self.quantised[sum(sizes[:-1]) : sum(sizes)]
+        one = slice(number, number + 1)
+        return Plane(blocks, self.steps[one], self.extents[one], self.upsampling, self.dtype)
 
     @property
     def coefficients(self) -> Tensor:
@@ -162,12 +177,17 @@ class Group:
 
     Attributes:
         images: Their positions in the batch, m of them.
-        color: ``gray``, ``ycbcr`` or ``rgb``.
+        color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``.
         planes: One for each component, in file order.
         fills: For placed images, what is added to their maps' results; None for 128 everywhere.
+        sources: For placed images of four components: each one's height and width in pixels, as the file has it.
+        transposed: Whether their pixels change rows and columns before they are placed; of other images the
+            coefficients have done so.
     """
 
     images: tuple[int, ...]
     color: Color
     planes: tuple[Plane, ...]
     fills: Fills | None = None
+    sources: tuple[Extent, ...] = ()
+    transposed: bool = False

@@ -1,5 +1,6 @@
 """The two forms that a batch's images have: records as the files gave them, and tensors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -24,6 +25,18 @@ class Records:
 
     images: tuple[JpegImage, ...]
     places: tuple[Place, ...] | None
+
+    def take(self, positions: Sequence[int]) -> "Records":
+        """Take some of the images.
+
+        Args:
+            positions: Which, in the order wanted.
+
+        Returns:
+            Their records and places.
+        """
+        places = None if self.places is None else tuple(self.places[position] for position in positions)
+        return Records(tuple(self.images[position] for position in positions), places)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,6 @@
 """Between JPEG files and coefficients: `read_jpeg`, `read_jpegs`, `read_header`, `write_jpeg`."""
 
-from .decoding import MAX_PIXELS
+from .decoding import MAX_PIXELS, MAX_SCANS
 from .header import JpegHeader, read_header
 from .reader import read_jpeg, read_jpegs
 from .records import Component, JpegImage
@@ -8,6 +8,7 @@ from .writer import write_jpeg
 
 __all__ = [
     "MAX_PIXELS",
+    "MAX_SCANS",
     "Component",
     "JpegHeader",
     "JpegImage",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jpegdomain.geometry import Extent, component_extent
 
 from .kernel.slots import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE
-from .metadata import Color, color_of, exif_of, icc_of, orientation_of
+from .metadata import NO_METADATA, Color, color_of, metadata_of
 from .records import Component, JpegImage
 
 __all__ = ["Plan", "build", "plan_of", "views"]
@@ -113,10 +113,8 @@ def build(
     data: bytes,
     name: str,
     report: list[int],
-    begin: int,
     arrays: tuple[NDArray[np.int16], ...],
     quant: NDArray[np.uint16],
-    damage: str | None = None,
 ) -> JpegImage:
     """Make the record of one file.
 
@@ -125,10 +123,8 @@ def build(
         data: The file.
         name: Its name.
         report: The first entries of its state, as `kernel.slots` has them.
-        begin: Where the file began in the data that the kernel saw.
         arrays: Its components' coefficients, read-only.
         quant: uint16 (4, 64), its components' tables, likewise.
-        damage: The message of the fault that was passed over.
 
     Returns:
         The record.
@@ -142,21 +138,24 @@ def build(
         component.table = table
         component.factors = factors
         component.extent = extent
+        component.arrived = None
+        component.lowest_bit = None
         component.__class__ = Component
         components.append(component)
-    exif = exif_of(data, report[EXIF] - begin) if report[EXIF] else None
+    orientation, exif, icc = metadata_of(data) if report[EXIF] or report[ICC] else NO_METADATA
     image: Any = _Draft()
     image.components = tuple(components)
     image.extent = plan.extent
     image.color = plan.color
-    image.orientation = 1 if exif is None else orientation_of(exif)
+    image.orientation = orientation
     image.progressive = report[PROGRESSIVE] == 1
     image.source = name
     image.jfif = report[JFIF] == 1
     image.adobe = report[ADOBE] if report[ADOBE] >= 0 else None
-    image.icc = icc_of(data) if report[ICC] else None
+    image.icc = icc
     image.exif = exif
-    image.damage = damage
+    image.damage = None
+    image.warnings = ()
     image.__class__ = JpegImage
     done: JpegImage = image
     return done

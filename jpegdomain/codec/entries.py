@@ -6,7 +6,7 @@ from typing import Any, Final
 from jpegdomain import tables
 from jpegdomain.compiled import Family
 
-__all__ = ["CODEC", "CODE_SIZES", "PACK", "PROGRESSIVE", "SEQUENTIAL", "TOKENIZE"]
+__all__ = ["ARITHMETIC", "CODEC", "CODE_SIZES", "PACK", "PROGRESSIVE", "SEQUENTIAL", "TOKENIZE"]
 
 CODEC: Final = Family(
     "codec", f"{__package__}.kernel", Path(__file__).parent / "kernel", others=(Path(tables.__file__),)
@@ -24,8 +24,11 @@ def _decoder(types: Any) -> Any:
         types.int64[::1],
         types.uint8[::1],
         types.uint16[::1],
+        types.uint64[::1],
+        types.uint8[::1],
         types.int64,
-        types.boolean,
+        types.int64,
+        types.int64,
     )
 
 
@@ -46,6 +49,9 @@ def _pack(types: Any) -> Any:
 SEQUENTIAL: Final = CODEC.entry("files", "read_sequential", _decoder, "the sequential JPEG decoder, about ten seconds")
 PROGRESSIVE: Final = CODEC.entry(
     "progressive_files", "read_progressive", _decoder, "the progressive JPEG decoder, about ten seconds"
+)
+ARITHMETIC: Final = CODEC.entry(
+    "arithmetic_files", "read_arithmetic", _decoder, "the arithmetic JPEG decoder, about ten seconds"
 )
 TOKENIZE: Final = CODEC.entry("packing", "tokenize", _tokenize)
 CODE_SIZES: Final = CODEC.entry("packing", "code_sizes", _code_sizes)

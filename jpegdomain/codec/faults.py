@@ -5,19 +5,21 @@ from typing import Final
 from jpegdomain.errors import (
     DamagedJpegError,
     JpegFileError,
+    JpegTooLargeError,
     NotJpegError,
     TruncatedJpegError,
     UnsupportedJpegError,
 )
 
-from .complaints import FETCH_AGAIN, GIVE_JPEG, RE_ENCODE, complaint
+from .complaints import FETCH_AGAIN, RAISE_SCAN_LIMIT, RE_ENCODE, complaint, located
 from .kernel import numbers as n
+from .signatures import described
 
-__all__ = ["error_of"]
+__all__ = ["error_of", "warning_of"]
 
 _ADVICE: Final[dict[type[JpegFileError], str]] = {
     DamagedJpegError: FETCH_AGAIN,
-    NotJpegError: GIVE_JPEG,
+    JpegTooLargeError: RAISE_SCAN_LIMIT,
     TruncatedJpegError: FETCH_AGAIN,
     UnsupportedJpegError: RE_ENCODE,
 }
@@ -27,27 +29,13 @@ _KINDS: Final = {
     0xC5: "hierarchical",
     0xC6: "hierarchical",
     0xC7: "hierarchical lossless",
-    0xC9: "arithmetic-coded",
-    0xCA: "arithmetic-coded",
     0xCB: "arithmetic-coded lossless",
     0xCD: "hierarchical arithmetic-coded",
     0xCE: "hierarchical arithmetic-coded",
     0xCF: "hierarchical arithmetic-coded lossless",
     # These announce their kind of frame without being one.
-    0xCC: "arithmetic-coded",
     0xDE: "hierarchical",
     0xF7: "JPEG-LS",
-}
-
-_FORMATS: Final = {
-    b"\x89PNG": "a PNG image",
-    b"GIF8": "a GIF image",
-    b"RIFF": "a RIFF container (WebP?)",
-    b"BM": "a BMP image",
-    b"II*\0": "a TIFF image",
-    b"MM\0*": "a TIFF image",
-    b"\0\0\0\x0cjP": "a JPEG 2000 image",
-    b"\xff\x4f\xff\x51": "a JPEG 2000 codestream",
 }
 
 # In the reasons: {0}…{3} are the fault's details, {marker} its marker.
@@ -73,6 +61,8 @@ _DAMAGED: Final = {
     n.HUFFMAN_LENGTH: "a Huffman table is longer than its segment",
     n.TOO_MANY_CODES: "a Huffman table has more codes than there can be",
     n.BAD_CATEGORY: "a Huffman table for DC has a category above 15",
+    n.CONDITIONING_LENGTH: "the arithmetic conditioning's segment has the wrong length",
+    n.BAD_CONDITIONING: "arithmetic conditioning {1} for table {0} is not allowed",
     n.INTERVAL_LENGTH: "the restart interval's segment has the wrong length",
     n.SCAN_BEFORE_FRAME: "a scan comes before the frame header",
     n.SCAN_LENGTH: "a scan header has the wrong length",
@@ -85,9 +75,11 @@ _DAMAGED: Final = {
     n.NO_STEPS: "component {0} needs table {1}, which no DQT defines",
     n.TOO_SHORT: "a scan of {0} bits is too short for its blocks, which take {1}",
     n.BAD_CODE: "the compressed data holds a code that its tables do not, or a block of more than 64 coefficients",
+    n.BAD_DECISIONS: "the data leads to a block of more than 64 coefficients, or to one of more than 15 bits",
     n.DATA_ENDS_EARLY: "the compressed data ends before its blocks",
     n.DATA_LEFT_OVER: "compressed data is left over behind its last block",
     n.NO_RESTART: "marker FF{marker:02X} where restart marker FF{0:02X} belongs",
+    n.LOST_BEFORE: "a scan refines blocks that an earlier scan lost",
 }
 
 _TRUNCATED: Final = {
@@ -104,10 +96,23 @@ _UNSUPPORTED: Final = {
     n.MANY_COMPONENTS: "{0} components are not read",
 }
 
+_TOO_LARGE: Final = {n.TOO_MANY_SCANS: "there are more scans than max_scans, {0}"}
+
+# What is said differently where it is tolerated, or is tolerated always.
+_WARNINGS: Final = {
+    n.NO_MARKER: "{1} bytes that belong to no segment",
+    n.KIND_NOT_READ: "conditioning of arithmetic coding in a file with Huffman coding",
+    n.COMPONENT_MISSING: "no scan holds component {0}: its coefficients are zero",
+    n.STANDARD_TABLES: "a scan needs {table} Huffman table {1}, not defined: the one of T.81 K.3.3 serves",
+    n.REPEATED_SCAN: "a scan holds nothing but what has come before",
+    n.BITS_MISSING: "of component {0}, {1} of 64 coefficients have not come, or not all of their bits",
+}
+
 _REASONS: Final[dict[int, tuple[type[JpegFileError], str]]] = {
     **{number: (DamagedJpegError, reason) for number, reason in _DAMAGED.items()},
     **{number: (TruncatedJpegError, reason) for number, reason in _TRUNCATED.items()},
     **{number: (UnsupportedJpegError, reason) for number, reason in _UNSUPPORTED.items()},
+    **{number: (JpegTooLargeError, reason) for number, reason in _TOO_LARGE.items()},
 }
 
 
@@ -120,24 +125,34 @@ def error_of(source: str, fault: int, offset: int, marker: int, details: list[in
         offset: The byte of the file that shows it.
         marker: The second byte of the marker in force there, 0 for none.
         details: Four numbers.
-        beginning: The file's first bytes.
+        beginning: The file's first `SIGNATURE` bytes.
 
     Returns:
         The error, not raised.
     """
     if fault == n.NOT_JPEG:
-        return NotJpegError(complaint(source, f"not a JPEG file: {_describe(beginning)}", advice=GIVE_JPEG))
+        reason, advice = described(beginning)
+        return NotJpegError(complaint(source, f"not a JPEG file: {reason}", advice=advice))
     kind, reason = _REASONS[fault]
-    words = reason.format(
-        *details, marker=marker, kind=_KINDS.get(details[0], "this kind of"), table="AC" if details[0] else "DC"
-    )
-    return kind(complaint(source, words, offset, marker, _ADVICE[kind]))
+    return kind(complaint(source, _filled(reason, marker, details), offset, marker, _ADVICE[kind]))
 
 
-def _describe(beginning: bytes) -> str:
-    if not beginning:
-        return "it is empty"
-    for signature, name in _FORMATS.items():
-        if beginning.startswith(signature):
-            return f"it is {name}"
-    return f"it begins with the bytes {beginning[:4].hex(' ').upper()} instead of FF D8"
+def warning_of(fault: int, offset: int, marker: int, details: list[int]) -> str:
+    """Put a fault that costs nothing into words.
+
+    Args:
+        fault: As for `error_of`.
+        offset: Likewise.
+        marker: Likewise.
+        details: Likewise.
+
+    Returns:
+        One line, without the file's name.
+    """
+    reason = _WARNINGS[fault] if fault in _WARNINGS else _REASONS[fault][1]
+    return located(_filled(reason, marker, details), offset, marker)
+
+
+def _filled(reason: str, marker: int, details: list[int]) -> str:
+    kind = _KINDS.get(details[0], "this kind of")
+    return reason.format(*details, marker=marker, kind=kind, table="AC" if details[0] else "DC")

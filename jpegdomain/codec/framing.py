@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from jpegdomain.tables import ZIGZAG
 
-from .metadata import orientation_of, orientation_place
 from .records import Component, JpegImage
+from .tiff import tiff_orientation, with_orientation
 
 __all__ = ["application_segments", "frame_segment", "huffman_segment", "quantisation_segment", "scan_segment"]
 
@@ -28,6 +28,7 @@ _ADOBE: Final = 0xEE
 _JFIF_PAYLOAD: Final = b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
 _ADOBE_PAYLOAD: Final = b"Adobe\0\x64\0\0\0\0"
 _ADOBE_TRANSFORMS: Final = {"rgb": 0, "cmyk": 0, "ycck": 2}
+_EXIF_NAME: Final = b"Exif\0\0"
 _ICC_NAME: Final = b"ICC_PROFILE\0"
 _LARGEST_PAYLOAD: Final = 65533
 _WIDEST_BASELINE_STEP: Final = 255
@@ -42,15 +43,16 @@ def application_segments(image: JpegImage) -> bytes:
     Returns:
         JFIF for gray and YCbCr, unless the image has Adobe's marker alone; Adobe's marker where the image has
         it, for RGB and for YCCK; nothing of both for others. EXIF comes with the record's orientation, and
-        is made for it where there is none; the colour profile follows in as many segments as it needs.
+        is made for it where there is none; the colour profile follows. Both take as many segments as they need.
     """
     pieces = []
     if image.color in {"gray", "ycbcr"} and (image.jfif or image.adobe is None):
         pieces.append(_segment(_JFIF, _JFIF_PAYLOAD))
-    pieces += [_segment(_EXIF, b"Exif\0\0" + block) for block in _exif_blocks(image)]
+    exif = _exif_block(image)
+    if exif is not None:
+        pieces += [_segment(_EXIF, _EXIF_NAME + chunk) for chunk in _chunks(exif, len(_EXIF_NAME))]
     if image.icc is not None:
-        size = _LARGEST_PAYLOAD - len(_ICC_NAME) - 2
-        chunks = [image.icc[at : at + size] for at in range(0, len(image.icc), size)]
+        chunks = _chunks(image.icc, len(_ICC_NAME) + 2)
         for number, chunk in enumerate(chunks, start=1):
             pieces.append(_segment(_ICC, _ICC_NAME + bytes([number, len(chunks)]) + chunk))
     if image.adobe is not None or image.color in {"rgb", "ycck"}:
@@ -127,21 +129,23 @@ def _adobe_transform(image: JpegImage) -> int:
     return _ADOBE_TRANSFORMS.get(image.color, given)
 
 
-def _exif_blocks(image: JpegImage) -> list[bytes]:
+def _chunks(data: bytes, head: int) -> list[bytes]:
+    """Cut data into pieces that fit into segments behind so many bytes; one piece if it is empty."""
+    size = _LARGEST_PAYLOAD - head
+    return [data[at : at + size] for at in range(0, len(data) or 1, size)]
+
+
+def _exif_block(image: JpegImage) -> bytes | None:
+    if image.exif is None and image.orientation == 1:
+        return None
+    if image.exif is not None and (tiff_orientation(image.exif) or 1) == image.orientation:
+        return image.exif
     # A directory at byte 8 of one entry: tag 0x0112, one 16-bit number.
     own = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, image.orientation, 0, 0)
     if image.exif is None:
-        return [own] if image.orientation != 1 else []
-    if orientation_of(image.exif) == image.orientation:
-        return [image.exif]
-    given = orientation_place(image.exif)
-    if given is None:
-        # Readers take the tag from the first block that they meet.
-        return [own, image.exif]
-    order, place = given
-    block = bytearray(image.exif)
-    struct.pack_into(order + "H", block, place, image.orientation)
-    return [bytes(block)]
+        return own
+    # Of what has no directory nothing but its bytes can be kept, behind the directory that readers take.
+    return with_orientation(image.exif, image.orientation) or own + image.exif
 
 
 def _segment(marker: int, payload: bytes) -> bytes:

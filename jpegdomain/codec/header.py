@@ -1,20 +1,23 @@
 """`read_header`: a file's size and sampling, without decoding anything."""
 
-import struct
 from dataclasses import dataclass
+from typing import NoReturn
 
-from jpegdomain.errors import DamagedJpegError, NotJpegError, TruncatedJpegError, UnsupportedJpegError
+from jpegdomain.errors import TruncatedJpegError
 from jpegdomain.geometry import Extent, component_extent
 
-from .complaints import GIVE_JPEG, complaint
-from .metadata import orientation_of
+from .complaints import complaint
+from .faults import error_of
+from .kernel import numbers as n
+from .metadata import metadata_of
+from .segments import DNL, EOI, SOI, SOS, Segment, is_frame, is_read, segments
+from .signatures import SIGNATURE
 from .sources import Source, load
 
 __all__ = ["JpegHeader", "read_header"]
 
-_EXIF = b"Exif\0\0"
-_NO_FRAMES = {0xC4, 0xC8, 0xCC}
-"""DHT, JPG and DAC, which stand among the numbers of the frame headers."""
+_PRECISION = 8
+_MOST_COMPONENTS = 4
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,10 @@ class JpegHeader:
 
 
 def read_header(source: Source) -> JpegHeader:
-    """Read a file's headers up to its frame header; whether the rest can be read, it does not say.
+    """Read a file's headers; whether its data can be read, and whether all of it is there, this does not say.
+
+    What stands between segments is passed over, and so are markers that mean nothing, as in `read_jpeg`. A file may end
+    anywhere behind its frame header, unless its height comes in a DNL segment behind the first scan (T.81 B.2.5).
 
     Args:
         source: As for `read_jpeg`.
@@ -50,43 +56,66 @@ def read_header(source: Source) -> JpegHeader:
     Raises:
         NotJpegError: If the data does not begin as a JPEG file does.
         TruncatedJpegError: If it ends before its frame header does.
-        DamagedJpegError: If there is no marker where one must be, or the frame header is out of shape.
-        UnsupportedJpegError: If the height comes after the first scan (T.81 B.2.5): `read_jpeg` knows it.
+        DamagedJpegError: If a frame header is out of shape, or a scan or the end comes before it.
+        UnsupportedJpegError: If the frame is of a kind that `read_jpeg` does not read.
     """
     data, name = load(source)
-    if data[:2] != b"\xff\xd8":
-        raise NotJpegError(complaint(name, "no JPEG file begins like this", 0, advice=GIVE_JPEG))
-    at, orientation = 2, 1
-    try:
-        while True:
-            if data[at] != 0xFF:
-                raise DamagedJpegError(complaint(name, "no marker where one must be", at))
-            marker = data[at + 1]
-            if marker == 0xFF:
-                at += 1
-                continue
-            (length,) = struct.unpack_from(">H", data, at + 2)
-            body = at + 4
-            if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
-                return _frame(data, body, orientation, name)
-            if marker == 0xE1 and data[body : body + len(_EXIF)] == _EXIF:
-                orientation = orientation_of(data[body + len(_EXIF) : at + 2 + length])
-            if marker in {0xD9, 0xDA}:
-                raise DamagedJpegError(complaint(name, "a scan or the end comes before any frame header", at, marker))
-            at += 2 + length
-    except (struct.error, IndexError):
-        raise TruncatedJpegError(complaint(name, "the data ends before the frame header", len(data))) from None
+    if data[:2] != bytes([0xFF, SOI]):
+        _refuse(data, name, n.NOT_JPEG, 0)
+    found = _before_scan(data, name)
+    frame = next(segment for segment in found if is_frame(segment.marker))
+    payload = frame.payload
+    count = payload[5] if len(payload) > 5 else 0
+    factors = tuple((packed & 15, packed >> 4) for packed in payload[7::3])
+    fault, detail = n.NO_FAULT, 0
+    if len(payload) < 6 or len(payload) != 6 + 3 * count:
+        fault = n.FRAME_LENGTH
+    elif payload[0] != _PRECISION:
+        fault, detail = n.PRECISION_NOT_READ if payload[0] == 12 else n.BAD_PRECISION, payload[0]
+    elif not 1 <= count <= _MOST_COMPONENTS:
+        fault, detail = n.MANY_COMPONENTS if count else n.NO_COMPONENTS, count
+    elif not all(1 <= factor <= 4 for pair in factors for factor in pair):
+        fault = n.BAD_FACTOR
+    if fault != n.NO_FAULT:
+        _refuse(data, name, fault, frame.at, frame.marker, detail)
+    height, width = (int.from_bytes(payload[i : i + 2], "big") for i in (1, 3))
+    height = height or _lines(data, frame.stop)
+    if not width or not height:
+        _refuse(data, name, n.NO_HEIGHT if width else n.NO_WIDTH, frame.at, frame.marker)
+    return JpegHeader(Extent(height, width), factors, metadata_of(found).orientation)
 
 
-def _frame(data: bytes, body: int, orientation: int, name: str) -> JpegHeader:
-    """Read a frame header (T.81 B.2.2)."""
-    _, height, width, count = struct.unpack_from(">BHHB", data, body)
-    packed = [data[body + 7 + 3 * component] for component in range(count)]
-    factors = tuple((value & 15, value >> 4) for value in packed)
-    if not factors or width == 0 or not all(pair[0] and pair[1] for pair in factors):
-        raise DamagedJpegError(complaint(name, "a frame header without width, components or factors", body))
-    if height == 0:
-        raise UnsupportedJpegError(
-            complaint(name, "the height comes after the first scan", body, advice="take it from read_jpeg's record")
-        )
-    return JpegHeader(Extent(height, width), factors, orientation)
+def _before_scan(data: bytes, name: str) -> list[Segment]:
+    """List the segments before the first scan, one of which is a frame header of a kind that is read."""
+    found: list[Segment] = []
+    framed = False
+    for segment in segments(data):
+        marker = segment.marker
+        if segment.stop > len(data) or (framed and marker in {SOS, EOI}):
+            break
+        fault = n.NO_FAULT
+        if is_frame(marker):
+            fault = n.KIND_NOT_READ if not is_read(marker) else n.SECOND_FRAME if framed else n.NO_FAULT
+            framed = True
+        elif marker in {SOS, EOI}:
+            fault = n.SCAN_BEFORE_FRAME if marker == SOS else n.NO_IMAGE
+        if fault != n.NO_FAULT:
+            _refuse(data, name, fault, segment.at, marker, marker)
+        found.append(segment)
+    if not framed:
+        raise TruncatedJpegError(complaint(name, "the data ends before the frame header", len(data)))
+    return found
+
+
+def _refuse(data: bytes, name: str, fault: int, at: int, marker: int = 0, detail: int = 0) -> NoReturn:
+    raise error_of(name, fault, at, marker, [detail, 0, 0, 0], data[:SIGNATURE])
+
+
+def _lines(data: bytes, at: int) -> int:
+    """Take the height from the DNL segment that follows the first scan behind `at`; 0 without one."""
+    scanned = False
+    for segment in segments(data, at):
+        if scanned:
+            return int.from_bytes(segment.payload, "big") if (segment.marker, len(segment.payload)) == (DNL, 2) else 0
+        scanned = segment.marker == SOS
+    return 0

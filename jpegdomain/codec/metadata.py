@@ -1,20 +1,41 @@
-"""What the application segments say: the colour model, the EXIF orientation, the ICC profile."""
+"""What the application segments say: the colour model, EXIF and its orientation, the ICC profile."""
 
-import struct
-from collections.abc import Iterator
-from typing import Final, Literal
+import re
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
 
-__all__ = ["Color", "color_of", "exif_of", "icc_of", "orientation_of", "orientation_place"]
+from .segments import SOS, Segment, segments
+from .tiff import tiff_orientation
+
+__all__ = ["NO_METADATA", "Color", "Metadata", "color_of", "metadata_of"]
 
 Color = Literal["gray", "ycbcr", "rgb", "cmyk", "ycck", "unknown"]
 """What a file's components are; ``unknown`` for two of them."""
 
+_APP1: Final = 0xE1
 _APP2: Final = 0xE2
-_SOS: Final = 0xDA
 _EXIF: Final = b"Exif\0\0"
+_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC: Final = b"ICC_PROFILE\0"
-_ORIENTATION_TAG: Final = 0x0112
-_SHORT: Final = 3
+# What Pillow looks for where EXIF has no orientation: an attribute or an element.
+_XMP_ORIENTATION: Final = re.compile(rb'tiff:Orientation(="|>)([0-9])')
+
+
+class Metadata(NamedTuple):
+    """What segments before the first scan say.
+
+    Attributes:
+        orientation: 1…8, 1 without.
+        exif: The EXIF data, from its TIFF header on; of several segments, joined. None without.
+        icc: The ICC profile, its chunks joined; None without, or if one is missing.
+    """
+
+    orientation: int
+    exif: bytes | None
+    icc: bytes | None
+
+
+NO_METADATA: Final = Metadata(1, None, None)
 
 
 def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Color:
@@ -28,7 +49,7 @@ def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Col
     Returns:
         ``gray`` for one component. For three, JFIF means YCbCr; else Adobe's transform 0 means RGB and any other
         YCbCr; else the identifiers R, G, B mean RGB; else YCbCr. For four, an Adobe transform other than 0 means
-        YCCK; else CMYK.
+        YCCK, of which only 2 is defined; else CMYK.
     """
     if len(identifiers) == 3:
         if jfif:
@@ -43,91 +64,47 @@ def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Col
     return "ycck" if adobe else "cmyk"
 
 
-def exif_of(data: bytes, at: int) -> bytes:
-    """Take the EXIF data out of its segment.
+def metadata_of(found: bytes | Iterable[Segment]) -> Metadata:
+    """Read the metadata as Pillow reads it.
+
+    Several EXIF segments are one block cut in pieces. The orientation is EXIF's; if EXIF has no such tag, that of
+    the last XMP segment. The chunks of a profile (ICC.1, annex B.4) are put in the order of
+    their numbers, if as many are there as the first of them says.
 
     Args:
-        data: A file.
-        at: Position of the segment's marker.
+        found: A file, or its segments; those behind the first scan header do not count.
 
     Returns:
-        The TIFF structure behind ``Exif`` and two zero bytes.
+        Them.
     """
-    return data[at + 4 + len(_EXIF) : at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")]
+    exif: list[bytes] = []
+    chunks: list[bytes] = []
+    xmp = b""
+    for segment in segments(found) if isinstance(found, bytes) else found:
+        marker, payload = segment.marker, segment.payload
+        if marker == SOS:
+            break
+        if marker == _APP1 and payload.startswith(_EXIF):
+            exif.append(payload[len(_EXIF) :])
+        elif marker == _APP1 and payload.startswith(_XMP):
+            xmp = payload[len(_XMP) :]
+        elif marker == _APP2 and payload.startswith(_ICC) and len(payload) >= len(_ICC) + 2:
+            chunks.append(payload[len(_ICC) :])
+    block = b"".join(exif) if exif else None
+    return Metadata(_orientation(block, xmp), block, _joined(chunks))
 
 
-def orientation_of(tiff: bytes) -> int:
-    """Read the orientation.
-
-    Args:
-        tiff: What `exif_of` gives.
-
-    Returns:
-        1…8, or 1, upright, if the tag is absent or anything is out of shape.
-    """
-    place = orientation_place(tiff)
-    if place is None:
-        return 1
-    (value,) = struct.unpack_from(place[0] + "H", tiff, place[1])
-    return value if 1 <= value <= 8 else 1
+def _orientation(exif: bytes | None, xmp: bytes) -> int:
+    own = None if exif is None else tiff_orientation(exif)
+    if own is not None:
+        return own
+    found = _XMP_ORIENTATION.search(xmp)
+    return int(found[2]) if found and 1 <= int(found[2]) <= 8 else 1
 
 
-def orientation_place(tiff: bytes) -> tuple[str, int] | None:
-    """Find the value of tag 0x0112 in the first directory of a TIFF header (Exif 2.3, 4.6.2).
-
-    Args:
-        tiff: What `exif_of` gives.
-
-    Returns:
-        The byte order, ``<`` or ``>``, and the offset of the 16-bit value; None if the tag is absent or
-        anything is out of shape.
-    """
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
+def _joined(chunks: list[bytes]) -> bytes | None:
+    """Join the chunks of a profile, each behind its number and how many there are."""
+    ordered = sorted(chunks)
+    if not ordered or ordered[0][1] != len(ordered):
         return None
-    try:
-        (directory,) = struct.unpack_from(order + "I", tiff, 4)
-        (entries,) = struct.unpack_from(order + "H", tiff, directory)
-        for entry in range(entries):
-            place = directory + 2 + 12 * entry
-            # With the value, so that it is there where the tag is.
-            tag, kind, count, _ = struct.unpack_from(order + "HHIH", tiff, place)
-            if (tag, kind, count) == (_ORIENTATION_TAG, _SHORT, 1):
-                return order, place + 8
-    except struct.error:
-        pass
-    return None
-
-
-def icc_of(data: bytes) -> bytes | None:
-    """Join the chunks of the ICC profile (ICC.1, annex B.4) that stand before the first scan.
-
-    Args:
-        data: A file whose headers are sound.
-
-    Returns:
-        The profile; None if a chunk is missing or comes twice.
-    """
-    chunks: dict[int, bytes] = {}
-    expected = set()
-    for marker, payload in _segments(data):
-        if marker == _APP2 and payload.startswith(_ICC) and len(payload) >= len(_ICC) + 2:
-            number, count = payload[len(_ICC)], payload[len(_ICC) + 1]
-            if number in chunks:
-                return None
-            chunks[number] = payload[len(_ICC) + 2 :]
-            expected.add(count)
-    if len(expected) != 1 or sorted(chunks) != list(range(1, expected.pop() + 1)):
-        return None
-    return b"".join(chunks[number] for number in sorted(chunks))
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _SOS:
-        if data[at + 1] == 0xFF:
-            at += 1
-            continue
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        yield data[at + 1], data[at + 4 : end]
-        at = end
+    return b"".join(chunk[2:] for chunk in ordered)

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any, Final
 
@@ -60,6 +60,10 @@ class Component:
         table: uint16 (64,): the quantisation steps in the order 8α+β, all of them for any m.
         factors: Vertical and horizontal sampling factors V, H (T.81 A.1.1).
         extent: The component's own height and width in samples, ⌈image·V/Vmax⌉ × ⌈image·H/Hmax⌉.
+        arrived: bool (block rows, block columns): which blocks no scan has lost; of the others, what did not come is
+            zero. None if all blocks arrived.
+        lowest_bit: int8 (64,), in the order 8α+β: the lowest bit of each coefficient that the scans of a progressive
+            file have brought, 0 if it is complete, −1 if none came. None if all are complete.
 
     Raises:
         InputError: If an array has another shape, type or memory order than stated.
@@ -70,6 +74,8 @@ class Component:
     table: NDArray[np.uint16]
     factors: tuple[int, int]
     extent: Extent
+    arrived: NDArray[np.bool_] | None = None
+    lowest_bit: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         grid = self.extent.blocks
@@ -81,13 +87,18 @@ class Component:
             raise InputError(f"coefficients are those of m×m frequencies, m = 1…8, got {given.shape[-1]} a block")
         if self.table.dtype != np.uint16 or self.table.shape != (64,):
             raise InputError(f"a table is uint16 (64,), got {self.table.dtype} {self.table.shape}")
-        given.flags.writeable = False
-        self.table.flags.writeable = False
+        if self.arrived is not None and (self.arrived.dtype != np.bool_ or self.arrived.shape != grid):
+            raise InputError(f"arrived is bool {grid}, got {self.arrived.dtype} {self.arrived.shape}")
+        if self.lowest_bit is not None and (self.lowest_bit.dtype != np.int8 or self.lowest_bit.shape != (64,)):
+            raise InputError(f"lowest_bit is int8 (64,), got {self.lowest_bit.dtype} {self.lowest_bit.shape}")
+        for array in (given, self.table, self.arrived, self.lowest_bit):
+            if array is not None:
+                array.flags.writeable = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Arrays come writeable out of a pickle (a data loader's worker sends one): go through the
         # constructor.
-        return Component, (self.identifier, self.coefficients, self.table, self.factors, self.extent)
+        return Component, tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def keep(self) -> int:
@@ -109,15 +120,17 @@ class JpegImage:
         extent: The image's height and width in pixels.
         color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``, by libjpeg's default rules; ``unknown`` for
             two components.
-        orientation: EXIF orientation 1…8, as the file has it; never applied.
+        orientation: EXIF orientation 1…8, or XMP's where EXIF has none, as Pillow reads it; never applied.
         progressive: Whether the file is progressive (SOF2). The coefficients do not show it.
-        source: The file's path, ``<bytes>``, or a file object's name.
+        source: The file's path, a file object's name, or ``<bytes>`` and the like; see `read_jpegs`.
         jfif: Whether a JFIF segment stands before the first scan.
         adobe: The transform byte of an Adobe segment before the first scan, None without one.
         icc: The ICC profile, its chunks joined; None without one, or if a chunk is missing.
-        exif: The EXIF data, from its TIFF header on; None without.
-        damage: The message of the error that ``on_error="keep"`` kept back, None for a sound file. Blocks that it
-            kept from being read are zero.
+        exif: The EXIF data, from its TIFF header on; of several segments, joined. None without.
+        damage: Where ``on_error="keep"`` lost data, a line for each place, the first sixteen of them; None if nothing
+            was lost. `Component.arrived` says which blocks.
+        warnings: What the file did wrong though no coefficient was lost by it, a line each with the byte that shows
+            it, in the file's order: the first sixteen, and how many more. Empty for a sound file.
     """
 
     components: tuple[Component, ...]
@@ -131,6 +144,7 @@ class JpegImage:
     icc: bytes | None = None
     exif: bytes | None = None
     damage: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def keep(self) -> int:

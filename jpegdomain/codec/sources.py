@@ -1,47 +1,116 @@
-"""From a path, bytes or a file object to a file's bytes and its name."""
+"""From a path, bytes, an array or a file object to a file's bytes and its name."""
 
+import functools
 import io
 import os
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Final, Protocol, TypeAlias
+
+import numpy as np
 
 from jpegdomain.errors import InputError
 
-__all__ = ["Source", "load"]
-
-Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
-"""A path, a whole file's bytes, or a file object opened for binary reading."""
+__all__ = ["Held", "Source", "load"]
 
 
-def load(source: object) -> tuple[bytes, str]:
+class Held:
+    """A file that has been read from its disk, with its name for messages.
+
+    Attributes:
+        data: Its bytes.
+        name: Its name.
+    """
+
+    __slots__ = ("data", "name")
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.data = data
+        self.name = name
+
+
+class _Array(Protocol):
+    """An array or a tensor."""
+
+    def __array__(self) -> Any: ...
+
+
+Source: TypeAlias = (
+    str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview | _Array | BinaryIO | Held
+)
+"""A path, a whole file's bytes, a one-dimensional uint8 array or tensor of them (what ``torchvision.io.read_file``
+gives), or a file object opened for binary reading."""
+
+_SOURCES: Final = "sources[{}]"
+_TAKEN: Final = "a path, bytes, a one-dimensional uint8 array or tensor, or a binary file object"
+
+
+def load(source: object, number: int | None = None, place: str = _SOURCES) -> tuple[bytes, str]:
     """Read a source.
 
     Args:
         source: A `Source`. A file object is read from where it stands to its end.
+        number: Its position among several, which is added to the name of one that has none of its own.
+        place: How the position is written.
 
     Returns:
-        The bytes, and a name for messages: the path, ``<bytes>``, or the file object's name.
+        The bytes, and a name for messages: the path, the file object's name, or ``<bytes>``, ``<array>`` and the like,
+        followed by the position.
 
     Raises:
         InputError: If `source` is nothing of these.
     """
     if isinstance(source, bytes):
-        return source, "<bytes>"
+        # The usual case, of which there are many in a second.
+        return source, _of_bytes(number) if place is _SOURCES else _named("<bytes>", number, place)
+    if isinstance(source, Held):
+        return source.data, source.name
     if isinstance(source, bytearray | memoryview):
-        return bytes(source), "<bytes>"
+        return bytes(source), _named("<bytes>", number, place)
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
         try:
+            path = Path(os.fsdecode(source))
             return path.read_bytes(), str(path)
         except ValueError as error:
-            raise InputError(f"{source!r} is no path: {error}") from error
+            raise InputError(f"{_named(repr(source), number, place)} is no path: {error}") from error
+    if hasattr(source, "__array__"):
+        return _of_array(source, _named("<array>", number, place)), _named("<array>", number, place)
+    return _of_file(source, number, place)
+
+
+def _of_array(source: Any, name: str) -> bytes:
+    try:
+        array = np.asarray(source)
+    except (RuntimeError, TypeError) as error:
+        # On another device, or part of a graph.
+        raise InputError(f"{name}: its bytes cannot be had: {error}") from error
+    if array.ndim != 1 or array.dtype != np.uint8:
+        raise InputError(
+            f"{name}: a file's bytes are a one-dimensional uint8 array or tensor, got {array.dtype} "
+            f"{tuple(array.shape)}; read_jpeg takes {_TAKEN}"
+        )
+    return array.tobytes()
+
+
+def _of_file(source: Any, number: int | None, place: str) -> tuple[bytes, str]:
     read = getattr(source, "read", None)
     if read is None:
-        raise InputError(f"read_jpeg takes a path, bytes or a binary file object, got {type(source).__name__}")
+        given = _named(type(source).__name__, number, place)
+        raise InputError(f"read_jpeg takes {_TAKEN}, got {given}")
+    own = getattr(source, "name", None)
+    name = own if isinstance(own, str) else _named("<file object>", number, place)
     if isinstance(source, io.TextIOBase):
-        raise InputError("read_jpeg needs a file object opened in binary mode; this one was opened for text")
+        raise InputError(f"{name}: read_jpeg needs a file object opened in binary mode; this one was opened for text")
     data = read()
-    name = getattr(source, "name", None)
     if not isinstance(data, bytes):
-        raise InputError(f"read_jpeg needs a file object opened in binary mode; this one gave {type(data).__name__}")
-    return data, name if isinstance(name, str) else "<file object>"
+        given = type(data).__name__
+        raise InputError(f"{name}: read_jpeg needs a file object opened in binary mode; this one gave {given}")
+    return data, name
+
+
+@functools.lru_cache(maxsize=4096)
+def _of_bytes(number: int | None) -> str:
+    return _named("<bytes>", number, _SOURCES)
+
+
+def _named(kind: str, number: int | None, place: str) -> str:
+    return kind if number is None else f"{kind}, {place.format(number)}"

@@ -24,6 +24,8 @@ class Workspace:
             tables stay valid from one call to the next.
         out: int16, where the files of a batch are decoded before their coefficients are copied.
         small: Its beginning, for a single file. A larger file gets an array of its own: copying it would cost more.
+        masks: uint64, for the blocks that fit into `small`.
+        lost: uint8, empty: for files whose losses are not kept.
         states: int64 (BATCH, STATE), a row for each file of a call.
         bounds: int64 (2,), the beginning 0 and the end of a call's one file.
         first: The first row of `states`.
@@ -39,6 +41,8 @@ class Workspace:
         )
         self.out = np.zeros(_ROOM + MARGIN, np.int16)
         self.small = self.out[: _SMALL + MARGIN]
+        self.masks = np.zeros(_SMALL // 64 + 1, np.uint64)
+        self.lost = np.empty(0, np.uint8)
         self.states = np.zeros((BATCH, STATE), np.int64)
         self.bounds = np.zeros(2, np.int64)
         self.first = self.states[:1]

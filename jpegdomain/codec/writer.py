@@ -1,10 +1,6 @@
 """From a `JpegImage` back to a file: the same coefficients and tables, coded anew."""
 
-import os
-import secrets
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -19,6 +15,7 @@ from .framing import application_segments, frame_segment, huffman_segment, quant
 from .kernel.packing import LARGEST_AC, LARGEST_DC_STEP
 from .optimal import canonical_codes, optimal_table
 from .records import Component, JpegImage
+from .storing import Destination, check_destination, store
 
 __all__ = ["write_jpeg"]
 
@@ -28,14 +25,13 @@ _COMPONENTS: Final = {"gray": 1, "unknown": 2, "ycbcr": 3, "rgb": 3, "cmyk": 4, 
 _LARGEST_SIDE: Final = 65535
 _LARGEST_MCU: Final = 10
 _LARGEST_FACTOR: Final = 4
-# What one segment holds besides its name, and what 255 of them hold besides their names and numbers.
-_LARGEST_EXIF: Final = 65533 - 6
+# What 255 segments hold besides their names and numbers.
 _LARGEST_PROFILE: Final = 255 * (65533 - 14)
 # Those whose first and last component look alike, so that these share Huffman tables and the others do.
 _LUMA_AND_CHROMA: Final = {"ycbcr", "ycck"}
 
 
-def write_jpeg(image: JpegImage, path: str | os.PathLike[str] | None = None) -> bytes:
+def write_jpeg(image: JpegImage, path: Destination | None = None) -> bytes:
     """Write coefficients as a sequential JPEG file with the Huffman tables that code them in the fewest bits.
 
     Reading the file gives the same coefficients, tables, sampling factors, sizes, identifiers, colour model,
@@ -51,7 +47,8 @@ def write_jpeg(image: JpegImage, path: str | os.PathLike[str] | None = None) -> 
     Args:
         image: A record that is complete: read without ``keep``, or built with
             ``dataclasses.replace`` from one.
-        path: Where to write the file as well. It appears there whole or not at all.
+        path: Where to write the file as well: a path, where it appears whole or not at all, or a file object opened for
+            binary writing, which gets it where it stands.
 
     Returns:
         The file's bytes.
@@ -61,10 +58,12 @@ def write_jpeg(image: JpegImage, path: str | os.PathLike[str] | None = None) -> 
             files (T.81 tables F.1 and F.2: AC ±1023, DC ±2047 from one block to the next), steps of 0,
             fewer than 64 frequencies a block, an extent that is not what the image's and the sampling
             factors give (A.1.1), sampling factors beyond 4, identifiers given twice, more than 65535 pixels
-            a side, an EXIF block or a colour profile longer than segments hold.
+            a side, a colour profile longer than its segments hold; or if `path` is neither a path nor a binary file.
         OSError: If `path` cannot be written.
     """
     _check(image)
+    if path is not None:
+        check_destination(path)
     tables, slots = _distinct_tables(image.components)
     head = [
         _SOI,
@@ -74,7 +73,7 @@ def write_jpeg(image: JpegImage, path: str | os.PathLike[str] | None = None) -> 
     ]
     data = b"".join([*head, *_scans(image), _EOI])
     if path is not None:
-        _replace(Path(path), data)
+        store(data, path)
     return data
 
 
@@ -178,8 +177,8 @@ def _check(image: JpegImage) -> None:
         raise _unwritable(image, f"a JPEG file has 1…{_LARGEST_SIDE} pixels a side, not {image.extent}")
     if not isinstance(image.orientation, int) or not 1 <= image.orientation <= 8:
         raise _unwritable(image, f"an orientation is 1…8, not {image.orientation!r}")
-    if len(image.exif or b"") > _LARGEST_EXIF or len(image.icc or b"") > _LARGEST_PROFILE:
-        raise _unwritable(image, f"an EXIF block has {_LARGEST_EXIF} bytes at most, a profile {_LARGEST_PROFILE}")
+    if len(image.icc or b"") > _LARGEST_PROFILE:
+        raise _unwritable(image, f"a colour profile has {_LARGEST_PROFILE} bytes at most, not {len(image.icc or b'')}")
     identifiers = [part.identifier for part in parts]
     if len(set(identifiers)) < len(parts) or not all(0 <= identifier <= 255 for identifier in identifiers):
         raise _unwritable(image, f"identifiers are distinct and 0…255, not {identifiers}")
@@ -201,27 +200,3 @@ def _check(image: JpegImage) -> None:
 
 def _unwritable(image: JpegImage, reason: str) -> InputError:
     return InputError(f"{image.source} cannot be written: {reason}")
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put a file in its place, whole.
-
-    Args:
-        path: Of the file. A link stays one: what it points to is replaced, and keeps its permissions.
-        data: The file's bytes.
-    """
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        # A pipe or a device cannot be replaced, and has no half-written state.
-        path.write_bytes(data)
-        return
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with fresh.open("xb") as file:
-            if path.exists():
-                shutil.copymode(path, fresh)
-            file.write(data)
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise

@@ -150,6 +150,10 @@ def _fingerprint(family: Family) -> str:
         platform.machine(),
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),
+        # The processor that NUMBA_CPU_NAME and its like name in place of this one.
+        settings.CPU_NAME,
+        settings.CPU_FEATURES,
+        settings.ENABLE_AVX,
         # Numba keeps code by the path of its source: each installation has a folder of its own.
         family.folder.resolve(),
     ):

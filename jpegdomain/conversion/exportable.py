@@ -174,7 +174,7 @@ def exportable(
 
     Raises:
         InputError: If `converted` was not made by `convert`, or the file does not hold whole blocks.
-        UnsupportedJpegError: If the file is neither grayscale, nor YCbCr, nor RGB.
+        UnsupportedJpegError: If the file is neither grayscale, nor YCbCr, RGB, CMYK or YCCK.
     """
     if not isinstance(converted, ConvertedModel):
         raise InputError(f"exportable takes a converted model, got {type(converted).__qualname__}")

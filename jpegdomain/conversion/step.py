@@ -64,7 +64,8 @@ class InferenceStep:
         zeros = conv.window.symmetric_padding if conv.padding_mode == "zeros" else None
         if zeros is None or self.checksum is None or not fits(x, conv.weight):
             return self._finish(self._plain(x), other)
-        settings = (list(zeros), list(conv.window.stride), list(conv.window.dilation), conv.groups)
+        dilation = functional.own_dilation(conv.kernel_size, conv.dilation)
+        settings = (list(zeros), list(conv.window.stride), list(dilation), conv.groups)
 
         def make() -> tuple[Tensor, Tensor | None]:
             weight, bias = fold(parts, eps)
@@ -87,6 +88,7 @@ class InferenceStep:
         shape = (x.shape[0], self.convolution.out_channels, *output)
         # Of one channel or one pixel, oneDNN does not know the layout.
         known = self.convolution.out_channels > 1 and output != (1, 1)
+        known = known and functional.adds_safely(self.convolution.out_channels, self.convolution.groups)
         return known and isinstance(other, Tensor) and tuple(other.shape) == shape and other.dtype == x.dtype
 
     def _weights(self) -> tuple[Tensor, Tensor | None]:

@@ -1,25 +1,25 @@
 """`JpegDataset`: a list of files, read a batch at a time."""
 
 import os
-import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias
 
 from torch.utils.data import Dataset
 
-from jpegdomain.codec import MAX_PIXELS, JpegImage, read_jpegs
-from jpegdomain.codec.reader import OnError
-from jpegdomain.codec.sources import Source
-from jpegdomain.errors import InputError, LeftOutWarning
+from jpegdomain.batch import FileReport
+from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, read_jpegs
+from jpegdomain.codec.sources import Held, Source, load
+from jpegdomain.errors import InputError
 from jpegdomain.preprocess import Transform
 
-from .keeping import Result, read_as_needed
+from .items import Item, Items
+from .keeping import Limits, Result, read_as_needed
+from .leaving_out import left_out
 
-__all__ = ["Item", "JpegDataset", "OnBroken"]
+__all__ = ["JpegDataset", "OnBroken"]
 
-Item: TypeAlias = tuple[JpegImage, Any]
-"""A file's record and its label."""
-
+_PLACE: Final = "item {} of the data set"
 OnBroken: TypeAlias = Literal["raise", "keep", "skip"]
 
 
@@ -30,16 +30,19 @@ class JpegDataset(Dataset[Item]):
     items become a batch through `jpegdomain.Collate`.
 
     Args:
-        files: What `read_jpeg` takes: paths, or whole files' bytes.
+        files: What `read_jpeg` takes: paths, or whole files' bytes, which errors call by their position.
         labels: One for each file; the files' positions in the list if None.
         preprocess: What the images are meant for: `jpegdomain.loader` passes it to its collate. It is not applied here.
         keep: m, 1…8, as `read_jpeg` takes it, for all files. If None, of each file as many frequencies are read as the
             preprocess needs: fewer than all where its ``low_frequencies`` is on.
         on_error: What a file does that cannot be read: ``raise`` its error, which names it; ``keep`` what precedes the
             damage, the rest zero (`JpegImage.damage` says so; a file that has nothing to keep raises); or ``skip``: it
-            is missing from its batch, and a `LeftOutWarning` names it. A single item, ``dataset[i]``, raises then.
+            is missing from its batch, and so is one that makes no batch (see `Collate`). A `LeftOutWarning` names it,
+            and so do `JpegBatch.reports` and `Loader.left_out`. A single item, ``dataset[i]``, raises then.
         target_transform: Label → label.
         max_pixels: As for `read_jpeg`.
+        max_scans: Likewise.
+        strict: Likewise.
 
     Raises:
         InputError: If the numbers of files and labels differ, or an argument is none of these.
@@ -55,6 +58,8 @@ class JpegDataset(Dataset[Item]):
         on_error: OnBroken = "raise",
         target_transform: Callable[[Any], Any] | None = None,
         max_pixels: int | None = MAX_PIXELS,
+        max_scans: int = MAX_SCANS,
+        strict: bool = False,
     ) -> None:
         if isinstance(files, str | bytes | os.PathLike):
             raise InputError(f"JpegDataset takes a list of files, got one {type(files).__name__}: put it into a list")
@@ -67,15 +72,16 @@ class JpegDataset(Dataset[Item]):
                 f"preprocess is a jpegdomain.preprocess transform, got {type(preprocess).__qualname__}: "
                 "jpegdomain.preprocess.from_torchvision(…).transform is that of torchvision's"
             )
-        # Refuses a wrong keep or max_pixels now rather than in a worker.
-        read_jpegs([], keep=8 if keep is None else keep, max_pixels=max_pixels)
+        self.limits = Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
+        # Refuses wrong values now rather than in a worker.
+        read_jpegs([], keep=8 if keep is None else keep, **self.limits._asdict())
         self.files = files
         self.targets = range(len(files)) if labels is None else labels
         self.preprocess = preprocess
         self.keep = keep
         self.on_error = on_error
         self.target_transform = target_transform
-        self.max_pixels = max_pixels
+        self._usable: int | None = None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -86,35 +92,67 @@ class JpegDataset(Dataset[Item]):
             raise result
         return result, self._label(index)
 
-    def __getitems__(self, indices: Sequence[int]) -> list[Item]:
+    def __getitems__(self, indices: Sequence[int]) -> Items:
         """Read several files at once.
 
         Args:
             indices: Their positions.
 
         Returns:
-            An item for each, in that order, but for files that were left out.
+            An item for each, in that order, but for files that were left out. `Collate` knows from it which these were.
 
         Raises:
             JpegFileError: The first one's that cannot be read, unless it is left out.
             OSError: Likewise.
+            InputError: Likewise, if it is no file at all.
         """
         items: list[Item] = []
+        positions: list[int] = []
+        reports: list[FileReport] = []
         for index, result in zip(indices, self._read(indices), strict=True):
             if not isinstance(result, Exception):
                 items.append((result, self._label(index)))
+                positions.append(index)
+                said = result.warnings if result.damage is None else (result.damage, *result.warnings)
+                reports += [FileReport(index, result.source, reason, False) for reason in said]
             elif self.on_error == "skip":
-                warnings.warn(f"left out of its batch: {result}", LeftOutWarning, stacklevel=2)
+                reports.append(left_out(index, self._source(index), str(result)))
             else:
                 raise result
-        return items
+        others = partial(self._others, self._usable, indices[-1] if len(indices) else -1)
+        self._usable = positions[-1] if positions else self._usable
+        return Items(items, positions, reports, skip=self.on_error == "skip", others=others)
+
+    def _others(self, usable: int | None, last: int) -> Iterator[Items]:
+        """Read further items, one at a time.
+
+        Args:
+            usable: One that was read before.
+            last: The last that was asked for.
+
+        Yields:
+            That one first: whoever asks for a part of the data set has asked for it. Then those that follow the last,
+            round the end of the list.
+        """
+        if usable is not None:
+            yield self.__getitems__([usable])
+        for step in range(1, len(self)):
+            yield self.__getitems__([(last + step) % len(self)])
 
     def _read(self, indices: Sequence[int]) -> list[Result]:
-        files = [self.files[index] for index in indices]
-        on_error: OnError = "keep" if self.on_error == "keep" else "raise"
-        if self.keep is None and self.preprocess is not None and self.preprocess.low_frequencies:
-            return read_as_needed(files, self.preprocess, on_error=on_error, max_pixels=self.max_pixels)
-        return read_jpegs(files, keep=self.keep or 8, on_error=on_error, max_pixels=self.max_pixels, return_errors=True)
+        files = [self._loaded(index) for index in indices]
+        return read_as_needed(files, self.keep, self.preprocess, self.limits)
+
+    def _loaded(self, index: int) -> Held | OSError | InputError:
+        try:
+            return Held(*load(self.files[index], index, _PLACE))
+        except (OSError, InputError) as error:
+            return error
+
+    def _source(self, index: int) -> str:
+        """Name a file that could not be read."""
+        file = self.files[index]
+        return os.fsdecode(file) if isinstance(file, str | os.PathLike) else _PLACE.format(index)
 
     def _label(self, index: int) -> Any:
         label = self.targets[index]

@@ -1,11 +1,12 @@
 """`JpegFolder`: one subfolder of JPEG files per class, as torchvision's ``ImageFolder`` has it."""
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jpegdomain.codec import MAX_PIXELS
-from jpegdomain.errors import EmptyFolderError
+from jpegdomain.codec import MAX_PIXELS, MAX_SCANS
+from jpegdomain.errors import EmptyClassWarning, EmptyFolderError
 from jpegdomain.preprocess import Transform
 
 from .dataset import JpegDataset, OnBroken
@@ -17,7 +18,8 @@ class JpegFolder(JpegDataset):
     """The JPEG files of ``root/CLASS/…/NAME.jpg``, at any depth, with the class as label.
 
     Classes and files come in ``torchvision.datasets.ImageFolder``'s order: the same file has the same position and
-    label in both, where the folder holds JPEG files alone.
+    label in both, where the folder holds JPEG files alone. A subfolder without any is a class all the same, as with
+    torchvision's ``allow_empty=True``; an `EmptyClassWarning` names it.
 
     Args:
         root: The folder.
@@ -28,6 +30,8 @@ class JpegFolder(JpegDataset):
         extensions: Of the files to take, one or several, in any case; other files are passed over. None takes every
             file.
         max_pixels: As for `JpegDataset`.
+        max_scans: Likewise.
+        strict: Likewise.
 
     Attributes:
         root: The folder, as it was given.
@@ -37,7 +41,7 @@ class JpegFolder(JpegDataset):
         targets: The class numbers alone.
 
     Raises:
-        EmptyFolderError: If there is no such folder, it has no subfolders, or one of them holds no such files.
+        EmptyFolderError: If there is no such folder, it has no subfolders, or none of them holds such files.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class JpegFolder(JpegDataset):
         target_transform: Callable[[Any], Any] | None = None,
         extensions: str | Sequence[str] | None = (".jpg", ".jpeg"),
         max_pixels: int | None = MAX_PIXELS,
+        max_scans: int = MAX_SCANS,
+        strict: bool = False,
     ) -> None:
         # torchvision takes longer to import than all of this package.
         from torchvision.datasets.folder import find_classes, make_dataset
@@ -63,11 +69,17 @@ class JpegFolder(JpegDataset):
         )
         try:
             self.classes, self.class_to_idx = find_classes(root)
-            self.samples: list[tuple[str, int]] = make_dataset(root, self.class_to_idx, **wanted)
+            self.samples: list[tuple[str, int]] = make_dataset(root, self.class_to_idx, allow_empty=True, **wanted)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise EmptyFolderError(
                 f"JpegFolder reads one subfolder of JPEG files per class: {error}; for a list of files take JpegDataset"
             ) from error
+        filled = {number for _, number in self.samples}
+        empty = [name for name, number in self.class_to_idx.items() if number not in filled]
+        if not self.samples:
+            raise EmptyFolderError(f"{root}: none of its subfolders {_listed(empty)} has {_kinds(given)} files")
+        if empty:
+            warnings.warn(f"{root}: no {_kinds(given)} files in {_listed(empty)}", EmptyClassWarning, stacklevel=2)
         self.root = root
         super().__init__(
             [path for path, _ in self.samples],
@@ -77,7 +89,18 @@ class JpegFolder(JpegDataset):
             on_error=on_error,
             target_transform=target_transform,
             max_pixels=max_pixels,
+            max_scans=max_scans,
+            strict=strict,
         )
 
     def __repr__(self) -> str:
         return f"JpegFolder({os.fspath(self.root)!r}: {len(self)} files of {len(self.classes)} classes)"
+
+
+def _kinds(extensions: Sequence[str] | None) -> str:
+    return "any" if extensions is None else " or ".join(extensions)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more

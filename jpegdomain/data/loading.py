@@ -1,26 +1,27 @@
 """`loader`: a data set's batches, read and collated ahead by threads while a network works on those before."""
 
 import importlib.util
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from jpegdomain.batch import JpegBatch
-from jpegdomain.errors import InputError, MissingPackageError
+from jpegdomain.batch import FileReport
+from jpegdomain.errors import InputError, JpegFileError, MissingPackageError
 from jpegdomain.preprocess import Transform
 
 from .ahead import ahead
-from .collating import Collate
-from .dataset import Item
+from .collating import Collate, Loaded
+from .items import Item
 
 __all__ = ["Loader", "loader"]
 
 _Job: TypeAlias = tuple[Sequence[int], int]
 """A batch's indices and its seed."""
-_Loaded: TypeAlias = tuple[JpegBatch, Any]
+_Made: TypeAlias = tuple[Loaded | None, list[FileReport]]
+"""A batch, None if all of its files were left out, and what there is to say about files."""
 
 
 class Loader:
@@ -37,12 +38,16 @@ class Loader:
         device: Where batches are to be, None to leave them.
         generator: Of orders and seeds; torch's global one if None.
         progress: Whether a bar is shown.
+
+    Attributes:
+        reports: Of the pass that began last, up to the batch that came last, on each file that was left out, and on
+            those that were not sound but came.
     """
 
     def __init__(
         self,
         dataset: Dataset[Item],
-        collate: Callable[[Sequence[Item], torch.Generator], _Loaded],
+        collate: Collate,
         *,
         batch_size: int,
         sampler: Iterable[int] | None,
@@ -63,12 +68,18 @@ class Loader:
         self.device = device
         self.generator = generator
         self.progress = progress
+        self.reports: list[FileReport] = []
+
+    @property
+    def left_out(self) -> list[FileReport]:
+        """The `reports` on files that are missing from their batches."""
+        return [report for report in self.reports if report.left_out]
 
     def __len__(self) -> int:
         items = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
         return items // self.batch_size if self.drop_last else -(-items // self.batch_size)
 
-    def __iter__(self) -> Iterator[_Loaded]:
+    def __iter__(self) -> Iterator[Loaded]:
         # One number of the outer generator, as torch's own loader draws it; all else follows from that.
         seed = int(torch.empty((), dtype=torch.int64, device="cpu").random_(generator=self.generator))
         own = torch.Generator().manual_seed(seed)
@@ -76,9 +87,15 @@ class Loader:
         # Each batch has its own seed: what a random preprocess draws does not depend on who makes the batch, or when.
         seeds = torch.randint(2**62, (len(batches),), generator=own, device="cpu").tolist()
         results = ahead(self._make, zip(batches, seeds, strict=True), self.threads)
-        for batch in self._shown(results, len(batches)):
-            if batch is not None:
-                yield self._sent(batch)
+        self.reports = reports = []
+        empty = True
+        for loaded, said in self._shown(results, len(batches)):
+            reports += said
+            if loaded is not None:
+                empty = False
+                yield self._sent(loaded)
+        if empty and reports:
+            raise JpegFileError(f"none of {len(reports)} files could be used; {reports[0].reason}")
 
     def _batches(self, generator: torch.Generator) -> list[list[int]]:
         count = len(self.dataset)  # type: ignore[arg-type]
@@ -91,20 +108,20 @@ class Loader:
         batches = [order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size)]
         return batches[:-1] if self.drop_last and batches and len(batches[-1]) < self.batch_size else batches
 
-    def _make(self, job: _Job) -> _Loaded | None:
+    def _make(self, job: _Job) -> _Made:
         indices, seed = job
         together = getattr(self.dataset, "__getitems__", None)
         items = [self.dataset[index] for index in indices] if together is None else together(indices)
-        # All of a batch's files may have been left out.
-        if not items:
-            return None
-        batch, labels = self.collate(items, torch.Generator().manual_seed(seed))
+        loaded, reports = self.collate.some(items, torch.Generator().manual_seed(seed))
+        if loaded is None:
+            return None, reports
+        batch, labels = loaded
         if self.device is not None and self.device.type == "cuda":
             batch = batch.pin_memory()
             labels = labels.pin_memory() if isinstance(labels, Tensor) else labels
-        return batch, labels
+        return (batch.reporting(reports), labels), reports
 
-    def _sent(self, loaded: _Loaded) -> _Loaded:
+    def _sent(self, loaded: Loaded) -> Loaded:
         if self.device is None:
             return loaded
         batch, labels = loaded
@@ -112,7 +129,7 @@ class Loader:
             labels = labels.to(self.device, non_blocking=True)
         return batch.to(self.device, non_blocking=True), labels
 
-    def _shown(self, results: Iterator[_Loaded | None], total: int) -> Iterator[_Loaded | None]:
+    def _shown(self, results: Iterator[_Made], total: int) -> Iterator[_Made]:
         if not self.progress:
             return results
         from tqdm.auto import tqdm
@@ -166,8 +183,10 @@ def loader(
 
     Returns:
         An iterable of batches that can be gone through any number of times. A file that cannot be read raises its
-        error in its batch's place; where the data set leaves files out, a batch has fewer items, and one that lost all
-        of them does not come.
+        error in its batch's place. Where the data set leaves files out, a batch has fewer items, and one that lost all
+        does not come; `Loader.left_out` lists the files, and a pass that lost all of them ends with a `JpegFileError`.
+        Processes that train together need as many batches each: there, take torch's own loader with `Collate`, which
+        puts another image in such a batch's place.
 
     Raises:
         InputError: If a number is out of range, or `sampler` and `shuffle` are both given.

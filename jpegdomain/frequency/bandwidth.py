@@ -1,7 +1,6 @@
 """What a selection saves of real files, in channels and in entropy-coded bytes."""
 
 import dataclasses
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from jpegdomain.codec import JpegImage, read_jpeg, write_jpeg
 from jpegdomain.codec.complaints import RE_ENCODE, complaint
+from jpegdomain.codec.segments import SOS, segments
 from jpegdomain.codec.sources import Source, load
 from jpegdomain.errors import InputError, UnsupportedJpegError
 from jpegdomain.geometry import BLOCK
@@ -22,12 +22,6 @@ __all__ = ["Bandwidth", "bandwidth", "scan_bytes", "selected"]
 
 _FREQUENCIES: Final = BLOCK * BLOCK
 _COMPONENTS: Final = {"gray": 1, "ycbcr": 3}
-
-_SOS: Final = 0xDA
-_EOI: Final = 0xD9
-
-# Stuffed zeros and restart markers lie inside a scan; any other marker ends it.
-_END_OF_SCAN: Final = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 
 
 @dataclass(frozen=True)
@@ -191,19 +185,13 @@ def scan_bytes(data: bytes) -> int:
         The bytes between each scan's header and the marker that ends it, zero bytes stuffed behind FF and restart
         markers included.
     """
-    at, count = 2, 0
-    while at + 4 <= len(data) and data[at + 1] != _EOI:
-        if data[at] != 0xFF or data[at + 1] == 0xFF:
-            # A fill byte, or what a lenient reader passes over in search of the next marker.
-            at += 1
-            continue
-        marker = data[at + 1]
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        if marker == _SOS:
-            found = _END_OF_SCAN.search(data, at)
-            end = found.start() if found else len(data)
-            count += end - at
-            at = end
+    count, begin = 0, None
+    for segment in segments(data):
+        if begin is not None:
+            count += segment.start - begin
+        begin = segment.stop if segment.marker == SOS else None
+    if begin is not None:
+        count += max(0, len(data) - begin)
     return count
 
 

@@ -38,6 +38,9 @@ def frequency_channels(source: Source, selection: ChannelSet | None = None, *, c
     of the float decoding `jpegdomain.decode_rgb`, whatever the sampling, to rounding. Pixels of partial blocks outside
     the image are 0 after the level shift, not what an encoder filled in.
 
+    CMYK and YCCK files have the channels of the R, G and B that `decode_rgb` makes of them, of either kind: none of
+    their blocks is one of Y, Cb or Cr.
+
     'nearest' takes the blocks of a file as they are and repeats those of a subsampled component: with v×h pixels per
     sample, block (x, y) takes block (⌊x/v⌋, ⌊y/h⌋). No pixel is touched, and partial blocks hold what the encoder
     filled in. It is meant for batches without a preprocess. With r the largest less the smallest sample of the

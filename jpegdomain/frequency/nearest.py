@@ -10,7 +10,8 @@ likewise of the other axis. Where samples are only repeated, k = l = 0. J is ort
 is that of the pixels'. There each is a sample of block (i, j) or of the ring of one sample around it, or a convex sum
 of such; two of these differ by at most r, the largest less the smallest, and 64 of them by a norm of at most 8·r. The
 exact pixels outside of the image are 0: there 0 counts among the samples. Of RGB-coded files the components of this law
-are R, G and B, which are mixed afterwards.
+are R, G and B, which are mixed afterwards. CMYK and YCCK files hold no block of R, G or B: theirs are the exact ones,
+which are at full resolution.
 
 With 2×2 pixels per sample a block tells of 16×16 pixels, and its frequency α is one of about α/2 in 8×8 pixels. So the
 channels are of another kind than the exact ones. On 256 photographs in 4:2:0 (Imagenette) the root mean square of the
@@ -19,14 +20,18 @@ statistics have to be fitted with the same kind of chroma.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from jpegdomain.batch import Group, JpegBatch, Plane
-from jpegdomain.colour import MIXING
+from jpegdomain.colour import INKS, MIXING
 from jpegdomain.errors import InputError
-from jpegdomain.geometry import BLOCK
+from jpegdomain.geometry import BLOCK, Extent
+from jpegdomain.planes import Components, first_activation
+
+from .transforming import picked
 
 __all__ = ["nearest_channels"]
 
@@ -58,7 +63,11 @@ def nearest_channels(batch: JpegBatch, indices: Sequence[int], dtype: torch.dtyp
         )
     result = torch.zeros(len(batch), len(indices), *batch.extent.blocks, dtype=dtype, device=batch.device)
     for group in batch.groups:
-        result[list(group.images)] = _of_group(group, indices, result[: len(group.images)])
+        if group.color in INKS:
+            own = _of_inks(group, batch.extent, indices, dtype)
+        else:
+            own = _of_group(group, indices, result[: len(group.images)])
+        result[list(group.images)] = own
     return result
 
 
@@ -72,6 +81,14 @@ def _of_group(group: Group, indices: Sequence[int], like: Tensor) -> Tensor:
             if places and weight:
                 result[:, places] += weight * _repeated(plane, frequencies, like)
     return result
+
+
+def _of_inks(group: Group, extent: Extent, indices: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """The same of CMYK and YCCK images: the exact channels."""
+    planes = tuple(replace(plane, dtype=dtype) for plane in group.planes)
+    components = Components.of(replace(group, planes=planes), extent, len(planes))
+    shift = torch.full((3,), -128.0, dtype=dtype, device=components.device)
+    return picked(first_activation(components, "ycbcr", None, shift).coefficients, indices)
 
 
 def _repeated(plane: Plane, frequencies: Sequence[int], like: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from jpegdomain.activation import Activation
 from jpegdomain.geometry import Pair, pair
 from jpegdomain.table import implements
 
+from .faulty_kernels import check_windows
 from .maps import plain
 from .normalization import channel_mean
 from .piecewise import Method
@@ -123,8 +124,12 @@ def max_pool2d(
 
     Returns:
         The activation of the pooled extent, or its pixels.
+
+    Raises:
+        InputError: If a window holds padding alone.
     """
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding), pair(dilation), ceil_mode
+    check_windows(x.shape[2:], *window)
     exact = not isinstance(frequencies, Tensor) and frequencies == 15
 
     if isinstance(x, Activation):

@@ -3,6 +3,7 @@
 from typing import Any, Literal, overload
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -207,6 +208,14 @@ class Conv2d(Layer, torch.nn.Conv2d):
             if isinstance(word := getattr(self, name), str):
                 settings = settings.replace(f"{name}={word}", f"{name}={word!r}")
         return f"{settings}, form={self.form!r}"
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The spatial convolution, clear of kernels with faults."""
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            input, padding = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), (0, 0)
+        settings = tuple(self.stride), padding, tuple(self.dilation), self.groups
+        return functional.conv2d_on_pixels(input, weight, bias, *settings)
 
     def _learning(self) -> bool:
         return self.training or (torch.is_grad_enabled() and self.weight.requires_grad)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from jpegdomain.batch import Group
 from jpegdomain.codec.metadata import Color
+from jpegdomain.colour import INKS
 from jpegdomain.geometry import Extent
 
 __all__ = ["Components"]
@@ -20,7 +21,7 @@ class Components:
         coefficients: For each component (n, 1, 8X, 8Y), dequantised, in place, in float32 or float64.
         extents: Each component's own height and width in samples.
         upsampling: (Vmax/V, Hmax/H) of each.
-        color: ``gray``, ``ycbcr`` or ``rgb``.
+        color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``.
         extent: Height and width of the images in pixels.
         dtype: The floating-point type that the images enter the network in.
     """
@@ -34,17 +35,17 @@ class Components:
 
     @classmethod
     def of(cls, group: Group, extent: Extent, count: int) -> "Components":
-        """Dequantise a group of a batch that was not placed.
+        """Dequantise a group of a batch whose components are here whole.
 
         Args:
             group: The group.
             extent: Height and width of its images in pixels.
-            count: How many components, from the first on.
+            count: How many components, from the first on; of CMYK and YCCK all four are needed for any channel.
 
         Returns:
             Them.
         """
-        planes = group.planes[:count]
+        planes = group.planes if group.color in INKS else group.planes[:count]
         return cls(
             tuple(plane.coefficients for plane in planes),
             tuple(plane.extent for plane in planes),

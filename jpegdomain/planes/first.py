@@ -1,5 +1,6 @@
 """The affine map from a batch's planes to normalised channels, as coefficients or as pixels."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.batch import Group, JpegBatch
-from jpegdomain.colour import BLACK, Target, mixing
+from jpegdomain.colour import BLACK, INKS, Target, mixing
 from jpegdomain.functional import affine, encode
 from jpegdomain.geometry import Extent
 
@@ -28,6 +29,9 @@ def first_activation(
     where JPEG has no colour. All three of Y, Cb and Cr are levels 0…255 as R, G and B are: a shift of −128 makes them
     JPEG's own level-shifted samples.
 
+    CMYK and YCCK files are R, G and B first, by a product (`jpegdomain.colour.from_inks`): those are placed and mixed
+    as an RGB file's are, and the map from their components is not affine.
+
     Args:
         batch: Of images of one extent, or placed by a preprocess; samplings and colour models may differ. Or the
             dequantised components of images of one kind.
@@ -39,7 +43,7 @@ def first_activation(
         The activation of the batch's extent, in the batch's order, dtype and device.
     """
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
-        return encode(rendered(batch, target, scale, shift))
+        return encode(_rendered(batch, target, scale, shift))
     return Activation(_first(batch, target, scale, shift, transform=True), batch.extent)
 
 
@@ -66,9 +70,35 @@ def first_pixels(
         (n, channels, height, width), in the batch's order, dtype and device.
     """
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
-        return rendered(batch, target, scale, shift, channels_last)
+        return _rendered(batch, target, scale, shift, channels_last)
     pixels = _first(batch, target, scale, shift, transform=False)
     return pixels.contiguous(memory_format=torch.channels_last) if channels_last else pixels
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _rendered(
+    batch: JpegBatch, target: Target, scale: Tensor | None, shift: Tensor | None, channels_last: bool = False
+) -> Tensor:
+    """Pixels by the compiled renderer; those of CMYK and YCCK, which it does not take, by tensors."""
+    assert batch.records is not None
+    inks = [position for position, image in enumerate(batch.records.images) if image.color in INKS]
+    if not inks:
+        return rendered(batch, target, scale, shift, channels_last)
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    if len(inks) == len(batch):
+        return _first(batch, target, scale, shift, transform=False).contiguous(memory_format=order)
+    others = sorted({*range(len(batch))} - {*inks})
+    shape = (len(batch), len(BLACK[target]), *batch.extent)
+    result = torch.empty(shape, dtype=batch.dtype, memory_format=order)
+    result[inks] = _first(_some(batch, inks), target, scale, shift, transform=False)
+    result[others] = rendered(_some(batch, others), target, scale, shift, channels_last)
+    return result
+
+
+def _some(batch: JpegBatch, positions: Sequence[int]) -> JpegBatch:
+    """Some images of a batch that has its records."""
+    assert batch.records is not None
+    return JpegBatch(batch.extent, batch.dtype, batch.records.take(positions))
 
 
 def _first(

@@ -2,18 +2,24 @@
 
 C is a component's blocks in place, (m·X, m·Y) for m×m frequencies a block. For the transform domain J is put in front
 of the matrices, so that the activation needs no pass of its own.
+
+CMYK and YCCK become R, G and B at full size first, one image at a time: there C is pixels, and A has no inverse DCT.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from jpegdomain.batch import AxisMaps, Group, Plane
-from jpegdomain.colour import Target, mixing
+from jpegdomain.colour import INKS, Target, mixing
 from jpegdomain.functional.products import basis as basis_of
 from jpegdomain.geometry import BLOCK, padded_size
+
+from .components import Components
+from .whole import whole_pixels
 
 __all__ = ["filled", "placed"]
 
@@ -26,12 +32,15 @@ def placed(group: Group, components: int, *, transform: bool) -> Tensor:
 
     Args:
         group: Of a batch that was placed.
-        components: How many of them, from the first on.
+        components: How many of them, from the first on; of CMYK and YCCK, R, G and B.
         transform: Whether to give coefficients in place instead of samples.
 
     Returns:
         (m, components, height, width), or (m, components, 8X, 8Y) with nothing outside the extent.
     """
+    if group.color in INKS:
+        images = range(len(group.images))
+        return torch.cat([_pixels_mapped(group, image, components, transform) for image in images])
     parts = [_mapped(planes, transform) for planes in _runs(group.planes[:components])]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
@@ -91,6 +100,22 @@ def _mapped(planes: Sequence[Plane], transform: bool) -> Tensor:
     return results[0] if len(results) == 1 else torch.cat(results)
 
 
+def _pixels_mapped(group: Group, number: int, channels: int, transform: bool) -> Tensor:
+    """Map the pixels that are made of one image's components: (1, channels, height, width)."""
+    planes = tuple(plane.image(number) for plane in group.planes)
+    here = Components.of(replace(group, planes=planes), group.sources[number], len(planes))
+    pixels = whole_pixels(here, channels)
+    canvas = (pixels.mT if group.transposed else pixels).transpose(1, 2).contiguous()
+    maps, some = group.planes[0].maps, slice(number, number + 1)
+    assert maps is not None
+    rows, columns = (
+        _banded(axis, some, canvas.shape[dim], canvas.dtype) for axis, dim in zip(maps, (1, 3), strict=True)
+    )
+    if transform:
+        rows, columns = (_transformed(matrix.mT).mT for matrix in (rows, columns))
+    return _product(rows, canvas, columns)
+
+
 def _chunks(planes: Sequence[Plane]) -> Iterator[slice]:
     """Runs of images whose canvases fit."""
     extents, keep = planes[0].extents, planes[0].keep
@@ -136,15 +161,20 @@ def _canvas(planes: Sequence[Plane], some: slice) -> Tensor:
 
 def _matrices(maps: AxisMaps, some: slice, blocks: int, keep: int, dtype: torch.dtype, transform: bool) -> Tensor:
     """A·J̃ of each image, or J·A·J̃: (n, out, m·blocks)."""
+    samples = _banded(maps, some, BLOCK * blocks, dtype).unflatten(2, (blocks, BLOCK))
+    basis = basis_of(dtype, samples.device)
+    matrices = (samples @ basis[:keep].T).flatten(2)
+    return _transformed(matrices.transpose(1, 2)).transpose(1, 2) if transform else matrices
+
+
+def _banded(maps: AxisMaps, some: slice, size: int, dtype: torch.dtype) -> Tensor:
+    """A of each image: (n, out, size)."""
     starts, weights = maps.starts[some].long(), maps.weights[some].to(dtype)
     taps = weights.shape[2]
     # Zeros that fill up a band may reach beyond the canvas.
-    dense = weights.new_zeros(*starts.shape, BLOCK * blocks + taps)
+    dense = weights.new_zeros(*starts.shape, size + taps)
     dense.scatter_(2, starts[:, :, None] + torch.arange(taps, device=starts.device), weights)
-    samples = dense[:, :, : BLOCK * blocks].reshape(*starts.shape, blocks, BLOCK)
-    basis = basis_of(dtype, starts.device)
-    matrices = (samples @ basis[:keep].T).view(*starts.shape, keep * blocks)
-    return _transformed(matrices.transpose(1, 2)).transpose(1, 2) if transform else matrices
+    return dense[:, :, :size]
 
 
 def _transformed(lines: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation
+from jpegdomain.colour import INKS, from_inks
 from jpegdomain.functional import cut, decode, encode
 from jpegdomain.geometry import Extent
 
@@ -24,13 +25,15 @@ def whole_pixels(components: Components, count: int) -> Tensor:
 
     Args:
         components: Of any images.
-        count: How many components, from the first on.
+        count: How many components, from the first on; of CMYK and YCCK, R, G and B.
 
     Returns:
         (m, count, height, width).
     """
-    given = zip(components.coefficients, components.extents, components.upsampling, strict=True)
-    return torch.cat([_samples(*one, components.extent) for one in list(given)[:count]], dim=1)
+    inks = components.color in INKS
+    given = list(zip(components.coefficients, components.extents, components.upsampling, strict=True))
+    samples = torch.cat([_samples(*one, components.extent) for one in (given if inks else given[:count])], dim=1)
+    return from_inks(samples, components.color) if inks else samples
 
 
 def whole_coefficients(components: Components, count: int) -> Tensor:
@@ -38,11 +41,13 @@ def whole_coefficients(components: Components, count: int) -> Tensor:
 
     Args:
         components: Of any images.
-        count: How many components, from the first on.
+        count: How many components, from the first on; of CMYK and YCCK, R, G and B, which are pixels on the way.
 
     Returns:
         (m, count, 8X, 8Y), nothing outside the extent.
     """
+    if components.color in INKS:
+        return encode(whole_pixels(components, count)).coefficients
     extent = components.extent
     given = zip(components.coefficients, components.extents, components.upsampling, strict=True)
     planes = [

@@ -1,7 +1,7 @@
 """How many frequencies a reader should keep for a preprocess, and how far off an image without the others can be."""
 
 import functools
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from .transform import Transform
 
 __all__ = ["Bound", "keep_for", "low_frequency_bound"]
 
+_INK_COMPONENTS: Final = 4
+"""Of CMYK and YCCK, and of no other files."""
+
 
 def keep_for(preprocess: Transform, file: JpegHeader | JpegImage, *, orient: bool = False) -> int:
     """Say how many frequencies along each side of a block a preprocess needs of a file.
@@ -32,7 +35,8 @@ def keep_for(preprocess: Transform, file: JpegHeader | JpegImage, *, orient: boo
         orient: Whether `collate` will turn it upright.
 
     Returns:
-        1…8; where the preprocess draws numbers, for the draw that enlarges most.
+        1…8; where the preprocess draws numbers, for the draw that enlarges most. 8 for four components: a product of
+        high frequencies has low ones.
 
     Raises:
         UnsupportedJpegError: If its sampling factors are no whole multiples.
@@ -47,6 +51,8 @@ def keep_for(preprocess: Transform, file: JpegHeader | JpegImage, *, orient: boo
     upsampling = upsampling_of(factors)
     if upsampling is None:
         raise UnsupportedJpegError(f"sampling factors {factors} are not whole multiples: re-encode the file")
+    if len(factors) == _INK_COMPONENTS:
+        return BLOCK
     return _keep(preprocess, file.extent, extents, upsampling, turn_of(file.orientation) if orient else UPRIGHT)
 
 

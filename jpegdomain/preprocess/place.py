@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from jpegdomain.codec import JpegImage
+from jpegdomain.colour import INKS
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK
 
@@ -27,7 +28,8 @@ class Place:
     Attributes:
         placement: Of the upright image.
         turn: What makes it upright.
-        parts: Of its components.
+        parts: Of its components; none of CMYK and YCCK, whose components are needed whole: they become R, G and B
+            before they are placed.
         keep: m, the frequencies along each side of a block that are used.
         passing: Whether it was drawn at random, so that it will not come again.
     """
@@ -65,8 +67,10 @@ def place(image: JpegImage, preprocess: Transform, turn: Turn, generator: torch.
     except (ValueError, InputError) as error:
         # A step knows an extent; of a data set one wants to know the file.
         raise ExtentMismatchError(f"{image.source}, {extent}: {error}") from error
-    extents = tuple(component.extent for component in image.components)
-    made = parts(placement, extents, image.upsampling, turn, passing=preprocess.random)
+    made: tuple[Part, ...] = ()
+    if image.color not in INKS:
+        extents = tuple(component.extent for component in image.components)
+        made = parts(placement, extents, image.upsampling, turn, passing=preprocess.random)
     if not preprocess.low_frequencies:
         if image.keep < BLOCK:
             raise InputError(
@@ -80,7 +84,7 @@ def place(image: JpegImage, preprocess: Transform, turn: Turn, generator: torch.
             f"{image.source}: this preprocess uses {least}×{least} frequencies of an image of {image.extent}, it was "
             f"read with keep={image.keep}; jpegdomain.preprocess.keep_for says how many to read"
         )
-    keep = min(image.keep, max(part.keep for part in made))
+    keep = min(image.keep, max((part.keep for part in made), default=BLOCK))
     return Place(placement, turn, made, keep, preprocess.random)
 
 

@@ -89,8 +89,8 @@ class Compose(Transform):
     Args:
         transforms: In their order.
         low_frequencies: Whether only the lowest frequencies of each block are used where the image is made much smaller
-            (`jpegdomain.preprocess.frequencies`). The default uses all: exact. What a composition among the steps says
-            holds for the whole: blocks are read once.
+            (`jpegdomain.preprocess.frequencies`); of CMYK and YCCK files all are. The default uses all: exact. What a
+            composition among the steps says holds for the whole: blocks are read once.
 
     Raises:
         InputError: If something is no `Transform`.

@@ -40,8 +40,11 @@ class Scan(NamedTuple):
     restart: int = 0
 
 
-def encode(size, parts, scans, *, progressive=False, style="flat", fill=0, height_later=False, head=b""):
-    """A whole file. `head` stands behind SOI, `fill` FFs before every marker segment, DNL instead of the height."""
+def encode(size, parts, scans, *, progressive=False, style="flat", fill=0, height_later=False, head=b"", coder=None):
+    """A whole file. `head` stands behind SOI, `fill` FFs before every marker segment, DNL instead of the height.
+
+    `coder` makes of a scan what codes an interval of it arithmetically; without one, Huffman codes of a style do.
+    """
     padding = b"\xff" * fill
     wide = any(part.table.max() > 255 for part in parts)
     pieces = [b"\xff\xd8", head]
@@ -52,37 +55,45 @@ def encode(size, parts, scans, *, progressive=False, style="flat", fill=0, heigh
     frame += bytes([len(parts)])
     for part in parts:
         frame += bytes([part.identifier, 16 * part.factors[1] + part.factors[0], part.slot])
-    pieces.append(padding + segment(0xC2 if progressive else 0xC1 if wide else 0xC0, frame))
+    pieces.append(padding + segment(frame_marker(progressive, wide, coder), frame))
     interval = 0
     for number, scan in enumerate(scans):
         if scan.restart != interval:
             interval = scan.restart
             pieces.append(padding + segment(0xDD, interval.to_bytes(2, "big")))
-        pieces += [padding + piece for piece in scan_pieces(size, parts, scan, progressive, style)]
+        pieces += [padding + piece for piece in scan_pieces(size, parts, scan, progressive, style, coder)]
         if height_later and number == 0:
             pieces.append(padding + segment(0xDC, size[0].to_bytes(2, "big")))
     return b"".join([*pieces, padding, b"\xff\xd9"])
 
 
-def scan_pieces(size, parts, scan, progressive, style):
+def frame_marker(progressive, wide, coder):
+    if coder is not None:
+        return 0xCA if progressive else 0xC9
+    return 0xC2 if progressive else 0xC1 if wide else 0xC0
+
+
+def scan_pieces(size, parts, scan, progressive, style, make):
     chosen = [parts[index] for index in scan.parts]
     slots = [min(position, 1) for position in range(len(chosen))]
-    runs = []
+    runs, data = [], []
     units = list(mcus(size, parts, chosen))
     for at in range(0, len(units), scan.restart or len(units)):
-        coder = Coder(scan, progressive)
+        coder = Coder(scan, progressive) if make is None else make(scan)
         for unit in units[at : at + (scan.restart or len(units))]:
             for position, block in unit:
                 coder.block(position, slots[position], block[ZIGZAG].tolist())
-        coder.end_of_band_run()
-        runs.append(coder.items)
+        if make is None:
+            coder.end_of_band_run()
+            runs.append(coder.items)
+        else:
+            data += [coder.finish(), bytes([0xFF, 0xD0 + len(data) // 2 % 8])]
     codes, tables = {}, b""
     for place in sorted({item[0] for items in runs for item in items if item[0] is not None}):
         symbols = sorted({item[1] for items in runs for item in items if item[0] == place})
         numbers = code_lengths(len(symbols), style)
         tables += bytes([place, *numbers, *symbols])
         codes |= {(place, symbol): code for symbol, code in zip(symbols, canonical(numbers), strict=True)}
-    data = []
     for number, items in enumerate(runs):
         bits = "".join(codes.get((place, symbol), "") + extra for place, symbol, extra in items)
         bits += "1" * (-len(bits) % 8)

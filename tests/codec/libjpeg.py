@@ -20,9 +20,9 @@ class Read(NamedTuple):
     tables: list
 
 
-def read(data):
-    """Coefficients and tables of a file's bytes."""
-    grids = block_grids(data)
+def read(data, grids=None):
+    """Coefficients and tables of a file's bytes; `grids` where its header is no sound one's."""
+    grids = block_grids(data) if grids is None else grids
     arrays = [np.empty((*grid, 64), np.int16) for grid in grids]
     tables, slots = np.zeros((4, 64), np.uint16), np.zeros(4, np.int16)
     pointers = [array.ctypes.data for array in arrays] + [None] * (4 - len(arrays))
@@ -39,7 +39,7 @@ def read(data):
 def block_grids(data):
     """(rows, columns) of each component, by the frame header (T.81 A.1.1)."""
     at = 2
-    while data[at + 1] not in {0xC0, 0xC1, 0xC2}:
+    while data[at + 1] not in {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}:
         # A fill byte, or a segment.
         at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     frame = data[at + 4 : at + 10 + 3 * data[at + 9]]

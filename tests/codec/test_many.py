@@ -1,5 +1,6 @@
 """`read_jpegs`: the same records as one by one, in order, with errors where they belong."""
 
+import re
 import sys
 import threading
 import time
@@ -20,7 +21,9 @@ from .oracle import FIXTURES, jpeg, noise
 
 
 def same(one, other):
-    assert repr(one) == repr(other)
+    # Bytes are named by their position among the sources.
+    named = re.sub(r", sources\[\d+\]", "", repr(one))
+    assert named == repr(other)
     for a, b in zip(one.components, other.components, strict=True):
         np.testing.assert_array_equal(a.coefficients, b.coefficients)
         np.testing.assert_array_equal(a.table, b.table)
@@ -49,7 +52,7 @@ def test_paths_bytes_and_files_mix(tmp_path):
     path.write_bytes(FILES[0])
     with path.open("rb") as file:
         images = read_jpegs(source for source in (path, FILES[1], file, bytearray(FILES[2])))
-    assert [image.source for image in images] == [str(path), "<bytes>", str(path), "<bytes>"]
+    assert [image.source for image in images] == [str(path), "<bytes>, sources[1]", str(path), "<bytes>, sources[3]"]
     same(images[2], images[0])
 
 
@@ -60,7 +63,7 @@ def test_errors_stand_in_their_places_if_asked(threads, tmp_path):
         5: (FILES[5][:-30] + b"\xff\xd9", DamagedJpegError),
         70: (FILES[70][:-3000] + b"\xff\xd9", DamagedJpegError),
         80: (tmp_path / "nowhere.jpg", FileNotFoundError),
-        90: ((FIXTURES / "arithmetic.jpg").read_bytes(), UnsupportedJpegError),
+        90: ((FIXTURES / "refused" / "arithmetic-lossless.jpg").read_bytes(), UnsupportedJpegError),
         149: (b"", NotJpegError),
     }
     sources = [bad[i][0] if i in bad else data for i, data in enumerate(FILES)]

@@ -10,7 +10,7 @@ from . import libjpeg
 from .oracle import FIXTURES, decoded, pillow
 
 # libjpeg reads no DNL, and reports the tables at a file's end, not those that a component keeps.
-TWINS = {"dnl": "plain", "dnl-restarts": "restarts", "redefined-quantisation": "plain"}
+TWINS = {"arithmetic-dnl": "plain", "dnl": "plain", "dnl-restarts": "restarts", "redefined-quantisation": "plain"}
 NAMES = sorted(path.stem for path in (FIXTURES / "rare").iterdir())
 
 
@@ -52,7 +52,7 @@ def test_four_components_and_odd_factors_are_told(name, color, factors):
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("arithmetic-progressive", "arithmetic"), ("lossless", "lossless"), ("twelve-bit", "12-bit")],
+    [("arithmetic-lossless", "arithmetic-coded lossless"), ("lossless", "lossless"), ("twelve-bit", "12-bit")],
 )
 def test_kinds_that_are_not_read_are_named(name, reason):
     with pytest.raises(UnsupportedJpegError, match=reason):

@@ -12,6 +12,7 @@ import jpegdomain as jd
 from jpegdomain.codec import Component, JpegImage
 from jpegdomain.geometry import Extent
 
+from .exif import entry, tiff
 from .oracle import header_segments, jpeg, noise
 from .written import assert_same_pixels, gray
 
@@ -68,28 +69,71 @@ def test_orientation_is_the_records(orientation):
         assert opened.getexif().get(0x0112, 1) == orientation
 
 
-def test_orientation_stands_before_an_exif_block_without_one():
+def test_an_orientation_comes_to_an_exif_block_without_one():
     exif = Image.Exif()
     exif[0x010E] = "a description"
+    exif[0x9286] = b"a comment"
+    exif[0x829A] = 0.25
     image = jd.read_jpeg(jpeg(noise(8, 8), exif=exif))
     assert image.orientation == 1
     assert image.exif in jd.write_jpeg(image)
     written = jd.write_jpeg(dataclasses.replace(image, orientation=8))
     assert jd.read_jpeg(written).orientation == 8
-    assert image.exif in written
+    with Image.open(io.BytesIO(written)) as opened:
+        assert dict(opened.getexif()) == {**dict(exif), 0x0112: 8}
+    block = jd.read_jpeg(written).exif
+    assert block[:4] == b"MM\0*" or block[:4] == b"II*\0"
+    order = "<" if block[:2] == b"II" else ">"
+    (start,) = struct.unpack_from(order + "I", block, 4)
+    (count,) = struct.unpack_from(order + "H", block, start)
+    tags = [struct.unpack_from(order + "H", block, start + 2 + 12 * number)[0] for number in range(count)]
+    assert tags == sorted([*exif, 0x0112])
+    assert (start % 2, len(block)) == (0, start + 2 + 12 * count + 4)
 
 
-@pytest.mark.parametrize("tiff", [b"", b"II*\0", struct.pack("<2sHI", b"II", 42, 4_000_000_000), b"XX*\0" + bytes(20)])
-def test_an_exif_block_out_of_shape_is_kept(tiff):
-    image = dataclasses.replace(gray(np.zeros((1, 1, 64))), exif=tiff)
+@pytest.mark.parametrize("kind", [1, 4, 5, 12])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_an_orientation_of_another_type_is_replaced(kind, order):
+    block = tiff(order, entry(order, kind, 1, 40), entry(order, 3, 1, 7), tail=bytes(40))
+    image = dataclasses.replace(gray(np.zeros((1, 1, 64))), exif=block, orientation=5)
     written = jd.write_jpeg(image)
-    assert markers(written)[0xE1] == b"Exif\0\0" + tiff
+    assert jd.read_jpeg(written).orientation == 5
+    with Image.open(io.BytesIO(written)) as opened:
+        assert opened.getexif()[0x0112] == 5
+
+
+@pytest.mark.parametrize("block", [b"", b"II*\0", struct.pack("<2sHI", b"II", 42, 4_000_000_000), b"XX*\0" + bytes(20)])
+def test_an_exif_block_out_of_shape_is_kept(block):
+    image = dataclasses.replace(gray(np.zeros((1, 1, 64))), exif=block)
+    written = jd.write_jpeg(image)
+    assert markers(written)[0xE1] == b"Exif\0\0" + block
 
 
 def test_the_largest_exif_block_and_profile_are_written():
     image = dataclasses.replace(gray(np.zeros((1, 1, 64))), exif=bytes(65527), icc=bytes(16_707_345))
     again = jd.read_jpeg(jd.write_jpeg(image))
     assert (again.exif, again.icc) == (image.exif, image.icc)
+
+
+def test_exif_longer_than_a_segment_goes_into_several():
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    exif[0x9286] = np.random.default_rng(0).bytes(150_000)
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    written = jd.write_jpeg(dataclasses.replace(gray(np.zeros((1, 1, 64))), exif=block, orientation=3))
+    again = jd.read_jpeg(written)
+    assert (again.exif, again.orientation) == (block, 3)
+    with Image.open(io.BytesIO(written)) as opened:
+        assert opened.getexif()[0x9286] == exif[0x9286]
+
+
+def test_an_empty_profile_stays_one():
+    image = dataclasses.replace(gray(np.zeros((1, 1, 64))), icc=b"")
+    written = jd.write_jpeg(image)
+    assert jd.read_jpeg(written).icc == b""
+    assert jd.read_jpeg(jd.write_jpeg(jd.read_jpeg(written))).icc == b""
+    with Image.open(io.BytesIO(written)) as opened:
+        assert opened.info["icc_profile"] == b""
 
 
 @pytest.mark.parametrize("size", [1, 65519, 65520, 200_000])

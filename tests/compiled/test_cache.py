@@ -52,6 +52,15 @@ def test_other_source_code_has_another_folder(monkeypatch, tmp_path, family):
     assert cache.cache_folder(family) != first
 
 
+@pytest.mark.parametrize(("setting", "value"), [("CPU_NAME", "generic"), ("CPU_FEATURES", ""), ("ENABLE_AVX", 0)])
+def test_code_for_another_processor_has_another_folder(monkeypatch, family, setting, value):
+    """NUMBA_CPU_NAME and its like choose a processor in place of this one."""
+    monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
+    before = cache.cache_folder(family)
+    monkeypatch.setattr(f"numba.config.{setting}", value)
+    assert cache.cache_folder(family) not in (None, before)
+
+
 def test_families_do_not_make_one_another_stale(tmp_path, monkeypatch):
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
     monkeypatch.setattr("jpegdomain.compiled.family._families", [])

@@ -1,6 +1,9 @@
 """Lists and folders of files: order, labels, what happens to broken files."""
 
+import dataclasses
+import io
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,17 @@ from torchvision.datasets import ImageFolder
 
 import jpegdomain as jd
 from jpegdomain import preprocess as pp
-from jpegdomain.errors import EmptyFolderError, ExtentMismatchError, InputError, LeftOutWarning, TruncatedJpegError
+from jpegdomain.batch import FileReport
+from jpegdomain.data import keeping
+from jpegdomain.errors import (
+    EmptyClassWarning,
+    EmptyFolderError,
+    ExtentMismatchError,
+    InputError,
+    LeftOutWarning,
+    NotJpegError,
+    TruncatedJpegError,
+)
 
 from ..codec.oracle import jpeg, noise
 from .conftest import SIZES, files
@@ -62,9 +75,48 @@ def test_the_extensions_decide_what_is_an_image(folder):
     (folder / "ape" / "1.png").write_text("no image")
     assert len(jd.JpegFolder(folder, extensions=".jpg").samples) == 4
     assert len(jd.JpegFolder(folder, extensions=None).samples) == 10
+
+
+def test_a_class_without_files_stays_a_class(folder):
     (folder / "empty").mkdir()
-    with pytest.raises(EmptyFolderError, match="empty"):
+    (folder / "pictures" / "deeper").mkdir(parents=True)
+    (folder / "pictures" / "deeper" / "1.png").write_text("no JPEG file")
+    with pytest.warns(EmptyClassWarning, match=r"no \.jpg or \.jpeg files in 'empty', 'pictures'") as warned:
+        dataset = jd.JpegFolder(folder)
+    assert Path(warned[0].filename) == Path(__file__)
+    theirs = ImageFolder(folder, allow_empty=True)
+    assert dataset.classes == theirs.classes == ["ape", "empty", "pictures", "zebra"]
+    assert dataset.samples == [sample for sample in theirs.samples if not sample[0].endswith(".png")]
+    for kind in ("ape", "zebra"):
+        shutil.rmtree(folder / kind)
+    with pytest.raises(EmptyFolderError, match=r"none of its subfolders 'empty', 'pictures' has \.jpg or \.jpeg files"):
         jd.JpegFolder(folder)
+
+
+def test_items_without_a_name_are_named_by_their_position():
+    array = np.frombuffer(files(1)[0], np.uint8)
+    dataset = jd.JpegDataset([files(1)[0]] * 17 + [b"no image", array, None, io.StringIO("x")])
+    assert dataset[16][0].source == "<bytes>, item 16 of the data set"
+    assert dataset[18][0].source == "<array>, item 18 of the data set"
+    with pytest.raises(NotJpegError, match=r"^<bytes>, item 17 of the data set: not a JPEG file"):
+        dataset.__getitems__([3, 17])
+    with pytest.raises(InputError, match="got NoneType, item 19 of the data set"):
+        dataset[19]
+    with pytest.raises(InputError, match=r"<file object>, item 20 of the data set: .*binary"):
+        dataset[20]
+
+
+def test_warnings_of_read_files_are_reported(monkeypatch):
+    read = jd.codec.read_jpegs
+
+    def warned(files, **options):
+        return [dataclasses.replace(image, warnings=("bytes between segments",)) for image in read(files, **options)]
+
+    monkeypatch.setattr(keeping, "read_jpegs", warned)
+    items = jd.JpegDataset(files(3)).__getitems__([2, 0])
+    assert items.reports == [
+        FileReport(index, f"<bytes>, item {index} of the data set", "bytes between segments", False) for index in (2, 0)
+    ]
 
 
 def test_a_folder_that_is_not_there_or_has_no_classes(tmp_path):

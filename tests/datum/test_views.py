@@ -88,7 +88,10 @@ def test_results_go_where_out_says():
 
 
 def test_infinite_pixels_stay_where_they_are():
+    weight = pixels(3, 3)
+
     def run(x):
+        finite = x * 3
         x = x + 0
         x.masked_fill_(x > 0.3, float("-inf"))
         nan = x.masked_fill(x < -0.5, float("nan"))
@@ -102,6 +105,11 @@ def test_infinite_pixels_stay_where_they_are():
             x.flip(2),
             nan.nan_to_num(3.0),
             x + x.exp(),
+            x + finite,
+            torch.cat([finite, x], 1),
+            F.linear(x.permute(0, 2, 3, 1), weight),
+            F.conv2d(x, weight[:, :, None, None]),
+            F.group_norm(x, 3),
         ]
 
     given = pixels(2, 3, 19, 16)

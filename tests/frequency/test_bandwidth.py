@@ -19,7 +19,7 @@ from ..codec.oracle import FIXTURES, header_segments, jpeg, noise
 
 COLOURED = [
     path
-    for path in sorted({*FIXTURES.rglob("*.jpg")} - {*FIXTURES.glob("refused/*"), FIXTURES / "arithmetic.jpg"})
+    for path in sorted({*FIXTURES.rglob("*.jpg")} - {*FIXTURES.glob("refused/*")})
     if jd.read_jpeg(path).color in {"gray", "ycbcr"}
 ]
 # (vertical, horizontal) frequencies of Y, Cb and Cr; no transposed set is the same.

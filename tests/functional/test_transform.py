@@ -119,8 +119,6 @@ def test_decode_takes_activations_only():
 
 def test_an_activation_lies_on_its_extents_grid():
     with pytest.raises(ExtentMismatchError, match=r"extent of 9×8 have its canvas \(16, 8\) along the axes \(-2, -1\)"):
-        ExtentMismatchError, match=r"extent of 9×8 have its canvas \(16, 8\) along the axes \(-2, -1\); got the shape"
-    ):
         Activation(torch.zeros(1, 1, 8, 8), Extent(9, 8))
 
 

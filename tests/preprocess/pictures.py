@@ -23,7 +23,7 @@ SAMPLINGS = {
 def picture(sampling, extent, seed=0, *, keep=8, color="ycbcr"):
     """Random coefficients, smaller at higher frequencies, as pictures have them: 0…255 and a little beyond."""
     generator = np.random.default_rng([3, seed])
-    factors = SAMPLINGS[sampling]
+    factors = SAMPLINGS[sampling] if isinstance(sampling, str) else sampling
     largest = [max(sizes) for sizes in zip(*factors, strict=True)]
     components = []
     for identifier, pair in enumerate(factors, 1):

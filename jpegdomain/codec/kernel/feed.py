@@ -8,26 +8,29 @@ import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 
-from .numbers import DATA_ENDS_EARLY, DATA_LEFT_OVER, FILE_ENDS_EARLY, NO_FAULT, NO_RESTART
+from .markers import next_marker
+from .notes import warn
+from .numbers import DATA_ENDS_EARLY, DATA_LEFT_OVER, FILE_ENDS_EARLY, NO_FAULT
 from .slots import (
     AT,
     CLOSED,
-    DETAIL,
     END,
     FILLED,
     GONE,
     MARKER,
+    MODE,
     OFFSET,
     ORIGIN,
     SOURCE,
     SPARE,
     START,
+    STRICT,
     Integers,
 )
 from .unstuff import offset_of, unstuff
 from .words import Bytes, load, store
 
-__all__ = ["close_interval", "damage", "more", "next_interval", "open_interval", "pass_restart"]
+__all__ = ["close_interval", "damage", "leave_interval", "more", "open_interval"]
 
 
 @compiled
@@ -66,42 +69,31 @@ def more(data: Bytes, state: Integers, work: Integers, scratch: Bytes, bits: int
 
 @compiled
 def close_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes, bits: int, at: int) -> int:
-    """Check that the interval's data is used up but for the padding of its last byte. Returns a fault."""
+    """Go to the marker behind an interval, whose data is used up but for the padding of its last byte.
+
+    What is left over is a fault if strict, else a warning.
+
+    Returns:
+        A fault.
+    """
     low = work[FILLED] if work[CLOSED] == 1 else work[FILLED] - SPARE
     if at > low:
         at, low, fault = more(data, state, work, scratch, bits, at)
         if fault != NO_FAULT:
             return damage(data, state, work, bits, at, fault)
     if work[CLOSED] == 0 or 8 * work[FILLED] - (8 * at - bits) >= 8:
-        return damage(data, state, work, bits, at, DATA_LEFT_OVER)
-    state[AT] = work[SOURCE]
+        damage(data, state, work, bits, at, DATA_LEFT_OVER)
+        if state[MODE] == STRICT:
+            return DATA_LEFT_OVER
+        warn(state, DATA_LEFT_OVER, state[OFFSET])
+    leave_interval(data, state, work)
     return NO_FAULT
 
 
 @compiled
-def pass_restart(data: Bytes, state: Integers, number: int, required: bool) -> int:
-    """Step over the restart marker with this number, at ``state[AT]``. Returns a fault if it is required and absent."""
-    at = state[AT]
-    if at + 1 < state[END] and data[at + 1] == 0xD0 + number % 8:
-        state[AT] = at + 2
-        return NO_FAULT
-    if not required:
-        return NO_FAULT
-    state[OFFSET] = at - state[START]
-    if at >= state[END]:
-        return FILE_ENDS_EARLY
-    state[MARKER] = np.int64(data[at + 1])
-    state[DETAIL] = 0xD0 + number % 8
-    return NO_RESTART
-
-
-@compiled
-def next_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes, bits: int, at: int, number: int) -> int:
-    """Close an interval and step over the restart marker behind it. Returns a fault."""
-    fault = close_interval(data, state, work, scratch, bits, at)
-    if fault != NO_FAULT:
-        return fault
-    return pass_restart(data, state, number, True)
+def leave_interval(data: Bytes, state: Integers, work: Integers) -> None:
+    """Go to the marker behind an interval, over whatever is left of it."""
+    state[AT] = work[SOURCE] if work[CLOSED] == 1 else next_marker(data, work[SOURCE], state[END])
 
 
 @compiled

@@ -1,41 +1,56 @@
 """Whole files of a sequential frame: the function that Python calls for nearly all of them."""
 
+import numpy as np
+
 from jpegdomain.compiled.jit import compiled
 
+from .notes import note
 from .numbers import NO_FAULT, TOO_SHORT
 from .scan_header import check_length, find_tables
 from .sequential import sequential_scan
 from .slots import (
+    ARITHMETIC,
     AT,
+    BASE,
+    COMPONENT,
+    COUNT,
     DONE,
     END,
     FAULT,
     FAULTY,
+    FIELDS,
     FINISHED,
+    INCOMPLETE,
+    KEEP,
     MARGIN,
+    MODE,
     NEEDS_ROOM,
+    OTHER_CODING,
     OTHER_MODE,
     OUTCOME,
     PROGRESSIVE,
     ROOM,
     SCAN,
     SCANS,
+    SEEN,
     Integers,
+    Masks,
     Samples,
     Skips,
     Steps,
     Tables,
 )
-from .walk import advance, begin, note
+from .walk import advance, begin
 from .words import Bytes
 
 __all__ = ["admit", "read_sequential"]
 
 
 @compiled
-def admit(data: Bytes, state: Integers, room: int, lenient: bool) -> int:
+def admit(data: Bytes, state: Integers, room: int) -> int:
     """Decide at a file's first scan whether it can be read into `room` coefficients. Returns an outcome."""
-    if not lenient:
+    # A scan of arithmetic code may be as short as it likes.
+    if state[MODE] != KEEP and state[ARITHMETIC] == 0:
         fault = check_length(data, state)
         if fault != NO_FAULT:
             note(state, fault, state[AT] if fault == TOO_SHORT else state[END])
@@ -53,8 +68,11 @@ def read_sequential(
     work: Integers,
     scratch: Bytes,
     skips: Skips,
+    masks: Masks,
+    lost: Bytes,
     keep: int,
-    lenient: bool,
+    mode: int,
+    scan_limit: int,
 ) -> None:
     """Read files ``data[bounds[i]:bounds[i + 1]]``, the coefficients of one behind those of the other.
 
@@ -69,13 +87,16 @@ def read_sequential(
         work: A workspace's integers.
         scratch: A workspace's bytes.
         skips: A workspace's table for passing over coefficients.
+        masks: Not used here.
+        lost: uint8, zeros: where losses are kept, what each block of the one file has lost.
         keep: 1…8.
-        lenient: Whether to begin even a scan whose data is too short for its blocks.
+        mode: `STRICT`, `LENIENT`, or, for one file and `out` full of zeros, `KEEP`.
+        scan_limit: The most scans.
     """
     origin = 0
     for i in range(len(bounds) - 1):
         state = states[i]
-        fault = begin(data, bounds[i], bounds[i + 1], state, work)
+        fault = begin(data, bounds[i], bounds[i + 1], state, work, mode, scan_limit)
         state[OUTCOME] = DONE
         if fault != NO_FAULT:
             note(state, fault, bounds[i])
@@ -83,18 +104,31 @@ def read_sequential(
         while state[OUTCOME] == DONE:
             step = advance(data, state, quant[i], work, keep * keep)
             if step == FINISHED:
+                _clear_missing(out, origin, state)
                 origin += state[ROOM]
                 break
             if step != SCAN:
                 state[OUTCOME] = FAULTY
+            elif state[ARITHMETIC] == 1:
+                state[OUTCOME] = OTHER_CODING
             elif state[PROGRESSIVE] == 1:
                 state[OUTCOME] = OTHER_MODE
             else:
                 if state[SCANS] == 1:
-                    state[OUTCOME] = admit(data, state, len(out) - origin, lenient)
+                    state[OUTCOME] = admit(data, state, len(out) - origin)
                 if state[OUTCOME] == DONE:
                     find_tables(data, state, tables, work, scratch)
-                    fault = sequential_scan(data, out, origin, keep, state, tables, work, scratch, skips)
+                    fault = sequential_scan(data, out, origin, keep, state, tables, work, scratch, skips, masks, lost)
                     if fault != NO_FAULT:
                         state[FAULT] = fault
                         state[OUTCOME] = FAULTY
+
+
+@compiled
+def _clear_missing(out: Samples, origin: int, state: Integers) -> None:
+    """Set the components that have not come to zero."""
+    for i in range(state[COUNT] if state[INCOMPLETE] == 1 else 0):
+        of = COMPONENT + FIELDS * i
+        if state[of + SEEN] == 0:
+            end = state[of + FIELDS + BASE] if i + 1 < state[COUNT] else state[ROOM]
+            out[origin + state[of + BASE] : origin + end] = np.int16(0)

@@ -4,6 +4,8 @@ import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 
+from .markers import next_marker
+from .notes import tolerated
 from .numbers import (
     BAD_FACTOR,
     BAD_PRECISION,
@@ -19,6 +21,7 @@ from .numbers import (
     SECOND_FRAME,
 )
 from .slots import (
+    ARITHMETIC,
     BASE,
     COLUMNS,
     COMPONENT,
@@ -43,20 +46,32 @@ from .slots import (
 )
 from .words import Bytes
 
-__all__ = ["is_frame", "read_frame"]
+__all__ = ["is_frame", "is_read", "read_frame"]
+
+_PROGRESSIVE = 0xC2
+_ARITHMETIC_SEQUENTIAL = 0xC9
+_ARITHMETIC_PROGRESSIVE = 0xCA
 
 
 @compiled
 def is_frame(marker: int) -> bool:
-    """Tell whether a marker starts a frame, or announces one, of any kind: SOFn, DAC, DHP, JPEG-LS."""
-    return (0xC0 <= marker <= 0xCF and marker != 0xC4 and marker != 0xC8) or marker == 0xDE or marker == 0xF7
+    """Tell whether a marker starts a frame, or announces one, of any kind: SOFn, DHP, JPEG-LS."""
+    # DHT, JPG and DAC, C4, C8 and CC, stand among them.
+    is_sof = 0xC0 <= marker <= 0xCF and (marker == 0xC0 or marker & 3 != 0)
+    return is_sof or marker == 0xDE or marker == 0xF7
+
+
+@compiled
+def is_read(marker: int) -> bool:
+    """Tell whether a marker starts a frame of a kind that is read: SOF0, SOF1, SOF2, SOF9, SOF10."""
+    return 0xC0 <= marker <= _PROGRESSIVE or marker in (_ARITHMETIC_SEQUENTIAL, _ARITHMETIC_PROGRESSIVE)
 
 
 @compiled
 def read_frame(data: Bytes, marker_at: int, end: int, state: Integers, size: int) -> int:
     """Take a frame header that ends at `end`; a block takes `size` coefficients in the output. Returns a fault."""
     marker = np.int64(data[marker_at + 1])
-    if marker > 0xC2:
+    if not is_read(marker):
         state[DETAIL] = marker
         return KIND_NOT_READ
     if state[FRAME] > 0:
@@ -82,7 +97,8 @@ def read_frame(data: Bytes, marker_at: int, end: int, state: Integers, size: int
         return NO_HEIGHT
     state[FRAME], state[COUNT] = marker_at, count
     state[HEIGHT], state[WIDTH] = height, width
-    state[PROGRESSIVE] = 1 if marker == 0xC2 else 0
+    state[PROGRESSIVE] = 1 if marker & 3 == 2 else 0
+    state[ARITHMETIC] = 1 if marker & 8 > 0 else 0
     fault = _read_components(data, at + 6, state)
     if fault == NO_FAULT:
         _lay_out(state, size)
@@ -102,7 +118,10 @@ def _read_components(data: Bytes, at: int, state: Integers) -> int:
             return BAD_FACTOR
         for other in range(i):
             if state[COMPONENT + FIELDS * other + IDENTIFIER] == state[of + IDENTIFIER]:
-                return SAME_IDENTIFIER
+                fault = tolerated(state, SAME_IDENTIFIER)
+                if fault != NO_FAULT:
+                    return fault
+                break
         state[VERTICAL] = max(state[VERTICAL], state[of + V])
         state[HORIZONTAL] = max(state[HORIZONTAL], state[of + H])
     return NO_FAULT
@@ -127,19 +146,17 @@ def _lay_out(state: Integers, size: int) -> None:
 def _height_of_dnl(data: Bytes, at: int, end: int) -> int:
     """Look behind the first scan for the DNL segment that gives the number of lines (B.2.5); 0 without one."""
     in_scan = False
+    at = next_marker(data, at, end)
     while at + 6 <= end:
         marker = np.int64(data[at + 1])
-        if data[at] != 0xFF or (in_scan and (marker == 0 or 0xD0 <= marker <= 0xD7)):
-            if not in_scan:
-                return 0
-            at += 1
-        elif marker == 0xFF:
-            at += 1
+        if marker < 0xC0 or 0xD0 <= marker <= 0xD8:
+            at += 2
         elif in_scan:
             return _number(data, at + 4) if marker == 0xDC and _number(data, at + 2) == 4 else 0
         else:
             in_scan = marker == 0xDA
             at += 2 + _number(data, at + 2)
+        at = next_marker(data, at, end)
     return 0
 
 

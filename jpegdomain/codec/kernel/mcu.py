@@ -6,6 +6,8 @@ decoded, because the bits are there, and dropped: they go to the spare block beh
 
 from typing import Final
 
+import numpy as np
+
 from jpegdomain.compiled.jit import compiled, inlined
 
 from .slots import (
@@ -21,6 +23,7 @@ from .slots import (
     PARTS,
     PLAN,
     PLAN_FIELDS,
+    PLANNED,
     ROWS,
     VERTICAL,
     WIDTH,
@@ -28,12 +31,15 @@ from .slots import (
     Integers,
     V,
 )
+from .words import Bytes
 
 __all__ = [
     "PLAN_AC",
     "PLAN_DC",
     "PLAN_PART",
     "begin_row",
+    "first_lost",
+    "mark_lost",
     "mcu_grid",
     "place_of",
     "plan_blocks",
@@ -110,3 +116,28 @@ def place_of(work: Integers, plan: int, spare: int, size: int) -> int:
     work[plan + _HERE] = here + across * size
     work[plan + _LEFT] = left - across
     return here if left > 0 else spare
+
+
+@compiled
+def mark_lost(
+    state: Integers, work: Integers, lost: Bytes, size: int, columns: int, first: int, end: int, kind: int
+) -> None:
+    """Add `kind`, `LOST_DC` or `LOST_AC`, to what the blocks of the MCUs from `first` to before `end` have lost."""
+    for mcu in range(first, end):
+        row, column = mcu // columns, mcu % columns
+        for i in range(work[PLANNED]):
+            plan = PLAN + PLAN_FIELDS * i
+            of = work[plan + _COMPONENT]
+            block_row = row * work[plan + _DOWN] + work[plan + _ROW]
+            block_column = column * work[plan + _ACROSS] + work[plan + _COLUMN]
+            if block_row < state[of + ROWS] and block_column < state[of + COLUMNS]:
+                lost[state[of + BASE] // size + block_row * state[of + COLUMNS] + block_column] |= np.uint8(kind)
+
+
+@compiled
+def first_lost(lost: Bytes, first: int, end: int, kind: int) -> int:
+    """Find the first block from `first` on that has lost `kind`, `end` if none has."""
+    for block in range(first, end):
+        if lost[block] & kind != 0:
+            return block
+    return end

@@ -55,3 +55,14 @@ NO_RESTART: Final = 44
 """A restart marker was due, another marker or the end came."""
 FILE_ENDS_EARLY: Final = 45
 DNL_LENGTH: Final = 46
+
+STANDARD_TABLES: Final = 47
+REPEATED_SCAN: Final = 48
+BITS_MISSING: Final = 49
+LOST_BEFORE: Final = 50
+"""A scan refines what an earlier one lost."""
+TOO_MANY_SCANS: Final = 51
+
+CONDITIONING_LENGTH: Final = 60
+BAD_CONDITIONING: Final = 61
+BAD_DECISIONS: Final = 62

@@ -1,17 +1,22 @@
-"""The AC scans of a progressive frame: one component, a band of frequencies (T.81 G.1.2.2, G.1.2.3)."""
+"""The AC scans of a progressive frame: one component, a band of frequencies (T.81 G.1.2.2, G.1.2.3).
+
+A block's mask says which of its coefficients are not zero, so that a scan that refines looks at no others: one that
+has nothing to say of a block costs a comparison.
+"""
 
 from typing import Final
 
 import numpy as np
 
-from jpegdomain.compiled.jit import compiled, inlined
+from jpegdomain.compiled.jit import inlined
 from jpegdomain.tables import ZIGZAG
 
-from .feed import close_interval, damage, more, next_interval, open_interval, pass_restart
+from .feed import damage, more
 from .huffman import LONG
-from .mcu import mcu_grid
-from .numbers import BAD_CODE, NO_FAULT
+from .mcu import first_lost
+from .numbers import BAD_CODE, LOST_BEFORE, NO_FAULT
 from .reservoir import Word, peek, refilled, symbol_at, value_of
+from .scan import scan_of
 from .slots import (
     AC,
     BASE,
@@ -19,76 +24,94 @@ from .slots import (
     FIELDS,
     FIRST,
     HIGH,
-    INTERVAL,
+    KEEP,
     LAST,
+    LOST_AC,
     LOW,
+    MODE,
     PART,
     PROBE,
     ROOM,
     Integers,
+    Masks,
     Samples,
+    Skips,
     Tables,
 )
-from .words import Bytes
+from .words import Bytes, lowest_bit
 
 __all__ = ["ac_scan"]
 
 _BAD: Final = -1
 
 _ZIGZAG = ZIGZAG.astype(np.uint8)
+_U0 = np.uint64(0)
 _U1 = np.uint64(1)
 _U6 = np.uint64(6)
 _U12 = np.uint64(12)
 _M6 = np.uint64(63)
 _M8 = np.uint64(255)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _TOP = np.uint64(63)
 _PROBE_SHIFT = np.uint64(64 - PROBE)
 
 
-@compiled
-def ac_scan(
-    data: Bytes, out: Samples, origin: int, state: Integers, tables: Tables, work: Integers, scratch: Bytes
-) -> int:
-    """Decode a scan that begins a band, or brings one more bit of it.
-
-    Returns:
-        A fault; then the block that shows it is as it was.
-    """
+@inlined
+def _decode_interval(
+    data: Bytes,
+    out: Samples,
+    origin: int,
+    keep: int,  # noqa: ARG001 (as all of them)
+    state: Integers,
+    tables: Tables,
+    work: Integers,
+    scratch: Bytes,
+    skips: Skips,  # noqa: ARG001
+    masks: Masks,
+    lost: Bytes,
+    block: int,
+    end: int,
+    low: int,
+) -> tuple[int, int, int, int]:
+    """Begin a band of blocks, or bring one more bit of it, as `scan_of` asks it."""
     first, last, low_bit, refines = state[FIRST], state[LAST], state[LOW], state[HIGH] > 0
     table = state[AC]
-    start = origin + state[COMPONENT + FIELDS * state[PART] + BASE]
+    base = state[COMPONENT + FIELDS * state[PART] + BASE]
+    start, index = origin + base, base // 64
     spare = origin + state[ROOM]
-    rows, columns = mcu_grid(state)
-    total = rows * columns
-    interval = state[INTERVAL] if state[INTERVAL] > 0 else total
-    restarts, until_restart, run = 0, 0, 0
-    word, bits, at, low = np.uint64(0), 0, 0, 0
-    block = 0
-    while block < total:
-        if until_restart == 0:
-            if block > 0:
-                fault = next_interval(data, state, work, scratch, bits, at, restarts)
-                if fault != NO_FAULT:
-                    return fault
-                restarts += 1
-            low = open_interval(data, state, work, scratch)
-            word, bits, at, run = np.uint64(0), 0, 0, 0
-            until_restart = interval
-        if run > 0 and not refines:
-            # Blocks of a run have nothing in this band: step over all of them.
-            step = min(run, until_restart, total - block)
-            run -= step
-            until_restart -= step
-            block += step
-            continue
+    # Bits `first` to `last`.
+    band = (_ALL << np.uint64(first)) & (_ALL >> np.uint64(63 - last))
+    stop = end
+    if refines and state[MODE] == KEEP:
+        # The bits of a block depend on what is known of it.
+        stop = first_lost(lost, index + block, index + end, LOST_AC) - index
+    word, bits, at, run = _U0, 0, 0, 0
+    fault = NO_FAULT
+    while block < stop:
+        if run > 0:
+            # Blocks of a run have nothing new in this band: step over those that have nothing old either.
+            if refines:
+                while run > 0 and block < stop and masks[np.uint64(index + block)] & band == _U0:
+                    block += 1
+                    run -= 1
+            else:
+                step = min(run, stop - block)
+                run -= step
+                block += step
+            if run == 0 or block == stop:
+                continue
         here = start + 64 * block
         for j in range(64):
             out[np.uint64(spare + j)] = out[np.uint64(here + j)]
+        mask = masks[np.uint64(index + block)]
         if refines:
-            word, bits, at, run = _refine(word, bits, at, scratch, tables, table, out, here, first, last, low_bit, run)
+            word, bits, at, run, mask = _refine(
+                word, bits, at, scratch, tables, table, out, here, first, last, low_bit, run, mask
+            )
         else:
-            word, bits, at, run = _begin(word, bits, at, scratch, tables, table, out, here, first, last, low_bit)
-        fault = NO_FAULT
+            word, bits, at, run, mask = _begin(
+                word, bits, at, scratch, tables, table, out, here, first, last, low_bit, mask
+            )
         if run == _BAD:
             fault = damage(data, state, work, bits, at, BAD_CODE)
         elif at > low:
@@ -98,13 +121,12 @@ def ac_scan(
         if fault != NO_FAULT:
             for j in range(64):
                 out[here + j] = out[spare + j]
-            return fault
-        until_restart -= 1
+            return block, bits, at, fault
+        masks[np.uint64(index + block)] = mask
         block += 1
-    fault = close_interval(data, state, work, scratch, bits, at)
-    if fault == NO_FAULT and state[INTERVAL] > 0:
-        fault = pass_restart(data, state, restarts, False)
-    return fault
+    if stop < end:
+        fault = damage(data, state, work, bits, at, LOST_BEFORE)
+    return block, bits, at, fault
 
 
 @inlined
@@ -120,8 +142,13 @@ def _begin(
     first: int,
     last: int,
     low_bit: int,
-) -> tuple[Word, int, int, int]:
-    """Decode a block's first bits of a band. Returns the reservoir, and how many blocks after it have none."""
+    mask: Word,
+) -> tuple[Word, int, int, int, Word]:
+    """Decode a block's first bits of a band; where these say that a coefficient is zero, nothing is written.
+
+    Returns:
+        The reservoir, how many blocks after it have none (`_BAD` for damage), and the block's mask.
+    """
     k = first - 1
     while k < last:
         word, bits, at = refilled(word, bits, at, scratch)
@@ -134,22 +161,25 @@ def _begin(
         else:
             length, symbol = symbol_at(word, tables, table)
             if length == 0:
-                return word, bits, at, _BAD
+                return word, bits, at, _BAD, mask
             steps, size = symbol >> 4, symbol & 15
             word <<= np.uint64(length)
             bits -= length
             if size == 0 and steps < 15:
                 run = (1 << steps) + peek(word, steps) - 1
-                return word << np.uint64(steps), bits - steps, at, run
+                return word << np.uint64(steps), bits - steps, at, run, mask
             k += steps + 1
             used = np.uint64(size)
             value = value_of(word, size)
         if k > last:
-            return word, bits, at, _BAD
-        out[np.uint64(here + _ZIGZAG[np.uint64(k)])] = np.int16(value << low_bit)
+            return word, bits, at, _BAD, mask
+        shifted = np.int16(value << low_bit)
+        if shifted != 0:
+            out[np.uint64(here + _ZIGZAG[np.uint64(k)])] = shifted
+            mask |= _U1 << np.uint64(k)
         word <<= used
         bits -= np.int64(used)
-    return word, bits, at, 0
+    return word, bits, at, 0, mask
 
 
 @inlined
@@ -166,10 +196,17 @@ def _refine(
     last: int,
     low_bit: int,
     run: int,
-) -> tuple[Word, int, int, int]:
-    """Decode one more bit of a block's band: of the coefficients known, and those that it makes ±1."""
+    mask: Word,
+) -> tuple[Word, int, int, int, Word]:
+    """Decode one more bit of a block's band: of the coefficients known, and those that it makes ±1.
+
+    Returns:
+        As `_begin`, but for a run that includes what is left of this block.
+    """
     k = first
     fresh = run == 0
+    # Those that the block has by now; those that it gets are not refined.
+    old = mask & (_ALL >> np.uint64(63 - last))
     while k <= last:
         zeros, value = 64, 0
         if fresh:
@@ -177,7 +214,7 @@ def _refine(
             length, symbol = symbol_at(word, tables, table)
             steps, size = symbol >> 4, symbol & 15
             if length == 0 or size > 1:
-                return word, bits, at, _BAD
+                return word, bits, at, _BAD, mask
             word <<= np.uint64(length)
             bits -= length
             if size == 1:
@@ -193,24 +230,30 @@ def _refine(
                 bits -= steps
                 fresh = False
         # Pass over that many coefficients that are still zero; those that are not have a bit each.
-        while k <= last:
-            place = np.uint64(here + _ZIGZAG[np.uint64(k)])
-            known = np.int64(out[place])
-            if known == 0:
-                if zeros == 0:
-                    break
-                zeros -= 1
-            else:
-                if bits < 1:
-                    word, bits, at = refilled(word, bits, at, scratch)
-                if word >> _TOP == _U1 and known & (1 << low_bit) == 0:
-                    out[place] = np.int16(known + ((1 << low_bit) if known > 0 else -(1 << low_bit)))
-                word <<= _U1
-                bits -= 1
-            k += 1
+        known = old & (_ALL << np.uint64(k))
+        while known != _U0:
+            near = lowest_bit(known)
+            if near - k > zeros:
+                break
+            zeros -= near - k
+            place = np.uint64(here + _ZIGZAG[np.uint64(near)])
+            value_there = np.int64(out[place])
+            if bits < 1:
+                word, bits, at = refilled(word, bits, at, scratch)
+            if word >> _TOP == _U1 and value_there & (1 << low_bit) == 0:
+                out[place] = np.int16(value_there + ((1 << low_bit) if value_there > 0 else -(1 << low_bit)))
+            word <<= _U1
+            bits -= 1
+            k = near + 1
+            known &= known - _U1
+        k += zeros
         if value != 0:
             if k > last:
-                return word, bits, at, _BAD
+                return word, bits, at, _BAD, mask
             out[np.uint64(here + _ZIGZAG[np.uint64(k)])] = np.int16(value << low_bit)
+            mask |= _U1 << np.uint64(k)
         k += 1
-    return word, bits, at, max(run - 1, 0)
+    return word, bits, at, max(run - 1, 0), mask
+
+
+ac_scan = scan_of(_decode_interval)

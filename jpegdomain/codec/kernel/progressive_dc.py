@@ -2,23 +2,27 @@
 
 import numpy as np
 
-from jpegdomain.compiled.jit import compiled
+from jpegdomain.compiled.jit import inlined
 
 from .blocks import difference
-from .feed import close_interval, damage, more, next_interval, open_interval, pass_restart
-from .mcu import PLAN_DC, PLAN_PART, begin_row, mcu_grid, place_of, plan_blocks
+from .feed import damage, more
+from .mcu import PLAN_DC, PLAN_PART, begin_row, place_of
 from .numbers import BAD_CODE, NO_FAULT
 from .reservoir import refilled
+from .scan import scan_of
 from .slots import (
+    ACROSS,
     HIGH,
-    INTERVAL,
     LOW,
     PLAN,
     PLAN_FIELDS,
+    PLANNED,
     PREDICTION,
     ROOM,
     Integers,
+    Masks,
     Samples,
+    Skips,
     Tables,
 )
 from .words import Bytes
@@ -26,37 +30,34 @@ from .words import Bytes
 __all__ = ["dc_scan"]
 
 
-@compiled
-def dc_scan(
-    data: Bytes, out: Samples, origin: int, state: Integers, tables: Tables, work: Integers, scratch: Bytes
-) -> int:
-    """Decode a scan that begins the DC coefficients, or brings one more bit of each.
-
-    Returns:
-        A fault; then the MCU that shows it is as it was.
-    """
+@inlined
+def _decode_interval(
+    data: Bytes,
+    out: Samples,
+    origin: int,
+    keep: int,  # noqa: ARG001 (as all of them)
+    state: Integers,
+    tables: Tables,
+    work: Integers,
+    scratch: Bytes,
+    skips: Skips,  # noqa: ARG001
+    masks: Masks,  # noqa: ARG001
+    lost: Bytes,  # noqa: ARG001
+    mcu: int,
+    end: int,
+    low: int,
+) -> tuple[int, int, int, int]:
+    """Begin the DC coefficients of MCUs, or bring one more bit of each, as `scan_of` asks it."""
     spare = origin + state[ROOM]
     low_bit, refines = state[LOW], state[HIGH] > 0
-    rows, columns = mcu_grid(state)
-    count = plan_blocks(state, work)
-    interval = state[INTERVAL] if state[INTERVAL] > 0 else rows * columns
-    restarts, until_restart = 0, 0
-    word, bits, at, low = np.uint64(0), 0, 0, 0
-    for row in range(rows):
-        begin_row(state, work, count, row, 0, origin, 64)
-        for column in range(columns):
-            if until_restart == 0:
-                if row + column > 0:
-                    fault = next_interval(data, state, work, scratch, bits, at, restarts)
-                    if fault != NO_FAULT:
-                        return fault
-                    restarts += 1
-                low = open_interval(data, state, work, scratch)
-                word, bits, at = np.uint64(0), 0, 0
-                until_restart = interval
-                work[PREDICTION : PREDICTION + 4] = 0
-            until_restart -= 1
-            fault = NO_FAULT
+    columns, count = work[ACROSS], work[PLANNED]
+    word, bits, at = np.uint64(0), 0, 0
+    work[PREDICTION : PREDICTION + 4] = 0
+    fault = NO_FAULT
+    while mcu < end and fault == NO_FAULT:
+        row, column = mcu // columns, mcu % columns
+        begin_row(state, work, count, row, column, origin, 64)
+        for _ in range(min(end - mcu, columns - column)):
             for i in range(count):
                 plan = PLAN + PLAN_FIELDS * i
                 here = place_of(work, plan, spare, 64)
@@ -81,11 +82,12 @@ def dc_scan(
                     fault = damage(data, state, work, bits, at, fault)
             if fault != NO_FAULT:
                 # Behind the data's end a refinement finds zeros, which change nothing.
-                begin_row(state, work, count, row, column, origin, 64)
+                begin_row(state, work, count, row, mcu % columns, origin, 64)
                 for i in range(0 if refines else count):
                     out[place_of(work, PLAN + PLAN_FIELDS * i, spare, 64)] = np.int16(0)
-                return fault
-    fault = close_interval(data, state, work, scratch, bits, at)
-    if fault == NO_FAULT and state[INTERVAL] > 0:
-        fault = pass_restart(data, state, restarts, False)
-    return fault
+                break
+            mcu += 1
+    return mcu, bits, at, fault
+
+
+dc_scan = scan_of(_decode_interval)

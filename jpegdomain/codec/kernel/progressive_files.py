@@ -1,32 +1,37 @@
 """Whole files of a progressive frame (T.81 G): the function that Python calls for them."""
 
-from jpegdomain.compiled.jit import compiled
-
 from .files import admit
+from .markers import skip_scan
+from .notes import note
 from .numbers import NO_FAULT
 from .progressive_ac import ac_scan
 from .progressive_dc import dc_scan
-from .scan_choice import choose_scans, skip_scan
+from .scan_choice import choose_scans
 from .scan_header import find_tables
 from .slots import (
+    ARITHMETIC,
+    AT,
     CHOICE,
     DONE,
+    END,
     FAULT,
     FAULTY,
     FINISHED,
     FIRST,
+    OTHER_CODING,
     OTHER_MODE,
     OUTCOME,
     PROGRESSIVE,
     SCAN,
     SCANS,
     Integers,
+    Masks,
     Samples,
     Skips,
     Steps,
     Tables,
 )
-from .walk import advance, begin, note
+from .walk import advance, begin
 from .words import Bytes
 
 __all__ = ["read_progressive"]
@@ -41,9 +46,12 @@ def read_progressive(
     tables: Tables,
     work: Integers,
     scratch: Bytes,
-    skips: Skips,  # noqa: ARG001 (as read_sequential)
+    skips: Skips,
+    masks: Masks,
+    lost: Bytes,
     keep: int,
-    lenient: bool,
+    mode: int,
+    scan_limit: int,
 ) -> None:
     """Read the file ``data[bounds[0]:bounds[1]]``.
 
@@ -57,13 +65,16 @@ def read_progressive(
         work: A workspace's integers.
         scratch: A workspace's bytes.
         skips: A workspace's, not used here.
+        masks: uint64, zeros: a word for each block.
+        lost: uint8, zeros: where losses are kept, what each block has lost.
         keep: 1…8: coefficients beyond the m×m lowest, m = `keep`, may be incomplete.
-        lenient: Whether to begin even a scan whose data is too short for its blocks.
+        mode: `STRICT`, `LENIENT` or `KEEP`.
+        scan_limit: The most scans.
     """
     state = states[0]
-    if keep < 8 and begin(data, bounds[0], bounds[1], state, work) == NO_FAULT:
+    if keep < 8 and begin(data, bounds[0], bounds[1], state, work, mode, scan_limit) == NO_FAULT:
         choose_scans(data, state, quant[0], work, keep)
-    fault = begin(data, bounds[0], bounds[1], state, work)
+    fault = begin(data, bounds[0], bounds[1], state, work, mode, scan_limit)
     state[OUTCOME] = DONE
     if fault != NO_FAULT:
         note(state, fault, bounds[0])
@@ -74,26 +85,23 @@ def read_progressive(
             break
         if step != SCAN:
             state[OUTCOME] = FAULTY
+        elif state[ARITHMETIC] == 1:
+            state[OUTCOME] = OTHER_CODING
         elif state[PROGRESSIVE] == 0:
             state[OUTCOME] = OTHER_MODE
         else:
             if state[SCANS] == 1:
-                state[OUTCOME] = admit(data, state, len(out), lenient)
+                state[OUTCOME] = admit(data, state, len(out))
             if state[OUTCOME] == DONE:
-                fault = _read_scan(data, out, state, tables, work, scratch, keep)
+                fault = NO_FAULT
+                if keep < 8 and work[CHOICE + state[SCANS] - 1] == 0:
+                    state[AT] = skip_scan(data, state[AT], state[END])
+                else:
+                    find_tables(data, state, tables, work, scratch)
+                    if state[FIRST] == 0:
+                        fault = dc_scan(data, out, 0, 8, state, tables, work, scratch, skips, masks, lost)
+                    else:
+                        fault = ac_scan(data, out, 0, 8, state, tables, work, scratch, skips, masks, lost)
                 if fault != NO_FAULT:
                     state[FAULT] = fault
                     state[OUTCOME] = FAULTY
-
-
-@compiled
-def _read_scan(
-    data: Bytes, out: Samples, state: Integers, tables: Tables, work: Integers, scratch: Bytes, keep: int
-) -> int:
-    if keep < 8 and work[CHOICE + state[SCANS] - 1] == 0:
-        skip_scan(data, state)
-        return NO_FAULT
-    find_tables(data, state, tables, work, scratch)
-    if state[FIRST] == 0:
-        return dc_scan(data, out, 0, state, tables, work, scratch)
-    return ac_scan(data, out, 0, state, tables, work, scratch)

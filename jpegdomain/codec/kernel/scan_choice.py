@@ -8,6 +8,7 @@ made from the last scan to the first.
 from jpegdomain.compiled.jit import compiled
 
 from .blocks import ORDER
+from .markers import skip_scan
 from .slots import (
     AT,
     CHOICE,
@@ -15,6 +16,7 @@ from .slots import (
     FIRST,
     HIGH,
     LAST,
+    MOST_SCANS,
     NEEDED,
     PART,
     PARTS,
@@ -24,38 +26,21 @@ from .slots import (
 )
 from .slots import Steps as StepsArray
 from .walk import advance
-from .words import Bytes, has_ff, load
+from .words import Bytes
 
-__all__ = ["choose_scans", "skip_scan"]
-
-
-@compiled
-def skip_scan(data: Bytes, state: Integers) -> None:
-    """Step over a scan's entropy-coded data, restart markers included."""
-    at, end = state[AT], state[END]
-    while at < end:
-        if at + 8 <= end and not has_ff(load(data, at)):
-            at += 8
-        elif data[at] != 0xFF:
-            at += 1
-        elif at + 1 < end and (data[at + 1] == 0 or 0xD0 <= data[at + 1] <= 0xD7):
-            at += 2
-        elif at + 1 < end and data[at + 1] == 0xFF:
-            at += 1
-        else:
-            break
-    state[AT] = at
+__all__ = ["choose_scans"]
 
 
 @compiled
 def choose_scans(data: Bytes, state: Integers, quant: StepsArray, work: Integers, keep: int) -> None:
     """Walk a file whose walk has just begun to its end or first fault; set ``work[CHOICE + i]`` for its scan i."""
+    work[CHOICE : CHOICE + MOST_SCANS] = 1
     while advance(data, state, quant, work, 64) == SCAN:
         packed = state[FIRST] | state[LAST] << 6 | (1 << 12 if state[HIGH] > 0 else 0)
         for part in range(state[PARTS]):
             packed |= 1 << (13 + state[PART + part])
         work[CHOICE + state[SCANS] - 1] = packed
-        skip_scan(data, state)
+        state[AT] = skip_scan(data, state[AT], state[END])
     for k in range(64):
         for component in range(4):
             work[NEEDED + 64 * component + k] = 1 if ORDER[keep, k] < keep * keep else 0

@@ -1,32 +1,37 @@
 """Scan headers: whether a file's sequence of scans is one that the standard allows (T.81 B.2.3, G.1.1.1).
 
-A decoder that meets another sequence guesses; this one does not, because a guess changes the data.
+Where it does not matter for the coefficients, another sequence is tolerated: as by libjpeg, whose warnings these are.
 """
 
 import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 
-from .definitions import copy_steps
+from .definitions import blame_definition, copy_steps
 from .huffman import AC_CLASS, DC_CLASS, PROGRESSIVE_AC, REFINING_AC, table_for
 from .mcu import mcu_grid
+from .notes import tolerated
 from .numbers import (
     AC_BEFORE_DC,
     BAD_BAND,
-    COMPONENT_MISSING,
     DISCONTINUED,
     FILE_ENDS_EARLY,
     LARGE_MCU,
     NO_FAULT,
     NO_HUFFMAN,
     NO_STEPS,
+    REPEATED_SCAN,
     SCAN_BEFORE_FRAME,
     SCAN_COMPONENTS,
     SCAN_LENGTH,
+    STANDARD_TABLES,
+    TOO_MANY_SCANS,
     TOO_SHORT,
 )
+from .progress import brings_nothing
 from .slots import (
     AC,
+    ARITHMETIC,
     AT,
     COMPONENT,
     COUNT,
@@ -39,17 +44,24 @@ from .slots import (
     HIGH,
     HUFFMAN,
     IDENTIFIER,
+    IRREGULAR,
+    KEEP,
     LAST,
+    LOSSES,
     LOW,
+    MODE,
     PART,
     PARTS,
     PINNED,
     PROGRESSIVE,
+    SCAN_LIMIT,
     SCANS,
     SEEN,
     SENT,
     SLOT,
+    STANDARD,
     STEPS,
+    STRICT,
     TAKEN,
     H,
     Integers,
@@ -57,9 +69,10 @@ from .slots import (
     V,
 )
 from .slots import Steps as StepsArray
+from .standard import STANDARD_PLACES, STANDARD_TABLE_DATA
 from .words import Bytes
 
-__all__ = ["check_complete", "check_length", "find_tables", "read_scan"]
+__all__ = ["check_length", "find_tables", "read_scan"]
 
 _LARGEST_MCU = 10
 _LARGEST_SHIFT = 13
@@ -74,29 +87,24 @@ def read_scan(data: Bytes, at: int, end: int, state: Integers, quant: StepsArray
     if not 1 <= parts <= state[COUNT] or end - at != 4 + 2 * parts:
         return SCAN_LENGTH
     state[PARTS] = parts
-    blocks = 0
-    for part in range(parts):
-        component = _component(data[at + 1 + 2 * part], state)
-        for other in range(part):
-            if state[PART + other] == component:
-                component = -1
-        if component < 0:
-            return SCAN_COMPONENTS
-        state[PART + part] = component
-        slots = np.int64(data[at + 2 + 2 * part])
-        state[DC + part], state[AC + part] = slots >> 4, slots & 15
-        of = COMPONENT + FIELDS * component
-        blocks += state[of + V] * state[of + H]
-    if parts > 1 and blocks > _LARGEST_MCU:
-        return LARGE_MCU
     state[FIRST], state[LAST] = np.int64(data[end - 3]), np.int64(data[end - 2])
     state[HIGH], state[LOW] = np.int64(data[end - 1] >> 4), np.int64(data[end - 1] & 15)
-    fault = _check_band(state)
+    fault = _find_components(data, at + 1, state, work)
+    if fault == NO_FAULT:
+        fault = _check_band(state)
+    if fault != NO_FAULT:
+        return fault
+    trusted = state[LOSSES] == 0 and state[IRREGULAR] == 0
+    if state[MODE] != STRICT and trusted and brings_nothing(state, work):
+        return REPEATED_SCAN
+    if state[SCANS] >= state[SCAN_LIMIT]:
+        state[DETAIL] = state[SCAN_LIMIT]
+        return TOO_MANY_SCANS
     for part in range(parts):
         if fault == NO_FAULT:
             fault = _check_continued(state, work, state[PART + part])
         if fault == NO_FAULT:
-            fault = _check_slots(state, part)
+            fault = _check_slots(data, state, part)
         if fault == NO_FAULT:
             fault = _take_steps(data, state, quant, state[PART + part])
     if fault == NO_FAULT:
@@ -109,11 +117,52 @@ def read_scan(data: Bytes, at: int, end: int, state: Integers, quant: StepsArray
 
 
 @compiled
-def _component(identifier: int, state: Integers) -> int:
+def _find_components(data: Bytes, at: int, state: Integers, work: Integers) -> int:
+    """Note which components the scan has, and their table slots. Returns a fault."""
+    blocks = 0
+    by_name = True
+    for part in range(state[PARTS]):
+        component = _component(data[at + 2 * part], part, state, work)
+        by_name = by_name and component >= 0
+        if component < 0:
+            # A scan of all components has them in the frame's order (B.2.3), whatever it calls them.
+            if state[PARTS] < state[COUNT] or state[MODE] == STRICT:
+                return SCAN_COMPONENTS
+            component = part
+        state[PART + part] = component
+    if not by_name:
+        tolerated(state, SCAN_COMPONENTS)
+    for part in range(state[PARTS]):
+        if not by_name:
+            state[PART + part] = part
+        slots = np.int64(data[at + 1 + 2 * part])
+        state[DC + part], state[AC + part] = slots >> 4, slots & 15
+        of = COMPONENT + FIELDS * state[PART + part]
+        blocks += state[of + V] * state[of + H]
+    return LARGE_MCU if state[PARTS] > 1 and blocks > _LARGEST_MCU else NO_FAULT
+
+
+@compiled
+def _component(identifier: int, part: int, state: Integers, work: Integers) -> int:
+    """Find a component that the scan has not named yet: of several with the same name, one that the scan continues."""
+    found = -1
     for i in range(state[COUNT]):
-        if state[COMPONENT + FIELDS * i + IDENTIFIER] == np.int64(identifier):
-            return i
-    return -1
+        free = state[COMPONENT + FIELDS * i + IDENTIFIER] == np.int64(identifier)
+        for other in range(part):
+            free = free and state[PART + other] != i
+        if free:
+            if _is_next(state, work, i):
+                return i
+            found = i if found < 0 else found
+    return found
+
+
+@compiled
+def _is_next(state: Integers, work: Integers, component: int) -> bool:
+    """Tell whether the scan's band is what has to come next of a component; its first coefficient speaks for it."""
+    first = state[FIRST] if state[PROGRESSIVE] == 1 else 0
+    expected = state[HIGH] if state[PROGRESSIVE] == 1 and state[HIGH] > 0 else -1
+    return first < 64 and work[SENT + 64 * component + first] == expected
 
 
 @compiled
@@ -122,7 +171,10 @@ def _check_band(state: Integers) -> int:
     first, last, high, low = state[FIRST], state[LAST], state[HIGH], state[LOW]
     state[DETAIL], state[DETAIL + 1], state[DETAIL + 2], state[DETAIL + 3] = first, last, high, low
     if state[PROGRESSIVE] == 0:
-        return NO_FAULT if first == 0 and last == 63 and high == 0 and low == 0 else BAD_BAND
+        # Decoders have never looked at these bytes, and some encoders write zeros.
+        fault = NO_FAULT if first == 0 and last == 63 and high == 0 and low == 0 else tolerated(state, BAD_BAND)
+        state[FIRST], state[LAST], state[HIGH], state[LOW] = 0, 63, 0, 0
+        return fault
     legal = last == 0 if first == 0 else first <= last <= 63 and state[PARTS] == 1
     return NO_FAULT if legal and low <= _LARGEST_SHIFT and (high == 0 or low == high - 1) else BAD_BAND
 
@@ -132,30 +184,50 @@ def _check_continued(state: Integers, work: Integers, component: int) -> int:
     sent = SENT + 64 * component
     state[DETAIL] = state[COMPONENT + FIELDS * component + IDENTIFIER]
     if state[FIRST] > 0 and work[sent] < 0:
-        return AC_BEFORE_DC
+        fault = tolerated(state, AC_BEFORE_DC)
+        if fault != NO_FAULT:
+            return fault
     # Ah is 0 both in a band's first scan and in a refinement, impossible, of a band that is complete.
     expected = state[HIGH] if state[HIGH] > 0 else -1
     # The scans of a sequential frame bring all coefficients at once.
     last = state[LAST] if state[PROGRESSIVE] == 1 else 0
     for k in range(state[FIRST], last + 1):
         if work[sent + k] != expected:
-            return DISCONTINUED
+            # Bits that refine what was lost cannot be told apart.
+            lost = state[MODE] == KEEP and state[LOSSES] > 0 and state[HIGH] > 0
+            state[IRREGULAR] = 1
+            return DISCONTINUED if lost else tolerated(state, DISCONTINUED)
     return NO_FAULT
 
 
 @compiled
-def _check_slots(state: Integers, part: int) -> int:
+def _check_slots(data: Bytes, state: Integers, part: int) -> int:
+    fault = NO_FAULT
+    if state[ARITHMETIC] == 1:
+        # The slots are those of conditioning, which has defaults.
+        return fault
     # A scan that refines DC sends plain bits (G.1.2.1).
     if state[FIRST] == 0 and state[HIGH] == 0:
-        slot = state[DC + part]
-        state[DETAIL], state[DETAIL + 1] = 0, slot
-        if slot > 3 or state[HUFFMAN + slot] == 0:
-            return NO_HUFFMAN
-    if state[LAST] > 0:
-        slot = state[AC + part]
-        state[DETAIL], state[DETAIL + 1] = 1, slot
-        if slot > 3 or state[HUFFMAN + 4 + slot] == 0:
-            return NO_HUFFMAN
+        fault = _check_slot(data, state, DC_CLASS, state[DC + part])
+    if fault == NO_FAULT and state[LAST] > 0:
+        fault = _check_slot(data, state, AC_CLASS, state[AC + part])
+    return fault
+
+
+@compiled
+def _check_slot(data: Bytes, state: Integers, kind: int, slot: int) -> int:
+    """Check that a scan has a Huffman table; frames of Motion-JPEG leave out those of K.3.3."""
+    state[DETAIL], state[DETAIL + 1] = kind, slot
+    if slot > 3:
+        return NO_HUFFMAN
+    at = state[HUFFMAN + 4 * kind + slot]
+    if at == 0 and slot < 2 and state[PROGRESSIVE] == 0 and state[MODE] != STRICT:
+        tolerated(state, STANDARD_TABLES)
+        state[HUFFMAN + 4 * kind + slot] = STANDARD
+    elif at < STANDARD:
+        return blame_definition(data, -at, state)
+    elif at == 0:
+        return NO_HUFFMAN
     return NO_FAULT
 
 
@@ -170,6 +242,8 @@ def _take_steps(data: Bytes, state: Integers, quant: StepsArray, component: int)
     if slot > 3 or state[STEPS + slot] == 0:
         return NO_STEPS
     at = state[STEPS + slot]
+    if at < 0:
+        return blame_definition(data, -at, state)
     for other in range(component):
         # Chroma components share a table nearly always.
         if state[COMPONENT + FIELDS * other + TAKEN] == at:
@@ -207,31 +281,29 @@ def find_tables(data: Bytes, state: Integers, tables: Tables, work: Integers, sc
     work[PINNED : PINNED + 8] = -1
     for part in range(state[PARTS]):
         if state[FIRST] == 0 and state[HIGH] == 0:
-            slot = state[DC + part]
-            at = state[HUFFMAN + slot]
-            state[DC + part] = table_for(data, at, DC_CLASS, slot, tables, work, scratch)
+            state[DC + part] = _find(data, state, DC_CLASS, DC_CLASS, state[DC + part], tables, work, scratch)
             work[PINNED + 2 * part] = state[DC + part]
         if state[LAST] > 0:
-            slot = state[AC + part]
-            at = state[HUFFMAN + 4 + slot]
             kind = AC_CLASS
             if state[PROGRESSIVE] == 1:
                 kind = PROGRESSIVE_AC if state[HIGH] == 0 else REFINING_AC
-            state[AC + part] = table_for(data, at, kind, slot, tables, work, scratch)
+            state[AC + part] = _find(data, state, AC_CLASS, kind, state[AC + part], tables, work, scratch)
             work[PINNED + 2 * part + 1] = state[AC + part]
 
 
 @compiled
-def check_complete(state: Integers) -> int:
-    """Check, at the end of the image, that every component has come.
-
-    The lowest bits of a progressive file may be missing: the standard does not ask that all be sent.
-
-    Returns:
-        A fault.
-    """
-    for i in range(state[COUNT]):
-        if state[COMPONENT + FIELDS * i + SEEN] == 0:
-            state[DETAIL] = state[COMPONENT + FIELDS * i + IDENTIFIER]
-            return COMPONENT_MISSING
-    return NO_FAULT
+def _find(
+    data: Bytes,
+    state: Integers,
+    table_class: int,
+    kind: int,
+    slot: int,
+    tables: Tables,
+    work: Integers,
+    scratch: Bytes,
+) -> int:
+    at = state[HUFFMAN + 4 * table_class + slot]
+    if at == STANDARD:
+        place = STANDARD_PLACES[2 * table_class + slot]
+        return table_for(STANDARD_TABLE_DATA, place, kind, slot, tables, work, scratch)
+    return table_for(data, at, kind, slot, tables, work, scratch)

@@ -2,26 +2,29 @@
 
 import numpy as np
 
-from jpegdomain.compiled.jit import compiled
+from jpegdomain.compiled.jit import compiled, inlined
 
 from .blocks import LAST_WANTED, ORDER, build_skips, difference, fill_block, pass_over
-from .feed import close_interval, damage, more, next_interval, open_interval, pass_restart
+from .feed import damage, more
 from .huffman import STOP
-from .mcu import PLAN_AC, PLAN_DC, PLAN_PART, begin_row, mcu_grid, place_of, plan_blocks
+from .mcu import PLAN_AC, PLAN_DC, PLAN_PART, begin_row, place_of
 from .numbers import BAD_CODE, NO_FAULT
+from .scan import scan_of
 from .slots import (
     AC,
+    ACROSS,
     DRAFT,
-    INTERVAL,
     PARTS,
     PLAN,
     PLAN_FIELDS,
+    PLANNED,
     PREDICTION,
     ROOM,
     SKIP_BUILT,
     SKIPS,
     STRIDE,
     Integers,
+    Masks,
     Samples,
     Skips,
     Tables,
@@ -31,8 +34,8 @@ from .words import Bytes
 __all__ = ["sequential_scan"]
 
 
-@compiled
-def sequential_scan(
+@inlined
+def _decode_interval(
     data: Bytes,
     out: Samples,
     origin: int,
@@ -42,39 +45,26 @@ def sequential_scan(
     work: Integers,
     scratch: Bytes,
     skips: Skips,
-) -> int:
-    """Decode a scan into ``out[origin:]``, every block of its components' grids.
-
-    Each block is zeroed when its turn comes.
-
-    Returns:
-        A fault; then the blocks of the MCU that shows it are zero, and those that follow are as they were.
-    """
+    masks: Masks,  # noqa: ARG001 (as all of them)
+    lost: Bytes,  # noqa: ARG001
+    mcu: int,
+    end: int,
+    low: int,
+) -> tuple[int, int, int, int]:
+    """Decode MCUs, as `scan_of` asks it. Each block is zeroed when its turn comes."""
     size = keep * keep
     order, last = ORDER[keep], LAST_WANTED[keep]
     spare = origin + state[ROOM]
     if keep < 8:
         _prepare_skips(state, tables, skips)
-    rows, columns = mcu_grid(state)
-    count = plan_blocks(state, work)
-    interval = state[INTERVAL] if state[INTERVAL] > 0 else rows * columns
-    restarts, until_restart = 0, 0
-    word, bits, at, low = np.uint64(0), 0, 0, 0
-    for row in range(rows):
-        begin_row(state, work, count, row, 0, origin, size)
-        for column in range(columns):
-            if until_restart == 0:
-                if row + column > 0:
-                    fault = next_interval(data, state, work, scratch, bits, at, restarts)
-                    if fault != NO_FAULT:
-                        return fault
-                    restarts += 1
-                low = open_interval(data, state, work, scratch)
-                word, bits, at = np.uint64(0), 0, 0
-                until_restart = interval
-                work[PREDICTION : PREDICTION + 4] = 0
-            until_restart -= 1
-            fault = NO_FAULT
+    columns, count = work[ACROSS], work[PLANNED]
+    word, bits, at = np.uint64(0), 0, 0
+    work[PREDICTION : PREDICTION + 4] = 0
+    fault = NO_FAULT
+    while mcu < end and fault == NO_FAULT:
+        row, column = mcu // columns, mcu % columns
+        begin_row(state, work, count, row, column, origin, size)
+        for _ in range(min(end - mcu, columns - column)):
             for i in range(count):
                 plan = PLAN + PLAN_FIELDS * i
                 here = place_of(work, plan, spare, size)
@@ -102,16 +92,16 @@ def sequential_scan(
                 if fault != NO_FAULT:
                     fault = damage(data, state, work, bits, at, fault)
             if fault != NO_FAULT:
-                begin_row(state, work, count, row, column, origin, size)
+                begin_row(state, work, count, row, mcu % columns, origin, size)
                 for i in range(count):
                     here = place_of(work, PLAN + PLAN_FIELDS * i, spare, size)
                     out[here : here + size] = np.int16(0)
-                return fault
-    fault = close_interval(data, state, work, scratch, bits, at)
-    if fault == NO_FAULT and state[INTERVAL] > 0:
-        # Some encoders close the last interval too. Decoders have always passed over that marker.
-        fault = pass_restart(data, state, restarts, False)
-    return fault
+                break
+            mcu += 1
+    return mcu, bits, at, fault
+
+
+sequential_scan = scan_of(_decode_interval)
 
 
 @compiled

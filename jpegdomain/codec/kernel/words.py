@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jpegdomain.compiled.jit import inlined
 
-__all__ = ["Bytes", "has_ff", "load", "store"]
+__all__ = ["Bytes", "has_ff", "load", "lowest_bit", "store"]
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
@@ -74,3 +74,15 @@ def has_ff(word: Any) -> bool:
     """Tell whether one of a word's eight bytes is FF."""
     turned = ~word
     return ((turned - _ONES) & word & _TOPS) != np.uint64(0)
+
+
+@intrinsic
+def _lowest_bit(_: Any, word: Any) -> Any:  # noqa: ARG001 (Numba counts them)
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.cttz(arguments[0], ir.IntType(1)(0))
+
+    return types.int64(types.uint64), generate
+
+
+lowest_bit: Any = _lowest_bit
+"""(word) → int64: the position of the lowest bit that is 1 of a uint64, 64 without one."""

@@ -1,0 +1,83 @@
+"""The one walk over a file's marker segments in Python, as lenient as libjpeg's (T.81 B.1.1)."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+__all__ = ["DNL", "EOI", "SOI", "SOS", "Segment", "is_frame", "is_read", "segments"]
+
+SOI: Final = 0xD8
+EOI: Final = 0xD9
+SOS: Final = 0xDA
+DNL: Final = 0xDC
+
+# FF bytes may fill up to a marker. FF 00 and restart markers belong to a scan, and mean nothing elsewhere.
+_MARKER: Final = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+_FIRST_WITH_LENGTH: Final = 0xC0
+"""What comes before it is reserved, or TEM: markers that stand alone."""
+_READ: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
+"""DHT, JPG and DAC, which stand among the numbers of the frame headers."""
+
+
+class Segment(NamedTuple):
+    """One marker and what belongs to it.
+
+    Attributes:
+        marker: The marker's second byte.
+        start: Where it begins, with the FF bytes that fill up to it.
+        at: The last FF before `marker`.
+        payload: What follows the length, shorter than that says if the data ends first.
+        stop: The position behind it by its length, which may lie behind the end of the data.
+    """
+
+    marker: int
+    start: int
+    at: int
+    payload: bytes
+    stop: int
+
+
+def segments(data: bytes, at: int = 2) -> Iterator[Segment]:
+    """Walk over a file's segments up to its end-of-image marker.
+
+    What stands between two of them is passed over up to the next FF that begins a marker: entropy-coded data, restart
+    markers and bytes that do not belong there. A length of 0 or 1 is one of 2, no payload. A frame header ends behind
+    its one to four components, whatever its length says.
+
+    Args:
+        data: A file, whole or cut.
+        at: Where to begin; behind SOI unless told.
+
+    Yields:
+        The segments, EOI the last.
+    """
+    while found := _MARKER.search(data, at):
+        marker, after = data[found.end() - 1], found.end()
+        alone = marker < _FIRST_WITH_LENGTH or marker in {SOI, EOI}
+        stop = after if alone else _stop(data, marker, after)
+        yield Segment(marker, found.start(), after - 2, data[after + 2 : stop], stop)
+        if marker == EOI:
+            return
+        at = stop
+
+
+def is_frame(marker: int) -> bool:
+    """Tell whether a segment is a frame header, or announces one, of any kind: SOFn, DHP, JPEG-LS's."""
+    return (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES) or marker in {0xDE, 0xF7}
+
+
+def is_read(marker: int) -> bool:
+    """Tell whether a frame header is of a kind that is read: baseline, extended sequential or progressive."""
+    return marker in _READ
+
+
+def _stop(data: bytes, marker: int, at: int) -> int:
+    """Give the position behind a segment whose length stands at `at`."""
+    stop = at + max(2, int.from_bytes(data[at : at + 2].ljust(2, b"\0"), "big"))
+    if marker in _READ and at + 8 <= len(data):
+        count = data[at + 7]
+        own = at + 8 + 3 * count
+        if 1 <= count <= 4 and own <= len(data):
+            return own
+    return stop

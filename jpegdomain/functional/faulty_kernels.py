@@ -1,0 +1,118 @@
+"""Faults of the CPU kernels under torch, and the calls that keep clear of them.
+
+``python -m tests.kernels.stress`` looks for them. What it found is written down here, and nowhere else:
+
+1. *Strided 1×1 convolution, backward for the weights* (oneDNN, ``jit_avx2_1x1_convolution_bwd_weights``). Writes past
+   its scratch memory: 'double free or corruption', or a crash anywhere later. When: AVX2 or AVX2_VNNI is the best that
+   the CPU has (or ``ONEDNN_MAX_CPU_ISA`` allows); float32 in channels-last memory, of which the kernel alone is enough;
+   no padding, groups of 1, a stride other than 1 that divides the size, 2 to 7 input channels, 2 images or more. Seen
+   in torch 2.6.0 and 2.14.1. `conv2d_on_pixels` takes the pixels that are read out, and convolves them at stride 1.
+2. *Depthwise convolution and a sum in one pass* (oneDNN, ``jit_dw:sse41``, which `conversion.packed` calls). Reads
+   through a wild pointer: a segmentation fault. When: CPUs without AVX2; float32 in channels-last memory, the number of
+   channels no multiple of 8. Seen in torch 2.14.1. `adds_safely` says no, and the sum is a call of its own.
+3. *Max-pooling with windows that hold no pixel*, backward (torch's own). Forward the maximum of nothing is −∞ and its
+   place is behind the plane, where backward adds to whatever lies there. When: any CPU and memory format; a dilation
+   larger than the feature map, with padding. Seen in torch 2.6.0 and 2.14.1. `check_windows` refuses them.
+4. *1×1 convolution with a dilation*, forward (oneDNN, ``brg_conv_fwd:avx2``): a segmentation fault. When: AVX2 and
+   more; float32 in channels-last memory, padding, and a feature map so narrow that a stride takes the kernel from the
+   padding before it to that behind it. Seen in torch 2.14.1. `own_dilation` leaves out a dilation that means nothing.
+"""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from jpegdomain.errors import InputError
+from jpegdomain.geometry import Pair, pair
+
+__all__ = ["adds_safely", "check_windows", "conv2d_on_pixels", "own_dilation"]
+
+_VECTOR = 8
+"""Numbers of float32 in a vector of AVX2; both kernels of oneDNN go wrong at what is left over."""
+
+
+def conv2d_on_pixels(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """``torch.nn.functional.conv2d``, clear of faults 1 and 4: C_s(x) = C_1(x[:, :, ::s, ::s]) for a 1×1 kernel.
+
+    Args:
+        x: (n, c, h, w) pixels.
+        weight: (c', c/groups, kh, kw).
+        bias: (c',) or None.
+        stride: As in ``torch.nn.functional.conv2d``.
+        padding: Likewise.
+        dilation: Likewise.
+        groups: Likewise.
+
+    Returns:
+        (n, c', h', w').
+    """
+    down, right = pair(stride)
+    dilation = own_dilation(weight.shape[2:], dilation)
+    few = x.shape[1] < _VECTOR and x.device.type == "cpu" and x.dim() == 4
+    if few and (down, right) != (1, 1) and tuple(weight.shape[2:]) == (1, 1) and padding in (0, (0, 0), "valid"):
+        x, stride, padding = x[:, :, ::down, ::right], 1, 0
+    return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+
+
+def own_dilation(kernel: Sequence[int], dilation: Pair) -> tuple[int, int]:
+    """Give a kernel's dilation clear of fault 4: 1 along axes where the kernel is 1, which have nothing to dilate.
+
+    Args:
+        kernel: Height and width.
+        dilation: Vertical and horizontal.
+
+    Returns:
+        The dilation that means the same.
+    """
+    down, right = pair(dilation)
+    return down if kernel[0] != 1 else 1, right if kernel[1] != 1 else 1
+
+
+def adds_safely(channels: int, groups: int) -> bool:
+    """Say whether a convolution may add to its result in the same pass: not where fault 2 is.
+
+    Args:
+        channels: Of the result.
+        groups: Of the convolution.
+
+    Returns:
+        Whether it is not depthwise, or its channels fill whole vectors.
+    """
+    return groups == 1 or groups < channels or channels % _VECTOR == 0
+
+
+def check_windows(
+    size: Sequence[int], kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool = False
+) -> None:
+    """Make sure that every window of a max-pooling holds a pixel: fault 3.
+
+    Args:
+        size: Height and width of the feature map.
+        kernel: As in ``torch.nn.functional.max_pool2d``.
+        stride: Likewise.
+        padding: Likewise.
+        dilation: Likewise.
+        ceil_mode: Likewise.
+
+    Raises:
+        InputError: If one holds none.
+    """
+    for side, k, s, p, d in zip(size, *map(pair, (kernel, stride, padding, dilation)), strict=True):
+        if p == 0 or d == 1:
+            continue
+        behind = side + p - d * (k - 1) + (s - 1 if ceil_mode else 0)
+        # Of a window that begins in the padding, the first place that is not before the plane is its start modulo d.
+        if any(start % d >= side for start in range(-p, min(0, behind), s)):
+            raise InputError(
+                f"max-pooling of {'×'.join(map(str, size))} pixels with kernel_size={kernel}, padding={padding} and "
+                f"dilation={dilation} has windows that hold no pixel"
+            )

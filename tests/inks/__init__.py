@@ -1,0 +1,1 @@
+"""Files of four components, CMYK and YCCK."""

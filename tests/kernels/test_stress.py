@@ -1,0 +1,16 @@
+"""Drawn cases find no fault that is not known."""
+
+from dataclasses import asdict
+
+import pytest
+
+from .cases import CONVOLUTIONS, OPERATIONS, draw
+from .stress import ISAS, faults
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("isa", ISAS)
+def test_no_unknown_faults(isa):
+    drawn = (*OPERATIONS, *CONVOLUTIONS)
+    found = [fault | asdict(draw(number, drawn)) for number, fault in faults(isa, 0, 2000, drawn) if fault]
+    assert found == []
