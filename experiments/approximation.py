@@ -22,6 +22,8 @@ def masked_layers(network: nn.Module) -> list[nn.Module]:
     Returns:
         Its layers that have a number of frequencies.
     """
+    if isinstance(network, jd.ConvertedModel):
+        return [*network.approximating.values()]
     return [layer for layer in network.modules() if hasattr(layer, "frequencies")]
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from tqdm import tqdm
 
 import jpegdomain as jd
@@ -51,17 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _function(module: nn.Module, kind: str) -> str:
-    """What an island does, by the name of its function."""
-    function = getattr(module, "function", None)
-    inner = getattr(function, "function", function)
-    return getattr(inner, "__name__", type(inner).__name__) if inner is not None else kind
-
-
 def _islands(converted: jd.ConvertedModel, extent: tuple[int, int]) -> dict[str, int]:
-    steps = [step for step in converted.plan(extent).steps if step.form == "island"]
-    modules = dict(converted.named_modules())
-    return dict(Counter(_function(modules.get(step.path, nn.Identity()), step.layer) for step in steps))
+    return dict(Counter(step.layer for step in converted.plan(extent).steps if step.form == "island"))
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import torch
+from torch import nn
 
 import jpegdomain as jd
 from experiments.images import Images
@@ -98,7 +99,7 @@ class NetworkInputs:
         self, converted: jd.ConvertedModel, images: Images, batch: int, dtype: torch.dtype, device: torch.device
     ) -> None:
         self._converted = converted
-        self._relus = {name: layer for name, layer in converted.named_modules() if isinstance(layer, jd.nn.ReLU)}
+        self._relus = {name: layer for name, layer in converted.named_modules() if isinstance(layer, nn.ReLU)}
         if not self._relus:
             raise ValueError("the network has no ReLU")
         self._images, self._dtype, self._device = images, dtype, device
@@ -108,9 +109,8 @@ class NetworkInputs:
     def feed(self, unit: str, receive: Receive) -> None:  # noqa: D102
         calls: Counter[str] = Counter()
 
-        def take(name: str, given: jd.Activation | torch.Tensor) -> None:
-            # Inside a step a feature map can be pixels.
-            x = given if isinstance(given, jd.Activation) else jd.encode(given)
+        def take(name: str, pixels: torch.Tensor) -> None:
+            x = jd.encode(pixels)
             # One module can be several ReLUs of a block.
             calls[name] += 1
             place = name if calls[name] == 1 else f"{name} ({calls[name]})"

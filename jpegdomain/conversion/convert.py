@@ -4,25 +4,19 @@ import copy
 from typing import Literal, NamedTuple
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from jpegdomain.entry import Entry, Values
-from jpegdomain.errors import InputError, UntraceableModelError
+from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, ChannelGate, ChannelSet, Frontend, MaskedEntry, NormalisedGate
 from jpegdomain.functional import Method
 from jpegdomain.planning import Form
 from jpegdomain.preprocess import Transform, from_torchvision
 
-from .meeting import meetings_of
-from .model import ConvertedModel
+from .building import Conversion
+from .model import ConvertedModel, become_converted
 from .options import PerLayer, Settings
-from .placing import PLANS, PlanName, domains_of, stored
-from .recording import ENTRY
-from .rewriting import Rewriter
-from .sizes import input_channels, shapes_of
-from .skeleton import skeleton
-from .tracing import same_calls, trace
-from .tree import lay_out
+from .placing import PLANS, PlanName
 
 __all__ = ["convert"]
 
@@ -80,37 +74,28 @@ def convert(
             twice.
     """
     if not isinstance(model, nn.Module) or isinstance(model, ConvertedModel):
-        raise InputError(f"convert takes a spatial torch.nn.Module, got {type(model).__qualname__}")
+        kind = type(model).__qualname__
+        raise InputError(f"convert takes a spatial torch.nn.Module, got {kind}")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise InputError("a scripted model has no Python code: convert the model that was scripted")
+    if hasattr(model, "_orig_mod"):
+        raise InputError(
+            "this model was given to torch.compile: convert first, torch.compile(jpegdomain.convert(model)) runs faster"
+        )
     if plan not in PLANS:
         raise ValueError(f"plan is 'transform' or 'fused', got {plan!r}")
     recipe = _recipe(preprocess, mean, std)
     kept = _kept(channels)
     settings = Settings(frequencies, relu, form)
     own = copy.deepcopy(model)
-    graph = trace(own)
-    trains = _trains(graph, skeleton(model))
-    entering = input_channels(graph, own)
-    shapes = shapes_of(graph, own)
-    meetings = meetings_of(graph, own, settings, shapes, strict=plan == "transform")
-    settings.check_used()
-    itemsize = next((p.element_size() for p in own.parameters()), 4)
-    domains = domains_of(meetings, shapes, plan, itemsize)
-    rewriter = Rewriter(own, meetings, domains, stored(meetings, plan), plan)
-    graph = rewriter.rewrite(graph)
-    converted = ConvertedModel(graph, skeleton(model), trains, plan)
-    lay_out(model, own, rewriter.layers, graph, converted)
-    settled = entering, recipe.mean, recipe.std, rewriter.entrance
-    converted.add_module(ENTRY, Entry(*settled) if kept is None else MaskedEntry(kept, *settled))
-    converted.jpeg_entry.train(model.training)
-    converted.preprocess = recipe.transform
-    for layer in rewriter.made:
-        layer.train(model.training)
-    converted.training = model.training
-    for parameter in converted.parameters():
-        if parameter.dim() == 4:
-            # Kernels in the layout of the activations that they meet.
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    converted.recompile()
+    conversion = Conversion(type(own), settings, plan)
+    converted = become_converted(own)
+    converted._jpeg_source, converted.preprocess = conversion, recipe.transform
+    planned = conversion.plan(converted)
+    settings.check_used() if planned else settings.check_used(path for path, _ in model.named_modules())
+    settled = conversion.channels, recipe.mean, recipe.std, conversion.entrance
+    converted.jpeg_entry = (Entry(*settled) if kept is None else MaskedEntry(kept, *settled)).train(model.training)
+    converted._jpeg_plan = planned
     return converted
 
 
@@ -149,11 +134,3 @@ def _kept(channels: ChannelSet | nn.Module | None) -> ChannelSet | NormalisedGat
             f"{type(inner).__qualname__}({inner.extra_repr()})"
         )
     return own if isinstance(own, NormalisedGate) else NormalisedGate(own)
-
-
-def _trains(graph: fx.Graph, source: nn.Module) -> bool:
-    """Whether the model makes the same calls in training; `graph` is lost to rewriting afterwards."""
-    try:
-        return same_calls(graph, trace(source, training=True))
-    except UntraceableModelError:
-        return False

@@ -1,6 +1,5 @@
 """A kernel with the batch norm after it folded in, made again when anything that it came from has changed."""
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -10,9 +9,6 @@ from torch import Tensor
 from jpegdomain import nn as layers
 
 __all__ = ["Kept", "can_fold", "fold", "parts_of"]
-
-_SAMPLES = 8
-"""Numbers of a tensor that are compared with those that were folded."""
 
 _T = TypeVar("_T")
 
@@ -69,52 +65,23 @@ def fold(parts: Sequence[Any], eps: float) -> tuple[Tensor, Tensor | None]:
 
 
 class Kept(Generic[_T]):
-    """What was made from tensors, for as long as they are the same.
-
-    They are no longer when one is another tensor, lies elsewhere, or was written to: by torch's count of writes, and
-    by a sample of its numbers, since writes through ``.data`` are not counted. A write through ``.data`` to a few
-    numbers of a tensor can go unnoticed.
-    """
+    """What was made from tensors, for as long as their numbers and all else that it depends on are the same."""
 
     def __init__(self) -> None:
-        self._parts: Sequence[Tensor | None] | None = None
+        self._key: Any = None
 
-    def get(self, parts: Sequence[Tensor | None], settings: Any, make: Callable[[], _T]) -> _T:
+    def get(self, key: Any, make: Callable[[], _T]) -> _T:
         """Give what is kept, or make it.
 
         Args:
-            parts: The tensors that it comes from.
-            settings: Anything else that it depends on.
+            key: Of all that it depends on: equal as long as that is.
             make: Makes it; without gradients.
 
         Returns:
             The kept value.
         """
-        tensors = [part for part in parts if part is not None]
-        if any(tensor.is_inference() for tensor in tensors):
-            # Nobody counts what is written to them.
-            with torch.no_grad():
-                return make()
-        if self._parts is None or not self._holds(parts, tensors, settings):
+        if self._key is None or key != self._key:
             with torch.inference_mode(False), torch.no_grad():
                 self._value = make()
-                self._samples = [_sample(tensor).clone() for tensor in tensors]
-                self._parts, self._state = parts, _state(tensors, settings)
+                self._key = key
         return self._value
-
-    def _holds(self, parts: Sequence[Tensor | None], tensors: Sequence[Tensor], settings: Any) -> bool:
-        assert self._parts is not None
-        same = all(map(operator.is_, parts, self._parts)) and self._state == _state(tensors, settings)
-        return same and all(map(torch.equal, self._samples, map(_sample, tensors)))
-
-
-def _state(tensors: Sequence[Tensor], settings: Any) -> tuple[Any, ...]:
-    return (settings, *((tensor.data_ptr(), tensor._version) for tensor in tensors))
-
-
-def _sample(tensor: Tensor) -> Tensor:
-    # An expanded tensor has more numbers than memory.
-    held = tensor.untyped_storage().nbytes() // tensor.element_size() - int(tensor.storage_offset())
-    if tensor.numel() <= _SAMPLES or held < tensor.numel():
-        return tensor.detach()
-    return tensor.detach().as_strided((_SAMPLES,), (tensor.numel() // _SAMPLES,))

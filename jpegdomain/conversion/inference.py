@@ -3,18 +3,19 @@
 import copy
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.nn.modules import module as torch_module
 
 from jpegdomain import functional
 from jpegdomain import nn as layers
 
 from .folded import can_fold
+from .recording import PATH
 from .step import InferenceStep
 
-__all__ = ["for_inference", "untouched"]
+__all__ = ["for_inference"]
 
 _NEW_MEMORY = (layers.Conv2d, layers.BatchNorm2d, layers.MaxPool2d, layers.AvgPool2d)
 """Layers whose result is always memory of its own."""
@@ -24,29 +25,31 @@ _WRITERS = (layers.BatchNorm2d, layers.Piecewise)
 
 _SUMS = {operator.add, operator.iadd, torch.add}
 
-Relied = tuple[tuple[str, nn.Module], ...]
-
-_Lookup = Callable[[fx.Node], nn.Module | None]
+_Lookup = Callable[[fx.Node], Any]
 """Gives the module that a node calls."""
 
 
-def for_inference(model: nn.Module, graph: fx.Graph) -> tuple[fx.Graph, Relied, frozenset[str]]:
-    """Make the graph that a converted model runs in eval while no gradients are recorded.
+def for_inference(
+    graph: fx.Graph, fetch: Callable[[str], Any], prefix: str
+) -> tuple[fx.Graph, dict[str, InferenceStep], frozenset[str]]:
+    """Make the graph that a converted model runs while no gradients are recorded.
 
     Args:
-        model: With the graph's modules.
         graph: Of a converted model.
+        fetch: Finds a module by its path.
+        prefix: Of the paths of steps.
 
     Returns:
-        The graph; the modules that it relies on with their paths: it holds while `untouched` says so; the paths of
-        batch norms that went into kernels.
+        The graph; its steps by the rest of their paths; the paths of batch norms that went into kernels.
     """
     graph = copy.deepcopy(graph)
-    relied: dict[str, nn.Module] = {}
+    steps: dict[str, InferenceStep] = {}
     folded: set[str] = set()
 
-    def module(node: fx.Node) -> nn.Module | None:
-        return model.get_submodule(str(node.target)) if node.op == "call_module" else None
+    def module(node: fx.Node) -> Any:
+        if str(node.target).startswith(f"{prefix}.step_"):
+            return steps[str(node.target).removeprefix(f"{prefix}.")]
+        return fetch(str(node.target)) if node.op == "call_module" else None
 
     places = {node: place for place, node in enumerate(graph.nodes)}
     for node in list(graph.nodes):
@@ -58,7 +61,7 @@ def for_inference(model: nn.Module, graph: fx.Graph) -> tuple[fx.Graph, Relied, 
         if reader is not None and isinstance(found := module(reader), layers.BatchNorm2d) and can_fold(found):
             norm = found
             chain.append(reader)
-            folded.add(str(reader.target))
+            folded.add(str(reader.meta[PATH]))
             reader = _reader(chain[-1])
         term = _other_term(reader, chain[-1]) if reader is not None and reader.target in _SUMS else None
         # The step runs where the convolution stands, before anybody writes over its input.
@@ -70,10 +73,11 @@ def for_inference(model: nn.Module, graph: fx.Graph) -> tuple[fx.Graph, Relied, 
         if reader is not None and type(found := module(reader)) is layers.ReLU and reader.args == (chain[-1],):
             relu = found
             chain.append(reader)
-        relied |= {str(call.target): found for call in chain if (found := module(call)) is not None}
+        name = f"step_{len(steps)}"
+        steps[name] = InferenceStep(convolution, norm, relu)
         with graph.inserting_before(node):
             terms = () if other is None else (other,)
-            step = graph.call_function(InferenceStep(convolution, norm, relu), (node.args[0], *terms))
+            step = graph.call_module(f"{prefix}.{name}", (node.args[0], *terms))
         places[step] = places[node]
         chain[-1].replace_all_uses_with(step)
         for call in reversed(chain):
@@ -84,31 +88,27 @@ def for_inference(model: nn.Module, graph: fx.Graph) -> tuple[fx.Graph, Relied, 
         writes = isinstance(layer, _WRITERS) or _adds(layer) or node.target is functional.encode
         if source is not None and writes and _is_new(source, module):
             node.kwargs = {**node.kwargs, "inplace": True}
-            relied |= {str(call.target): found for call in (source, node) if (found := module(call)) is not None}
-    _add_in_place(graph, module, relied)
-    return graph, tuple(relied.items()), frozenset(folded)
+    _add_in_place(graph, module)
+    return graph, steps, frozenset(folded)
 
 
-def _add_in_place(graph: fx.Graph, module: _Lookup, relied: dict[str, nn.Module]) -> None:
+def _add_in_place(graph: fx.Graph, module: _Lookup) -> None:
     """Let steps add into the memory of a term that they are the last to read."""
     places = {node: place for place, node in enumerate(graph.nodes)}
     for node in graph.nodes:
-        if not isinstance(node.target, InferenceStep) or len(node.args) < 2:
+        if not isinstance(module(node), InferenceStep) or len(node.args) < 2:
             continue
         term = node.args[1]
         assert isinstance(term, fx.Node)
         last = all(places[reader] <= places[node] for reader in term.users) and term is not node.args[0]
         # A reader whose result may be a view of the term would see the sum.
         copies = all(
-            isinstance(reader.target, InferenceStep)
-            or (reader.target is functional.encode and not reader.kwargs)
-            or isinstance(module(reader), _NEW_MEMORY)
+            (reader.target is functional.encode and not reader.kwargs)
+            or isinstance(module(reader), (*_NEW_MEMORY, InferenceStep))
             for reader in term.users
         )
         if last and copies and _is_new(term, module):
             node.kwargs = {"inplace": True}
-            calls = (term, *term.users)
-            relied |= {str(call.target): found for call in calls if (found := module(call)) is not None}
 
 
 def _alone(node: fx.Node) -> fx.Node | None:
@@ -137,10 +137,10 @@ def _is_new(node: fx.Node, module: _Lookup) -> bool:
     if node.target in _SUMS:
         return not _writes(node, module)
     if node.op == "call_function":
-        return isinstance(node.target, InferenceStep) or node.target in {functional.decode, functional.encode}
+        return node.target in {functional.decode, functional.encode}
     if isinstance(layer, layers.Piecewise):
         return bool(node.kwargs.get("inplace", False)) or not getattr(layer, "inplace", False)
-    return isinstance(layer, _NEW_MEMORY) or _adds(layer)
+    return isinstance(layer, (*_NEW_MEMORY, InferenceStep)) or _adds(layer)
 
 
 def _writes(sum_: fx.Node, module: _Lookup) -> bool:
@@ -151,24 +151,3 @@ def _writes(sum_: fx.Node, module: _Lookup) -> bool:
 
 def _adds(module: nn.Module | None) -> bool:
     return isinstance(module, layers.Call) and module.function is functional.add
-
-
-def untouched(model: nn.Module, relied: Relied) -> bool:
-    """Say whether the modules and their code are still the same, and no hook sees, or may have kept, what flows there.
-
-    Args:
-        model: The converted model.
-        relied: From `for_inference`.
-
-    Returns:
-        Whether results may be written over.
-    """
-    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
-        return False
-    return all(
-        model.get_submodule(path) is module
-        and not module._forward_hooks
-        and not module._forward_pre_hooks
-        and "forward" not in vars(module)
-        for path, module in relied
-    )

@@ -87,7 +87,7 @@ def meetings_of(graph: fx.Graph, source: nn.Module, settings: Settings, shapes: 
 
     Args:
         graph: Of the source; calls that read what another one overwrote are made to read that one's result.
-        source: The model's copy, whose modules rules may take over.
+        source: The model's copy, whose modules the layers share their state with.
         settings: Of the conversion.
         shapes: Of the graph's values.
         strict: Whether every such call needs a rule; otherwise those without one stay on pixels.
@@ -113,7 +113,7 @@ def meetings_of(graph: fx.Graph, source: nn.Module, settings: Settings, shapes: 
             module = source.get_submodule(str(node.target)) if node.op == "call_module" else None
             path = str(node.target) if module is not None else names.of_call(node)
             try:
-                met = _apply_rule(node, module, settings.of(path), layers)
+                met = _apply_rule(node, module, source, settings.of(path), layers)
             except UnsupportedLayerError:
                 # Without its shape nobody could tell whether its result is a feature map.
                 if strict or node not in shapes:
@@ -134,7 +134,7 @@ def meetings_of(graph: fx.Graph, source: nn.Module, settings: Settings, shapes: 
 
 
 def _apply_rule(
-    node: fx.Node, module: nn.Module | None, options: LayerOptions, layers: dict[str, nn.Module]
+    node: fx.Node, module: nn.Module | None, source: nn.Module, options: LayerOptions, layers: dict[str, nn.Module]
 ) -> Meeting | None:
     arguments, keywords = node.args, dict(node.kwargs)
     if module is not None and not arguments and "input" in keywords:
@@ -151,8 +151,16 @@ def _apply_rule(
         keywords = {}
     if not isinstance(replacement, nn.Module):
         raise TypeError(f"{options.path}: the rule for {node.target} returned {replacement!r}, not a module")
+    if module is not None and _has_tensors_of_its_own(replacement, source):
+        source.set_submodule(options.path, replacement)
+        module = replacement
     leaves = getattr(replacement, "returns", "transform") != "transform"
     return Meeting(options.path, module, replacement, arguments, keywords, leaves)
+
+
+def _has_tensors_of_its_own(replacement: nn.Module, source: nn.Module) -> bool:
+    known = {id(tensor) for tensor in (*source.parameters(), *source.buffers())}
+    return any(id(tensor) not in known for tensor in (*replacement.parameters(), *replacement.buffers()))
 
 
 def _replacement(node: fx.Node, module: nn.Module | None, options: LayerOptions) -> Replacement:

@@ -1,8 +1,12 @@
-"""What `convert` returns: the source's modules and keys, its graph on activations, and how to print its plan."""
+"""What `convert` returns: the source's own copy, with an entry in front and a plan to run it by."""
 
-import linecache
-from collections.abc import Callable, Sequence
+import copy
+import types
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, fx, nn
@@ -10,94 +14,42 @@ from torch import Tensor, fx, nn
 from jpegdomain.activation import Activation
 from jpegdomain.batch import JpegBatch, collate
 from jpegdomain.codec import JpegImage
-from jpegdomain.entry import Entry
-from jpegdomain.errors import InputError
+from jpegdomain.errors import InputError, UnsupportedLayerError
+from jpegdomain.functional import encode
+from jpegdomain.functional.islands import mapped
+from jpegdomain.functional.transform import pixels_of
 from jpegdomain.geometry import Extent
-from jpegdomain.planning import Plan
+from jpegdomain.planning import Cost, Plan, Step
 from jpegdomain.preprocess import Transform
+from jpegdomain.table import record
 
-from .inference import for_inference, untouched
+from .building import Conversion, without_settings
+from .copying import copy_with_tensors
+from .entered import Entered
+from .planned import Planned
 from .recording import Recorder
-from .skeleton import copy_with_tensors
+from .unplanned import approximated
+from .watch import OWN, is_heard
 
-__all__ = ["Container", "ConvertedModel", "to_spatial"]
+__all__ = ["ConvertedModel", "become_converted", "to_spatial"]
 
 
-class Container(nn.Module):
-    """Holds the layers of a source module whose own ``forward`` became part of the converted model's graph.
+class ConvertedModel(Entered):
+    """A spatial model that takes JPEG coefficients; `convert` makes it.
 
-    Args:
-        name: Of the source module's class.
+    It is a copy of the source, of a subclass of its class, with the source's modules, parameters, methods and
+    attributes. Called with a `JpegBatch`, with a list of `JpegImage`, which `collate` makes one, or with an
+    `Activation` of normalised pixels, it returns what the source returns for the pixels.
+
+    Where nobody has touched the modules, a plan runs their calls: on coefficients or on pixels, batch norms in the
+    kernels. Where somebody listens in, by hooks, the source's own code runs on pixels, and hooks see what they see on
+    the source. Modules that are replaced, patched or set otherwise are planned again at the next call.
     """
 
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self._name = name
-
-    def forward(self, *_: Any) -> Any:
-        """Refuse to run: the code between these layers is part of the whole model's graph.
-
-        Raises:
-            InputError: Always.
-        """
-        raise InputError(
-            f"{self._name} runs only as part of its converted model: convert it alone to run it alone, and hook the "
-            "layers inside it"
-        )
-
-    def register_forward_hook(self, *_: Any, **__: Any) -> Any:
-        """Refuse a hook that would never be called.
-
-        Returns:
-            Nothing.
-        """
-        return self.forward()
-
-    def register_forward_pre_hook(self, *_: Any, **__: Any) -> Any:
-        """Refuse a hook that would never be called.
-
-        Returns:
-            Nothing.
-        """
-        return self.forward()
-
-    def _get_name(self) -> str:
-        return self._name
-
-
-class ConvertedModel(nn.Module):
-    """A spatial model rewritten for JPEG coefficients; `convert` makes it.
-
-    Called with a `JpegBatch`, with a list of `JpegImage`, which `collate` makes one, or with an `Activation` of
-    normalised pixels, it returns what the model returns. Its
-    ``state_dict`` has the source's keys, and its parameters are the source's spatial kernels, so that optimisers,
-    checkpoints and ``train()``/``eval()`` work as ever. A gate that was given as `channels` adds its own, which begin
-    with ``jpeg_entry.gate``.
-
-    Args:
-        graph: Of calls of this model's modules.
-        source: The source's structure, without weights.
-        trains: Whether the source's ``forward`` makes the same calls in training as in eval.
-        name: Of the plan that it follows.
-    """
-
-    jpeg_entry: Entry
-    preprocess: Transform | None = None
+    preprocess: Transform | None
     """Of the files, where `convert` was given one: for `collate`."""
-    _source: nn.Module
-
-    def __init__(self, graph: fx.Graph, source: nn.Module, trains: bool, name: str) -> None:
-        super().__init__()
-        self._plan_name = name
-        self._graph = graph
-        self._trains = trains
-        # Not a child: its parameters are not this model's.
-        object.__setattr__(self, "_source", source)
-
-    def recompile(self) -> None:
-        """Make the forward pass from the graph again, after a change to it or to the modules that it calls."""
-        graph, self._relied, self._folded = for_inference(self, self._graph)
-        self._run, self._run_inference = _compile(self._graph), _compile(graph)
+    _jpeg_plan: Planned | None
+    _jpeg_source: Conversion
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the network.
@@ -111,39 +63,52 @@ class ConvertedModel(nn.Module):
             What the source model returns, logits for a classifier.
 
         Raises:
-            InputError: If the first argument is neither, or its dtype is not that of the model, or the model is in
-                training and its source does something else in training than in eval, or ``torch.jit.trace`` calls.
+            InputError: If the first argument is neither, or its dtype is not that of the model, or ``torch.jit.trace``
+                calls.
         """
         if torch._C._get_tracing_state() is not None:
             raise InputError(
                 "torch.jit.trace cannot follow extents: give jpegdomain.exportable(model, …) to torch.export"
             )
-        x = args[0] if args else next(iter(kwargs.values()), None)
-        # Tuples of types, here and in the layers: torch 2.6 compiles no unions.
-        if args and isinstance(x, (list, tuple)) and x and all(isinstance(image, JpegImage) for image in x):
-            like = next(self.parameters(), torch.empty(0))
-            x = collate(x, preprocess=self.preprocess, dtype=like.dtype, device=like.device)
-            args = (x, *args[1:])
-        if isinstance(x, (JpegBatch, Activation)):
-            own = self._dtype(x.dtype)
-            if own != x.dtype and not torch.is_autocast_enabled(x.device.type):
-                raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
-        if self.training and not self._trains:
-            raise InputError(
-                f"{type(self._source).__qualname__}.forward does something else in training than in eval, and its eval "
-                "form was converted: call eval(), or write the difference as modules"
-            )
-        # A compiler folds and reuses memory by itself; torch.func's transforms see no memory.
-        seen = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-        if not seen and untouched(self, self._relied):
-            return self._run_inference(self, *args, **kwargs)
-        return self._run(self, *args, **kwargs)
+        args = self._collated(args)
+        self._check_dtype(args[0] if args else next(iter(kwargs.values()), None))
+        plan = self._jpeg_plan
+        if plan is not None and not torch.compiler.is_compiling() and not plan.holds(self):
+            plan = self._jpeg_plan = self._jpeg_source.plan(self)
+        if plan is not None and plan.takes(self, args, kwargs):
+            return plan(self, args, kwargs)
+        return self._by_source(args, kwargs, self._jpeg_source.strategy == "fused" or is_heard(self))
 
-    def _dtype(self, default: torch.dtype) -> torch.dtype:
-        """Of the first parameter."""
-        for parameter in self.parameters():
-            return parameter.dtype
-        return default
+    def _collated(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        x = args[0] if args else None
+        # Tuples of types, here and in the layers: torch 2.6 compiles no unions.
+        if isinstance(x, (list, tuple)) and x and all(isinstance(image, JpegImage) for image in x):
+            like = next(self.parameters(), torch.empty(0))
+            return (collate(x, preprocess=self.preprocess, dtype=like.dtype, device=like.device), *args[1:])
+        return args
+
+    def _check_dtype(self, x: Any) -> None:
+        if isinstance(x, (JpegBatch, Activation)):
+            for parameter in self.parameters():
+                own = parameter.dtype
+                if own != x.dtype and not torch.is_autocast_enabled(x.device.type):
+                    raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
+                break
+
+    def _by_source(self, args: tuple[Any, ...], kwargs: dict[str, Any], on_pixels: bool) -> Any:
+        """Run the source's own code: on pixels, as hooks expect them, or on an activation by the table."""
+        name = None if args else next(iter(kwargs), None)
+        x = self.jpeg_entry(args[0] if args else kwargs.get(name))  # type: ignore[arg-type]
+        if on_pixels:
+            # As the source is given them: no view merges the axes of channels-last pixels.
+            x = (x if isinstance(x, Tensor) else pixels_of(x)).contiguous()
+        elif isinstance(x, Tensor):
+            x = encode(x)
+        forward = vars(self).get("_jpeg_forward") or super().forward
+        settings = self._jpeg_source.present(self)
+        with approximated(self, settings) if settings.approximates else nullcontext():
+            result = forward(x, *args[1:], **kwargs) if args else forward(**{**kwargs, str(name): x})
+        return mapped(result, Activation, _pixels)
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1, *args: Any, **kwargs: Any) -> Plan:
         """Say how a batch would run: each layer's form, cost and domain. ``print`` the result.
@@ -157,36 +122,58 @@ class ConvertedModel(nn.Module):
             **kwargs: Likewise.
 
         Returns:
-            The plan, for eval mode.
+            The plan, for eval mode; of a model that runs by its own code, the operations that meet activations.
         """
         extent = Extent(*extent)
-        # On the meta device shapes are worked out and nothing is computed.
-        model = copy_with_tensors(self, lambda _, tensor: tensor.to("meta")).eval()
-        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-        images = torch.empty(batch, self.jpeg_entry.channels or 3, *extent.canvas, dtype=dtype, device="meta")
-        recorder = Recorder(model, self._graph, self._folded)
+        own, plan = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(())), self._jpeg_plan
+        # On the meta device shapes are worked out and nothing is computed; but code that looks at values needs some.
+        device = own.device if plan is None else torch.device("meta")
+        model = copy_with_tensors(self, partial(Tensor.to, device=device, copy=True)).eval()
+        sizes = batch, self.jpeg_entry.channels or 3, *extent.canvas
+        given = Activation(torch.zeros(sizes, dtype=own.dtype, device=device), extent), *args
         with torch.no_grad():
-            recorder.run(*_positional(self._graph, (Activation(images, extent), *args), kwargs))
+            if plan is None:
+                return Plan(batch, extent, _met(model, given, kwargs))
+            recorder = Recorder(model, plan.graph, plan.folded)
+            recorder.run(*_positional(plan.graph, given, kwargs))
         return Plan(batch, extent, tuple(recorder.steps))
 
-    def __getstate__(self) -> dict[str, Any]:
-        made = {"_run", "_run_inference", "_relied", "_folded"}
-        return {name: value for name, value in super().__getstate__().items() if name not in made}
+    @property
+    def approximating(self) -> dict[str, nn.Module]:
+        """Path, as `plan` names it → layer with ``frequencies`` and a ``method``, to be read and set."""
+        plan = self._jpeg_plan
+        return {} if plan is None else {path: x for path, x in plan.layers(self) if hasattr(x, "frequencies")}
+
+    def extra_repr(self) -> str:
+        """Describe the settings.
+
+        Returns:
+            The source's, and the entry.
+        """
+        return "\n".join(filter(None, [super().extra_repr(), f"(jpeg_entry): {self.jpeg_entry}"]))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return blank, (_source_class(self),), self.__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.recompile()
+        if self._jpeg_plan is not None:
+            self._jpeg_plan.link(self)
 
 
-def _compile(graph: fx.Graph) -> Callable[..., Any]:
-    """The graph as a function of the model and its arguments."""
-    code = graph.python_code("self")
-    name = f"<jpegdomain converted model {hash(code.src):x}>"
-    namespace = dict(code.globals)
-    exec(compile(code.src, name, "exec"), namespace)
-    # Tracebacks show the generated lines.
-    linecache.cache[name] = (len(code.src), None, code.src.splitlines(keepends=True), name)
-    return namespace["forward"]
+def _pixels(x: Activation) -> Tensor:
+    # Code may have turned gradients on for itself.
+    with torch.set_grad_enabled(torch.is_grad_enabled() or x.requires_grad):
+        return pixels_of(x)
+
+
+def _met(model: ConvertedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Step, ...]:
+    """The operations of a model that runs by its own code; what they cost is not known."""
+    if model._jpeg_source.strategy == "fused":
+        return (Step("", type(model).__name__, "pixels", (), "its own code", Cost()),)
+    with record(model) as met:
+        model._by_source(args, kwargs, on_pixels=False)
+    return tuple(Step(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met)
 
 
 def _positional(graph: fx.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
@@ -195,8 +182,76 @@ def _positional(graph: fx.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     return [*args, *(kwargs.get(str(node.target), *node.args) for node in names)]
 
 
+def _deepcopy(model: ConvertedModel, memo: dict[int, Any]) -> Any:
+    """Copy as pickles do, where the source's class has a way of its own that would lose what it does not know."""
+    copied = memo[id(model)] = blank(_source_class(model))
+    copied.__setstate__(copy.deepcopy(model.__getstate__(), memo))
+    return copied
+
+
+_CLASSES: "WeakValueDictionary[type[nn.Module], type[ConvertedModel]]" = WeakValueDictionary()
+
+
+def _converted_class(source: type[nn.Module]) -> type[ConvertedModel]:
+    """The subclass of a source's class that its converted models have."""
+    found = _CLASSES.get(source)
+    if found is None:
+        facts: dict[str, Any] = {"__module__": source.__module__, "__qualname__": f"Converted{source.__qualname__}"}
+        if hasattr(source, "__deepcopy__"):
+            facts["__deepcopy__"] = _deepcopy
+        made = types.new_class(
+            f"Converted{source.__name__}", (ConvertedModel, source), {}, lambda own: own.update(facts)
+        )
+        found = _CLASSES[source] = made
+    return found
+
+
+def _source_class(converted: ConvertedModel) -> type[nn.Module]:
+    """The class of the model that was converted."""
+    bases = type(converted).__mro__
+    return bases[bases.index(Entered) + 1]
+
+
+def blank(source: type[nn.Module]) -> Any:
+    """Make an object of the class that converted models of a class have; for copies and pickles.
+
+    Args:
+        source: Class of the source.
+
+    Returns:
+        An object without attributes.
+    """
+    kind = _converted_class(source)
+    return kind.__new__(kind)
+
+
+def become_converted(model: nn.Module) -> ConvertedModel:
+    """Change the class of a copy of a source.
+
+    Args:
+        model: The copy.
+
+    Returns:
+        The same object.
+
+    Raises:
+        UnsupportedLayerError: If it has an attribute of a name that is needed.
+    """
+    for name in ("plan", "approximating", *OWN):
+        if hasattr(model, name):
+            raise UnsupportedLayerError(
+                f"{name}: a converted model needs this name for itself; rename the attribute of {type(model).__name__}"
+            )
+    model.__class__ = _converted_class(type(model))
+    assert isinstance(model, ConvertedModel)
+    if "forward" in vars(model):
+        # A forward of the object's own would hide that of the class.
+        vars(model)["_jpeg_forward"] = vars(model).pop("forward")
+    return model
+
+
 def to_spatial(converted: ConvertedModel) -> nn.Module:
-    """Give the spatial model back, with the converted model's present weights, statistics and mode.
+    """Give the spatial model back, with the converted model's present modules, weights, statistics and mode.
 
     It takes pixels as they are: a set or a gate of frequency channels, which `convert` put into the entry, and mean and
     std stay behind.
@@ -206,30 +261,14 @@ def to_spatial(converted: ConvertedModel) -> nn.Module:
 
     Returns:
         A new model of the source's class that shares nothing with `converted`.
-
-    Raises:
-        InputError: If a layer was replaced by one with other parameters than the source's.
     """
-    current: dict[str, Tensor] = {**dict(converted.named_parameters()), **dict(converted.named_buffers())}
-    present = converted.state_dict()
-    for name, tensor in converted._source.state_dict().items():
-        # Tied tensors have several names in a state dict and one among the parameters.
-        found = present.get(name)
-        if found is None or found.shape != tensor.shape:
-            raise InputError(
-                f"{name} is {'missing' if found is None else tuple(found.shape)} in the converted model and "
-                f"{tuple(tensor.shape)} in its source: replace layers in the spatial model, then convert it"
-            )
-
-    def take(name: str, tensor: Tensor) -> Tensor:
-        values = current.get(name, tensor)
-        # The source's memory layout, which its skeleton still knows.
-        return values.detach().new_empty_strided(tensor.shape, tensor.stride()).copy_(values.detach())
-
-    spatial = copy_with_tensors(converted._source, take)
-    for name, parameter in spatial.named_parameters():
-        parameter.requires_grad_(current[name].requires_grad)
-    modes = {path: module.training for path, module in converted.named_modules()}
-    for path, module in spatial.named_modules():
-        module.training = modes.get(path, converted.training)
+    spatial: Any = copy.deepcopy(converted)
+    forward = vars(spatial).get("_jpeg_forward")
+    for name in OWN:
+        vars(spatial).pop(name, None)
+    spatial.__class__ = _source_class(converted)
+    if forward is not None:
+        spatial.forward = forward
+    for module in spatial.modules():
+        without_settings(module)
     return spatial

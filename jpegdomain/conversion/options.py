@@ -1,11 +1,11 @@
 """What the caller asked for, resolved for one layer."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from jpegdomain.functional import Method
 from jpegdomain.nn.convolution import check_form
@@ -49,6 +49,8 @@ class Settings:
     frequencies: PerLayer[int]
     method: Method
     form: PerLayer[Form | Literal["auto"]]
+    present: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Layer path → its settings as they are by now, where a model is planned again."""
     _used: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -59,6 +61,12 @@ class Settings:
         for form in _values(self.form):
             check_form(form)
 
+    @property
+    def approximates(self) -> bool:
+        """Whether any layer has fewer than 15 frequencies."""
+        given = [*_values(self.frequencies), *(own.get("frequencies", 15) for own in self.present.values())]
+        return any(isinstance(number, Tensor) or number < 15 for number in given)
+
     def of(self, path: str) -> LayerOptions:
         """Resolve the options of one layer.
 
@@ -68,7 +76,8 @@ class Settings:
         Returns:
             Its options.
         """
-        return LayerOptions(path, _lookup(self.frequencies, path, 15), self.method, _lookup(self.form, path, "auto"))
+        options = LayerOptions(path, _lookup(self.frequencies, path, 15), self.method, _lookup(self.form, path, "auto"))
+        return replace(options, **self.present.get(path, {}))
 
     def taken(self, path: str, layer: nn.Module) -> None:
         """Note which patterns a layer's settings came from.
@@ -82,12 +91,18 @@ class Settings:
             if pattern is not None and hasattr(layer, name):
                 self._used.add((name, pattern))
 
-    def check_used(self) -> None:
+    def check_used(self, paths: Iterable[str] = ()) -> None:
         """Refuse patterns that no layer took anything from: most likely a misspelt path.
+
+        Args:
+            paths: Of modules that may yet take something.
 
         Raises:
             ValueError: If there are any.
         """
+        for name in ("frequencies", "form"):
+            found = (_pattern(getattr(self, name), path) for path in paths)
+            self._used.update((name, pattern) for pattern in found if pattern is not None)
         options = (("frequencies", self.frequencies), ("form", self.form))
         given = {(name, key) for name, option in options if isinstance(option, Mapping) for key in option}
         if unused := sorted(key for _, key in given - self._used):

@@ -39,20 +39,15 @@ def domains_of(meetings: Meetings, shapes: Shapes, plan: PlanName, itemsize: int
     """
     kept = stored(meetings, plan)
     operations: list[Operation] = []
-    calls: dict[str, str] = {}
     for node in [*_image(meetings), *meetings.calls]:
         met = meetings.calls.get(node)
         conversion = transform_cost(elements(_shape(shapes, node)), itemsize).work
-        twin = None
         if met is None:
             # Files hold coefficients; planes at a lower resolution pass through pixels on their way.
             transform, pixels = conversion * 2 / 3, conversion / 3
         else:
             given = _shape(shapes, next(f for f in met.features if f in meetings.features))
             transform, pixels = _work(met, given, itemsize)
-            if met.module is not None and not getattr(met.layer, "on_pixels", False) and _has_state(met.module):
-                # One module is either the source's or its twin on activations, not both.
-                twin = calls.setdefault(met.path, node.name)
         operations.append(
             Operation(
                 node.name,
@@ -61,7 +56,6 @@ def domains_of(meetings: Meetings, shapes: Shapes, plan: PlanName, itemsize: int
                 pixels,
                 0 if met is not None and met.leaves else conversion,
                 stored=node in kept,
-                together=None if twin == node.name else twin,
             )
         )
     chosen = choose_domains(operations)
@@ -90,10 +84,6 @@ def _work(met: Meeting, shape: tuple[int, ...], itemsize: int) -> tuple[float, f
         transform if met.can_run("transform") else float("inf"),
         pixels if trusted and met.can_run("pixels") else float("inf"),
     )
-
-
-def _has_state(module: nn.Module) -> bool:
-    return next(module.parameters(), None) is not None or next(module.buffers(), None) is not None
 
 
 def stored(meetings: Meetings, plan: PlanName) -> set[fx.Node]:

@@ -6,8 +6,9 @@ from torch import Tensor, fx, nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
-from jpegdomain.nn import Layer
+from jpegdomain.nn import Call, Layer, PixelFunction
 from jpegdomain.nn.base import elements
+from jpegdomain.nn.holder import Holder
 from jpegdomain.planning import Cost, Step, transform_cost
 
 __all__ = ["ENTRY", "ISLAND", "PATH", "Recorder"]
@@ -43,6 +44,18 @@ class Recorder(fx.Interpreter):
         self._folded = folded
         self.steps: list[Step] = []
 
+    def fetch_attr(self, target: str) -> Any:
+        """Find a module or a tensor, constants of the code on the meta device like all others.
+
+        Args:
+            target: Its path.
+
+        Returns:
+            It.
+        """
+        found = super().fetch_attr(target)
+        return found.to("meta") if isinstance(found, Tensor) else found
+
     def run_node(self, n: fx.Node) -> Any:
         """Run a node, and take it down if it is a step.
 
@@ -63,19 +76,17 @@ class Recorder(fx.Interpreter):
         return result
 
     def _step(self, node: fx.Node, layer: nn.Module | None, features: list[Any], result: Any) -> Step:
+        path = str(node.meta.get(PATH, node.target))
         if node.target in _TRANSFORMS:
             kind, form = _TRANSFORMS[node.target], "transform"
             cost = sum((transform_cost(elements(_sizes(x)), x.dtype.itemsize) for x in features), Cost())
         else:
-            kind = _name(node) if layer is None else layer._get_name()
-            if kind == "Call":
-                kind = layer.extra_repr()  # type: ignore[union-attr]
+            kind = _name(node) if layer is None else _kind(layer)
             form, cost = _cost(layer, features) if PATH in node.meta and features else ("as it is", Cost())
             if node.meta.get(ISLAND):
                 form = "island"
-            if node.target in self._folded:
+            if path in self._folded:
                 form, cost = "in the kernel", Cost()
-        path = str(node.meta.get(PATH, node.target) if node.op != "call_module" else node.target)
         domain = "transform" if any(isinstance(each, Activation) for each in _each(result)) else "pixels"
         output = tuple(result.shape[1:]) if isinstance(result, Activation | Tensor) else ()
         return Step(path, kind, domain, output, form, cost)
@@ -103,6 +114,13 @@ def _sizes(value: Any) -> tuple[int, ...]:
 
 def _each(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def _kind(layer: nn.Module) -> str:
+    """The name of what a layer computes."""
+    if isinstance(layer, Holder):
+        return _kind(layer.function)
+    return layer.extra_repr() if isinstance(layer, Call | PixelFunction) else layer._get_name()
 
 
 def _name(node: fx.Node) -> str:

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
+from jpegdomain.nn import Layer
+
 from .options import LayerOptions
 
 __all__ = ["AS_IT_IS", "Key", "Replacement", "Rule", "find_module_rule", "find_rule", "register_rule"]
@@ -34,10 +36,11 @@ _RULES: dict[Key, Rule] = {}
 def register_rule(*keys: Key) -> Callable[[Rule], Rule]:
     """Register how a layer is converted; a later rule for the same key takes the place of an earlier one.
 
-    The rule is called with the layer and its `LayerOptions`: a module class's with the module (a copy that it may take
-    over), a function's or a method's with the ``torch.fx.Node``. It returns the module that does the layer's work on
-    activations, most simply ``jpegdomain.nn.Pointwise(module)`` for a function of single pixels. A module whose
-    attribute ``returns`` is 'pixels' leaves the transform domain.
+    The rule is called with the layer and its `LayerOptions`: a module class's with the converted model's module, a
+    function's or a method's with the ``torch.fx.Node``. It returns the module that does the layer's work on
+    activations, most simply ``jpegdomain.nn.Pointwise(module)`` for a function of single pixels; parameters of its own
+    become the model's, in the place of the module. A module whose attribute ``returns`` is 'pixels' leaves the
+    transform domain.
 
     Args:
         *keys: Module classes, functions (``torch.nn.functional.relu``, ``operator.add``), or tensor method names; or,
@@ -81,12 +84,18 @@ def find_module_rule(module: nn.Module) -> Rule | None:
     Returns:
         The rule, or None.
     """
+    if isinstance(module, Layer):
+        return _itself
     for base in type(module).__mro__:
         if not issubclass(base, nn.Module) or base is nn.Module:
             continue
         if (rule := find_rule(base)) and _computes_as(type(module), base):
             return rule
     return None
+
+
+def _itself(layer: nn.Module, _: LayerOptions) -> Replacement:
+    return layer
 
 
 def _computes_as(cls: type[nn.Module], base: type[nn.Module]) -> bool:

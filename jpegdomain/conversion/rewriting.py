@@ -1,31 +1,40 @@
 """The source's graph becomes the converted one: each call in its domain, J and J̃ where two domains meet."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from torch import fx, nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
 
 from jpegdomain import functional
 from jpegdomain.domains import Domain
-from jpegdomain.errors import UnsupportedLayerError
 
-from .meeting import Meeting, Meetings, free_path
+from .meeting import Meeting, Meetings
 from .placing import PlanName
 from .recording import ENTRY, ISLAND, PATH
 from .rules.layout import PLAIN, layout, splits
 
-__all__ = ["Rewriter"]
+__all__ = ["PLAN", "Rewriter"]
+
+PLAN = "_jpeg_plan"
+"""Attribute of a converted model under which its graph finds the layers."""
+
+_GROUP_NORMS = {F.group_norm, torch.group_norm}
+_CONSTANT = "_tensor_constant"
+"""How fx names tensors that the model's code makes of numbers alone."""
 
 
 class Rewriter:
     """Walks the source's graph and builds the converted one.
 
     Args:
-        source: The model's copy, whose modules go over.
+        source: The model, whose modules and tensors the graph refers to by their paths.
         meetings: Its calls that meet feature maps.
         domains: Of those calls and of the image.
         stored: Nodes whose value has to be coefficients, wherever it is computed.
-        plan: Whose name it is: 'fused' returns pixels where the source returns feature maps, 'transform' activations.
+        plan: 'transform' or 'fused'.
     """
 
     def __init__(
@@ -37,14 +46,12 @@ class Rewriter:
         plan: PlanName,
     ) -> None:
         self.source = source
-        self.layers: dict[str, nn.Module] = {}
-        """Path → what stands there in the converted model."""
-        self.made: list[nn.Module] = []
-        """Layers that no source module stands behind."""
+        self.layers: dict[str, nn.Module | Tensor] = {}
+        """Name → what the graph calls or reads besides the model's own modules and tensors."""
         self._meetings = meetings
         self._domains = domains
         self._stored = stored
-        self._returned: Domain = "pixels" if plan == "fused" else "transform"
+        self._plan = plan
         self.entrance: Domain = "transform"
         """The domain that the image comes in."""
         self._graph = fx.Graph()
@@ -81,14 +88,12 @@ class Rewriter:
         """Copy a call that meets no feature map, or asks for its size only: it stays what it was."""
         returns = node.op == "output"
         copied = self._graph.node_copy(
-            node, lambda argument: self._value(argument, self._returned) if returns else self._as_it_is(argument)
+            node, lambda argument: self._value(argument, "pixels") if returns else self._as_it_is(argument)
         )
         if node.op == "placeholder":
             copied.type = None
-        if node.op == "call_module":
-            module = self.source.get_submodule(str(node.target))
-            copied.target = self._path(str(node.target), module, module)
-            self.layers[copied.target] = module
+        if node.op == "get_attr" and str(node.target).startswith(_CONSTANT):
+            copied.target = self._named(str(node.target), getattr(self.source, str(node.target)))
         self._plain[node] = copied
 
     def _place(self, node: fx.Node, met: Meeting) -> None:
@@ -102,20 +107,27 @@ class Rewriter:
             if new.op == "call_method" and new.target == "view":
                 # Layers here give channels-last pixels, whose axes no view can merge.
                 new.target = "reshape"
+        elif layer is met.module:
+            new = self._graph.call_module(met.path, arguments, keywords)
         else:
-            path = self._path(met.path, layer, met.module)
-            if met.module is None and path not in self.layers:
-                self.made.append(layer)
-            self.layers[path] = layer
-            new = self._graph.call_module(path, arguments, keywords)
+            new = self._graph.call_module(self._named(met.path, layer), arguments, keywords)
+        if domain == "pixels" and (isinstance(met.module, nn.GroupNorm) or node.target in _GROUP_NORMS):
+            self._make_contiguous(new)
         new.meta[PATH] = met.path
-        new.meta[ISLAND] = self._returned == "transform" and met.island
+        new.meta[ISLAND] = self._plan == "transform" and met.island
         if met.leaves:
             self._plain[node] = new
             return
         self._features[node] = {domain: new}
         if domain == "pixels" and node in self._stored:
             self._features[node] = {"transform": self._converted(node, new, "transform", met.path)}
+
+    def _make_contiguous(self, norm: fx.Node) -> None:
+        """Let a group norm read the layout in which torch sums precisely: in float32, the other loses four digits."""
+        given = norm.all_input_nodes[0]
+        with self._graph.inserting_before(norm):
+            contiguous = self._graph.call_method("contiguous", (given,))
+        norm.replace_input_with(given, contiguous)
 
     def _value(self, node: fx.Node, domain: Domain) -> fx.Node:
         """A node's value where a call needs it."""
@@ -148,14 +160,12 @@ class Rewriter:
             return next(iter(self._features[node].values()))
         return self._plain[node]
 
-    def _path(self, path: str, layer: nn.Module, module: nn.Module | None) -> str:
-        """Where a layer stands: at its own path, unless a twin of the other domain has taken that."""
-        if self.layers.get(path, layer) is layer:
-            return path
-        if module is not None and (next(module.parameters(), None) is not None or next(module.buffers(), None)):
-            raise UnsupportedLayerError(
-                f"{path}: {type(module).__qualname__} is called on feature maps and on plain tensors; give the model "
-                "two modules"
-            )
-        taken = next((other for other, found in self.layers.items() if found is layer), None)
-        return taken or free_path(self.source, *path.rpartition(".")[::2], set(self.layers))
+    def _named(self, path: str, layer: nn.Module | Tensor) -> str:
+        """Where the graph finds a layer: under the model's plan, which is not among its modules."""
+        base = name = re.sub(r"\W", "_", f"at_{path}")
+        number = 0
+        while self.layers.get(name, layer) is not layer:
+            number += 1
+            name = f"{base}_{number}"
+        self.layers[name] = layer
+        return f"{PLAN}.{name}"

@@ -1,11 +1,12 @@
 """Shapes of everything in a source's graph, for an image of usual size."""
 
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, fx, nn
 
-from .skeleton import copy_with_tensors
+from .copying import copy_with_tensors
 
 __all__ = ["Shapes", "input_channels", "shapes_of"]
 
@@ -46,7 +47,9 @@ def shapes_of(graph: fx.Graph, source: nn.Module) -> Shapes:
     # Nothing is computed on the meta device; but a model that looks at values runs on real ones only.
     for device in (torch.device("meta"), like.device):
         for side in _USUAL:
-            recorder = _Recorder(_apart(source, device), graph)
+            # A copy, so that the run leaves no trace in the model's buffers, nor with those who hooked it.
+            apart = copy_with_tensors(source, partial(Tensor.to, device=device, copy=True))
+            recorder = _Recorder(apart, graph)
             try:
                 with torch.no_grad(), torch.random.fork_rng(generators):
                     recorder.run(torch.rand(1, channels, side, side, dtype=like.dtype, device=device))
@@ -54,15 +57,6 @@ def shapes_of(graph: fx.Graph, source: nn.Module) -> Shapes:
                 continue
             return recorder.shapes
     return {}
-
-
-def _apart(source: nn.Module, device: torch.device) -> nn.Module:
-    """A copy whose runs leave no trace: not in the model's buffers and counters, and not with those who hooked it."""
-    model = copy_with_tensors(source, lambda _, tensor: tensor.to(device, copy=True))
-    for module in model.modules():
-        module._forward_hooks.clear()
-        module._forward_pre_hooks.clear()
-    return model
 
 
 def input_channels(graph: fx.Graph, source: nn.Module) -> int | None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from jpegdomain import functional
 from jpegdomain import nn as layers
 from jpegdomain.activation import Activation
+from jpegdomain.functional.checksums import has_checksum
 from jpegdomain.geometry import Extent
 
 from .folded import Kept, fold, parts_of
@@ -19,7 +20,8 @@ __all__ = ["InferenceStep"]
 class InferenceStep:
     """relu(norm(convolution(x)) + other) with the batch norm in the kernel; all but the convolution can be missing.
 
-    Falls back to the layers, one after the other, where one of them is in training or approximates.
+    Runs the layers one after the other where one of them is in training or approximates. What is made of their
+    parameters is kept while these are the same: their checksums tell, which the plan computes before each run.
 
     Args:
         convolution: On coefficients or on pixels.
@@ -27,7 +29,8 @@ class InferenceStep:
         relu: Or None.
     """
 
-    __name__ = "inference_step"
+    checksum: Any = None
+    """Of the tensors that kernels are made of; None while nobody knows, then nothing is kept."""
 
     def __init__(
         self, convolution: layers.Conv2d, norm: layers.BatchNorm2d | None = None, relu: layers.ReLU | None = None
@@ -35,6 +38,11 @@ class InferenceStep:
         self.convolution, self.norm, self.relu = convolution, norm, relu
         self._folded: Kept[tuple[Tensor, Tensor | None]] = Kept()
         self._packed: Kept[tuple[Tensor, Tensor | None]] = Kept()
+
+    def parts(self) -> list[Tensor]:
+        """List the tensors that kernels are made of, if anything may be kept of them."""
+        tensors = [part for part in parts_of(self.convolution, self.norm) if part is not None]
+        return tensors if all(map(has_checksum, tensors)) else []
 
     def __call__(self, x: Any, other: Any = None, inplace: bool = False) -> Any:
         """Run the step.
@@ -49,12 +57,12 @@ class InferenceStep:
         """
         conv, norm = self.convolution, self.norm
         # Without running statistics, of which a user can rid it, it takes the batch's own.
-        if norm is not None and (norm.training or norm.running_mean is None):
+        if norm is not None and (norm.training or norm.running_mean is None or self.checksum is None):
             return self._finish(norm(conv(x)), other)
         if isinstance(x, Activation):
             return self._finish(self._on_coefficients(x), other)
         zeros = conv.window.symmetric_padding if conv.padding_mode == "zeros" else None
-        if zeros is None or not fits(x, conv.weight):
+        if zeros is None or self.checksum is None or not fits(x, conv.weight):
             return self._finish(self._plain(x), other)
         dilation = functional.own_dilation(conv.kernel_size, conv.dilation)
         settings = (list(zeros), list(conv.window.stride), list(dilation), conv.groups)
@@ -64,7 +72,7 @@ class InferenceStep:
             return pack(weight.contiguous(), settings, x.shape), bias
 
         parts, eps = parts_of(conv, norm), self._eps
-        weight, bias = self._packed.get(parts, (eps, settings), make)
+        weight, bias = self._packed.get((self.checksum, eps, settings), make)
         exact = self.relu is not None and not isinstance(self.relu.frequencies, Tensor) and self.relu.frequencies == 15
         if other is not None and not self._can_add(x, other):
             return self._finish(convolve(x, weight, bias, settings, relu=False), other)
@@ -85,9 +93,15 @@ class InferenceStep:
 
     def _weights(self) -> tuple[Tensor, Tensor | None]:
         parts, eps = parts_of(self.convolution, self.norm), self._eps
-        if self.norm is None:
+        if self.norm is None or self.checksum is None:
             return fold(parts, eps)
-        return self._folded.get(parts, eps, lambda: fold(parts, eps))
+
+        def make() -> tuple[Tensor, Tensor | None]:
+            weight, bias = fold(parts, eps)
+            # As the activations lie that it meets.
+            return weight.contiguous(memory_format=torch.channels_last), bias
+
+        return self._folded.get((self.checksum, eps), make)
 
     def _plain(self, x: Tensor) -> Tensor:
         return self.convolution._conv_forward(x, *self._weights())

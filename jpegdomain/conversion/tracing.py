@@ -1,24 +1,40 @@
-"""The model as a graph of calls, by ``torch.fx``."""
+"""The model as a graph of calls, by ``torch.fx``; and what such a graph cannot say."""
 
 import inspect
 import operator
+import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
+import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from jpegdomain.errors import InputError, UntraceableModelError
+from jpegdomain.errors import UntraceableModelError
 
+from .effects import Effects
 from .registry import find_module_rule
 
-__all__ = ["owner_path", "same_calls", "trace"]
+__all__ = ["Traced", "follow_mode", "owner_path", "same_calls", "trace"]
 
 
 _PATCHING = threading.Lock()
+
+
+class Traced(NamedTuple):
+    """What `trace` finds.
+
+    Args:
+        graph: Of the model's calls.
+        fixed: Arguments whose value decides which calls there are, by name: their place and the value traced with.
+    """
+
+    graph: fx.Graph
+    fixed: dict[str, tuple[int, Any]]
 
 
 def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,8 +67,40 @@ def _more_recorded() -> Iterator[None]:
         yield
 
 
+def _contexts() -> tuple[Any, ...]:
+    """What a ``with`` statement in a model's code may change for the calls inside it."""
+    autocast = [(torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in ("cpu", "cuda")]
+    return torch.is_grad_enabled(), torch.is_inference_mode_enabled(), *autocast
+
+
+@contextmanager
+def _all_otherwise() -> Iterator[None]:
+    """No gradients, and autocast: what code sets for itself is noticed where it is not so already."""
+    kinds = ("cpu", "cuda")
+    before = [torch.is_autocast_enabled(kind) for kind in kinds]
+    with torch.set_grad_enabled(not torch.is_grad_enabled()):
+        for kind, enabled in zip(kinds, before, strict=True):
+            torch.set_autocast_enabled(kind, not enabled)
+        try:
+            yield
+        finally:
+            for kind, enabled in zip(kinds, before, strict=True):
+                torch.set_autocast_enabled(kind, enabled)
+
+
+class _ContextError(Exception):
+    """A context manager in a model's code."""
+
+
 class _Tracer(fx.Tracer):
     """Stops at modules that have a rule, besides those that torch defines."""
+
+    # What the code computes of buffers is part of the graph, and follows them.
+    proxy_buffer_attributes = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._contexts = _contexts()
 
     def is_leaf_module(self, module: nn.Module, path: str) -> bool:
         # One with a forward of its own does not do what its class does.
@@ -61,97 +109,89 @@ class _Tracer(fx.Tracer):
         return find_module_rule(module) is not None or super().is_leaf_module(module, path)
 
     def create_node(self, *args: object, **kwargs: object) -> fx.Node:
+        if _contexts() != self._contexts:
+            raise _ContextError("a graph keeps no `with torch.no_grad()`, autocast or the like of its forward")
         node = super().create_node(*args, **kwargs)  # type: ignore[arg-type]
         # The stack's last entry is the module whose forward is being traced.
         node.meta["owner"] = next(reversed([path for path, _ in self.module_stack.values()]), "")
         return node
 
+    def create_arg(self, a: Any) -> Any:
+        named = isinstance(a, tuple) and hasattr(a, "_fields")
+        if isinstance(a, list | tuple | dict) and type(a) not in (list, tuple, dict, torch.Size) and not named:
+            raise fx.proxy.TraceError(f"a graph keeps no {type(a).__qualname__}")
+        return super().create_arg(a)
 
-def trace(model: nn.Module, training: bool = False) -> fx.Graph:
+
+def trace(model: nn.Module, training: bool = False) -> Traced:
     """Trace a model's ``forward``.
 
     Args:
-        model: Left in the mode that it is traced in.
+        model: A copy for this purpose: its code may write to it, and it is left in the mode that it is traced in.
         training: That mode.
 
     Returns:
-        Its graph.
+        Its graph, and what it holds for.
 
     Raises:
-        UntraceableModelError: If ``torch.fx`` cannot follow it.
+        UntraceableModelError: If ``torch.fx`` cannot follow it, or its graph would not do all that the model does.
     """
     model.train(training)
     parameters = inspect.signature(model.forward).parameters.values()
     defaults = {p.name: p.default for p in parameters if isinstance(p.default, bool | int | float | str | None)}
     try:
-        graph = _follow(model, {})
+        traced = _follow(model, {})
     except UntraceableModelError:
-        # It may branch on a flag: then it is converted as it runs without one.
+        # It may branch on a flag: then the graph is of how it runs without one.
         if not defaults:
             raise
         return _follow(model, defaults)
     missing = {name: default for name, default in defaults.items() if default is None}
     if not missing:
-        return graph
-    # To `is None` a proxy says no, whatever the argument will be.
+        return traced
+    # A proxy is never None, so that this first trace takes the other branch of `is None`.
     try:
         without = _follow(model, missing)
     except UntraceableModelError:
-        return graph
-    return graph if same_calls(graph, without, missing) else without
+        return traced
+    return traced if same_calls(traced.graph, without.graph, missing) else without
 
 
-def _follow(model: nn.Module, constants: dict[str, Any]) -> fx.Graph:
+def _follow(model: nn.Module, constants: dict[str, Any]) -> Traced:
     """Trace a model for given values of some arguments."""
+    before, effects = _random_states(), Effects(model)
     try:
         with _more_recorded():
             graph = _Tracer().trace(model, concrete_args=constants or None)
-    except (fx.proxy.TraceError, TypeError, RuntimeError, NotImplementedError, NameError, ValueError) as error:
-        raise UntraceableModelError(
-            f"torch.fx cannot trace {type(model).__qualname__}: {error}. Its forward may branch on tensor values; "
-            "move such code into a module of its own and register a rule for that module's class with "
-            "jpegdomain.register_rule"
-        ) from error
+    except Exception as error:
+        raise UntraceableModelError(f"torch.fx cannot trace {type(model).__qualname__}: {error}") from error
+    if (effect := effects.seen(model)) is not None:
+        raise UntraceableModelError(f"the forward of {type(model).__qualname__} writes to {effect}")
+    if _random_states() != before:
+        raise UntraceableModelError(f"the forward of {type(model).__qualname__} draws random numbers")
     parameters = inspect.signature(model.forward).parameters.values()
     names = [p.name for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
     placeholders = [node for node in graph.nodes if node.op == "placeholder"]
-    for name, node in zip(names, placeholders, strict=False):
+    fixed: dict[str, tuple[int, Any]] = {}
+    for place, (name, node) in enumerate(zip(names, placeholders, strict=False)):
         if name in constants:
-            _fix(graph, node, name, constants[name])
-    return graph
+            fixed[name] = place, constants[name]
+            _unchecked(graph, node, name)
+    return Traced(graph, fixed)
 
 
-def _fix(graph: fx.Graph, placeholder: fx.Node, name: str, value: Any) -> None:
-    """Give an argument that was traced as a constant its name back, and fx's check of it an error that tells."""
+def _random_states() -> tuple[Any, ...]:
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), str(np.random.get_state(legacy=False))  # noqa: NPY002
+
+
+def _unchecked(graph: fx.Graph, placeholder: fx.Node, name: str) -> None:
+    """Give an argument that was traced as a constant its name back, without fx's check of its value."""
     checks: list[fx.Node] = list(placeholder.users)
     for check in checks:
         checks.extend(check.users)
     for check in reversed(checks):
         graph.erase_node(check)
     placeholder.target = name
-    last = [node for node in graph.nodes if node.op == "placeholder"][-1]
-    with graph.inserting_after(last):
-        refusal = graph.call_function(refuse_other, (placeholder, name, value))
-        refusal.meta["owner"] = ""
-
-
-def refuse_other(given: object, name: str, value: object) -> None:
-    """Check an argument whose value decided what was converted.
-
-    Args:
-        given: To a converted model.
-        name: Of the argument.
-        value: That it was traced with, its default.
-
-    Raises:
-        InputError: If it is another value.
-    """
-    if given is not value and (value is None or given != value):
-        shown = repr(given) if isinstance(given, bool | int | float | str | None) else type(given).__qualname__
-        raise InputError(
-            f"{name}: the source's forward makes other calls for other values of it, and was converted for {value!r}; "
-            f"got {shown}. Convert a module that calls the source with the value that you need"
-        )
 
 
 def owner_path(node: fx.Node) -> str:
@@ -185,7 +225,7 @@ def same_calls(one: fx.Graph, other: fx.Graph, constants: Mapping[str, Any] | No
     def calls(graph: fx.Graph) -> list[tuple[str, ...]]:
         listed: list[tuple[str, ...]] = []
         for node in graph.nodes:
-            if node.op == "placeholder" or node.target is refuse_other:
+            if node.op == "placeholder":
                 continue
             arguments, keywords = fx.map_arg(node.args, value), dict(fx.map_arg(node.kwargs, value))
             if node.target is F.dropout:
@@ -195,3 +235,43 @@ def same_calls(one: fx.Graph, other: fx.Graph, constants: Mapping[str, Any] | No
         return listed
 
     return calls(one) == calls(other)
+
+
+def follow_mode(graph: fx.Graph, model: nn.Module) -> bool:
+    """Make the graph of a model in eval mode that of its training, too, if both make the same calls.
+
+    Args:
+        graph: In eval mode. Dropouts called as functions will follow the mode of the module whose code calls them.
+        model: A copy, as for `trace`.
+
+    Returns:
+        Whether the calls are the same.
+
+    Raises:
+        UntraceableModelError: If the code sets for itself whether gradients are recorded, or autocast.
+    """
+    try:
+        with _all_otherwise():
+            in_training = trace(model, training=True).graph
+    except UntraceableModelError as error:
+        if isinstance(error.__cause__, _ContextError):
+            raise
+        return False
+    if not same_calls(graph, in_training):
+        return False
+
+    def dropouts(calls: fx.Graph) -> list[fx.Node]:
+        return [node for node in calls.nodes if node.target is F.dropout]
+
+    for node, twin in zip(dropouts(graph), dropouts(in_training), strict=True):
+        if _flag(node) is False and _flag(twin) is True:
+            owner = owner_path(node)
+            with graph.inserting_before(node):
+                mode = graph.create_node("get_attr", f"{owner}.training" if owner else "training")
+            mode.meta["owner"] = owner
+            node.args, node.kwargs = node.args[:2], {**node.kwargs, "training": mode}
+    return True
+
+
+def _flag(dropout: fx.Node) -> Any:
+    return dropout.args[2] if len(dropout.args) > 2 else dropout.kwargs.get("training", True)

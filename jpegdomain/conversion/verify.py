@@ -1,7 +1,7 @@
 """Run both models on the same images and say how far apart they are."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from jpegdomain.activation import Activation
 from jpegdomain.batch import JpegBatch
 from jpegdomain.errors import InputError
-from jpegdomain.functional import decode
 from jpegdomain.tolerances import TOLERANCE
 
 from .model import ConvertedModel
@@ -60,7 +59,9 @@ class Report:
         )
 
 
-def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activation) -> Report:
+def verify(
+    model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activation, *args: Any, **kwargs: Any
+) -> Report:
     """Compare a converted model with its spatial original on the same images.
 
     The spatial model is fed the float decoding, normalised with the entry's mean and std; of a model that was converted
@@ -71,54 +72,74 @@ def verify(model: nn.Module, converted: ConvertedModel, batch: JpegBatch | Activ
         model: The spatial model.
         converted: From `convert`.
         batch: Files, or an activation of normalised pixels, in the models' dtype and on their device.
+        *args: Further arguments of the models.
+        **kwargs: Likewise.
 
     Returns:
-        The report.
+        The report: over all tensors and numbers that the models return, in whatever they are nested.
 
     Raises:
-        InputError: If `converted` was not made by `convert`, or the outputs differ in shape.
+        InputError: If `converted` was not made by `convert`, or the outputs differ in number or shape.
     """
     if not isinstance(converted, ConvertedModel):
         raise InputError(f"verify compares with a converted model, got {type(converted).__qualname__}")
+    if not len(batch):
+        raise InputError("verify needs at least one image")
     modes = [(module, module.training) for module in (*model.modules(), *converted.modules())]
     try:
         for module, _ in modes:
             module.training = False
         with torch.no_grad():
             pixels = converted.jpeg_entry.normalised_pixels(batch)
-            expected, got = list(_tensors(model(pixels))), list(_tensors(converted(batch)))
+            expected = list(_tensors(model(pixels, *args, **kwargs)))
+            got = list(_tensors(converted(batch, *args, **kwargs)))
     finally:
         for module, mode in modes:
             module.training = mode
-    if [tensor.shape for tensor in expected] != [tensor.shape for tensor in got]:
+    if not expected or [tensor.shape for tensor in expected] != [tensor.shape for tensor in got]:
         raise InputError("the two models' outputs differ in number or shape: are they the same network?")
-    if not len(batch):
-        raise InputError("verify needs at least one image")
-    apart = torch.stack([(a - b).abs().flatten(1).amax(1) for a, b in zip(expected, got, strict=True)])
+    images = len(batch)
+    apart = torch.stack([_per_image(a, b, images) for a, b in zip(expected, got, strict=True)])
     per_image, per_output = apart.amax(0), apart.amax(1)
-    magnitudes = torch.stack([tensor.abs().max() for tensor in expected])
+    magnitudes = torch.stack([tensor.double().abs().amax().cpu() for tensor in expected])
     # 0/0 is agreement; anything over 0 is not, and what is not a number stays so.
     relative = torch.where((per_output == 0) & (magnitudes == 0), 0.0, per_output / magnitudes)
-    same = expected[0].flatten(1).argmax(1) == got[0].flatten(1).argmax(1)
+    same = [a.flatten(1).argmax(1) == b.flatten(1).argmax(1) for a, b in _ranked(expected, got, images)]
+    kinds = [tensor.dtype for tensor in expected if tensor.is_floating_point()]
     return Report(
-        images=len(per_image),
+        images=images,
         deviation=per_image.max().item(),
         magnitude=magnitudes.max().item(),
         relative=relative.max().item(),
         worst=int(per_image.argmax()),
-        agreement=same.double().mean().item(),
-        dtype=expected[0].dtype,
+        agreement=same[0].double().mean().item() if same else float(not per_output.any()),
+        dtype=kinds[0] if kinds else batch.dtype,
     )
 
 
+def _per_image(one: Tensor, other: Tensor, images: int) -> Tensor:
+    """(images,) largest deviations; what has no first axis of images counts for all of them."""
+    apart = (one.double() - other.double()).abs()
+    if apart.dim() and len(apart) == images:
+        return apart.flatten(1).amax(1).cpu() if apart.dim() > 1 else apart.cpu()
+    return apart.amax().cpu().expand(images)
+
+
+def _ranked(expected: list[Tensor], got: list[Tensor], images: int) -> list[tuple[Tensor, Tensor]]:
+    """Pairs of outputs that have a largest number for each image."""
+    pairs = zip(expected, got, strict=True)
+    return [(a, b) for a, b in pairs if a.dim() > 1 and len(a) == images and a.is_floating_point()]
+
+
 def _tensors(output: Any) -> Iterator[Tensor]:
+    """All tensors that hold anything, and all numbers."""
+    if isinstance(output, bool | int | float):
+        output = torch.as_tensor(output)
     if isinstance(output, Tensor):
-        yield output
-    elif isinstance(output, Activation):
-        yield decode(output)
-    elif isinstance(output, dict):
-        for value in output.values():
+        if output.numel():
+            yield output
+    elif isinstance(output, Mapping | tuple | list):
+        for value in output.values() if isinstance(output, Mapping) else output:
             yield from _tensors(value)
-    elif isinstance(output, tuple | list):
-        for value in output:
-            yield from _tensors(value)
+    elif is_dataclass(output):
+        yield from _tensors([getattr(output, field.name) for field in fields(output)])

@@ -28,6 +28,7 @@ from .piecewise import (
     pointwise,
 )
 from .pooling import adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d
+from .regularization import dropout
 from .structure import add, cat, div, mul, neg, pad, sub
 from .transform import Frequencies, affine, constant_image, cut, decode, encode, low_pass
 
@@ -58,6 +59,7 @@ __all__ = [
     "cut",
     "decode",
     "div",
+    "dropout",
     "each_from_pixels",
     "each_to_pixels",
     "einops_backend",

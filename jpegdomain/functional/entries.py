@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from jpegdomain.compiled import Family
 
-__all__ = ["RUN_FLOAT32", "RUN_FLOAT64", "TRANSFORMS"]
+__all__ = ["CHECKSUMS", "RUN_FLOAT32", "RUN_FLOAT64", "TRANSFORMS"]
 
 TRANSFORMS: Final = Family("transforms", f"{__package__}.kernel", Path(__file__).parent / "kernel")
 
@@ -20,3 +20,4 @@ RUN_FLOAT32: Final = TRANSFORMS.entry(
 RUN_FLOAT64: Final = TRANSFORMS.entry(
     "tiles", "run_float64", _job, "the block transforms for float64, a few seconds", from_c=True
 )
+CHECKSUMS: Final = TRANSFORMS.entry("checksums", "run", _job, from_c=True)

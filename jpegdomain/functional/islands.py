@@ -14,7 +14,7 @@ from jpegdomain.table import Entry, Runtime, entry, note, operations, runs_by
 from .transform import pixels_of, transform
 from .views import VIEWS, as_views, refresh, write_through
 
-__all__ = ["run"]
+__all__ = ["mapped", "run"]
 
 _DRAWS: Final = frozenset(
     operation
@@ -101,18 +101,18 @@ def _agree(args: Any, kwargs: Any) -> list[Activation]:
     return found
 
 
-def _mapped(value: Any, kind: type, function: Callable[[Any], Any]) -> Any:
-    """Nested values with all of one type replaced; the containers' own types stay."""
+def mapped(value: Any, kind: type, function: Callable[[Any], Any]) -> Any:
+    """Replace all of one type in nested values; the containers' own types stay."""
     if isinstance(value, kind):
         return function(value)
     if isinstance(value, dict):
-        pairs = {key: _mapped(each, kind, function) for key, each in value.items()}
+        pairs = {key: mapped(each, kind, function) for key, each in value.items()}
         return pairs if type(value) is dict else type(value)(pairs)
     if isinstance(value, (tuple, list)) and not isinstance(value, torch.Size):
-        parts = [_mapped(each, kind, function) for each in value]
+        parts = [mapped(each, kind, function) for each in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if isinstance(value, slice):
-        return slice(*(_mapped(each, kind, function) for each in (value.start, value.stop, value.step)))
+        return slice(*(mapped(each, kind, function) for each in (value.start, value.stop, value.step)))
     return value
 
 
@@ -129,9 +129,9 @@ def _on_pixels(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         made.append(decoded.contiguous() if contiguous else decoded)
         return made[-1]
 
-    result = operation(*_mapped(args, Activation, pixels), **_mapped(kwargs, Activation, pixels))
+    result = operation(*mapped(args, Activation, pixels), **mapped(kwargs, Activation, pixels))
     like = max(found, key=lambda x: x.ndim)
-    again = _mapped(result, Tensor, lambda tensor: _again(tensor, like))
+    again = mapped(result, Tensor, lambda tensor: _again(tensor, like))
     return again, made[0] if args and isinstance(args[0], Activation) else None
 
 
@@ -184,7 +184,7 @@ def _in_place(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if not isinstance(target, Activation):
         # A plain tensor stays itself.
         _agree(args, kwargs)
-        result = operation(*_mapped(args, Activation, pixels_of), **_mapped(kwargs, Activation, pixels_of))
+        result = operation(*mapped(args, Activation, pixels_of), **mapped(kwargs, Activation, pixels_of))
         note(operation, "island", result)
         return result
     partner = _WRITES[operation]
@@ -196,7 +196,7 @@ def _in_place(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         return target
     _agree(args, kwargs)
     pixels = pixels_of(target).clone(memory_format=torch.contiguous_format)
-    result = operation(pixels, *_mapped(args[1:], Activation, pixels_of), **_mapped(kwargs, Activation, pixels_of))
+    result = operation(pixels, *mapped(args[1:], Activation, pixels_of), **mapped(kwargs, Activation, pixels_of))
     write(target, pixels)
     note(operation, "island", target)
     return target if result is pixels else result
@@ -219,7 +219,7 @@ def _with_out(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if any(True for _ in _activations(target)):
         return _into(target, operation(*args, **rest))
     _agree(args, rest)
-    pixels = _mapped(args, Activation, pixels_of), _mapped(rest, Activation, pixels_of)
+    pixels = mapped(args, Activation, pixels_of), mapped(rest, Activation, pixels_of)
     result = operation(*pixels[0], **pixels[1], out=target)
     note(operation, "island", result)
     return result

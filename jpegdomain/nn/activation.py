@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
-from jpegdomain.errors import InputError
 from jpegdomain.functional import PiecewiseLinear, rectifiers
 from jpegdomain.geometry import Extent
 from jpegdomain.planning import Cost
 
-from .base import Layer, elements
+from .base import elements
+from .holder import Holder
 from .masking import Masking, masking_cost
 
 __all__ = [
@@ -199,7 +199,7 @@ class PixelFunction(nn.Module):
         return getattr(self.function, "__name__", repr(self.function))
 
 
-class Pointwise(Layer):
+class Pointwise(Holder):
     """Any module that acts on each pixel alone, run exactly as J∘f∘J̃; its parameters stay at its own path.
 
     Args:
@@ -210,19 +210,6 @@ class Pointwise(Layer):
     """
 
     on_pixels = True
-    function: nn.Module
-
-    def __init__(self, function: nn.Module) -> None:
-        super().__init__()
-        if not isinstance(function, nn.Module):
-            raise InputError(
-                f"Pointwise takes a spatial module, got {type(function).__qualname__}: wrap a function in PixelFunction"
-            )
-        # Not a child, and yet its tensors are this layer's: the state dict is the spatial module's.
-        object.__setattr__(self, "function", function)
-        self._parameters, self._buffers = function._parameters, function._buffers
-        self._modules, self._non_persistent_buffers_set = function._modules, function._non_persistent_buffers_set
-        self.training = function.training
 
     @overload
     def forward(self, x: Activation) -> Activation: ...
@@ -241,7 +228,6 @@ class Pointwise(Layer):
         if x.device.type == "meta":
             # Only shapes are wanted, and the function keeps them: it may look at values.
             return x
-        self.function.training = self.training
         if isinstance(x, Tensor):
             return self.function(x)
         if (x.ndim, x.axes) == (4, (2, 3)):

@@ -1,6 +1,5 @@
 """What all layers share: taking over a spatial module, and saying what a layer returns."""
 
-import copy
 import math
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -44,7 +43,10 @@ class Layer(nn.Module):
 
     @classmethod
     def from_spatial(cls: type[_Self], module: nn.Module, **settings: Any) -> _Self:
-        """Take over a spatial module: its settings, mode, parameters and buffers (shared, not copied).
+        """Make the layer that computes on activations what a spatial module computes on pixels.
+
+        Both have one and the same state, settings, mode, hooks, parameters and buffers: a change to either is a change
+        to both. The layer's own settings become attributes of the module.
 
         Args:
             module: Of the torch class that this layer extends.
@@ -57,8 +59,7 @@ class Layer(nn.Module):
             TypeError: If the layer has no such setting.
         """
         layer = cls.__new__(cls)
-        nn.Module.__init__(layer)
-        layer.__dict__.update({name: copy.copy(value) for name, value in vars(module).items()})
+        object.__setattr__(layer, "__dict__", module.__dict__)
         layer._prepare()
         for name, value in settings.items():
             if not hasattr(layer, name):
@@ -67,7 +68,7 @@ class Layer(nn.Module):
         return layer
 
     def _prepare(self) -> None:
-        """Set what the spatial module does not have."""
+        """Give defaults to settings that the spatial module does not have."""
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch, for the printed plan.

@@ -9,6 +9,7 @@ from jpegdomain.activation import Activation
 from jpegdomain.planning import Cost
 
 from .base import Layer
+from .layers import elementwise_layer
 from .normalization import BatchNorm2d
 
 __all__ = ["BatchNormAct2d"]
@@ -25,17 +26,38 @@ class BatchNormAct2d(Layer, nn.BatchNorm2d):
     """
 
     on_pixels = True
-    drop: nn.Module
-    act: nn.Module
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.drop, self.act = nn.Identity(), nn.Identity()
+        self._modules["drop"], self._modules["act"] = nn.Identity(), nn.Identity()
+
+    @property
+    def drop(self) -> nn.Module:
+        """The dropout, as a layer."""
+        return elementwise_layer(self._modules["drop"])
+
+    @property
+    def act(self) -> nn.Module:
+        """The activation function, as a layer."""
+        return elementwise_layer(self._modules["act"])
 
     @property
     def frequencies(self) -> Any:
         """The activation function's, if it has any."""
         return self.act.frequencies
+
+    @frequencies.setter
+    def frequencies(self, value: Any) -> None:
+        self.act.frequencies = value
+
+    @property
+    def method(self) -> Any:
+        """The activation function's, if it has any."""
+        return self.act.method
+
+    @method.setter
+    def method(self, value: Any) -> None:
+        self.act.method = value
 
     def forward(self, x: Any) -> Any:
         """Normalise, drop, activate.

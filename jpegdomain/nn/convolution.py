@@ -5,6 +5,7 @@ from typing import Any, Literal, overload
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from jpegdomain import folding, functional
 from jpegdomain.activation import Activation
@@ -24,6 +25,9 @@ from .base import Layer
 
 __all__ = ["Conv2d"]
 
+_FOLDED: WeakIdKeyDictionary = WeakIdKeyDictionary()
+"""Kernel → what Ξ depends on besides it, the numbers that it was folded from, Ξ; for as long as the kernel lives."""
+
 
 def check_form(form: Any) -> None:
     """Refuse a form that there is not.
@@ -42,7 +46,7 @@ class Conv2d(Layer, torch.nn.Conv2d):
     """``torch.nn.Conv2d`` on activations: J∘C∘J̃, Ehrlich & Davis (2019) eqs. (11) to (13).
 
     In ``eval()`` a dense or stencil Ξ is built at first use and kept outside the ``state_dict``; it is built again when
-    the weights, their dtype or device have changed, and dropped by ``train()``. While gradients flow to the kernel, Ξ
+    the weights, their dtype or device have changed, and dropped in training. While gradients flow to the kernel, Ξ
     is part of the graph and is not kept.
 
     Args:
@@ -59,12 +63,10 @@ class Conv2d(Layer, torch.nn.Conv2d):
 
     def __init__(self, *args: Any, form: Form | Literal["auto"] = "auto", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._prepare()
         self.form = form
 
     def _prepare(self) -> None:
-        self._folded: tuple[object, Tensor, Tensor] | None = None
-        self.form = "auto"
+        self.__dict__.setdefault("form", "auto")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "form":
@@ -156,13 +158,14 @@ class Conv2d(Layer, torch.nn.Conv2d):
         """
         if self._learning() or self.weight.is_meta or torch.compiler.is_compiling():
             return self._fold(extent, form)
-        key = (form, extent if form == "dense" else None, self.weight.dtype, self.weight.device)
-        kept = self._folded
+        window = self.window
+        key = (form, extent if form == "dense" else None, window, self.groups, self.weight.dtype, self.weight.device)
+        kept = _FOLDED.get(self.weight)
         # The values decide: addresses are used again, and version counters miss writes through ``.data``. Reading the
         # kernel costs little beside the thousands of times larger Ξ.
         if kept is None or kept[0] != key or not torch.equal(kept[1], self.weight):
             with torch.inference_mode(False), torch.no_grad():
-                kept = self._folded = key, self.weight.detach().clone(), self._fold(extent, form)
+                kept = _FOLDED[self.weight] = key, self.weight.detach().clone(), self._fold(extent, form)
         return kept[2]
 
     @overload
@@ -181,6 +184,8 @@ class Conv2d(Layer, torch.nn.Conv2d):
         if isinstance(x, Tensor):
             return super().forward(x)
         x = self._activation(x)
+        if self.training and _FOLDED:
+            _FOLDED.pop(self.weight, None)
         if self.padding_mode != "zeros":
             return functional.encode(super().forward(functional.decode(x)))
         form = self.chosen_form(x.shape[0], x.extent)
@@ -190,20 +195,6 @@ class Conv2d(Layer, torch.nn.Conv2d):
         if form == "stencil":
             return functional.conv2d_stencil(x, folded, self.bias, self.window, self.groups)
         return functional.conv2d_dense(x, folded, self.bias, self.window.output(x.extent))
-
-    def train(self, mode: bool = True) -> "Conv2d":
-        """Set the mode; training drops the cached Ξ.
-
-        Args:
-            mode: Whether to train.
-
-        Returns:
-            The module itself.
-        """
-        if mode:
-            self._folded = None
-        super().train(mode)
-        return self
 
     def extra_repr(self) -> str:
         """Describe the settings.
@@ -233,6 +224,3 @@ class Conv2d(Layer, torch.nn.Conv2d):
         if form == "dense":
             return folding.dense(self.weight, self.window, extent, groups=self.groups)
         return folding.stencil(self.weight, self.window, groups=self.groups)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_folded": None}

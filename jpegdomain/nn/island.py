@@ -3,51 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
-from jpegdomain.errors import InputError
 from jpegdomain.planning import Cost, transform_cost
 
-from .base import Layer, elements
+from .base import elements
+from .holder import Holder
 from .structure import Call
 
 __all__ = ["Direct", "Island", "IslandCall"]
 
 
-class _Holder(Layer):
-    """Holds a spatial module whose tensors are its own, so that the state dict stays the spatial module's.
-
-    Args:
-        function: The spatial module.
-
-    Raises:
-        InputError: If `function` is not a module.
-    """
-
-    function: nn.Module
-
-    def __init__(self, function: nn.Module) -> None:
-        super().__init__()
-        if not isinstance(function, nn.Module):
-            raise InputError(
-                f"{type(self).__name__} takes a spatial module, got {type(function).__qualname__}: wrap a function in "
-                "PixelFunction"
-            )
-        # Not a child, and yet its tensors are this layer's.
-        object.__setattr__(self, "function", function)
-        self._parameters, self._buffers = function._parameters, function._buffers
-        self._modules, self._non_persistent_buffers_set = function._modules, function._non_persistent_buffers_set
-        self.training = function.training
-
-    def _spatial(self) -> nn.Module:
-        """The module, in this layer's mode."""
-        self.function.training = self.training
-        return self.function
-
-
-class Island(_Holder):
+class Island(Holder):
     """Any module that takes feature maps to feature maps, run exactly as J∘f∘J̃."""
 
     def forward(self, x: Activation) -> Activation:
@@ -59,8 +28,7 @@ class Island(_Holder):
         Returns:
             A feature map with its pixel axes in the same places.
         """
-        x = self._feature_map(x)
-        return functional.island(x, self._spatial())
+        return functional.island(self._feature_map(x), self.function)
 
     def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch; what lies between J̃ and J is counted as one pass.
@@ -76,7 +44,7 @@ class Island(_Holder):
         return "island", one + one + Cost(moved=2 * itemsize * elements(shape), calls=1)
 
 
-class Direct(_Holder):
+class Direct(Holder):
     """A module that is linear and treats all pixels of a channel alike, run on the coefficients as they are.
 
     So do a shuffle of channels, and dropping whole channels or images.
@@ -92,7 +60,7 @@ class Direct(_Holder):
             A feature map of the same extent and axes.
         """
         x = self._feature_map(x)
-        return x.replace(self._spatial()(x.coefficients))
+        return x.replace(self.function(x.coefficients))
 
 
 class IslandCall(Call):

@@ -80,8 +80,8 @@ class Masking(Layer):
         super().__setattr__(name, value)
 
     def _prepare(self) -> None:
-        self.frequencies = 15
-        self.method = "asm"
+        self.__dict__.setdefault("frequencies", 15)
+        self.__dict__.setdefault("method", "asm")
 
     def pixel_cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
         """Price one batch on pixels.

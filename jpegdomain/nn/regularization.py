@@ -23,8 +23,7 @@ class Dropout(Layer, nn.Dropout):
         Returns:
             A feature map of the same extent and axes.
         """
-        x = self._feature_map(x)
-        return functional.island(x, super().forward) if self.training else x
+        return functional.dropout(self._feature_map(x), self.p, self.training)
 
 
 class Dropout2d(Layer, nn.Dropout2d):

@@ -73,7 +73,10 @@ def test_a_converted_model_can_be_copied_and_stored(copied):
 def test_a_replaced_head_is_used():
     converted = jd.convert(small())
     converted.linear = nn.Linear(8, 3).double()
-    assert converted(jd.encode(torch.randn(1, 3, 16, 16, dtype=torch.float64))).shape == (1, 3)
+    pixels = torch.randn(1, 3, 16, 16, dtype=torch.float64)
+    logits = converted(jd.encode(pixels))
+    assert logits.shape == (1, 3)
+    torch.testing.assert_close(jd.to_spatial(converted)(pixels), logits)
 
 
 def test_a_buffer_may_have_a_functions_name():
@@ -82,9 +85,9 @@ def test_a_buffer_may_have_a_functions_name():
     assert agrees(model)
 
 
-def test_constants_of_the_code_move_with_the_model():
+def test_tensors_that_are_no_buffers_are_the_sources():
     def forward(self, x):
-        return (self.inner(x) * self.k).mean([2, 3])
+        return (self.inner(x) * self.k + torch.tensor([0.5])).mean([2, 3])
 
     inner = nets(lambda self, x: x + self.k)
     inner.k = torch.rand(3, 1, 1)
@@ -92,8 +95,21 @@ def test_constants_of_the_code_move_with_the_model():
     model.k = torch.rand(3, 1, 1)
     converted = jd.convert(model)
     assert list(converted.state_dict()) == []
-    converted(jd.encode(torch.randn(1, 3, 8, 8)))
-    assert converted.to("meta").k.is_meta
+    x = torch.randn(1, 3, 8, 8)
+    for _ in range(2):
+        torch.testing.assert_close(converted(jd.encode(x)), model(x))
+        model.k = converted.k = model.k * 2
+    assert len(converted.plan((8, 8)).steps) == 4
+
+
+def test_what_the_code_makes_of_buffers_follows_them():
+    model = nets(lambda self, x: x * (self.norm + 1).rsqrt()).eval()
+    model.register_buffer("norm", torch.rand(3, 1, 1))
+    converted = jd.convert(model)
+    for network in (model, converted):
+        network.load_state_dict({"norm": torch.full((3, 1, 1), 3.0)})
+    x = torch.randn(1, 3, 8, 8)
+    torch.testing.assert_close(converted(jd.encode(x)), model(x))
 
 
 def test_further_inputs_reach_the_source():

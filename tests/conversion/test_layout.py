@@ -33,6 +33,6 @@ AFTER = {
 @pytest.mark.parametrize("name", AFTER)
 def test_layouts(name):
     function, expected = AFTER[name]
-    graph = trace(nets(lambda self, x: function(x)))
+    graph = trace(nets(lambda self, x: function(x))).graph
     returned = next(node for node in graph.nodes if node.op == "output").args[0]
     assert layout(returned) == expected

@@ -127,6 +127,9 @@ def test_vision_transformers_of_one_stem_convert_too():
 
 
 @pytest.mark.parametrize("name", ["swin_t", "swin_v2_t"])
-def test_shifted_windows_are_refused_by_name(name):
-    with pytest.raises(jd.errors.UnsupportedLayerError, match=r"attn\.shifted_window_attention: no rule converts"):
-        jd.convert(torchvision.models.get_model(name))
+def test_shifted_windows_run_by_the_sources_own_code(name):
+    torch.manual_seed(0)
+    model = torchvision.models.get_model(name, num_classes=10).double().eval()
+    images = torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    for plan in ("transform", "fused"):
+        assert jd.verify(model, jd.convert(model, plan=plan), jd.encode(images)).passes()

@@ -1,5 +1,7 @@
 """The convolution module: its forms, and that a cached Ξ is never older than the kernel."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -69,8 +71,16 @@ def test_the_map_is_kept(cached):
 
 
 def test_train_drops_the_map(cached):
-    before = cached.folded(EXTENT, cached.form)
-    assert cached.train().eval().folded(EXTENT, cached.form) is not before
+    kept = weakref.ref(cached.folded(EXTENT, cached.form))
+    assert kept() is not None
+    cached.train()(encode(torch.randn(1, 3, *EXTENT, dtype=torch.float64)))
+    assert kept() is None
+
+
+def test_the_map_goes_with_its_kernel(cached):
+    kept = weakref.ref(cached.folded(EXTENT, cached.form))
+    cached.weight = torch.nn.Parameter(cached.weight.detach().clone())
+    assert kept() is None
 
 
 def test_a_dense_map_is_of_its_extent(cached):

@@ -11,27 +11,14 @@ from jpegdomain import nn
 from jpegdomain.conversion.options import LayerOptions
 from jpegdomain.conversion.registry import Replacement, register_rule
 from jpegdomain.errors import UnsupportedLayerError
+from jpegdomain.nn.layers import PIECEWISE, elementwise_layer
 
 from .arguments import argument, first
 
-_PIECEWISE: dict[type[spatial.Module], type[nn.Layer]] = {
-    spatial.ReLU: nn.ReLU,
-    spatial.ReLU6: nn.ReLU6,
-    spatial.Hardtanh: nn.Hardtanh,
-    spatial.LeakyReLU: nn.LeakyReLU,
-    spatial.PReLU: nn.PReLU,
-    spatial.RReLU: nn.RReLU,
-    spatial.Threshold: nn.Threshold,
-    spatial.Hardshrink: nn.Hardshrink,
-    spatial.Softshrink: nn.Softshrink,
-    spatial.Hardsigmoid: nn.Hardsigmoid,
-}
 
-
-@register_rule(*_PIECEWISE)
+@register_rule(*PIECEWISE)
 def _piecewise(module: spatial.Module, options: LayerOptions) -> Replacement:
-    layer = next(_PIECEWISE[base] for base in type(module).__mro__ if base in _PIECEWISE)
-    return layer.from_spatial(module, frequencies=options.frequencies, method=options.method)
+    return elementwise_layer(module, frequencies=options.frequencies, method=options.method)
 
 
 @register_rule(F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_")

@@ -4,10 +4,9 @@ import torch.nn.functional as F
 from torch import fx
 from torch import nn as spatial
 
-from jpegdomain import nn
+from jpegdomain import functional, nn
 from jpegdomain.conversion.options import LayerOptions
 from jpegdomain.conversion.registry import Replacement, register_rule
-from jpegdomain.errors import UnsupportedLayerError
 
 from .arguments import argument, first
 
@@ -23,13 +22,9 @@ def _dropout2d(module: spatial.Dropout2d, _: LayerOptions) -> Replacement:
 
 
 @register_rule(F.dropout)
-def _dropout_call(node: fx.Node, options: LayerOptions) -> Replacement:
-    # Traced in eval: a flag that is on there never goes off.
-    if argument(node, 2, "training", True):
-        raise UnsupportedLayerError(
-            f"{options.path}: this dropout stays on in eval; pass training=self.training, or use torch.nn.Dropout"
-        )
-    return nn.Dropout(argument(node, 1, "p", 0.5)), first(node)
+def _dropout_call(node: fx.Node, _: LayerOptions) -> Replacement:
+    arguments = (*first(node), argument(node, 1, "p", 0.5), argument(node, 2, "training", True))
+    return nn.Call(functional.dropout), arguments
 
 
 @register_rule("torchvision.ops.stochastic_depth.StochasticDepth", "timm.layers.drop.DropPath")

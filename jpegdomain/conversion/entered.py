@@ -1,0 +1,95 @@
+"""A module with an entry in front that its own code does not see among its children."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from jpegdomain.entry import Entry
+
+from .recording import ENTRY
+from .watch import OWN
+
+__all__ = ["Entered"]
+
+
+class Entered(nn.Module):
+    """Keeps `jpeg_entry` beside the modules, lest a loop over them, or an index, meet it; its tensors are the model's.
+
+    So ``parameters()``, ``state_dict()``, ``to``, ``train`` and the like include it, behind all others; ``children()``
+    does not.
+    """
+
+    jpeg_entry: Entry
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in OWN:
+            vars(self)[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def _entries(self) -> list[Entry]:
+        return [vars(self)[ENTRY]] if ENTRY in vars(self) else []
+
+    def named_modules(
+        self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Module]]:
+        """List all modules, the entry's last."""
+        memo = set() if memo is None else memo
+        yield from super().named_modules(memo, prefix, remove_duplicate)
+        for entry in self._entries():
+            yield from entry.named_modules(memo, f"{prefix}.{ENTRY}" if prefix else ENTRY, remove_duplicate)
+
+    def train(self, mode: bool = True) -> Any:
+        """Set the mode."""
+        super().train(mode)
+        for entry in self._entries():
+            entry.train(mode)
+        return self
+
+    def apply(self, fn: Any) -> Any:
+        """Apply a function to every module."""
+        for entry in self._entries():
+            entry.apply(fn)
+        return super().apply(fn)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Any:
+        for entry in self._entries():
+            entry._apply(*args, **kwargs)
+        return super()._apply(*args, **kwargs)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Give all tensors by name, the entry's last."""
+        names = ("destination", "prefix", "keep_vars")
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        state = super().state_dict(**given)
+        for entry in self._entries():
+            prefix = f"{given.get('prefix', '')}{ENTRY}."
+            entry.state_dict(destination=state, prefix=prefix, keep_vars=given.get("keep_vars", False))
+        return state
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        unexpected: list[str] = []
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected, error_msgs)
+        own = f"{prefix}{ENTRY}."
+        unexpected_keys += [key for key in unexpected if not key.startswith(own)]
+        for entry in self._entries():
+            for path, module in entry.named_modules():
+                module._load_from_state_dict(
+                    state_dict,
+                    f"{own}{path}." if path else own,
+                    {"assign_to_params_buffers": local_metadata.get("assign_to_params_buffers", False)},
+                    strict,
+                    missing_keys,
+                    unexpected_keys,
+                    error_msgs,
+                )
