@@ -56,6 +56,9 @@ def test_other_source_code_has_another_folder(monkeypatch, tmp_path, family):
 def test_code_for_another_processor_has_another_folder(monkeypatch, family, setting, value):
     """NUMBA_CPU_NAME and its like choose a processor in place of this one."""
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
+    # The tests themselves may run for another processor.
+    for name, none in (("CPU_NAME", None), ("CPU_FEATURES", None), ("ENABLE_AVX", 1)):
+        monkeypatch.setattr(f"numba.config.{name}", none)
     before = cache.cache_folder(family)
     monkeypatch.setattr(f"numba.config.{setting}", value)
     assert cache.cache_folder(family) not in (None, before)
