@@ -168,7 +168,7 @@ def test_a_folder_without_the_files_says_what_is_missing(folder, tmp_path):
         find_files(tmp_path, None)
     (tmp_path / "train" / "a").mkdir(parents=True)
     (tmp_path / "test").symlink_to(folder / "val")
-    with pytest.raises(SystemExit, match="--data: .* none of its subfolders 'a' has"):
+    with pytest.raises(SystemExit, match=r"--data: .* none of its subfolders 'a' has"):
         find_files(tmp_path, None)
     (tmp_path / "train" / "a" / "0.jpg").write_bytes(jpeg(noise(8, 8)))
     with pytest.raises(SystemExit, match="must have the same names"):
