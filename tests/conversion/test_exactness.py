@@ -13,7 +13,7 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 QUICK = [
     *(("three_block", size) for size in SIZES),
-    *(("cifar_resnet20", size) for size in SIZES),
+    *(("cifar_resnet20", size) for size in SIZES[1:]),
     *(("resnet18", size) for size in SIZES[1:]),
     ("resnet50", (33, 8)),
     ("resnext50_32x4d", (7, 5)),
@@ -28,6 +28,7 @@ SLOW = [
         "resnet152",
         "resnext50_32x4d",
         "wide_resnet50_2",
+        "cifar_resnet20",
         "cifar_resnet32",
     )
     for size in SIZES

@@ -245,6 +245,7 @@ def finished(process, folder):
     return json.loads((folder / "asm_error.json").read_text())
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bits_as_one(whole, tmp_path):
     report = finished(started(tmp_path, "--blocks", str(BLOCKS), processes=2), tmp_path)
     assert report["environment"]["processes"] == 2

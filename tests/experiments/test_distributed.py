@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from experiments import equivalence
@@ -47,6 +48,7 @@ def test_two_machines_share_the_units(tmp_path):
     assert not (tmp_path / "1" / "run").exists()
 
 
+@pytest.mark.slow
 def test_equivalence(tmp_path):
     given = ["--limit", "100", "--batch", "20", "--frequencies", "6,15", "--threads", "1", "--output"]
     equivalence.main([*given, str(tmp_path / "1.json")])

@@ -91,6 +91,7 @@ def arguments(data, output, *more):
     ]
 
 
+@pytest.mark.slow
 def test_train_evaluate_resume(data, tmp_path, monkeypatch, capsys):
     """A run that is killed in its second epoch ends as one that is not; losses fall; pycocotools gives the AP."""
     options = ("--epochs", "3", "--lr", "0.02", "--weights", str(tmp_path / "weights"))

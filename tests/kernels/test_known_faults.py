@@ -16,7 +16,9 @@ from jpegdomain.functional.faulty_kernels import adds_safely, check_windows, con
 from .stress import guarded
 
 
-@pytest.mark.parametrize("isa", ["AVX", "AVX2", "DEFAULT"])
+@pytest.mark.parametrize(
+    "isa", ["AVX2", pytest.param("AVX", marks=pytest.mark.slow), pytest.param("DEFAULT", marks=pytest.mark.slow)]
+)
 def test_training_with_guarded_memory(isa, tmp_path):
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.kernels.training"],
