@@ -18,14 +18,49 @@ OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt":
 _INNER: Final = OPTIONS | {"no_cpython_wrapper": True}
 
 
+_names: set[str] = set()
+
+
 def compiled(function: Function) -> Function:
-    """Mark a function for compilation at its first use by another one."""
-    return cast(Function, _once(njit(**_INNER)(function)))
+    """Mark a function for compilation at its first use by another one.
+
+    The linker knows a function by its ``__module__`` and ``__qualname__`` and by the types of its arguments. Functions
+    that a factory makes need a ``__qualname__`` each: of two that share one, loaded from two processes' caches, it
+    would run the first in the place of both.
+
+    Args:
+        function: The function.
+
+    Returns:
+        Its dispatcher.
+
+    Raises:
+        ValueError: If another function has its name.
+    """
+    return cast(Function, _once(njit(**_INNER)(_named(function))))
 
 
 def inlined(function: Function) -> Function:
-    """Mark a function for compilation into each of its callers: for those that run per block or per symbol."""
-    return cast(Function, _once(njit(**_INNER, forceinline=True)(function)))
+    """Mark a function for compilation into each of its callers: for those that run per block or per symbol.
+
+    Args:
+        function: The function, with a name of its own as in `compiled`.
+
+    Returns:
+        Its dispatcher.
+
+    Raises:
+        ValueError: If another function has its name.
+    """
+    return cast(Function, _once(njit(**_INNER, forceinline=True)(_named(function))))
+
+
+def _named(function: Function) -> Function:
+    name = f"{function.__module__}.{function.__qualname__}"
+    if "<locals>" in name or name in _names:
+        raise ValueError(f"a function made by a factory needs a __qualname__ of its own, got {name}")
+    _names.add(name)
+    return function
 
 
 def _once(dispatcher: Any) -> Any:

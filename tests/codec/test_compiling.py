@@ -1,12 +1,17 @@
 """The codec's kernels are compiled once: what is said, and what becomes of a spoilt cache."""
 
+import hashlib
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from tests.compiled.processes import a_file_in_the_way, outcome, process
 
+from .arithmetic_encoder import Interval
+from .encoder import encode
+from .made import any_parts, progressive_scans, sequential_scans
 from .oracle import jpeg, noise
 
 READ = """
@@ -14,6 +19,14 @@ import sys, time
 import jpegdomain.codec
 start = time.perf_counter()
 print(jpegdomain.codec.read_jpeg(sys.argv[1]).extent, time.perf_counter() - start)
+"""
+
+READ_ALL = """
+import hashlib, sys
+from jpegdomain.codec import read_jpeg
+for name in sys.argv[1:]:
+    parts = read_jpeg(name).components
+    print(hashlib.sha256(b"".join(part.coefficients.tobytes() for part in parts)).hexdigest())
 """
 
 
@@ -87,3 +100,21 @@ def test_without_a_folder_it_works_and_says_so(file, tmp_path):
     assert printed.startswith("16×24")
     assert "no folder to keep it in" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_decoders_that_several_processes_compiled_live_together(tmp_path):
+    """Years of baseline files, then one progressive file: the linker must not take the one's code for the other's."""
+    size, parts = (40, 56), any_parts((40, 56), np.random.default_rng(5))
+    generator = np.random.default_rng(6)
+    kinds = {
+        "baseline": encode(size, parts, sequential_scans(parts, generator)),
+        "progressive": encode(size, parts, progressive_scans(parts, generator), progressive=True),
+        "arithmetic": encode(size, parts, sequential_scans(parts, generator), coder=Interval),
+    }
+    expected = b"".join(part.coefficients.tobytes() for part in parts)
+    for name, data in kinds.items():
+        (tmp_path / name).write_bytes(data)
+    for names in (["baseline"], ["progressive"], ["arithmetic"], [*kinds], [*kinds][::-1]):
+        results, _ = outcome(process("-c", READ_ALL, *(tmp_path / name for name in names), JPEGDOMAIN_CACHE=tmp_path))
+        assert results.split() == [hashlib.sha256(expected).hexdigest()] * len(names)

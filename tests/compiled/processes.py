@@ -19,7 +19,12 @@ def process(*arguments, **environment):
 
 def outcome(running):
     """What a process printed; it must have ended well."""
-    printed, said = running.communicate(timeout=300)
+    with running:
+        try:
+            printed, said = running.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            raise
     assert running.returncode == 0, said
     return printed, said
 

@@ -216,4 +216,4 @@ def _leave_interval(data: Bytes, state: Integers, work: Integers) -> None:  # no
     state[AT] = next_marker(data, state[START] + state[OFFSET], state[END])
 
 
-arithmetic_scan = scan_of(_decode_interval, _open_interval, _close_interval, _leave_interval)
+arithmetic_scan = scan_of("arithmetic_scan", _decode_interval, _open_interval, _close_interval, _leave_interval)

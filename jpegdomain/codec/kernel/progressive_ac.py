@@ -256,4 +256,4 @@ def _refine(
     return word, bits, at, max(run - 1, 0), mask
 
 
-ac_scan = scan_of(_decode_interval)
+ac_scan = scan_of("ac_scan", _decode_interval)

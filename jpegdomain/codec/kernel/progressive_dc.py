@@ -90,4 +90,4 @@ def _decode_interval(
     return mcu, bits, at, fault
 
 
-dc_scan = scan_of(_decode_interval)
+dc_scan = scan_of("dc_scan", _decode_interval)

@@ -41,6 +41,7 @@ _SOS = 0xDA
 
 
 def scan_of(
+    name: str,
     decode_interval: Callable[..., Any],
     opened: Callable[..., int] = open_interval,
     closed: Callable[..., int] = close_interval,
@@ -49,6 +50,7 @@ def scan_of(
     """Make the function that decodes a scan.
 
     Args:
+        name: Of the function, its own.
         decode_interval: Decodes MCUs of an interval that has been opened: (data, out, origin, keep, state, tables,
             work, scratch, skips, masks, lost, first MCU, end, low-water mark) → (the MCU reached, the reservoir's bits
             and position, a fault). Where there is a fault, the MCU reached shows it, and is as it was or zero.
@@ -62,7 +64,6 @@ def scan_of(
         are noted in `lost`, and the scan goes on with the next interval that can be found.
     """
 
-    @compiled
     def scan(
         data: Bytes,
         out: Samples,
@@ -108,7 +109,8 @@ def scan_of(
             number += 1
         return _finish(data, state, number - 1, warnings)
 
-    return scan
+    scan.__qualname__ = name
+    return compiled(scan)
 
 
 @compiled

@@ -101,7 +101,7 @@ def _decode_interval(
     return mcu, bits, at, fault
 
 
-sequential_scan = scan_of(_decode_interval)
+sequential_scan = scan_of("sequential_scan", _decode_interval)
 
 
 @compiled

@@ -29,7 +29,6 @@ def _sweep(*steps: str) -> Callable[..., None]:
     """
     whole, part = whole_stage(*steps), part_of_stage(*steps)
 
-    @compiled
     def sweep(source: Any, other: Any, target: Any, pieces: Any, lines: Any, run: int, item: int) -> None:
         count, there, most_read, written, most_cut, read_limit, cut_limit = lines
         for line in range(count):
@@ -49,7 +48,8 @@ def _sweep(*steps: str) -> Callable[..., None]:
                     lanes = min(_VECTOR, run - first) // item
                     part(places[0], places[1], places[2], pieces, (lanes, read, written, cut))
 
-    return sweep
+    sweep.__qualname__ = f"sweep_{'_'.join(steps)}"
+    return compiled(sweep)
 
 
 add = _sweep("add")
