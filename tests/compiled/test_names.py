@@ -18,7 +18,7 @@ for name in sys.argv[1:]:
     pixels = torch.randn(2, 32, 16, 24, dtype=dtype)
     tiles = pixels.double().reshape(2, 32, 2, 8, 3, 8)
     wanted = torch.einsum("ui,ncyixj,vj->ncyuxv", basis, tiles, basis).reshape(2, 32, 16, 24)
-    print((jd.encode(pixels).data.double() - wanted).abs().max().item() < 1e-5)
+    print((jd.encode(pixels).coefficients.double() - wanted).abs().max().item() < 1e-5)
     print((jd.decode(jd.encode(pixels)) - pixels).abs().max().item() < 1e-5)
 """
 
