@@ -1,4 +1,4 @@
-"""Planes of pixels to frequency channels: the 8×8 DCT of every block, as many frequencies of it as are wanted."""
+"""The exact channels: the 8×8 DCT of the image's Y, Cb and Cr, of as many frequencies as are wanted."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,50 +7,50 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jpegdomain.colour import RGB_TO_YCBCR
+from jpegdomain.batch import JpegBatch
+from jpegdomain.colour import RGB_TO_YCBCR, Target
 from jpegdomain.functional import encode
 from jpegdomain.functional.constants import constant
 from jpegdomain.functional.products import basis, own_dtype
 from jpegdomain.geometry import BLOCK, Extent
+from jpegdomain.planes import Components, can_render, first_activation, first_pixels
 
-__all__ = ["picked", "transformed"]
+__all__ = ["channels_of_files", "channels_of_rgb"]
 
 _FREQUENCIES: Final = BLOCK * BLOCK
 _FEW: Final = 96
-"""Up to so many channels their own products take less time than all 192 of the separable transform."""
+"""Up to this many channels, one product per channel takes less time than the separable transform of all 192."""
 
 
-def transformed(planes: Tensor, indices: Sequence[int] | None, *, rgb: bool) -> Tensor:
-    """Transform level-shifted pixels.
+def channels_of_files(source: JpegBatch | Components, indices: Sequence[int] | None) -> Tensor:
+    """(n, channels, X, Y) of files in float32 or float64, by channel numbers; None for all."""
+    luma = indices is not None and max(indices) < _FREQUENCIES
+    target: Target = "luma" if luma else "ycbcr"
+    shift = torch.full((1 if luma else 3,), -128.0, dtype=source.dtype, device=source.device)
+    if isinstance(source, JpegBatch) and can_render(source, None, None):
+        return _transformed(first_pixels(source, target, None, shift), indices, rgb=False)
+    return _picked(first_activation(source, target, None, shift).coefficients, indices)
 
-    Args:
-        planes: (n, c, h, w) float32 or float64: R, G and B, all three less 128; or the leading ones of Y, Cb and Cr,
-            level-shifted.
-        indices: Channel numbers 64·component + 8·α + β of Y, Cb and Cr, in the order of the result; None for all.
-        rgb: Whether the planes are R, G and B.
 
-    Returns:
-        (n, channels, ⌈h/8⌉, ⌈w/8⌉). Outside the extent there is nothing, as in an activation.
-    """
+def channels_of_rgb(pixels: Tensor, indices: Sequence[int] | None) -> Tensor:
+    """The same of RGB levels 0…255, (n, 3, h, w) in float32 or float64."""
+    # Y is R = G = B less 128 where all three are; Cb and Cr do not change.
+    return _transformed(pixels - 128, indices, rgb=True)
+
+
+def _transformed(planes: Tensor, indices: Sequence[int] | None, *, rgb: bool) -> Tensor:
+    """Channels of level-shifted planes: R, G and B, or the leading ones of Y, Cb and Cr."""
     if indices is not None and len(indices) <= _FEW and planes.device.type == "cpu":
         return _by_products(planes, tuple(indices), rgb)
     if rgb:
         matrix = torch.tensor(RGB_TO_YCBCR, dtype=planes.dtype, device=planes.device)
         with own_dtype(planes):
             planes = torch.einsum("ck,nkhw->nchw", matrix, planes)
-    return picked(encode(planes).coefficients, indices)
+    return _picked(encode(planes).coefficients, indices)
 
 
-def picked(coefficients: Tensor, indices: Sequence[int] | None) -> Tensor:
-    """Take channels from coefficients in place.
-
-    Args:
-        coefficients: (n, c, 8X, 8Y), row = vertical frequency, column = horizontal frequency in every tile.
-        indices: Channel numbers, in the order of the result; None for all 64·c.
-
-    Returns:
-        (n, channels, X, Y).
-    """
+def _picked(coefficients: Tensor, indices: Sequence[int] | None) -> Tensor:
+    """Channels of coefficients in place: (n, c, 8X, 8Y) → (n, channels, X, Y)."""
     tiles = coefficients.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).permute(0, 1, 3, 5, 2, 4)
     if indices is None:
         return tiles.flatten(1, 3)
@@ -59,7 +59,7 @@ def picked(coefficients: Tensor, indices: Sequence[int] | None) -> Tensor:
 
 
 def _by_products(planes: Tensor, indices: tuple[int, ...], rgb: bool) -> Tensor:
-    """One product with the wanted functions of the basis, and with the colour matrix in them."""
+    """One product with each wanted function of the basis, the colour matrix included."""
     extent = Extent(*planes.shape[2:])
     if not extent.whole:
         planes = F.pad(planes, (0, extent.canvas[1] - extent.width, 0, extent.canvas[0] - extent.height))
@@ -70,7 +70,7 @@ def _by_products(planes: Tensor, indices: tuple[int, ...], rgb: bool) -> Tensor:
 
 @constant
 def _functions(indices: tuple[int, ...], planes: int, rgb: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(channels, planes, 8, 8) what each channel weights an 8×8 block of the planes by: m_{ck}·d_{αm}·d_{βn}."""
+    """(channels, planes, 8, 8) weights of an 8×8 block of the planes in each channel: m_{ck}·d_{αm}·d_{βn}."""
     d = basis(torch.float64, torch.device("cpu"))
     component, vertical, horizontal = _positions(indices, torch.device("cpu"))
     colours = torch.tensor(RGB_TO_YCBCR, dtype=torch.float64) if rgb else torch.eye(3, planes, dtype=torch.float64)
