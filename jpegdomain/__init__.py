@@ -1,22 +1,16 @@
 """Neural networks that run on JPEG's own coefficients: ``jpegdomain.convert(model)`` and what it is made of."""
 
-from . import (
-    batch,
-    codec,
-    data,
-    errors,
-    folding,
-    frequency,
-    functional,
-    geometry,
-    models,
-    nn,
-    planning,
-    preprocess,
-    tables,
-    tensors,
-    testing,
-)
+# Modules that need no place among the names below, but are attributes of the package all the same.
+from . import codec as codec
+from . import data as data
+from . import errors as errors
+from . import folding as folding
+from . import frequency, functional, nn, preprocess, tensors
+from . import geometry as geometry
+from . import models as models
+from . import planning as planning
+from . import tables as tables
+from . import testing as testing
 from .activation import Activation
 from .batch import JpegBatch, collate
 from .codec import JpegImage, read_jpeg, read_jpegs, write_jpeg
@@ -36,32 +30,22 @@ __all__ = [
     "JpegFolder",
     "JpegImage",
     "Report",
-    "batch",
-    "codec",
     "collate",
     "convert",
-    "data",
     "decode",
     "decode_luma",
     "decode_rgb",
     "encode",
-    "errors",
     "exportable",
-    "folding",
     "frequency",
     "functional",
-    "geometry",
     "loader",
-    "models",
     "nn",
-    "planning",
     "preprocess",
     "read_jpeg",
     "read_jpegs",
     "register_rule",
-    "tables",
     "tensors",
-    "testing",
     "to_spatial",
     "verify",
     "write_jpeg",
