@@ -1,4 +1,4 @@
-"""The files that the codec's benchmark reads: a folder's, the same ones progressive, and a large photograph."""
+"""The files that the benchmarks read: those of a folder, the same ones progressive, and a large photograph."""
 
 import io
 from pathlib import Path
@@ -17,10 +17,6 @@ _LARGE = (4000, 3000)
 def spread(folder: Path, limit: int) -> list[bytes]:
     """Read files of a folder and its subfolders, evenly spread over their sorted paths.
 
-    Args:
-        folder: That holds JPEG files at any depth.
-        limit: How many at most.
-
     Returns:
         The files' bytes.
     """
@@ -32,14 +28,11 @@ def spread(folder: Path, limit: int) -> list[bytes]:
 
 
 def recoded(file: bytes, progressive: bool) -> bytes:
-    """Code a file anew, with the same tables and sampling.
+    """Re-encode a file with the same tables and sampling.
 
     Args:
         file: A JPEG file.
         progressive: By libjpeg's default scan script, or as a baseline file.
-
-    Returns:
-        A JPEG file.
     """
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(file)) as image:
@@ -48,14 +41,7 @@ def recoded(file: bytes, progressive: bool) -> bytes:
 
 
 def large_photograph(files: list[bytes]) -> bytes:
-    """Make a photograph of 12 megapixels: a small one enlarged, with a sensor's noise, quality 88, 4:2:0.
-
-    Args:
-        files: The largest of these is taken.
-
-    Returns:
-        A JPEG file.
-    """
+    """Make a photograph of 12 megapixels: a small one enlarged, with a sensor's noise, quality 88, 4:2:0."""
     with Image.open(io.BytesIO(max(files, key=len))) as image:
         enlarged = np.asarray(image.convert("RGB").resize(_LARGE, Image.Resampling.BICUBIC), np.float32)
     noise = np.random.default_rng(0).normal(0, 4, enlarged.shape).astype(np.float32)

@@ -24,7 +24,7 @@ from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms import v2
 
 import jpegdomain as jd
-from benchmarks.codec_files import EMBEDDED, large_photograph, spread
+from benchmarks.files import EMBEDDED, large_photograph, spread
 from benchmarks.timing import interleaved, ratio, write
 from jpegdomain.codec import read_header
 from jpegdomain.entry import IMAGENET_MEAN, IMAGENET_STD
@@ -224,11 +224,7 @@ def _show(title: str, result: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-    """
+    """Run from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.inputs", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -59,16 +59,12 @@ def _apart(call: list[Any]) -> dict[str, float]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-    """
+    """Run from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.memory", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--height", type=int, default=2160, help="of the large image (default 2160)")
-    parser.add_argument("--width", type=int, default=3840, help="likewise (default 3840)")
+    parser.add_argument("--width", type=int, default=3840, help="of the image (default 3840)")
     parser.add_argument("--output", type=Path, default=Path("results/memory.json"), help="default results/memory.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

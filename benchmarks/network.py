@@ -111,11 +111,7 @@ def _spatial(model: nn.Module, pixels: torch.Tensor, side: Callable[[nn.Module, 
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-    """
+    """Run from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.network", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -61,11 +61,7 @@ def _sides(pixels: Tensor) -> dict[str, dict[str, Callable[[], Any]]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-    """
+    """Run from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.transforms", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

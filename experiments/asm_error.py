@@ -23,15 +23,15 @@ from typing import Any
 import torch
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.distributed import World, world
-from experiments.environment import decisive, describe
-from experiments.frequency_figure import Curve, draw_frequencies
-from experiments.journal import Journal
-from experiments.moments import Moments
-from experiments.networks import EMBEDDED, load_requested
-from experiments.relu_error import FREQUENCIES, METHODS, Key, add_up, measure, plain
-from experiments.relu_inputs import ALL, DrawnInputs, NetworkInputs, ReluInputs
+from experiments.lib import arguments
+from experiments.lib.approximation import METHODS
+from experiments.lib.curves import Curve, draw_frequencies
+from experiments.lib.distributed import World, world
+from experiments.lib.environment import decisive, describe
+from experiments.lib.journal import Journal
+from experiments.lib.moments import Moments
+from experiments.lib.networks import EMBEDDED, load_requested
+from experiments.lib.relus import ALL, FREQUENCIES, DrawnInputs, Key, NetworkInputs, ReluInputs, add_up, measure, plain
 
 __all__ = ["draw", "main"]
 
@@ -161,12 +161,7 @@ def _title(settings: dict[str, Any], result: dict[str, Any]) -> str:
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
-    """Draw the mean of the blocks' RMSEs; of activations the relative RMSE, and how it differs from ReLU to ReLU.
-
-    Args:
-        report: What the experiment wrote.
-        path: Of the image; its suffix decides on the format.
-    """
+    """Draw the mean of the blocks' RMSEs; of activations the relative RMSE, and how it differs from ReLU to ReLU."""
     settings, result = report["settings"], report["result"]
     drawn = settings["source"] != "activations"
     quantity = "block_rmse" if drawn else "relative_rmse"
@@ -219,14 +214,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _options(given)
     with world(options.device, options.threads) as here:
         return _run(options, here)

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.approximation import METHODS, accuracy_table, set_approximation, spread
-from experiments.distributed import world
-from experiments.labelled import Labelled
-from experiments.training_run import TrainingRun, slices
+from experiments.lib import arguments
+from experiments.lib.approximation import METHODS, accuracy_table, set_approximation, spread
+from experiments.lib.distributed import world
+from experiments.lib.labelled import Labelled
+from experiments.lib.training_run import TrainingRun, slices
 from jpegdomain.tolerances import TOLERANCE
 
 __all__ = ["compare", "main"]
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tied(logits: Tensor) -> Tensor:
-    """Whether each image's two largest logits are equal to floating-point error."""
+    """True where an image's two largest logits are equal to floating-point error."""
     first, second = logits.topk(2, dim=1).values.unbind(1)
     return first - second <= TOLERANCE[logits.dtype] * logits.abs().amax(1)
 
@@ -43,11 +43,6 @@ def _tied(logits: Tensor) -> Tensor:
 @torch.inference_mode()
 def compare(network: nn.Module, test: Labelled, frequencies: list[int]) -> dict[str, Any]:
     """Compare a network with its conversion on a test set.
-
-    Args:
-        network: Spatial, in eval mode.
-        test: Images as an activation; the spatial network sees their decoding.
-        frequencies: To sweep ASM and APX over.
 
     Returns:
         Plain values: both accuracies, how many top-1 differ and how many of these are no ties, the largest |Δlogit| and
@@ -131,14 +126,7 @@ def _table(report: dict[str, Any]) -> str:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
         run = TrainingRun("conversion", options, here, decoded=True)

@@ -16,18 +16,16 @@ from PIL import Image
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.environment import describe
+from experiments.lib.environment import describe
+from experiments.lib.markdown import table
 
-__all__ = ["compare", "main"]
+__all__ = ["compare", "main", "readme_table"]
 
 _SUFFIXES = {".jpg", ".jpeg"}
 
 
 def compare(path: Path) -> dict[str, Any]:
     """Compare one file's float decoding with Pillow's.
-
-    Args:
-        path: Of a JPEG file.
 
     Returns:
         Mean and largest |difference| in levels, unclamped and clamped, and the share of samples at 0 or 255.
@@ -48,15 +46,21 @@ def compare(path: Path) -> dict[str, Any]:
     }
 
 
+def readme_table(report: dict[str, Any]) -> str:
+    """Write the differences over all files for the README."""
+    result = report["result"]
+    rows = [
+        [f"{title} of {result['files']} ImageNet files"]
+        + [f"{result[key][name]:.2f}" for name in ("mean", "mean_clamped")]
+        + [f"{result[key][name]:.0f}" for name in ("largest", "largest_clamped")]
+        for title, key in (("median", "median_over_files"), ("largest", "largest_over_files"))
+    ]
+    header = ["levels of 0…255", "mean difference", "once clamped", "largest difference", "once clamped"]
+    return table(header, rows)
+
+
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m experiments.decoding", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -2,7 +2,7 @@
 
     python -m experiments.generality
 
-Random weights, batch norms calibrated on random images (see `experiments.calibrated`); for each model and plan the
+Random weights, batch norms calibrated on random images (see `experiments.lib.calibrated`); for each model and plan the
 largest deviation from the spatial model, relative to the largest logit, and the calls that have no closed form in the
 transform domain and run as J∘f∘J̃.
 """
@@ -11,7 +11,8 @@ import argparse
 import fnmatch
 import gc
 import json
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ import torch
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.calibrated import calibrate, classifier, cnn_classifiers, smallest_extent
-from experiments.environment import decisive, describe
-from experiments.journal import Journal
+from experiments.lib import arguments
+from experiments.lib.calibrated import calibrate, classifier, cnn_classifiers, smallest_extent
+from experiments.lib.environment import decisive, describe
+from experiments.lib.journal import Journal
+from experiments.lib.markdown import table, where
 
-__all__ = ["main", "measure"]
+__all__ = ["main", "measure", "readme_table"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_FAMILIES = {"wide_resnet": "Wide ResNet", "resnext": "ResNeXt", "resnet": "ResNet", "vgg": "VGG", "regnet": "RegNet"}
 _PLANS = ("transform", "fused")
 
 
@@ -118,14 +121,31 @@ def _table(result: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _family(name: str) -> str:
+    start = re.match(r"(wide_resnet|[a-z]+)", name)
+    return start[0] if start else name
+
+
+def readme_table(report: dict[str, Any]) -> str:
+    """Write for each family how many models pass, their largest deviations, and the transform plan's islands."""
+    families: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for name in sorted(report["result"]):
+        families[_family(name)].append(report["result"][name])
+    rows = []
+    for family, models in [*families.items(), ("all", list(report["result"].values()))]:
+        row = [_FAMILIES.get(family, family), str(len(models))]
+        for plan in _PLANS:
+            row.append(str(sum(bool(one[plan].get("passes")) for one in models)))
+            row.append(f"{max(one[plan]['relative_deviation'] for one in models):.0e}")
+        islands = sorted({kind for one in models for kind in one["transform"]["islands"]})
+        rows.append([*row, "" if family == "all" else ", ".join(islands) or "none"])
+    header = ["family", "models"]
+    header += [cell for plan in _PLANS for cell in (f"pass, {plan}", f"largest Δlogit, {plan}")]
+    return f"{table([*header, 'islands of the transform plan'], rows)}\n\n{where(report)}"
+
+
 def main(given: list[str] | None = None) -> dict[str, Any]:
     """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
 
     Raises:
         SystemExit: If no model has such a name.

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.approximation import METHODS, accuracy_table, spread
-from experiments.distributed import world
-from experiments.labelled import Labelled
-from experiments.training_run import TrainingRun, slices
+from experiments.lib import arguments
+from experiments.lib.approximation import METHODS, accuracy_table, spread
+from experiments.lib.distributed import world
+from experiments.lib.labelled import Labelled
+from experiments.lib.training_run import TrainingRun, slices
 
 __all__ = ["main", "summary"]
 
@@ -79,14 +79,7 @@ def _group(run: TrainingRun, unit: str) -> list[dict[str, Any]]:
 
 
 def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
-    """Describe all networks.
-
-    Args:
-        each: Network by network: seed, method, frequencies, loss, accuracy.
-
-    Returns:
-        The spread of their accuracies by frequencies and method, and `each`.
-    """
+    """Describe all networks."""
     found: dict[str, dict[str, list[float]]] = {}
     for one in each:
         found.setdefault(str(one["frequencies"]), {}).setdefault(one["method"], []).append(one["accuracy"])
@@ -108,14 +101,7 @@ def _table(report: dict[str, Any]) -> str:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
         run = TrainingRun("jpeg_training", options, here, decoded=False, more=("plan",))

@@ -25,22 +25,15 @@ from typing import Any
 import torch
 import torchvision
 
-from experiments import arguments
-from experiments.distributed import World, world
-from experiments.environment import decisive, describe
-from experiments.frequency_channels.checkpoint import Checkpoints
-from experiments.frequency_channels.figure import draw_accuracies, draw_gates
 from experiments.frequency_channels.inputs import Inputs, find_files
-from experiments.frequency_channels.network import Classifier, build
-from experiments.frequency_channels.precision import PRECISIONS, resolved
-from experiments.frequency_channels.presets import PRESETS, fill_in
-from experiments.frequency_channels.recipe import Recipe
-from experiments.frequency_channels.schedule import SCHEDULES
-from experiments.frequency_channels.summary import claim, summary
-from experiments.frequency_channels.table import table_of
-from experiments.frequency_channels.training import Tested, Trainer
-from experiments.frequency_channels.variants import Variant, variant
-from experiments.journal import Journal
+from experiments.frequency_channels.network import Classifier, Variant, build, variant
+from experiments.frequency_channels.recipe import PRECISIONS, PRESETS, SCHEDULES, Recipe, fill_in, resolved
+from experiments.frequency_channels.results import claim, draw_accuracies, draw_gates, summary, table_of
+from experiments.frequency_channels.training import Checkpoints, Tested, Trainer
+from experiments.lib import arguments
+from experiments.lib.distributed import World, world
+from experiments.lib.environment import decisive, describe
+from experiments.lib.journal import Journal
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, image_scale, to_static
 
@@ -244,14 +237,7 @@ def _write(report: dict[str, Any], output: Path) -> None:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     fill_in(options)
     if options.output is None:

@@ -24,18 +24,17 @@ from typing import Any
 
 import torch
 
-from experiments import arguments
-from experiments.distributed import World, world
-from experiments.environment import decisive, describe
-from experiments.frequency_channels.checkpoint import Checkpoints
-from experiments.frequency_channels.precision import PRECISIONS, resolved
-from experiments.frequency_channels.variants import variant
+from experiments.frequency_channels.network import variant
+from experiments.frequency_channels.recipe import PRECISIONS, resolved
+from experiments.frequency_channels.training import Checkpoints
 from experiments.frequency_detection.coco import CocoImages, Items
 from experiments.frequency_detection.network import PRETRAINED, Design, build, fit
-from experiments.frequency_detection.recipe import Recipe
-from experiments.frequency_detection.table import summary, table_of
-from experiments.frequency_detection.training import Trainer
-from experiments.journal import Journal
+from experiments.frequency_detection.results import summary, table_of
+from experiments.frequency_detection.training import Recipe, Trainer
+from experiments.lib import arguments
+from experiments.lib.distributed import World, world
+from experiments.lib.environment import decisive, describe
+from experiments.lib.journal import Journal
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import ChannelStatistics
 
@@ -208,14 +207,7 @@ def _digest(path: str) -> str:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     if options.output is None:
         options.output = Path(f"results/frequency_detection-{options.model}.json")

@@ -14,14 +14,7 @@ METHODS = ("asm", "apx")
 
 
 def masked_layers(network: nn.Module) -> list[nn.Module]:
-    """Find the layers that ASM or APX approximates.
-
-    Args:
-        network: A converted model, or another with such layers.
-
-    Returns:
-        Its layers that have a number of frequencies.
-    """
+    """Find the layers that ASM or APX approximates."""
     if isinstance(network, jd.ConvertedModel):
         return [*network.approximating.values()]
     return [layer for layer in network.modules() if hasattr(layer, "frequencies")]
@@ -42,9 +35,6 @@ def set_approximation(converted: jd.ConvertedModel, method: str, frequencies: in
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Describe one figure of several networks.
 
-    Args:
-        values: One per network.
-
     Returns:
         mean, std (the sample's; 0 for one network), smallest and largest.
     """
@@ -61,9 +51,6 @@ def accuracy_table(result: dict[str, Any]) -> str:
 
     Args:
         result: With `spread` of accuracies by method by number of frequencies, under 'frequencies'.
-
-    Returns:
-        Lines of mean ± standard deviation.
     """
     methods = list(dict.fromkeys(method for row in result["frequencies"].values() for method in row))
     lines = ["  frequencies   " + "   ".join(f"{method.upper():<15}" for method in methods).rstrip()]

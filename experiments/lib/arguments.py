@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from experiments.images import DATASETS, Images, JpegFiles, LosslessImages
+from experiments.lib.images import DATASETS, Images, JpegFiles, LosslessImages
 
 __all__ = [
     "add_data",
@@ -51,12 +51,6 @@ def frequencies(text: str) -> list[int]:
 def positive(text: str) -> int:
     """Read a count.
 
-    Args:
-        text: Decimal digits.
-
-    Returns:
-        The number, 1 or more.
-
     Raises:
         argparse.ArgumentTypeError: If it is no such number.
     """
@@ -67,12 +61,6 @@ def positive(text: str) -> int:
 
 def natural(text: str) -> int:
     """Read a number from 0 on.
-
-    Args:
-        text: Decimal digits.
-
-    Returns:
-        The number.
 
     Raises:
         argparse.ArgumentTypeError: If it is no such number.
@@ -88,9 +76,6 @@ def device(text: str) -> torch.device:
     Args:
         text: Such as 'cpu', 'cuda' or 'cuda:1'.
 
-    Returns:
-        The device.
-
     Raises:
         argparse.ArgumentTypeError: If torch cannot use it here.
     """
@@ -102,7 +87,7 @@ def device(text: str) -> torch.device:
 
 
 def add_data(parser: argparse._ActionsContainer, default: str | None = None) -> None:
-    """Let the user name a data set.
+    """Add the options that name a data set.
 
     Args:
         parser: To add to.
@@ -122,21 +107,17 @@ def add_data(parser: argparse._ActionsContainer, default: str | None = None) -> 
 
 
 def add_model(parser: argparse._ActionsContainer) -> None:
-    """Let the user name a network; without defaults.
-
-    Args:
-        parser: To add to.
-    """
+    """Add the options that name a network, without defaults."""
     parser.add_argument(
         "--model", help="embedded (default), three_block, cifar_resnet20, cifar_resnet32, or a torchvision classifier"
     )
     parser.add_argument("--weights", help="file with a state_dict, or 'pretrained' for torchvision's own")
     parser.add_argument("--mean", type=float, nargs="+", help="of the model's channels; default: ImageNet's, gray 0")
-    parser.add_argument("--std", type=float, nargs="+", help="likewise; gray 1")
+    parser.add_argument("--std", type=float, nargs="+", help="of the model's channels; default: ImageNet's, gray 1")
 
 
 def add_machine(parser: argparse.ArgumentParser, output: str | None, named: str = "") -> None:
-    """Let the user say where to compute and where to write.
+    """Add the options for the device and the output.
 
     Args:
         parser: To add to.
@@ -156,7 +137,7 @@ def add_machine(parser: argparse.ArgumentParser, output: str | None, named: str 
 
 
 def add_networks(parser: argparse.ArgumentParser, networks: int, group: int) -> None:
-    """Let the user say which networks to train, and how.
+    """Add the options of networks to train.
 
     Args:
         parser: To add to.
@@ -183,9 +164,6 @@ def images(options: argparse.Namespace, train: bool = False) -> Images:
     Args:
         options: With `add_data`'s arguments.
         train: The training rather than the test split, of a named data set.
-
-    Returns:
-        The images.
 
     Raises:
         SystemExit: If they are not there.
@@ -217,9 +195,6 @@ def split(options: argparse.Namespace) -> tuple[Images, Images]:
 
     Args:
         options: With `add_data`'s arguments; a folder has the subfolders train, and test or val.
-
-    Returns:
-        The two.
 
     Raises:
         SystemExit: If they are not there.

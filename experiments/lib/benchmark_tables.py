@@ -1,23 +1,65 @@
-"""The README's tables of times: the networks alone, and the whole way from bytes."""
+"""The README's tables of the benchmarks: files, the networks alone, the input stage."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.markdown import table, where
-from experiments.throughput.timing import STAGES
+from experiments.lib.markdown import table, where
 
-__all__ = ["input_table", "network_tables", "throughput_table"]
+__all__ = ["codec_table", "input_table", "network_tables"]
 
 _PLANS = ("fused", "transform")
+_READERS = {
+    "jpegdomain": "`read_jpeg`",
+    "jpegdomain, batch": "`read_jpegs`",
+    "torchvision": "torchvision",
+    "simplejpeg": "simplejpeg",
+    "Pillow": "Pillow",
+    "jpeglib": "jpeglib",
+}
+_LARGE = {
+    "keep=2": "`keep=2`",
+    "keep=8": "whole",
+    "torchvision": "torchvision",
+    "Pillow, draft at 1/8": "Pillow at ⅛",
+}
+_FIRST_USE = {
+    "cold_first_file": "first file",
+    "cold_first_progressive_file": "first progressive file",
+    "warm_import_and_first_file": "later processes, import and first file",
+}
 
 
-def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any], place: str) -> str:
+def codec_table(report: dict[str, Any]) -> str:
+    """Write what reading files takes, from `benchmarks.codec`: by set of files, one large file, the first use."""
+    result = report["result"]
+    rows = []
+    for suffix, part in (("", result["sets"]), (", progressive", result["progressive"])):
+        for name, measured in part.items():
+            median, ratios = measured["median_ms"], measured["ratios"]
+            row = [f"{measured['files']} {name}{suffix}"]
+            row += [f"{median[side]:.3f}" if side in median else "–" for side in _READERS]
+            row += [f"{ratios[side]['median']:.2f}" for side in ("jpegdomain", "jpegdomain, batch")]
+            two = None if suffix else result["threads"].get(name)
+            rows.append([*row, f"{two['ratios']['speed of two']['median']:.2f}" if two else ""])
+    header = ["ms a file", *_READERS.values(), "`read_jpeg` / torchvision", "`read_jpegs` / torchvision"]
+    large = [f"{result['large']['median_ms'][side]:.0f}" for side in _LARGE]
+    first = [f"{result['first_use'][name]:.2f}" for name in _FIRST_USE]
+    return "\n\n".join(
+        [
+            table([*header, "`read_jpegs`, speed of two threads"], rows),
+            table(["12 megapixels", *_LARGE.values()], [["ms", *large]]),
+            table(["first use", *_FIRST_USE.values()], [["s", *first]]),
+            where(report),
+        ]
+    )
+
+
+def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any]) -> str:
     """Write what the networks alone take.
 
     Args:
         reports: Of `benchmarks.network`, resnet18's first; the plans that all of them have are shown.
-        memory: The result of `benchmarks.memory`.
-        place: Where they were measured.
+        memory: Of `benchmarks.memory`.
 
     Returns:
         Markdown: the times, each plan's kernels, and what conversion and memory take.
@@ -43,75 +85,22 @@ def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any], pl
         total = sum(kernels.values())
         shares = [[name, f"{ms / total:.0%}"] for name, ms in kernels.items()]
         tables.append(table([f"resnet18, {plan} plan", "share of the time"], shares))
-    others = {"spatial": "spatial", "fused": "fused plan"}
+    found, sides = memory["result"], ("spatial", *_PLANS)
     peaks = [
-        f"{name}: {memory[key]['peak_gb']:.1f}"
-        for side, name in others.items()
-        if (key := f"resnet18_{side}") in memory
+        [label, *(f"{found[key]['peak_gb']:.2f}" if (key := f"{name}_{side}") in found else "" for side in sides)]
+        for name, label in (("resnet18", "resnet18, 2160×3840"), ("resnet50", "resnet50, 8 × 224²"))
     ]
-    sentences = [
-        f"`convert(resnet50)` takes {memory['convert_resnet50']['seconds']:.1f} s and "
-        f"{memory['convert_resnet50']['extra_gb']:.1f} GB; one image of 2160×3840 goes through resnet18 within "
-        f"{memory['resnet18_transform']['peak_gb']:.1f} GB ({'; '.join(peaks)})."
-    ]
-    if "resnet50_fused" in memory:
-        spatial, fused, transform = (memory[f"resnet50_{side}"]["peak_gb"] for side in ("spatial", *_PLANS))
-        sentences.append(
-            f"Eight of 224×224 go through resnet50 within {spatial:.2f} GB, in the fused plan {fused:.2f} "
-            f"({fused / spatial:.2f} ×), in the transform plan {transform:.2f}: whole processes, conversion included."
-        )
-    return "\n\n".join([*tables, " ".join([*sentences, place])])
-
-
-def throughput_table(reports: Sequence[dict[str, Any]]) -> str:
-    """Write what the whole way from bytes takes, side by side.
-
-    Args:
-        reports: Of `experiments.throughput`.
-
-    Returns:
-        Markdown: a row for each side, mode and data set, and whether the logits are the same.
-    """
-    names = {"spatial": "pixels first", "fused": "JPEG, fused plan", "transform": "JPEG, transform plan"}
-    rows, checks = [], []
-    for report in reports:
-        settings, result = report["settings"], report["result"]
-        data = f"{settings['model']}, {result['images']:,} of {settings['data']}"
-        for mode, sides in result["modes"].items():
-            for side, measured in sides.items():
-                ratio = measured["throughput_ratio"]
-                bounds = f"{ratio['median']:.2f} ({ratio['smallest']:.2f}…{ratio['largest']:.2f})"
-                times = [f"{measured['ms_per_image'][part]['median']:.3f}" for part in (*STAGES, "together")]
-                speed = f"{measured['images_per_second']['median']:,.0f}"
-                rows.append([f"{data}, {mode}", names[side], *times, speed, "1" if side == "spatial" else bounds])
-        check = result["check"]
-        deviation = max(check["relative_deviation"].values())
-        same = f"{check['same_top1_of_plans']:.2%} of {check['files']:,} files"
-        checks.append(f"{settings['data']}: same top-1 of both plans on {same}, largest Δlogit {deviation:.1e}.")
-    header = [
-        "network, files",
-        "side",
-        *(f"{stage}, ms" for stage in STAGES),
-        "together, ms",
-        "images/s",
-        "× pixels first",
-    ]
-    places = dict.fromkeys(map(where, reports))
-    return f"{table(header, rows)}\n\n{' '.join([*checks, *places])}"
+    tables.append(table(["GB at most", "spatial", *(f"{plan} plan" for plan in _PLANS)], peaks))
+    conversion = found["convert_resnet50"]
+    spent = f"`convert(resnet50)`: {conversion['seconds']:.1f} s, {conversion['extra_gb']:.1f} GB."
+    return "\n\n".join([*tables, f"{spent} {where(reports[0])}"])
 
 
 def input_table(report: dict[str, Any]) -> str:
-    """Write what the input stage alone takes, from bytes to normalised pixels.
-
-    Args:
-        report: Of `benchmarks.inputs`.
-
-    Returns:
-        Markdown: a row for each set of files, and how far low frequencies are from all.
-    """
+    """Write what the input stage alone takes, from `benchmarks.inputs`: a row for each set of files."""
     ours, low = "jpegdomain", "jpegdomain, low frequencies"
     torchvisions = ("torchvision, uint8", "torchvision, uint8, normalised as a batch")
-    rows, differences = [], []
+    rows = []
     for name, result in report["result"].items():
         median, ratios = result["median_ms"], result["ratios"]
 
@@ -125,13 +114,8 @@ def input_table(report: dict[str, Any]) -> str:
         row.append(f"{min(median[one] for one in torchvisions if one in median):.3f}")
         row += [compared(ours, torchvisions), compared(low, torchvisions), compared(low, ["Pillow, draft"])]
         row.append(compared(ours, torchvisions, result["two_threads"]["ratios"]))
-        rows.append(row)
-        if low in result.get("difference", {}):
-            levels = result["difference"][low]
-            differences.append(f"{name}: {levels['median']:.3f}, at most {levels['largest']:.3f}")
+        levels = result.get("difference", {}).get(low)
+        rows.append([*row, f"{levels['median']:.3f} ({levels['largest']:.3f})" if levels else ""])
     header = ["files", "ours, ms a file", "low frequencies, ms", "torchvision, ms", "× torchvision"]
-    header += ["low × torchvision", "low × Pillow's draft", "two threads, × torchvision"]
-    said = (
-        f"Mean difference of low frequencies to all, in levels of 255: {'; '.join(differences)}." if differences else ""
-    )
-    return "\n\n".join(filter(None, [table(header, rows), f"{said} {where(report)}".strip()]))
+    header += ["low × torchvision", "low × Pillow's draft", "two threads, × torchvision", "low − all, levels (largest)"]
+    return f"{table(header, rows)}\n\n{where(report)}"

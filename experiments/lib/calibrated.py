@@ -16,35 +16,19 @@ _TRANSFORMERS = ("maxvit", "swin", "vit")
 
 
 def cnn_classifiers() -> list[str]:
-    """List the installed torchvision's classifiers but for the transformers, the smallest first.
-
-    Returns:
-        Names for `torchvision.models.get_model`.
-    """
+    """List the installed torchvision's classifiers but for the transformers, the smallest first."""
     names = torchvision.models.list_models(module=torchvision.models)
     cnns = [name for name in names if not name.startswith(_TRANSFORMERS)]
     return sorted(cnns, key=lambda name: torchvision.models.get_model_weights(name).DEFAULT.meta["num_params"])
 
 
 def smallest_extent(name: str) -> tuple[int, int]:
-    """Give a small size that a classifier still takes, its feature maps partial blocks.
-
-    Args:
-        name: Of the classifier.
-
-    Returns:
-        Height and width.
-    """
+    """Return a small height and width that a classifier still takes, with partial blocks in its feature maps."""
     return {"inception_v3": (91, 83), "alexnet": (67, 75)}.get(name, (35, 43))
 
 
 def classifier(name: str, seed: int = 0, **settings: Any) -> nn.Module:
     """Make a classifier with random weights.
-
-    Args:
-        name: For `torchvision.models.get_model`.
-        seed: Of the weights.
-        **settings: For `torchvision.models.get_model`.
 
     Returns:
         The model in float32 and eval mode.
@@ -64,9 +48,6 @@ def calibrate(model: nn.Module, images: Tensor, seed: int = 0) -> nn.Module:
         model: Changed in place; in eval mode.
         images: (n, c, h, w) of the model's dtype; batch norms take their statistics, perturbed, from these.
         seed: Of the perturbations.
-
-    Returns:
-        The model.
     """
     generator = torch.Generator().manual_seed(seed)
 

@@ -12,9 +12,6 @@ __all__ = ["ahead", "enough", "numbers", "paired"]
 def paired(result: dict[str, Any]) -> dict[int, list[float]]:
     """Compare ASM with APX network by network: the same seed, hence the same first weights and order of images.
 
-    Args:
-        result: Of `experiments.conversion` or `experiments.jpeg_training`.
-
     Returns:
         By number of frequencies, each seed's accuracy with ASM less that with APX, for the seeds that have both.
     """
@@ -32,10 +29,7 @@ def paired(result: dict[str, Any]) -> dict[int, list[float]]:
 
 
 def ahead(result: dict[str, Any]) -> dict[str, list[int]]:
-    """Say at which numbers of frequencies a method is ahead beyond chance.
-
-    Args:
-        result: As for `paired`.
+    """Find at which numbers of frequencies a method is ahead beyond chance.
 
     Returns:
         'asm' and 'apx': where zero lies outside the 95 % interval (Student's t) of the mean paired difference, at each
@@ -75,9 +69,6 @@ def enough(result: dict[str, Any], method: str, loss: float) -> int | None:
 
 def numbers(values: list[int]) -> str:
     """Write whole numbers as ranges.
-
-    Args:
-        values: Ascending.
 
     Returns:
         Such as '1–3, 7', or 'none'.

@@ -3,12 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["Curve", "draw_frequencies", "plot_frequencies"]
+from experiments.lib.approximation import METHODS
 
+__all__ = ["Curve", "draw_accuracies", "draw_frequencies", "plot_frequencies"]
+
+_TITLES = {
+    "conversion": "{networks} spatial networks, converted: {data}",
+    "jpeg_training": "trained in the JPEG domain, networks per point: {networks}; {data}",
+}
 _STYLES = {"asm": ("#0b6e4f", "o"), "apx": ("#c1440e", "s")}
 
 
@@ -88,3 +95,30 @@ def draw_frequencies(
     figure = Figure(figsize=(6, 4), layout="constrained")
     plot_frequencies(figure.add_subplot(), curves, title=title, ylabel=ylabel, reference=reference, top=top)
     figure.savefig(path, dpi=150)
+
+
+def _curves(result: dict[str, Any]) -> dict[str, Curve]:
+    """Read the mean over networks, and one standard deviation to either side."""
+    made = {}
+    for method in METHODS:
+        rows = {int(n): row[method] for n, row in result["frequencies"].items() if method in row}
+        if not rows:
+            continue
+        made[method] = Curve(
+            {n: row["mean"] for n, row in rows.items()},
+            {n: row["mean"] - row["std"] for n, row in rows.items()},
+            {n: row["mean"] + row["std"] for n, row in rows.items()},
+        )
+    return made
+
+
+def draw_accuracies(report: dict[str, Any], path: Path) -> None:
+    """Draw figure 4b or 4c of Ehrlich & Davis (2019) for one data set."""
+    accuracy = report["result"].get("accuracy")
+    draw_frequencies(
+        path,
+        _curves(report["result"]),
+        title=_TITLES[report["experiment"]].format(**report["settings"]),
+        ylabel="top-1 accuracy" + ", mean ± 1 standard deviation" * (report["settings"]["networks"] > 1),
+        reference=None if accuracy is None else ("spatial networks", accuracy["spatial"]["mean"]),
+    )

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from tqdm import tqdm
 
-from experiments.journal import Journal
+from experiments.lib.journal import Journal
 
 __all__ = ["World", "world"]
 
@@ -39,18 +39,11 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that prints and writes."""
+        """True in the process that prints and writes."""
         return self.rank == 0
 
     def gather(self, value: Any) -> list[Any]:
-        """Collect one value of each process.
-
-        Args:
-            value: Of this process; plain values.
-
-        Returns:
-            All of them by rank, in every process.
-        """
+        """Collect one value of each process."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
@@ -59,7 +52,7 @@ class World:
 
     @contextmanager
     def one_first(self) -> Iterator[None]:
-        """Let one process of each machine go first, so that what it fetches is there for the others."""
+        """Run the body in one process of each machine first, so that the others find what it fetches."""
         alone = int(os.environ.get("LOCAL_RANK", "0")) == 0
         if not alone:
             self.gather(None)
@@ -70,16 +63,13 @@ class World:
     def share(
         self, units: Sequence[str], journal: Journal, work: Callable[[str], Any], description: str
     ) -> dict[str, Any]:
-        """Have every unit worked on once, by whichever process; those that a journal holds already are not.
+        """Work on every unit once, in any process; units in a journal are done already.
 
         Args:
             units: Names of all of the work.
             journal: Of this process.
             work: From a unit's name to its result, plain values. What it gives may depend on nothing but the name.
             description: Of the work, for the progress bar.
-
-        Returns:
-            The results in the order of `units`, in every process.
         """
         done = {unit for finished in self.gather(list(journal.results)) for unit in finished}
         todo = [unit for unit in units if unit not in done]
@@ -94,12 +84,7 @@ class World:
         return {unit: results[unit] for unit in units}
 
     def conclude(self, journal: Journal, write: Callable[[], None]) -> None:
-        """Write the result in the first process, then remove every process's journal.
-
-        Args:
-            journal: Of this process.
-            write: Writes the result.
-        """
+        """Write the result in the first process, then remove every process's journal."""
         if self.first:
             write()
         # Nobody throws the parts away before the whole is written.

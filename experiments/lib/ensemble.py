@@ -17,8 +17,8 @@ from torch.utils._pytree import tree_map
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.approximation import masked_layers
-from experiments.labelled import Labelled
+from experiments.lib.approximation import masked_layers
+from experiments.lib.labelled import Labelled
 
 __all__ = ["seeded", "train"]
 
@@ -27,15 +27,7 @@ _WARM_UP = 3
 
 
 def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """Build a network with the initial weights of a seed, whatever was drawn before.
-
-    Args:
-        build: Makes a network on the CPU.
-        seed: Of its weights.
-
-    Returns:
-        The network.
-    """
+    """Build a network with the initial weights of a seed, whatever was drawn before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build()

@@ -20,7 +20,7 @@ __all__ = ["decisive", "describe"]
 def _commit() -> str:
     def git(*arguments: str) -> str:
         command = ["git", *arguments]
-        root = Path(__file__).parent.parent
+        root = Path(__file__).parents[2]
         return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
     # A copy on another machine is told what it is a copy of.
@@ -44,14 +44,7 @@ def _processor() -> str:
 
 
 def describe(device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Describe the machine, the versions and the commit.
-
-    Args:
-        device: That the measurement ran on.
-
-    Returns:
-        Plain values for a JSON file.
-    """
+    """Describe the machine, the versions and the commit."""
     device = torch.device(device)
     return {
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -70,12 +63,5 @@ def describe(device: torch.device | str = "cpu") -> dict[str, Any]:
 
 
 def decisive(environment: dict[str, Any]) -> dict[str, Any]:
-    """Pick what the last bits of a result depend on: parts of a run are put together only if they agree in it.
-
-    Args:
-        environment: From `describe`.
-
-    Returns:
-        Commit, device, threads and torch version.
-    """
+    """Pick what the last bits of a result depend on: parts of a run are put together only if they agree in it."""
     return {name: environment[name] for name in ("commit", "device", "threads", "torch")}

@@ -27,7 +27,7 @@ class Batch:
     Args:
         jpeg: For the converted model.
         pixels: (n, c, h, w) for the spatial model: the float decoding, normalised.
-        rounded: (n, c, h, w) likewise, from Pillow's 8-bit decoding; None where no file was decoded.
+        rounded: (n, c, h, w) of Pillow's 8-bit decoding, normalised; None where no file was decoded.
         labels: (n,) class numbers.
     """
 
@@ -47,22 +47,11 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def identity(self) -> object:
-        """Say what the images are, so that an interrupted run goes on with the same ones only.
-
-        Returns:
-            Something with a ``repr``.
-        """
+        """Identify the images by a `repr`, so that an interrupted run resumes on the same ones only."""
         ...
 
     def units(self, size: int) -> list[list[int]]:
-        """Cut the set into batches of equal extents, always the same ones.
-
-        Args:
-            size: Images in a batch at most.
-
-        Returns:
-            Image numbers, batch by batch.
-        """
+        """Cut the set into batches of equal extents, always the same ones."""
         ...
 
     def encoded(
@@ -70,29 +59,13 @@ class Images(Protocol):
     ) -> tuple[jd.JpegBatch | jd.Activation, Tensor]:
         """Read one batch for a converted model alone.
 
-        Args:
-            unit: Image numbers of equal extents.
-            entry: Of the converted model: its channels, mean and std.
-            dtype: Of the result.
-            device: Of the result.
-
         Returns:
             What the converted model takes, and (n,) class numbers.
         """
         ...
 
     def load(self, unit: list[int], entry: Entry, dtype: torch.dtype, device: torch.device) -> Batch:
-        """Read one batch for every model that is compared.
-
-        Args:
-            unit: Image numbers of equal extents.
-            entry: Of the converted model: its channels, mean and std.
-            dtype: Of the results.
-            device: Of the results.
-
-        Returns:
-            The batch.
-        """
+        """Read one batch for every model that is compared."""
         ...
 
 

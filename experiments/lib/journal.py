@@ -57,12 +57,7 @@ class Journal:
         self.results.update({entry["unit"]: entry["result"] for entry in entries})
 
     def record(self, unit: str, result: Any) -> None:
-        """Keep one unit's result.
-
-        Args:
-            unit: Its name.
-            result: Plain values.
-        """
+        """Keep one unit's result."""
         self._append({"unit": unit, "result": result})
         # The same values whether a unit was done now or before an interruption.
         self.results[unit] = json.loads(json.dumps(result))

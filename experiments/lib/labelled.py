@@ -7,7 +7,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.images import Images
+from experiments.lib.images import Images
 from jpegdomain.entry import Entry
 
 __all__ = ["Labelled", "load_all"]
@@ -48,14 +48,7 @@ class Labelled:
         return Labelled(torch.cat(parts), self.labels)
 
     def parts(self, size: int = _AT_ONCE) -> list[Tensor] | list[jd.Activation]:
-        """Cut the images into batches.
-
-        Args:
-            size: Images of each but the last.
-
-        Returns:
-            The batches in their order.
-        """
+        """Cut the images into batches."""
         if isinstance(self.images, Tensor):
             return list(self.images.split(size))
         return [jd.Activation(part, self.images.extent) for part in self.images.coefficients.split(size)]
@@ -63,15 +56,6 @@ class Labelled:
 
 def load_all(images: Images, dtype: torch.dtype, device: torch.device, quiet: bool = False) -> Labelled:
     """Read a whole set, normalised as `jpegdomain.convert` does by default.
-
-    Args:
-        images: Of equal extents.
-        dtype: Of the coefficients.
-        device: Of the result.
-        quiet: Whether to show no progress.
-
-    Returns:
-        The images in their order, as an activation.
 
     Raises:
         SystemExit: If their extents differ.

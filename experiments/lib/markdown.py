@@ -6,28 +6,13 @@ __all__ = ["table", "where"]
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
-    """Write a table.
-
-    Args:
-        header: Cells of the first line.
-        rows: Cells of the others.
-
-    Returns:
-        Lines of Markdown.
-    """
+    """Write a table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def where(report: dict[str, Any]) -> str:
-    """Say on what machine, with which versions and at which commit a result was measured.
-
-    Args:
-        report: What an experiment or a benchmark wrote.
-
-    Returns:
-        A sentence.
-    """
+    """The machine, versions and commit with which a result was measured."""
     environment = report["environment"]
     threads = environment["threads"]
     machine = f"{environment['processor']}, {threads} thread{'' if threads == 1 else 's'}"

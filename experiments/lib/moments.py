@@ -47,9 +47,6 @@ class Moments:
         Args:
             names: Of the quantities.
             table: (quantities, samples) float64.
-
-        Returns:
-            Their sums.
         """
         table = torch.cat([torch.ones_like(table[:1]), table])
         return cls(("samples", *names), (table @ table.T).tolist())
@@ -59,41 +56,19 @@ class Moments:
         return Moments(self.names, [[a + b for a, b in zip(*pair, strict=True)] for pair in rows])
 
     def total(self, name: str) -> float:
-        """Give the sum of one quantity.
-
-        Args:
-            name: Of it.
-
-        Returns:
-            Its sum over the samples.
-        """
+        """The sum of one quantity over the samples."""
         return self.products[0][self.names.index(name)]
 
     def ratio(self, above: str, below: str) -> Estimate:
         """Estimate the ratio of two sums: R = Σv/Σw, Var R ≈ N/(N−1)·Σ(v − R·w)²/(Σw)².
 
         Where w is the same on all samples, that is the mean's usual interval.
-
-        Args:
-            above: Name of v.
-            below: Name of w.
-
-        Returns:
-            The ratio and its normal interval.
         """
         ratio, deviation = self._ratio(above, below)
         return Estimate(ratio, ratio - _NORMAL_95 * deviation, ratio + _NORMAL_95 * deviation)
 
     def root_of_ratio(self, above: str, below: str) -> Estimate:
-        """Estimate √(Σv/Σw); its deviation is the ratio's times the slope of the root there (delta method).
-
-        Args:
-            above: Name of v ≥ 0.
-            below: Name of w.
-
-        Returns:
-            The root and its normal interval.
-        """
+        """Estimate √(Σv/Σw); its deviation is the ratio's times the slope of the root there (delta method)."""
         ratio, deviation = self._ratio(above, below)
         root = math.sqrt(ratio)
         half = _NORMAL_95 * deviation / (2 * root) if root else 0.0

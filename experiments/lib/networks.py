@@ -9,21 +9,17 @@ import torch
 import torchvision
 from torch import nn
 
-from experiments.images import Images
+from experiments.lib.images import Images
 from jpegdomain import models
 
 __all__ = ["EMBEDDED", "load_embedded", "load_network", "load_requested"]
 
-EMBEDDED = Path(__file__).parent / "embedded"
+EMBEDDED = Path(__file__).parent.parent / "embedded"
 _OWN = {"cifar_resnet20": models.cifar_resnet20, "cifar_resnet32": models.cifar_resnet32}
 
 
 def load_embedded() -> nn.Module:
-    """Load the small network that comes with the repository.
-
-    Returns:
-        A 1-channel `ThreeBlockNet` trained on MNIST, in eval mode.
-    """
+    """Load the small network that comes with the repository."""
     saved = torch.load(EMBEDDED / "model.pt", weights_only=True)
     network = models.three_block_net(**saved["architecture"])
     network.load_state_dict(saved["state_dict"])
@@ -84,10 +80,6 @@ def _built(name: str, classes: int, channels: int) -> nn.Module:
 
 def load_requested(options: argparse.Namespace, images: Images) -> tuple[nn.Module, dict[str, Any]]:
     """Build the model that a command line names, for the images that it names.
-
-    Args:
-        options: With the arguments of `arguments.add_model`, and batch.
-        images: To run on.
 
     Returns:
         The model, and what an experiment's numbers depend on: of the images, the weights, mean and std.

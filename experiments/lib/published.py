@@ -39,4 +39,4 @@ XU_TABLE_2 = {
     "24S": {"top1": 72.364, "top5": 90.606, "input_size": 2.0},
     "32S": {"top1": 72.282, "top5": 90.592, "input_size": 2.7},
 }
-"""Likewise table 2: MobileNetV2."""
+"""The same paper's table 2: MobileNetV2."""

@@ -1,18 +1,30 @@
-"""What a ReLU is given: blocks drawn at random, or the activations of a network on images."""
+"""How far ASM and APX are from the exact ReLU, on random blocks or on the inputs of a network's ReLUs."""
 
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import jpegdomain as jd
-from experiments.images import Images
+from experiments.lib.images import Images
+from experiments.lib.moments import Moments
+from jpegdomain.functional import apx_relu, asm_relu
+from jpegdomain.geometry import BLOCK, Extent
 
-__all__ = ["ALL", "DrawnInputs", "NetworkInputs", "Receive", "ReluInputs", "Samples"]
+__all__ = ["ALL", "FREQUENCIES", "RELUS", "DrawnInputs", "NetworkInputs", "ReluInputs", "add_up", "measure", "plain"]
+
+FREQUENCIES = range(1, 16)
+RELUS = {"asm": asm_relu, "apx": apx_relu}
+
+Key = tuple[str, str, int]
+"""ReLU, method, number of frequencies."""
+
+_QUANTITIES = ("blocks", "block_rmse", "error", "pixels", "signal")
 
 Receive: TypeAlias = Callable[[str, jd.Activation, jd.Activation], None]
 """Takes the name of a ReLU, its input, and what the exact ReLU makes of it."""
@@ -37,12 +49,7 @@ class ReluInputs(Protocol):
     samples: Samples
 
     def feed(self, unit: str, receive: Receive) -> None:
-        """Make one unit's inputs, always the same ones, a bounded number at a time.
-
-        Args:
-            unit: One of `units`.
-            receive: Is called with each of them.
-        """
+        """Make one unit's inputs, always the same ones, a bounded number at a time."""
         ...
 
 
@@ -109,7 +116,7 @@ class NetworkInputs:
     def feed(self, unit: str, receive: Receive) -> None:  # noqa: D102
         calls: Counter[str] = Counter()
 
-        def take(name: str, pixels: torch.Tensor) -> None:
+        def take(name: str, pixels: Tensor) -> None:
             x = jd.encode(pixels)
             # One module can be several ReLUs of a block.
             calls[name] += 1
@@ -123,3 +130,64 @@ class NetworkInputs:
                 handle = layer.register_forward_pre_hook(lambda _layer, given, name=name: take(name, given[0]))
                 hooks.callback(handle.remove)
             self._converted(batch)
+
+
+def _by_block(values: Tensor) -> Tensor:
+    """Sum over the 64 places of each block: (n, c, 8X, 8Y) → (n, c, X, Y) float64."""
+    return values.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).sum((3, 5)).double()
+
+
+def _pixels_by_block(extent: Extent, device: torch.device) -> Tensor:
+    """(X, Y) pixels of each block that lie inside the extent."""
+    sizes = partial(torch.tensor, dtype=torch.float64, device=device)
+    rows, columns = (sizes([min(BLOCK, size - start) for start in range(0, size, BLOCK)]) for size in extent)
+    return rows[:, None] * columns
+
+
+@torch.inference_mode()
+def measure(inputs: ReluInputs, unit: str) -> dict[Key, Moments]:
+    """Measure ASM and APX on one unit of inputs.
+
+    By Parseval, the squared error of a block's coefficients is that of its pixels. In blocks that an image ends in, the
+    pixels inside count; outside, both results are zero.
+
+    Returns:
+        Sums over `inputs.samples` of: blocks; their RMSEs; squared error; pixels; squares of the exact ReLU ('signal').
+        Where the inputs are of several ReLUs, `ALL` is the sum over them.
+    """
+    sums: dict[Key, Moments] = {}
+    together: dict[Key, Tensor] = {}
+
+    def receive(name: str, before: jd.Activation, exact: jd.Activation) -> None:
+        signal = _by_block(exact.coefficients.square())
+        pixels = _pixels_by_block(exact.extent, signal.device).expand_as(signal)
+        for method, relu in RELUS.items():
+            for n in FREQUENCIES:
+                error = _by_block(relu(before, n).coefficients.sub_(exact.coefficients).square_())
+                quantities = torch.ones_like(error), (error / pixels).sqrt(), error, pixels, signal
+                table = torch.stack(quantities)
+                table = table.flatten(1) if inputs.samples == "blocks" else table.flatten(2).sum(2)
+                moments = Moments.of(_QUANTITIES, table)
+                key = name, method, n
+                sums[key] = sums[key] + moments if key in sums else moments
+                if name != ALL:
+                    every = ALL, method, n
+                    together[every] = together[every] + table if every in together else table
+
+    inputs.feed(unit, receive)
+    return sums | {key: Moments.of(_QUANTITIES, table) for key, table in together.items()}
+
+
+def plain(sums: dict[Key, Moments]) -> list[Any]:
+    """Write sums as what JSON knows."""
+    return [[*key, moments.products] for key, moments in sums.items()]
+
+
+def add_up(parts: list[list[Any]]) -> dict[Key, Moments]:
+    """Add units up in their order: a sum of floats depends on it, and so on nothing else."""
+    sums: dict[Key, Moments] = {}
+    for part in parts:
+        for name, method, n, products in part:
+            key, moments = (name, method, n), Moments(("samples", *_QUANTITIES), products)
+            sums[key] = sums[key] + moments if key in sums else moments
+    return sums

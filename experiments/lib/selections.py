@@ -39,7 +39,7 @@ class Selection:
 
     @property
     def key(self) -> str:
-        """Its name in a result."""
+        """The key of the setting in a result."""
         return f"{self.rule}-{len(self.kept)}"
 
 
@@ -50,12 +50,6 @@ def selections(variance: Tensor) -> list[Selection]:
     - zigzag: of each frequency in zigzag order, Y, Cb and Cr: low spatial frequencies α+β of all components alike.
     - luma: Y's frequencies in zigzag order, then of each frequency Cb and Cr.
     - energy: the channels of the largest variance over the data.
-
-    Args:
-        variance: (192,), row-major.
-
-    Returns:
-        The settings; those that give an order at the numbers of `COUNTS`.
     """
     frequencies = [int(frequency) for frequency in ZIGZAG]
     zigzag = [64 * component + frequency for frequency in frequencies for component in range(3)]

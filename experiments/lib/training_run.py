@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from experiments import arguments
-from experiments.accuracy_figure import draw
-from experiments.distributed import World
-from experiments.ensemble import seeded, train
-from experiments.environment import decisive, describe
-from experiments.journal import Journal
-from experiments.labelled import load_all
+from experiments.lib import arguments
+from experiments.lib.curves import draw_accuracies
+from experiments.lib.distributed import World
+from experiments.lib.ensemble import seeded, train
+from experiments.lib.environment import decisive, describe
+from experiments.lib.journal import Journal
+from experiments.lib.labelled import load_all
 from jpegdomain.models import three_block_net
 
 __all__ = ["TrainingRun", "slices"]
@@ -68,9 +68,6 @@ class TrainingRun:
     def networks(self, seeds: Sequence[int]) -> list[nn.Module]:
         """Draw networks.
 
-        Args:
-            seeds: Of their weights.
-
         Returns:
             Spatial networks on this process's device.
         """
@@ -78,11 +75,6 @@ class TrainingRun:
 
     def train(self, networks: Sequence[nn.Module], seeds: Sequence[int], names: Sequence[str]) -> list[float]:
         """Train networks side by side and keep their weights if that was asked for.
-
-        Args:
-            networks: Spatial or converted.
-            seeds: Of the order of their images.
-            names: Of their files.
 
         Returns:
             Each network's mean loss over the last epoch.
@@ -108,16 +100,13 @@ class TrainingRun:
         summary: Callable[[list[dict[str, Any]]], dict[str, Any]],
         table: Callable[[dict[str, Any]], str],
     ) -> dict[str, Any]:
-        """Have all groups of networks trained and tested, then write the result, its figure and its table.
+        """Train and test all groups of networks, then write the result and its figure and print its table.
 
         Args:
             units: Names of the groups.
             work: From a group's name to its networks' results.
             summary: From all networks' results to the experiment's.
             table: From the whole report to what is printed.
-
-        Returns:
-            The report, as it was written.
         """
         groups = self.here.share(units, self.journal, work, "groups of networks")
         report = {
@@ -132,7 +121,7 @@ class TrainingRun:
             output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(json.dumps(report, indent=1) + "\n")
             figure = output.with_suffix(".png")
-            draw(report, figure)
+            draw_accuracies(report, figure)
             print(f"{table(report)}\n\nwrote {output}\nwrote {figure}")
 
         self.here.conclude(self.journal, write)
@@ -147,13 +136,5 @@ def _save(folder: Path, name: str, network: nn.Module) -> None:
 
 
 def slices(count: int, size: int) -> list[range]:
-    """Cut a row of networks into groups.
-
-    Args:
-        count: Networks.
-        size: Of a group at most.
-
-    Returns:
-        Their numbers, group by group.
-    """
+    """Cut a row of networks into groups."""
     return [range(start, min(start + size, count)) for start in range(0, count, size)]

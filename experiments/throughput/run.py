@@ -24,14 +24,13 @@ import torch
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.environment import decisive, describe
-from experiments.journal import Journal
-from experiments.throughput.check import checked, total
-from experiments.throughput.figure import draw_throughput
+from experiments.lib import arguments
+from experiments.lib.environment import decisive, describe
+from experiments.lib.journal import Journal
+from experiments.throughput.results import draw_throughput
 from experiments.throughput.setting import Setting
 from experiments.throughput.sides import JPEG_SIDES, MODES, SIDES, Geometry, Mode
-from experiments.throughput.timing import STAGES, summary, timed_round
+from experiments.throughput.timing import STAGES, checked, summary, timed_round, total
 
 __all__ = ["main"]
 
@@ -204,14 +203,7 @@ def _run(options: argparse.Namespace, given: list[str]) -> dict[str, Any]:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     given = sys.argv[1:] if given is None else given
     options = _parser().parse_args(given)
     if options.threads:

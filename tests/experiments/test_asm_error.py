@@ -16,11 +16,11 @@ import pytest
 import torch
 
 import jpegdomain as jd
-from experiments import asm_error, networks
-from experiments.images import JpegFiles
-from experiments.networks import EMBEDDED, load_embedded
-from experiments.relu_error import measure
-from experiments.relu_inputs import ALL, DrawnInputs
+from experiments import asm_error
+from experiments.lib import networks
+from experiments.lib.images import JpegFiles
+from experiments.lib.networks import EMBEDDED, load_embedded
+from experiments.lib.relus import ALL, DrawnInputs, measure
 
 COSINES = np.array(
     [

@@ -11,9 +11,9 @@ import torch
 from torchvision.datasets import MNIST
 
 from experiments import equivalence
-from experiments.images import JpegFiles
-from experiments.networks import EMBEDDED, load_embedded, load_network
-from experiments.tally import Tally
+from experiments.equivalence import Tally
+from experiments.lib.images import JpegFiles
+from experiments.lib.networks import EMBEDDED, load_embedded, load_network
 from jpegdomain.errors import JpegFileError
 
 

@@ -7,13 +7,12 @@ import pytest
 import torch
 
 import jpegdomain as jd
-from experiments.networks import EMBEDDED, load_embedded
+from experiments.lib.networks import EMBEDDED, load_embedded
 from experiments.throughput import run as throughput
-from experiments.throughput.check import checked, total
-from experiments.throughput.figure import draw_throughput
-from experiments.throughput.files import Files
+from experiments.throughput.results import draw_throughput
+from experiments.throughput.setting import Files
 from experiments.throughput.sides import Chain, Geometry, jpeg_chain, spatial_chain
-from experiments.throughput.timing import STAGES, summary, timed_round
+from experiments.throughput.timing import STAGES, checked, summary, timed_round, total
 from tests.codec.oracle import jpeg, noise
 
 CPU = torch.device("cpu")

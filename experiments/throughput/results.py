@@ -1,14 +1,16 @@
-"""Draw where each side's time goes: stacked bars, as Ehrlich & Davis's figure 5 would be with its parts apart."""
+"""The figure of `experiments.throughput`, Ehrlich & Davis's figure 5 with its parts apart, and the README's table."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.lib.markdown import table, where
 from experiments.throughput.timing import STAGES
 
-__all__ = ["draw_throughput"]
+__all__ = ["draw_throughput", "readme_table"]
 
 _COLORS = {"decoding": "#c1440e", "preprocessing": "#e3b23c", "network": "#0b6e4f"}
 _LABELS = {
@@ -45,13 +47,7 @@ def _panel(axes: Axes, title: str, sides: dict[str, Any]) -> None:
 
 
 def draw_throughput(path: Path, result: dict[str, Any], title: str) -> None:
-    """Draw one panel for each mode.
-
-    Args:
-        path: Of the image; its suffix decides on the format.
-        result: Of `experiments.throughput`.
-        title: Of the figure.
-    """
+    """Draw one panel for each mode."""
     modes = result["modes"]
     figure = Figure(figsize=(1 + 4 * len(modes), 4.6), layout="constrained")
     for axes, (mode, sides) in zip(figure.subplots(1, len(modes), squeeze=False)[0], modes.items(), strict=True):
@@ -60,3 +56,36 @@ def draw_throughput(path: Path, result: dict[str, Any], title: str) -> None:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", frameon=False, fontsize="small")
     figure.savefig(path, dpi=150)
+
+
+def readme_table(reports: Sequence[dict[str, Any]]) -> str:
+    """Write what the whole way from bytes takes, side by side.
+
+    Returns:
+        Markdown: a row for each side, mode and data set, and whether the logits are the same.
+    """
+    names = {"spatial": "pixels first", "fused": "JPEG, fused plan", "transform": "JPEG, transform plan"}
+    rows, checks = [], []
+    for report in reports:
+        settings, result = report["settings"], report["result"]
+        data = f"{settings['model']}, {result['images']:,} of {settings['data']}"
+        for mode, sides in result["modes"].items():
+            for side, measured in sides.items():
+                ratio = measured["throughput_ratio"]
+                bounds = f"{ratio['median']:.2f} ({ratio['smallest']:.2f}…{ratio['largest']:.2f})"
+                times = [f"{measured['ms_per_image'][part]['median']:.3f}" for part in (*STAGES, "together")]
+                speed = f"{measured['images_per_second']['median']:,.0f}"
+                rows.append([f"{data}, {mode}", names[side], *times, speed, "1" if side == "spatial" else bounds])
+        check = result["check"]
+        deviation = max(check["relative_deviation"].values())
+        checks.append([data, f"{check['same_top1_of_plans']:.2%} of {check['files']:,}", f"{deviation:.1e}"])
+    header = [
+        "network, files",
+        "side",
+        *(f"{stage}, ms" for stage in STAGES),
+        "together, ms",
+        "images/s",
+        "× pixels first",
+    ]
+    same = table(["network, files", "same top-1 of both plans", "largest Δlogit, relative"], checks)
+    return "\n\n".join([table(header, rows), same, " ".join(dict.fromkeys(map(where, reports)))])

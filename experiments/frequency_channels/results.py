@@ -1,15 +1,21 @@
-"""What the trainings of all variants and seeds come to, and what they say about the paper's claim."""
+"""What the trainings of all variants and seeds come to: summary, table beside Xu et al.'s, figures."""
 
 import math
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
+from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments.approximation import spread
+from experiments.lib.approximation import spread
+from experiments.lib.markdown import table, where
+from experiments.lib.published import XU_TABLE_1, XU_TABLE_2
+from jpegdomain.frequency import plot_rates
 
-__all__ = ["claim", "interval", "summary"]
+__all__ = ["claim", "draw_accuracies", "draw_gates", "interval", "published_row", "readme_table", "summary", "table_of"]
 
 _REFERENCES = ("RGB", "DCT-192")
 
@@ -18,14 +24,7 @@ _LOSS = 0.01
 
 
 def interval(values: Sequence[float]) -> dict[str, Any]:
-    """Give the mean with its 95 % interval by Student's t.
-
-    Args:
-        values: One per seed.
-
-    Returns:
-        mean, and half_width; None for a single seed.
-    """
+    """Return mean, and half width of its 95 % interval by Student's t (None for a single seed)."""
     count = len(values)
     half = None
     if count > 1:
@@ -88,7 +87,7 @@ def _sorted_by_difference(result: dict[str, Any], reference: str, names: Sequenc
 
 
 def _keeps_all(difference: dict[str, Any] | None) -> bool:
-    """Whether a loss against all channels of more than `_LOSS` is excluded."""
+    """True if a loss against all channels of more than `_LOSS` is excluded."""
     if difference is None or difference["half_width"] is None:
         return False
     return bool(difference["mean"] - difference["half_width"] > -_LOSS)
@@ -110,12 +109,6 @@ def claim(result: dict[str, Any]) -> str:
     channels ends less than a point below zero; it fails if the set is worse than either beyond chance. Chance is that
     of the seeds: a difference counts if zero lies outside the interval of its mean. All networks are tested on the
     same files.
-
-    Args:
-        result: Of `summary`.
-
-    Returns:
-        Sentences, with the numbers that they rest on.
     """
     rows = result["variants"]
     frequency = [name for name in rows if name not in {"RGB", "YCbCr"}]
@@ -153,3 +146,111 @@ def claim(result: dict[str, Any]) -> str:
         if "DCT-192" in rgb["below"]:
             parts.append("To lose nothing against all 192 says little here: they are worse than RGB themselves.")
     return " ".join(parts)
+
+
+def published_row(model: str, variant: str) -> dict[str, float] | None:
+    """Find a variant in Xu et al.'s tables.
+
+    Args:
+        model: A torchvision classifier's name.
+        variant: Its name.
+
+    Returns:
+        top1, top5 and input_size of ResNet-50 or MobileNetV2; None where the paper has no such row.
+    """
+    return (XU_TABLE_2 if model.startswith("mobilenet") else XU_TABLE_1).get(variant)
+
+
+def _percent(spread: dict[str, Any], seeds: int) -> str:
+    mean = f"{100 * spread['mean']:.1f}"
+    return mean if seeds == 1 else f"{mean} ± {100 * spread['std']:.1f}"
+
+
+def _difference(row: dict[str, Any], reference: str) -> str:
+    difference = row.get(f"against {reference}")
+    if difference is None:
+        return ""
+    mean, half = 100 * difference["mean"], difference["half_width"]
+    return f"{mean:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
+
+
+def table_of(report: dict[str, Any]) -> str:
+    """Write a row for each variant.
+
+    Returns:
+        Markdown: input size relative to RGB, top-1 and top-5 as mean ± standard deviation over seeds, the differences
+        in top-1 to RGB and to DCT-192 with the half width of their 95 % intervals, and the paper's numbers.
+    """
+    model = report["settings"]["model"]
+    paper = "MobileNetV2" if model.startswith("mobilenet") else "ResNet-50"
+    rows = []
+    for name, row in report["result"]["variants"].items():
+        theirs = published_row(model, name)
+        kept = f" (kept {row['kept']['mean']:.1f})" if "kept" in row else ""
+        cells = [f"{name}{kept}", str(row["seeds"]), f"{row['input_size']:.2f}"]
+        cells += [_percent(row[top], row["seeds"]) for top in ("top1", "top5")]
+        cells += [_difference(row, reference) for reference in ("RGB", "DCT-192")]
+        cells += [f"{theirs[top]:.1f}" if theirs else "" for top in ("top1", "top5")]
+        rows.append(cells)
+    header = ["input", "seeds", "size relative to RGB", "top-1, %", "top-5, %", "top-1 − RGB's", "top-1 − DCT-192's"]
+    return table([*header, f"paper, {paper}, top-1", "top-5"], rows)
+
+
+_COLORS = {"pixels": "0.45", "channels": "#0b6e4f", "gate": "#c1440e"}
+_LABELS = {"pixels": "pixels", "channels": "frequency channels", "gate": "frequency channels behind a gate"}
+
+
+def _kind(each: dict[str, Any]) -> str:
+    if "gate" in each:
+        return "gate"
+    return "channels" if each["channels"] else "pixels"
+
+
+def draw_accuracies(path: Path, report: dict[str, Any]) -> None:
+    """Draw every network as a dot, and each variant's mean as a bar across them."""
+    settings, result = report["settings"], report["result"]
+    figure = Figure(figsize=(1.5 + 0.8 * len(result["variants"]), 4), layout="constrained")
+    axes = figure.add_subplot()
+    named: set[str] = set()
+    for place, (name, row) in enumerate(result["variants"].items()):
+        own = [one for one in result["each"] if one["variant"] == name]
+        kind = _kind(own[0])
+        label = None if kind in named else _LABELS[kind]
+        named.add(kind)
+        axes.plot(
+            [place] * len(own), [100 * one["top1"] for one in own], "o", color=_COLORS[kind], alpha=0.7, label=label
+        )
+        mean = 100 * row["top1"]["mean"]
+        axes.plot([place - 0.3, place + 0.3], [mean, mean], color=_COLORS[kind], linewidth=2)
+    ticks = [f"{name}\n{row['input_size']:.2g}×" for name, row in result["variants"].items()]
+    axes.set_xticks(range(len(ticks)), ticks)
+    axes.set_xlabel("input and its size relative to RGB")
+    axes.set_ylabel("top-1, %; each network, and the mean")
+    axes.set_title(
+        f"{settings['model']} on {settings['data']}, epochs: {settings['epochs']}\n"
+        f"pixels at {settings['side']} px, channels of {settings['frequency_side']} px",
+        fontsize="medium",
+    )
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+    figure.savefig(path, dpi=150)
+
+
+def draw_gates(path: Path, report: dict[str, Any]) -> bool:
+    """Draw how often the gates kept each channel, on average over the networks: Xu et al.'s figure 5."""
+    rates = [one["gate"]["rates"] for one in report["result"]["each"] if "gate" in one]
+    if not rates:
+        return False
+    plot_rates(torch.tensor(rates).mean(0)).savefig(path, dpi=150)
+    return True
+
+
+def readme_table(report: dict[str, Any]) -> str:
+    """Write the table with its settings, for the README."""
+    settings = report["settings"]
+    files = f"{settings['training_images']:,} files to train with, {settings['test_images']:,} to test with"
+    sizes = f"RGB and YCbCr at {settings['side']} px, channels of {settings['frequency_side']} px"
+    place = f"{settings['model']} on {settings['data']}: {files}; {settings['epochs']} epochs; {sizes}. {where(report)}"
+    return f"{table_of(report)}\n\n{place}"
