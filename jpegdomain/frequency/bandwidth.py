@@ -140,17 +140,10 @@ def bandwidth(source: JpegImage | Source, selection: ChannelSet | Tensor) -> Ban
 
 
 def selected(image: JpegImage, selection: ChannelSet | Tensor) -> JpegImage:
-    """Set the coefficients that are not kept to zero, in each component's own blocks.
+    """Return a gray or YCbCr record with the coefficients that are not kept set to zero, all else unchanged.
 
     The set's chroma frequencies apply to the chroma blocks of the file: in a subsampled file these are fewer, of more
     pixels each, than on the luma block grid that networks get.
-
-    Args:
-        image: A gray or YCbCr record.
-        selection: As for `bandwidth`.
-
-    Returns:
-        A record with the same tables, sizes and metadata.
 
     Raises:
         UnsupportedJpegError: If the record is neither gray nor YCbCr.

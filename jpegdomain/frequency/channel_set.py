@@ -120,16 +120,9 @@ class ChannelSet:
         return kept.view(len(COMPONENTS), BLOCK, BLOCK)
 
     def relative_size(self, scale: float = 2) -> float:
-        """Compare the size of the network's input with that of RGB pixels, as in Xu et al.'s tables.
+        """Return the network's input size over that of RGB pixels, as in Xu et al.'s tables.
 
-        An image of side s·a gives C·(s·a/8)² numbers, RGB of side a gives 3·a²: the ratio is C·s²/192.
-
-        Args:
-            scale: Side s of the image that the channels are taken of, over that of the RGB network's. 2 for ResNets,
-                whose stem has stride 4 (448 for 224 pixels); 4 for MobileNetV2 (896 for 224); 1 for the same image.
-
-        Returns:
-            1 for as many numbers as RGB pixels.
+        With `scale` s the ratio of image sides (`image_scale`), C·(s·a/8)² numbers replace 3·a²: the ratio is C·s²/192.
         """
         return len(self) * scale * scale / CHANNELS
 

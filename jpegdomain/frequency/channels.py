@@ -73,11 +73,7 @@ def check_chroma(chroma: str) -> None:
 
 
 def wide_channels(source: Source, indices: tuple[int, ...] | None, chroma: Chroma) -> Tensor:
-    """Return the channels in float32 or float64, before they are rounded to half precision.
-
-    Raises:
-        InputError: If the source is neither a batch nor floating-point RGB pixels.
-    """
+    """The channels in float32 or float64, before they are rounded to half precision."""
     # Level-shifted sums of 64 products need more digits than half precision has.
     if isinstance(source, JpegBatch):
         wide = torch.promote_types(source.dtype, torch.float32)

@@ -62,14 +62,7 @@ class Frontend(nn.Module):
         self.register_buffer("std", std)
 
     def forward(self, x: Source) -> Tensor:
-        """Compute the network's input.
-
-        Args:
-            x: A batch from `jpegdomain.collate`, or RGB pixels 0…255, floating point (n, 3, h, w).
-
-        Returns:
-            (n, len(selection), ⌈h/8⌉, ⌈w/8⌉) in the dtype of `x`, where `x` is.
-        """
+        """Normalised channels (n, len(selection), ⌈h/8⌉, ⌈w/8⌉) of files or of RGB pixels 0…255, in their dtype."""
         channels = wide_channels(x, self._indices, self.chroma)
         mean, std = (values.to(channels.dtype).view(-1, 1, 1) for values in (self.mean, self.std))
         return ((channels - mean) / std).to(x.dtype)

@@ -170,13 +170,7 @@ class NormalisedGate(nn.Module):
         self.register_buffer("std", std.clone())
 
     def forward(self, channels: Tensor) -> Tensor:
-        """Choose the channels of each image.
-
-        Args:
-            channels: (n, 192, X, Y) in levels, as `frequency_channels` gives them.
-
-        Returns:
-            (n, 192) of 0 and 1; in training with the gate's gradients.
+        """Return `keep`, (n, 192) of 0 and 1, of channels (n, 192, X, Y) in levels; in training with gradients.
 
         Raises:
             InputError: If the gate returned something else.

@@ -51,9 +51,7 @@ class MaskedEntry(Entry):
     Args:
         kept: The channels that are kept: a set; or a `NormalisedGate`, which becomes a submodule.
         channels: Of the model's input, 1 or 3.
-        mean: As for `Entry`.
-        std: As for `Entry`.
-        domain: As for `Entry`.
+        mean, std, domain: As for `Entry`.
 
     Raises:
         InputError: If the model does not take 1 or 3 channels, or takes luma alone and the set keeps none of it.

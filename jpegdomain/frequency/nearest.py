@@ -42,7 +42,7 @@ _FREQUENCIES = BLOCK * BLOCK
 
 
 def nearest_channels(batch: JpegBatch, indices: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """Return (n, channels, X, Y), each block of the image having the block of each component that it lies in.
+    """Return (n, channels, X, Y): at each block of the image, the block of each component that it lies in.
 
     Of a component with `factors` (v, h), pixels per sample, block (x, y) of the image's grid takes block
     (⌊x/v⌋, ⌊y/h⌋). It always exists: a component has ⌈⌈H/v⌉/8⌉ rows of blocks (T.81 A.1.1), and ⌈H/8⌉ rows of the

@@ -108,14 +108,14 @@ def published(name: str) -> ChannelSet:
         return all_channels()
     maker = {"S": square, "T": triangle}.get(name[-1:]) if isinstance(name, str) else None
     if maker is None or not name[:-1].isdecimal():
-        known = ", ".join(str(size) for size in _SQUARES)
+        known = ", ".join(map(str, _SQUARES))
         raise InputError(f"sets are called DCT-192, 24D, or one of {known} with S or T behind it; got {name!r}")
     return maker(int(name[:-1]))
 
 
 def _shape(channels: int) -> tuple[Sequence[int], Sequence[int]]:
     if channels not in _SQUARES:
-        known = ", ".join(str(size) for size in _SQUARES)
+        known = ", ".join(map(str, _SQUARES))
         raise InputError(f"there are sets of {known} and {CHANNELS} channels, got {channels}")
     return _SQUARES[channels]
 

@@ -64,9 +64,7 @@ class ChannelStatistics:
             InputError: If these are not statistics of all 192 channels.
         """
         if self.selection is not None:
-            raise InputError(
-                f"channels are selected of statistics of all {CHANNELS}, these are of {self.selection.called}"
-            )
+            raise InputError(f"channels are selected of all {CHANNELS}, these are of {self.selection.called}")
         chosen = list(selection.indices)
         return ChannelStatistics(self.mean[chosen], self.std[chosen], self.count, self.chroma, selection)
 

@@ -13,7 +13,6 @@ from jpegdomain.errors import InputError
 from jpegdomain.frequency.channel_set import ChannelSet
 from jpegdomain.frequency.frontend import Frontend
 from jpegdomain.geometry import BLOCK
-from jpegdomain.preprocess import RandomHorizontalFlip, Transform
 
 __all__ = ["Comparison", "FileImage", "adapt", "compare", "image_scale"]
 
@@ -67,21 +66,23 @@ def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_str
             raise InputError("layer2_stride is for ResNets: MobileNetV2 has no layer2")
         operate_mobilenet(adapted, count)
     elif isinstance(adapted, FasterRCNN):
-        operate_detection(adapted, _frontend(channels), layer2_stride)
+        if isinstance(channels, int):
+            raise InputError(
+                f"a detection model makes its channels itself, and {channels} does not say which: give a ChannelSet "
+                "such as jpegdomain.frequency.published('24S'), or a Frontend with statistics"
+            )
+        frontend = channels if isinstance(channels, Frontend) else Frontend(channels)
+        operate_detection(adapted, frontend, layer2_stride)
     else:
         raise InputError(f"surgery is for {_TAKEN}, got {type(model).__qualname__}")
     return adapted
 
 
 def image_scale(model: nn.Module) -> int:
-    """Compute by how much an image must be larger than for RGB to have as many blocks as the stem has outputs.
+    """Return by how much an image's sides must exceed RGB's for its blocks to be as many as the stem's outputs.
 
-    Args:
-        model: A network that `adapt` takes or returned.
-
-    Returns:
-        Ratio of the image sides: 2 for ResNets (448 for 224) and detection (1600×2666 for 800×1333), 4 for MobileNetV2
-        (896 for 224).
+    2 for ResNets (448 for 224) and detection (1600×2666 for 800×1333), 4 for MobileNetV2 (896 for 224), before surgery
+    and after it.
     """
     return BLOCK // _stem_stride(model)
 
@@ -102,11 +103,6 @@ class FileImage:
     def shape(self) -> torch.Size:
         """(3, height, width), as of an RGB tensor."""
         return torch.Size((3, *self.image.extent))
-
-    @property
-    def steps(self) -> list[Transform]:
-        """The transforms before the resizing."""
-        return [RandomHorizontalFlip(1.0)] if self.flipped else []
 
 
 @dataclass(frozen=True)
@@ -149,16 +145,9 @@ class Comparison:
 def compare(
     model: nn.Module, adapted: nn.Module, channels: int | ChannelSet | Frontend, extent: tuple[int, int] = (224, 224)
 ) -> Comparison:
-    """Compare a network on RGB with the adapted one, without computing an image: both run on meta tensors.
+    """Return keys, parameters and operations of `model` and of ``adapt(model, channels)``, both run on meta tensors.
 
-    Args:
-        model: On RGB, as it was given to `adapt`.
-        adapted: What `adapt` returned.
-        channels: As they were given to `adapt`.
-        extent: Height and width of the RGB image; the channels are those of an image `image_scale` times as large.
-
-    Returns:
-        Keys, parameters and operations of both.
+    `extent` is that of the RGB image; the channels are those of an image `image_scale` times as large.
     """
     count = _channel_count(channels)
     stride = _stem_stride(model)
@@ -196,15 +185,6 @@ def _channel_count(channels: int | ChannelSet | Frontend) -> int:
             f"Frontend; got {channels!r}"
         )
     return channels
-
-
-def _frontend(channels: int | ChannelSet | Frontend) -> Frontend:
-    if isinstance(channels, int):
-        raise InputError(
-            f"a detection model makes its channels itself, and {channels} does not say which: give a ChannelSet such "
-            "as jpegdomain.frequency.published('24S'), or a Frontend with statistics"
-        )
-    return channels if isinstance(channels, Frontend) else Frontend(channels)
 
 
 def _stem_stride(model: nn.Module) -> int:

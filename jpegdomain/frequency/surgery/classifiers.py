@@ -21,16 +21,7 @@ _RESNET_STEM = ("conv1", "bn1", "relu", "maxpool")
 
 
 def operate_resnet(body: Any, channels: int, layer2_stride: int) -> None:
-    """Remove the stem and widen the input of the first block, in place.
-
-    Args:
-        body: A ResNet of torchvision, or the part of one that a detection backbone holds.
-        channels: Number of channels that enter.
-        layer2_stride: 2 leaves layer2 as it is; 1 makes its first block keep the resolution.
-
-    Raises:
-        InputError: If the stem has already been removed, or a normalisation cannot be made.
-    """
+    """Remove the stem of a ResNet, or of a detection backbone's body, and widen the first block's input, in place."""
     if not isinstance(body.conv1, nn.Conv2d):
         raise InputError(
             f"conv1 is {type(body.conv1).__name__}, no convolution: adapt takes the network on RGB, not one that has "
@@ -60,18 +51,13 @@ def operate_resnet(body: Any, channels: int, layer2_stride: int) -> None:
 
 
 def operate_mobilenet(model: MobileNetV2, channels: int) -> None:
-    """Remove the stem and widen the first inverted residual, in place.
-
-    Without an expansion, as in torchvision's own, its depthwise convolution runs on the channels themselves.
-
-    Raises:
-        InputError: If the stem has already been removed, or a normalisation cannot be made.
-    """
+    """Remove the stem and widen the first inverted residual, in place."""
     if isinstance(model.features[0], nn.Identity):
         raise InputError("features[0] is Identity: adapt takes the network on RGB, not one that has been adapted")
     model.features[0] = nn.Identity()
     block = model.features[1]
     *expansion, depthwise, projection, _ = block.conv
+    # Without an expansion, as in torchvision's own, the depthwise convolution runs on the channels themselves.
     if expansion:
         first = expansion[0]
         first[0] = _convolution_like(first[0], channels, first[0].out_channels).requires_grad_(True)

@@ -15,7 +15,7 @@ from jpegdomain.errors import InputError
 from jpegdomain.frequency.channels import Source
 from jpegdomain.frequency.frontend import Frontend
 from jpegdomain.geometry import BLOCK
-from jpegdomain.preprocess import Compose, Resize
+from jpegdomain.preprocess import Compose, RandomHorizontalFlip, Resize
 
 from .adapting import FileImage
 from .classifiers import RESNET_STRIDE, operate_resnet
@@ -26,12 +26,7 @@ _SCALE = BLOCK // RESNET_STRIDE
 
 
 def operate_detection(model: Any, frontend: Frontend, layer2_stride: int) -> None:
-    """Replace the stem, the transform and the frame of the anchors, in place; the frontend is copied.
-
-    Raises:
-        InputError: If the backbone is not a ResNet with an FPN, has been adapted before, or `layer2_stride` is 1, which
-            would pool boxes from the wrong feature maps.
-    """
+    """Replace the stem, the transform and the frame of the anchors, in place; the frontend is copied."""
     if layer2_stride != 2:
         raise InputError(
             "layer2_stride=1 is for classifiers: detection's RoI pooling chooses feature maps by strides that double"
@@ -56,13 +51,6 @@ class FrequencyTransform(GeneralizedRCNNTransform):
     `max_size`. The channels are of the image at twice that size (Xu et al. 2020: 1600×2666 instead of 800×1333), a
     block for every 4×4 pixels of the frame, and are padded with zeros after they are normalised, as torchvision pads
     pixels.
-
-    Args:
-        transform: The RGB network's; not changed.
-        frontend: Makes the channels.
-
-    Raises:
-        InputError: If the RGB network pads images to sizes that are not whole numbers of blocks.
     """
 
     def __init__(self, transform: GeneralizedRCNNTransform, frontend: Frontend) -> None:
@@ -86,15 +74,7 @@ class FrequencyTransform(GeneralizedRCNNTransform):
     def forward(
         self, images: Sequence[Tensor | FileImage], targets: list[dict[str, Tensor]] | None = None
     ) -> tuple[ImageList, list[dict[str, Tensor]] | None]:
-        """Compute the network's input.
-
-        Args:
-            images: RGB (3, h, w) in 0…1, floating point, as torchvision's detection models take them, or files.
-            targets: Boxes, and masks where there are any, of the images as they are.
-
-        Returns:
-            Channels (n, C, X, Y) on one grid, with each image's size in the frame; the targets in the frame.
-        """
+        """Channels (n, C, X, Y) on one grid, with each image's size in the frame; the targets in the frame."""
         moved = None if targets is None else [dict(target) for target in targets]
         channels, sizes = [], []
         for position, image in enumerate(images):
@@ -105,7 +85,8 @@ class FrequencyTransform(GeneralizedRCNNTransform):
             if moved is not None:
                 moved[position] = target
             sizes.append(tuple(frame.shape[-2:]))
-            channels.append(self._channels(image, sizes[-1]))
+            with torch.autocast(self.frontend.mean.device.type, enabled=False):
+                channels.append(self.frontend(self.source(image, sizes[-1]))[0].to(self.frontend.mean))
         return ImageList(self.batch_images(channels, self.size_divisible // RESNET_STRIDE), sizes), moved
 
     def source(self, image: Tensor | FileImage, frame: Sequence[int]) -> Source:
@@ -116,13 +97,10 @@ class FrequencyTransform(GeneralizedRCNNTransform):
         wide = torch.promote_types(mean.dtype, torch.float32)
         if isinstance(image, FileImage):
             # Without antialiasing, as torchvision's detection models resize: both kinds of image get the same function.
-            preprocess = Compose([*image.steps, Resize(size, antialias=False)])
+            flip = [RandomHorizontalFlip(1.0)] if image.flipped else []
+            preprocess = Compose([*flip, Resize(size, antialias=False)])
             return collate([image.image], preprocess=preprocess, dtype=wide, device=mean.device)
         return 255 * F.interpolate(image[None].to(mean.device, wide), size=size, mode="bilinear", align_corners=False)
-
-    def _channels(self, image: Tensor | FileImage, frame: Sequence[int]) -> Tensor:
-        with torch.autocast(self.frontend.mean.device.type, enabled=False):
-            return self.frontend(self.source(image, frame))[0].to(self.frontend.mean)
 
     def __repr__(self) -> str:
         return f"FrequencyTransform(min_size={self.min_size}, max_size={self.max_size}, {self.frontend})"
