@@ -1,5 +1,8 @@
 """Every layer as a function of an `Activation`; state and options are `jpegdomain.nn`'s."""
 
+from jpegdomain.transform.edges import affine, constant_image, cut
+from jpegdomain.transform.reference import Frequencies, low_pass
+
 from . import conversions, einops_backend, islands, rectifiers, views
 from .axes import expand, expand_as, flatten, merge, permute, reshape, split_axes, squeeze, transpose, unsqueeze
 from .channels import linear, reduce_amax, reduce_mean, reduce_sum
@@ -27,10 +30,10 @@ from .piecewise import (
     harmonic_mixing,
     pointwise,
 )
+from .pixels import decode, encode
 from .pooling import adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d
 from .regularization import dropout
 from .structure import add, cat, div, mul, neg, pad, sub
-from .transform import Frequencies, affine, constant_image, cut, decode, encode, low_pass
 
 __all__ = [
     "Frequencies",

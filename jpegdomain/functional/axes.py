@@ -13,7 +13,7 @@ from jpegdomain.geometry import Extent
 from jpegdomain.table import implements
 
 from .maps import alone
-from .transform import decode, encode
+from .pixels import decode, encode
 
 __all__ = [
     "expand",

@@ -13,7 +13,7 @@ from jpegdomain.geometry import BLOCK
 from jpegdomain.table import implements
 
 from .maps import alone, island, ones_along
-from .transform import decode, encode
+from .pixels import decode, encode
 
 __all__ = ["linear", "reduce_amax", "reduce_mean", "reduce_sum"]
 

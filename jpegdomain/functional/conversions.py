@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation
+from jpegdomain.constants import constant
 from jpegdomain.geometry import BLOCK
 from jpegdomain.table import getter, implements
 
-from .constants import constant
 from .maps import alone
-from .transform import decode, encode, pixels_of
+from .pixels import decode, encode, pixels_of
 
 __all__: list[str] = []
 

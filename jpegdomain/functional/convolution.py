@@ -7,10 +7,11 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK, Extent, Padding, Pair, Window
 from jpegdomain.table import implements
+from jpegdomain.transform.edges import affine, cut
 
 from .faulty_kernels import conv2d_on_pixels
 from .maps import plain
-from .transform import affine, cut, decode, encode
+from .pixels import decode, encode
 
 __all__ = ["conv2d", "conv2d_dense", "conv2d_stencil"]
 

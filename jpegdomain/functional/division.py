@@ -13,7 +13,7 @@ from jpegdomain.table import implements
 
 from .indexing import Index, getitem
 from .maps import alone
-from .transform import decode, encode, pixels_of
+from .pixels import decode, encode, pixels_of
 
 __all__ = ["chunk", "split", "stack", "unbind"]
 

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.table import implements
+from jpegdomain.transform.edges import constant_image
 
 from .maps import island, plain
 from .normalization import batch_norm, channel_mean
-from .transform import constant_image
 
 __all__ = ["group_norm", "instance_norm", "layer_norm"]
 

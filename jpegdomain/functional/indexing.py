@@ -11,7 +11,7 @@ from jpegdomain.errors import InputError
 from jpegdomain.table import implements
 
 from .maps import alone
-from .transform import decode, encode
+from .pixels import decode, encode
 
 __all__ = ["Index", "getitem", "kept_axes", "pixel_index", "takes_pixels"]
 

@@ -11,7 +11,7 @@ from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
 from jpegdomain.table import Entry, Runtime, entry, note, operations, runs_by
 
-from .transform import pixels_of, transform
+from .pixels import pixels_of, transform
 from .views import VIEWS, as_views, refresh, write_through
 
 __all__ = ["mapped", "run"]

@@ -7,8 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from jpegdomain.activation import Activation
+from jpegdomain.transform.edges import constant_image
 
-from .transform import as_four, constant_image, decode, encode, from_four
+from .pixels import as_four, decode, encode, from_four
 
 __all__ = [
     "alone",

@@ -7,9 +7,9 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK
 from jpegdomain.table import implements
+from jpegdomain.transform.edges import affine, constant_image
 
 from .maps import plain
-from .transform import affine, constant_image
 
 __all__ = ["batch_norm", "channel_mean"]
 

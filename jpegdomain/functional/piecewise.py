@@ -8,12 +8,12 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation, Method
 from jpegdomain.geometry import Extent
+from jpegdomain.transform import operators
+from jpegdomain.transform.blocks import from_coefficients, is_followed, masked, to_coefficients
+from jpegdomain.transform.cpu import Pieces, launch, takes
+from jpegdomain.transform.reference import Frequencies, check_frequencies, low_pass
 
-from . import operators
-from .blocks import from_coefficients, is_followed, masked, to_coefficients
-from .native import Pieces, launch, takes
-from .products import check_frequencies
-from .transform import Frequencies, decode, encode, low_pass, map_pixels
+from .pixels import decode, encode, map_pixels
 
 __all__ = [
     "Method",

@@ -8,12 +8,13 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import Pair, pair
 from jpegdomain.table import implements
+from jpegdomain.transform.reference import Frequencies
 
 from .faulty_kernels import check_windows
 from .maps import plain
 from .normalization import channel_mean
 from .piecewise import Method
-from .transform import Frequencies, decode, encode, pixels_of
+from .pixels import decode, encode, pixels_of
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "max_pool2d"]
 

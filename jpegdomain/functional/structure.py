@@ -11,9 +11,10 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.table import implements
+from jpegdomain.transform.edges import affine
 
 from .maps import alone, ones_along, plain
-from .transform import affine, decode, encode, pixels_of
+from .pixels import decode, encode, pixels_of
 
 __all__ = ["add", "cat", "div", "mul", "neg", "pad", "sub"]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from jpegdomain.activation import Activation, View
 from jpegdomain.table import getter, operations, runtime
 
-from .transform import decode, encode, pixels_of
+from .pixels import decode, encode, pixels_of
 
 __all__ = ["VIEWS", "as_views", "refresh", "write_through"]
 

@@ -10,7 +10,7 @@ import torch
 from jpegdomain import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.functional import affine, apx_relu, asm_relu, constant_image, cut, decode, encode, low_pass
-from jpegdomain.functional.transform import inverse_blocks, map_pixels, transform_blocks
+from jpegdomain.functional.pixels import inverse_blocks, map_pixels, transform_blocks
 from jpegdomain.geometry import Extent
 from jpegdomain.testing import assert_commutes
 from tests import oracle
@@ -190,7 +190,7 @@ INFERENCE_FIRST = """
 import torch
 from jpegdomain import encode, decode
 from jpegdomain.functional import asm_relu, batch_norm, conv2d_stencil
-from jpegdomain.folding import stencil
+from jpegdomain.theory.folding import stencil
 from jpegdomain.geometry import Window
 from jpegdomain.nn import Conv2d
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from jpegdomain.geometry import BLOCK, Extent
 
-from .native import DTYPES, FEWEST_CHANNELS, Pieces, launch
-from .products import low_pass
+from .cpu import DTYPES, FEWEST_CHANNELS, Pieces, launch
+from .reference import low_pass
 
 __all__ = ["from_coefficients", "masked", "takes", "to_coefficients"]
 
@@ -39,7 +39,7 @@ def to_coefficients(pixels: Tensor) -> Tensor:
     """Apply J to (n, c, h, w) pixels.
 
     Args:
-        pixels: As `native.takes` accepts them.
+        pixels: As `cpu.takes` accepts them.
 
     Returns:
         (n, c, 8X, 8Y).
@@ -58,7 +58,7 @@ def from_coefficients(coefficients: Tensor, height: int, width: int, frequencies
     """Apply J̃ to the lowest frequencies of (n, c, 8X, 8Y) coefficients.
 
     Args:
-        coefficients: As `native.takes` accepts them.
+        coefficients: As `cpu.takes` accepts them.
         height: Of the extent.
         width: Of the extent.
         frequencies: 1…15.
@@ -86,7 +86,7 @@ def masked(value: Tensor, deciding: Tensor, height: int, width: int, pieces: lis
     """Apply J∘(pieces)∘J̃ to (n, c, 8X, 8Y) coefficients, the pieces chosen by the lowest frequencies of `deciding`.
 
     Args:
-        value: As `native.takes` accepts them.
+        value: As `cpu.takes` accepts them.
         deciding: Likewise.
         height: Of the extent.
         width: Of the extent.

@@ -11,8 +11,8 @@ from torch.autograd import forward_ad
 from jpegdomain.geometry import Extent
 
 from . import operators
-from .native import Pieces, launch, takes
-from .products import Frequencies, basis, low_pass, separable
+from .cpu import Pieces, launch, takes
+from .reference import Frequencies, basis, low_pass, separable
 
 __all__ = ["from_coefficients", "is_followed", "masked", "to_coefficients"]
 
@@ -68,7 +68,7 @@ def masked(value: Tensor, deciding: Tensor, extent: Extent, pieces: Pieces, freq
     """Apply J∘(pieces)∘J̃, the pieces chosen by the lowest frequencies of another tensor; with gradients.
 
     Args:
-        value: (n, c, 8X, 8Y) coefficients that `native.takes` accepts.
+        value: (n, c, 8X, 8Y) coefficients that `cpu.takes` accepts.
         deciding: Likewise; no gradient flows into it, the pieces' borders have none.
         extent: Of both.
         pieces: The function.

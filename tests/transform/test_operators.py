@@ -5,9 +5,10 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 from jpegdomain import Activation
-from jpegdomain.functional import apx_relu, asm_relu, constant_image, cut, decode, encode, operators
-from jpegdomain.functional.products import basis
+from jpegdomain.functional import apx_relu, asm_relu, constant_image, cut, decode, encode
 from jpegdomain.geometry import Extent
+from jpegdomain.transform import operators
+from jpegdomain.transform.reference import basis
 
 
 def random(*shape, seed=0):

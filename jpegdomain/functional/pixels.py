@@ -1,33 +1,25 @@
-"""J and J̃ in the in-place layout, the constant image, the cut to an extent: what every other function is made of."""
+"""Between activations and their pixels: J and J̃, and functions of single pixels in between."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK, Extent
-
-from .blocks import from_coefficients, to_coefficients
-from .constants import constant
-from .native import can_write_over, launch, takes
-from .products import Frequencies, basis, check_frequencies, low_pass, own_dtype
+from jpegdomain.transform.blocks import from_coefficients, to_coefficients
+from jpegdomain.transform.cpu import can_write_over, launch, takes
+from jpegdomain.transform.reference import Frequencies, check_frequencies
 
 __all__ = [
-    "Frequencies",
-    "affine",
     "as_four",
-    "constant_image",
-    "cut",
     "decode",
     "encode",
     "from_four",
     "inverse_blocks",
-    "low_pass",
     "map_pixels",
     "pixels_of",
     "transform",
@@ -38,20 +30,6 @@ _PLAIN: Final = (2, 3)
 
 _CACHED_ELEMENTS: Final = 2**18
 """Elements of an intermediate result: a megabyte of float32, one core's second-level cache."""
-
-
-@constant
-def _constant_axis(size: int, dtype: torch.dtype, device: torch.device | None) -> Tensor:
-    """The transform of `size` ones along one axis: (8⌈size/8⌉,)."""
-    ones = F.pad(torch.ones(size, dtype=torch.float64, device="cpu"), (0, -size % BLOCK))
-    return (ones.view(-1, BLOCK) @ basis(torch.float64, ones.device).T).flatten().to(device=device, dtype=dtype)
-
-
-@constant
-def _cut_axis(inside: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(8, 8) the map that zeroes a block's samples from `inside` on, between transform and inverse."""
-    inner = basis(torch.float64, torch.device("cpu"))[:, :inside]
-    return (inner @ inner.T).to(device=device, dtype=dtype)
 
 
 def transform_blocks(pixels: Tensor, *, inplace: bool = False) -> Tensor:
@@ -273,83 +251,6 @@ def _in_cache(coefficients: Tensor, extent: Extent) -> Iterator[tuple[slice, int
     for image in range(n):
         for row in range(0, height, step):
             yield slice(image, image + 1), min(step, extent.height - row), slice(row, row + step)
-
-
-def constant_image(extent: Extent, *, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Tensor:
-    """Transform the image of ones of an extent: 8 on DC for whole blocks, a fixed pattern on partial ones.
-
-    Args:
-        extent: Height and width in pixels.
-        dtype: Of the result.
-        device: Of the result.
-
-    Returns:
-        (8X, 8Y) coefficients in place.
-    """
-    rows = _constant_axis(extent.height, dtype, device)
-    columns = _constant_axis(extent.width, dtype, device)
-    return rows[:, None] * columns
-
-
-def affine(
-    coefficients: Tensor,
-    extent: Extent,
-    scale: Tensor | None,
-    shift: Tensor | None,
-    *,
-    inplace: bool = False,
-) -> Tensor:
-    """Scale and shift the pixels of each channel: J(a·I + b) = a·J(I) + b·J(1), eq. (24) and its general form.
-
-    Args:
-        coefficients: (n, c, 8X, 8Y) in place.
-        extent: Height and width in pixels; the shift reaches only pixels inside it.
-        scale: (c,) factors a, or None for 1.
-        shift: (c,) pixel values b, or None for 0.
-        inplace: Whether the coefficients may be written over; without effect while gradients are recorded.
-
-    Returns:
-        (n, c, 8X, 8Y) in the coefficients' dtype, a new tensor unless `inplace` or both are None.
-    """
-    inplace = inplace and not torch.is_grad_enabled()
-    if scale is not None:
-        factors = scale.view(-1, 1, 1)
-        # Under autocast, the factors are wider than the coefficients.
-        coefficients = coefficients.mul_(factors) if inplace else (coefficients * factors).to(coefficients.dtype)
-    if shift is None:
-        return coefficients
-    if extent.whole and (scale is not None or inplace):
-        # Only DC changes; the memory is ours to write into.
-        coefficients[:, :, ::BLOCK, ::BLOCK] += BLOCK * shift.view(-1, 1, 1)
-        return coefficients
-    ones = constant_image(extent, dtype=coefficients.dtype, device=coefficients.device)
-    # coefficients + shift·ones
-    add = coefficients.addcmul_ if inplace else coefficients.addcmul
-    return add(shift.to(coefficients.dtype).view(-1, 1, 1), ones)
-
-
-def cut(coefficients: Tensor, extent: Extent) -> Tensor:
-    """Zero the pixels outside the extent: J∘(restriction)∘J̃ on the last block row and column only.
-
-    Args:
-        coefficients: (n, c, 8X, 8Y) in place, 8X×8Y the canvas of the extent.
-        extent: Height and width in pixels.
-
-    Returns:
-        (n, c, 8X, 8Y); the tensor itself if there are no partial blocks.
-    """
-    rows, columns = extent.height % BLOCK, extent.width % BLOCK
-    if rows:
-        matrix = _cut_axis(rows, coefficients.dtype, coefficients.device)
-        with own_dtype(coefficients):
-            edge = torch.einsum("ab,ncbw->ncaw", matrix, coefficients[:, :, -BLOCK:])
-        coefficients = torch.cat([coefficients[:, :, :-BLOCK], edge], dim=2)
-    if columns:
-        matrix = _cut_axis(columns, coefficients.dtype, coefficients.device)
-        with own_dtype(coefficients):
-            edge = coefficients[:, :, :, -BLOCK:] @ matrix
-        coefficients = torch.cat([coefficients[:, :, :, :-BLOCK], edge], dim=3)
-    return coefficients
 
 
 def _describe(value: object) -> str:

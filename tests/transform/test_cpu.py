@@ -10,10 +10,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from jpegdomain import Activation
-from jpegdomain.functional import PiecewiseLinear, apx, asm, decode, encode, native, threads
-from jpegdomain.functional.blocks import from_coefficients, to_coefficients
+from jpegdomain.functional import PiecewiseLinear, apx, asm, decode, encode
 from jpegdomain.functional.piecewise import between
 from jpegdomain.geometry import Extent
+from jpegdomain.transform import cpu, threads
+from jpegdomain.transform.blocks import from_coefficients, to_coefficients
 from tests import oracle
 
 EXTENTS = [(8, 8), (16, 24), (7, 5), (33, 8), (1, 1), (28, 13)]
@@ -49,7 +50,7 @@ def clipped(function, deciding, value):
 @pytest.fixture(params=[1, 2])
 def in_threads(request, monkeypatch):
     """As many threads, with work for each."""
-    monkeypatch.setattr(native, "_A_THREADS_WORTH", 1)
+    monkeypatch.setattr(cpu, "_A_THREADS_WORTH", 1)
     torch.set_num_threads(request.param)
     yield request.param
     torch.set_num_threads(1)
@@ -62,7 +63,7 @@ def in_threads(request, monkeypatch):
 def test_to_and_from_coefficients(extent, channels, dtype, tolerance):
     pixels = random(3, channels, *extent, dtype=dtype)
     kept = pixels.clone()
-    assert native.takes(pixels)
+    assert cpu.takes(pixels)
     coefficients = to_coefficients(pixels, Extent(*extent))
     close(coefficients, oracle.encode(pixels.numpy()), tolerance)
     assert coefficients.is_contiguous(memory_format=torch.channels_last)
@@ -183,7 +184,7 @@ def test_memory_in_any_order():
 @pytest.mark.parametrize("shape", [(0, 8, 9, 9), (0, 17, 8, 8)])
 def test_an_empty_batch(shape):
     pixels = random(*shape)
-    assert native.takes(pixels)
+    assert cpu.takes(pixels)
     coefficients = to_coefficients(pixels, Extent(*shape[2:]))
     assert coefficients.shape == (0, shape[1], *Extent(*shape[2:]).canvas)
     assert from_coefficients(coefficients, Extent(*shape[2:])).shape == shape
@@ -238,13 +239,13 @@ def test_what_is_not_a_number_stays_so():
 
 def test_where_the_compiled_transforms_do_not_run():
     x = random(1, 8, 8, 8)
-    assert native.takes(x)
-    assert not native.takes(x, x.bfloat16())
-    assert not native.takes(x.to("meta"))
-    assert not native.takes(x[:, :7])
-    assert not native.takes(torch.complex(x, x).conj().imag)
+    assert cpu.takes(x)
+    assert not cpu.takes(x, x.bfloat16())
+    assert not cpu.takes(x.to("meta"))
+    assert not cpu.takes(x[:, :7])
+    assert not cpu.takes(torch.complex(x, x).conj().imag)
     seen = []
-    torch.func.vmap(lambda one: seen.append(native.takes(one)) or one)(x[None])
+    torch.func.vmap(lambda one: seen.append(cpu.takes(one)) or one)(x[None])
     assert seen == [False]
     with FlopCounterMode(display=False) as counter:
         encode(x)
@@ -268,7 +269,7 @@ def test_own_threads_where_torch_has_no_openmp(monkeypatch, in_threads):
 GUARDED = """
 import ctypes, mmap
 import torch
-from jpegdomain.functional.native import RELU, launch
+from jpegdomain.transform.cpu import RELU, launch
 from jpegdomain.geometry import Extent
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -326,7 +327,7 @@ def test_memory_between_the_rows_is_not_written(channels, to_pixels):
     inside = (slice(None), slice(2, 2 + channels), slice(1, 1 + height), slice(2, 2 + width))
     pixels = random(2, channels, 11, 10)
     source = encode(pixels).coefficients if to_pixels else pixels
-    native.launch(source, extent, from_pixels=not to_pixels, to_pixels=to_pixels, out=wide[inside])
+    cpu.launch(source, extent, from_pixels=not to_pixels, to_pixels=to_pixels, out=wide[inside])
     close(wide[inside], pixels if to_pixels else oracle.encode(pixels.numpy()))
     wide[inside] = 7
     assert bool((wide == 7).all())

@@ -7,11 +7,10 @@ from typing import Final, TypeAlias
 import torch
 from torch import Tensor
 
+from jpegdomain.constants import constant
 from jpegdomain.geometry import BLOCK
 from jpegdomain.tables import frequency_index
-from jpegdomain.tensors import dct_matrix
-
-from .constants import constant
+from jpegdomain.theory.tensors import dct_matrix
 
 __all__ = ["Frequencies", "basis", "check_frequencies", "low_pass", "own_dtype", "separable"]
 

@@ -17,11 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .activation import Activation
-from .errors import UnsupportedFoldError
-from .functional.constants import constant
-from .functional.transform import decode, encode
-from .geometry import BLOCK, Extent, Window, block_count, padded_size, window_output
+from jpegdomain.constants import constant
+from jpegdomain.errors import UnsupportedFoldError
+from jpegdomain.geometry import BLOCK, Extent, Window, block_count, padded_size, window_output
+
 from .tensors import dct_matrix
 
 __all__ = ["dense", "dense_of", "stencil"]
@@ -66,6 +65,12 @@ def _stencil_taps(
             shifts[tap, sample, source - BLOCK * first] = 1
     blocks = shifts.reshape(-1, BLOCK, last - first + 1, BLOCK)
     return torch.from_numpy(np.einsum("au,tuxv,bv->taxb", _dct(), blocks, _dct())).to(device, dtype)
+
+
+@constant
+def _axis(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(8⌈size/8⌉, size) J along one axis."""
+    return torch.from_numpy(np.kron(np.eye(block_count(size)), _dct())[:, :size].copy()).to(device, dtype)
 
 
 def _check(weight: Tensor, groups: int) -> None:
@@ -143,6 +148,18 @@ def stencil(weight: Tensor, window: Window, *, groups: int = 1) -> Tensor:
     return folded.flatten(3, 5).flatten(0, 2).contiguous()
 
 
+def _transform(pixels: Tensor) -> Tensor:
+    """J by the definition, (…, h, w) → (…, 8X, 8Y): one matrix per axis."""
+    rows, columns = (_axis(size, pixels.dtype, pixels.device) for size in pixels.shape[-2:])
+    return rows @ pixels @ columns.T
+
+
+def _invert(coefficients: Tensor, extent: Extent) -> Tensor:
+    """J̃ by the definition, (…, 8X, 8Y) → (…, h, w)."""
+    rows, columns = (_axis(size, coefficients.dtype, coefficients.device) for size in extent)
+    return rows.T @ coefficients @ columns
+
+
 def dense_of(
     operation: Callable[[Tensor], Tensor],
     channels: int,
@@ -180,5 +197,5 @@ def dense_of(
             "the operation is not linear: it moves the zero image, or its value of a difference is not the difference "
             "of its values"
         )
-    images = encode(operation(decode(Activation(basis, extent)))).coefficients
+    images = _transform(operation(_invert(basis, extent)))
     return images.permute(1, 2, 3, 0).unflatten(-1, (channels, height, width)).contiguous()

@@ -20,8 +20,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from .geometry import BLOCK
-from .tables import ZIGZAG
+from jpegdomain.geometry import BLOCK
+from jpegdomain.tables import ZIGZAG
 
 __all__ = [
     "B",
