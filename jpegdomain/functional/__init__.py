@@ -1,7 +1,6 @@
 """Every layer as a function of an `Activation`; state and options are `jpegdomain.nn`'s."""
 
-from jpegdomain.transform.edges import affine, constant_image, cut
-from jpegdomain.transform.reference import Frequencies, low_pass
+from jpegdomain.transform import Frequencies, affine, constant_image, cut, low_pass
 
 from . import conversions, einops_backend, islands, rectifiers, views
 from .axes import expand, expand_as, flatten, merge, permute, reshape, split_axes, squeeze, transpose, unsqueeze
@@ -26,8 +25,7 @@ from .piecewise import (
     apx_relu,
     asm,
     asm_relu,
-    between,
-    harmonic_mixing,
+    piecewise_on_pixels,
     pointwise,
 )
 from .pixels import decode, encode
@@ -49,7 +47,6 @@ __all__ = [
     "asm_relu",
     "avg_pool2d",
     "batch_norm",
-    "between",
     "cat",
     "channel_mean",
     "chunk",
@@ -75,7 +72,6 @@ __all__ = [
     "getitem",
     "global_avg_pool2d",
     "group_norm",
-    "harmonic_mixing",
     "instance_norm",
     "island",
     "islands",
@@ -90,6 +86,7 @@ __all__ = [
     "own_dilation",
     "pad",
     "permute",
+    "piecewise_on_pixels",
     "pixel_index",
     "pointwise",
     "rectifiers",

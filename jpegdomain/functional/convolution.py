@@ -7,7 +7,7 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK, Extent, Padding, Pair, Window
 from jpegdomain.table import implements
-from jpegdomain.transform.edges import affine, cut
+from jpegdomain.transform import affine, cut
 
 from .faulty_kernels import conv2d_on_pixels
 from .maps import plain

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.table import implements
-from jpegdomain.transform.edges import constant_image
+from jpegdomain.transform import constant_image
 
 from .maps import island, plain
 from .normalization import batch_norm, channel_mean

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from jpegdomain.activation import Activation
-from jpegdomain.transform.edges import constant_image
+from jpegdomain.transform import constant_image
 
 from .pixels import as_four, decode, encode, from_four
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK
 from jpegdomain.table import implements
-from jpegdomain.transform.edges import affine, constant_image
+from jpegdomain.transform import affine, constant_image
 
 from .maps import plain
 

@@ -1,7 +1,7 @@
-"""Between activations and their pixels: J and J̃, and functions of single pixels in between."""
+"""Between activations and their pixels: J, J̃, and functions of single pixels between them."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import torch
@@ -9,64 +9,16 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
-from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.transform.blocks import from_coefficients, to_coefficients
-from jpegdomain.transform.cpu import can_write_over, launch, takes
-from jpegdomain.transform.reference import Frequencies, check_frequencies
+from jpegdomain.geometry import Extent
+from jpegdomain.transform import Frequencies, backend, check_frequencies, cpu, forward, inverse
 
-__all__ = [
-    "as_four",
-    "decode",
-    "encode",
-    "from_four",
-    "inverse_blocks",
-    "map_pixels",
-    "pixels_of",
-    "transform",
-    "transform_blocks",
-]
+__all__ = ["as_four", "decode", "encode", "from_four", "map_pixels", "pixels_of", "transform"]
 
 _PLAIN: Final = (2, 3)
 
-_CACHED_ELEMENTS: Final = 2**18
-"""Elements of an intermediate result: a megabyte of float32, one core's second-level cache."""
-
-
-def transform_blocks(pixels: Tensor, *, inplace: bool = False) -> Tensor:
-    """Transform every 8×8 tile, I'_{αβ} = Σ d_{αm} d_{βn} I_{mn} (eq. 5, two one-dimensional products).
-
-    Args:
-        pixels: (n, c, 8X, 8Y) floating point.
-        inplace: Whether the pixels' memory may be written over; without effect where autograd needs them.
-
-    Returns:
-        (n, c, 8X, 8Y) coefficients in place; channels-last in memory from 8 channels on.
-    """
-    return to_coefficients(pixels, Extent(*pixels.shape[2:]), inplace=inplace)
-
-
-def inverse_blocks(coefficients: Tensor) -> Tensor:
-    """Invert `transform_blocks`, I_{mn} = Σ d_{αm} d_{βn} I'_{αβ}.
-
-    Args:
-        coefficients: (n, c, 8X, 8Y) in place, floating point.
-
-    Returns:
-        (n, c, 8X, 8Y) pixels of the whole blocks; channels-last in memory from 8 channels on.
-    """
-    return from_coefficients(coefficients, Extent(*coefficients.shape[2:]))
-
 
 def as_four(tensor: Tensor, axes: tuple[int, int]) -> Tensor:
-    """Order the axes as (first other axis, all further ones, first pixel axis, second pixel axis).
-
-    Args:
-        tensor: Any axes.
-        axes: Positions of the pixel axes.
-
-    Returns:
-        (n, c, h, w); n is 1 where there are fewer than two other axes.
-    """
+    """Order axes as (first other axis, all further ones, pixel axes): (n, c, h, w), n = 1 below two other axes."""
     if tensor.dim() == 4 and axes == _PLAIN:
         return tensor
     moved = tensor.movedim(axes, (-2, -1))
@@ -75,16 +27,7 @@ def as_four(tensor: Tensor, axes: tuple[int, int]) -> Tensor:
 
 
 def from_four(tensor: Tensor, shape: Sequence[int], axes: tuple[int, int]) -> Tensor:
-    """Undo `as_four`.
-
-    Args:
-        tensor: (n, c, h, w).
-        shape: Of the result but for the pixel axes.
-        axes: Positions of the pixel axes.
-
-    Returns:
-        The tensor with its axes in the order of `shape`.
-    """
+    """Undo `as_four`; `shape` is the result's but for the pixel axes."""
     if len(shape) == 4 and axes == _PLAIN:
         return tensor
     others = [size for axis, size in enumerate(shape) if axis not in axes]
@@ -113,7 +56,7 @@ def encode(
     shape, ndim = pixels.shape, pixels.dim()
     first, second = axes[0] % ndim, axes[1] % ndim
     extent = Extent(shape[first], shape[second])
-    four = to_coefficients(as_four(pixels, (first, second)), extent, inplace=inplace)
+    four = forward(as_four(pixels, (first, second)), inplace=inplace)
     coefficients = from_four(four, shape, (first, second))
     if like is None:
         return Activation(coefficients, extent, (first, second))
@@ -144,19 +87,12 @@ def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
 
 def _inverse(activation: Activation, frequencies: Frequencies = 15) -> Tensor:
     coefficients, axes = activation.coefficients, activation.axes
-    four = from_coefficients(as_four(coefficients, axes), activation.extent, frequencies)
+    four = inverse(as_four(coefficients, axes), activation.extent, frequencies)
     return from_four(four, coefficients.shape, axes)
 
 
 def pixels_of(x: Activation) -> Tensor:
-    """Apply J̃, unless the pixels are at hand; they are kept.
-
-    Args:
-        x: The activation.
-
-    Returns:
-        Its pixels, to be read only.
-    """
+    """Return an activation's pixels, to be read only; what J̃ is applied for is kept."""
     x.bring_up_to_date()
     pixels = x._pixels
     if pixels is None:
@@ -167,14 +103,7 @@ def pixels_of(x: Activation) -> Tensor:
 
 
 def transform(x: Activation) -> Tensor:
-    """Apply J to an activation that was made of pixels; the coefficients are kept.
-
-    Args:
-        x: The activation.
-
-    Returns:
-        Its coefficients.
-    """
+    """Return the coefficients of an activation that was made of pixels; they are kept."""
     pixels = x._first
     coefficients = encode(pixels, axes=x.axes).coefficients
     if _may_keep(pixels):
@@ -200,57 +129,20 @@ def map_pixels(
 
     Args:
         x: The activation.
-        function: Takes one tensor of pixels per entry of `frequencies` and returns their like. It may depend on the
-            channel, not on a pixel's place: it can be handed any block rows, (m, c, 8, w).
+        function: Takes one tensor of pixels per entry of `frequencies`, returns one of their shape. It may depend on
+            the channel, not on a pixel's place: it can be handed any block rows, (m, c, 8, w).
         frequencies: Of the reconstructions that the function is given, each as in `low_pass`; 15 is exact.
         inplace: Whether the activation's memory may be written over; without effect while gradients are recorded.
 
     Returns:
         An activation of the same extent.
-
-    Raises:
-        ValueError: If a number of frequencies is outside 1…15.
     """
-    coefficients, extent = x.coefficients, x.extent
     for kept in frequencies:
         check_frequencies(kept)
-    alone = torch.is_grad_enabled() or not takes(coefficients)
-    if alone or any(isinstance(kept, Tensor) for kept in frequencies):
+    numbers = [kept for kept in frequencies if not isinstance(kept, Tensor)]
+    if torch.is_grad_enabled() or len(numbers) < len(frequencies) or backend(x.coefficients) is not cpu:
         return encode(function(*(decode(x, frequencies=kept) for kept in frequencies)), like=x)
-    inplace = inplace and can_write_over(coefficients)
-    result = coefficients if inplace else torch.empty_like(coefficients, memory_format=torch.channels_last)
-    for image, height, rows in _in_cache(coefficients, extent):
-        part = Extent(height, extent.width)
-        tiles = coefficients[image, :, rows]
-        mapped = function(*(from_coefficients(tiles, part, kept) for kept in frequencies))
-        place = result[image, :, rows]
-        if takes(mapped):
-            launch(mapped, part, from_pixels=True, to_pixels=False, out=place)
-        else:
-            place.copy_(to_coefficients(mapped, part))
-    return x.replace(result)
-
-
-def _in_cache(coefficients: Tensor, extent: Extent) -> Iterator[tuple[slice, int, slice]]:
-    """Cut a batch into runs of whole images, or of one image's block rows, that stay in a core's cache.
-
-    Args:
-        coefficients: (n, c, 8X, 8Y) in place.
-        extent: Height and width in pixels.
-
-    Yields:
-        The images, the height in pixels of what is taken of them, and its rows.
-    """
-    n, c, height, width = coefficients.shape
-    images = _CACHED_ELEMENTS // max(1, c * height * width)
-    if images:
-        for image in range(0, n, images):
-            yield slice(image, image + images), extent.height, slice(0, height)
-        return
-    step = BLOCK * max(1, _CACHED_ELEMENTS // (c * BLOCK * width))
-    for image in range(n):
-        for row in range(0, height, step):
-            yield slice(image, image + 1), min(step, extent.height - row), slice(row, row + step)
+    return x.replace(cpu.map_pixels(x.coefficients, x.extent, function, numbers, inplace=inplace))
 
 
 def _describe(value: object) -> str:

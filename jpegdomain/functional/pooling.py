@@ -8,7 +8,7 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import Pair, pair
 from jpegdomain.table import implements
-from jpegdomain.transform.reference import Frequencies
+from jpegdomain.transform import Frequencies
 
 from .faulty_kernels import check_windows
 from .maps import plain

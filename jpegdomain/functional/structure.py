@@ -11,7 +11,7 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.table import implements
-from jpegdomain.transform.edges import affine
+from jpegdomain.transform import affine
 
 from .maps import alone, ones_along, plain
 from .pixels import decode, encode, pixels_of
