@@ -2,22 +2,21 @@
 
 from jpegdomain.transform import Frequencies, affine, constant_image, cut, low_pass
 
-from . import conversions, einops_backend, islands, rectifiers, views
+from . import conversions, islands, rectifiers, views
 from .axes import expand, expand_as, flatten, merge, permute, reshape, split_axes, squeeze, transpose, unsqueeze
 from .channels import linear, reduce_amax, reduce_mean, reduce_sum
 from .convolution import conv2d, conv2d_dense, conv2d_stencil
-from .division import chunk, split, stack, unbind
 from .faulty_kernels import adds_safely, conv2d_on_pixels, own_dilation
-from .group_normalization import group_norm, instance_norm, layer_norm
-from .indexing import getitem, kept_axes, pixel_index, takes_pixels
+from .indexing import chunk, getitem, kept_axes, pixel_index, split, stack, takes_pixels, unbind
 from .maps import (
+    dropout,
     each_from_pixels,
     each_to_pixels,
     elementwise,
     four_axes,
     island,
 )
-from .normalization import batch_norm, channel_mean
+from .normalization import batch_norm, channel_mean, group_norm, instance_norm, layer_norm
 from .piecewise import (
     Method,
     PiecewiseLinear,
@@ -30,7 +29,6 @@ from .piecewise import (
 )
 from .pixels import decode, encode
 from .pooling import adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d
-from .regularization import dropout
 from .structure import add, cat, div, mul, neg, pad, sub
 
 __all__ = [
@@ -62,7 +60,6 @@ __all__ = [
     "dropout",
     "each_from_pixels",
     "each_to_pixels",
-    "einops_backend",
     "elementwise",
     "encode",
     "expand",

@@ -29,15 +29,7 @@ def conv2d(
     """Convolve in the factored form, J∘(the spatial kernel)∘J̃ (eq. 11 with C left as it is).
 
     A 1×1 kernel at stride 1 acts alike on every pixel, so it commutes with J and runs on the coefficients as they are.
-
-    Args:
-        input: The activation.
-        weight: (c', c/groups, kh, kw) the spatial kernel.
-        bias: (c',) or None.
-        stride: As in ``torch.nn.functional.conv2d``.
-        padding: Likewise, or ((top, bottom), (left, right)).
-        dilation: As in ``torch.nn.functional.conv2d``.
-        groups: As in ``torch.nn.functional.conv2d``.
+    The arguments are those of ``torch.nn.functional.conv2d``; `padding` may be ((top, bottom), (left, right)), too.
 
     Returns:
         The activation of the window's output extent.

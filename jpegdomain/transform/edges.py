@@ -27,16 +27,7 @@ def _cut_axis(inside: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 def constant_image(extent: Extent, *, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Tensor:
-    """Transform the image of ones of an extent: 8 on DC for whole blocks, a fixed pattern on partial ones.
-
-    Args:
-        extent: Height and width in pixels.
-        dtype: Of the result.
-        device: Of the result.
-
-    Returns:
-        (8X, 8Y) coefficients in place.
-    """
+    """Transform the image of ones, (8X, 8Y): 8 on DC for whole blocks, a fixed pattern on partial ones."""
     rows = _constant_axis(extent.height, dtype, device)
     columns = _constant_axis(extent.width, dtype, device)
     return rows[:, None] * columns
@@ -80,15 +71,7 @@ def affine(
 
 
 def cut(coefficients: Tensor, extent: Extent) -> Tensor:
-    """Zero the pixels outside the extent: J∘(restriction)∘J̃ on the last block row and column only.
-
-    Args:
-        coefficients: (n, c, 8X, 8Y) in place, 8X×8Y the canvas of the extent.
-        extent: Height and width in pixels.
-
-    Returns:
-        (n, c, 8X, 8Y); the tensor itself if there are no partial blocks.
-    """
+    """Zero the pixels of (n, c, 8X, 8Y) outside the extent: J∘(restriction)∘J̃, on the last block row and column."""
     rows, columns = extent.height % BLOCK, extent.width % BLOCK
     if rows:
         matrix = _cut_axis(rows, coefficients.dtype, coefficients.device)

@@ -16,12 +16,12 @@ _FUNCTION: Final = ctypes.CFUNCTYPE(None, ctypes.c_int64)
 
 
 def in_threads(address: int, argument: int, threads: int) -> None:
-    """Call a function once in each of several threads, and wait for all of them.
+    """Call a function once in each of several threads, the caller's own included, and wait for all of them.
 
     Args:
         address: Of the function, void (*)(int64_t), which shares its work out by itself.
         argument: What every call is given.
-        threads: How many, the caller's own included.
+        threads: How many.
     """
     function = _function(address)
     if threads == 1:
