@@ -180,13 +180,13 @@ class Window(NamedTuple):
         (top, bottom), (left, right) = self.padding
         return (top, left) if top == bottom and left == right else None
 
+    def along(self, axis: int) -> tuple[int, int, tuple[int, int], int]:
+        """Return kernel, stride, padding and dilation along an axis."""
+        return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+
     def output(self, extent: Extent) -> Extent:
         """Return the output's height and width, `window_output` along each axis."""
-        height, width = (
-            window_output(extent[axis], self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis])
-            for axis in (0, 1)
-        )
-        return Extent(height, width)
+        return Extent(*(window_output(extent[axis], *self.along(axis)) for axis in (0, 1)))
 
     def reach(self, axis: int) -> tuple[int, int]:
         """Return the input blocks that an output block's samples come from, relative to block stride·position.

@@ -97,18 +97,7 @@ def dense(weight: Tensor, window: Window, extent: Extent, *, groups: int = 1) ->
         y[p', i', j'] = Σ Ξ[p', i', j', p, i, j]·x[p, i, j].
     """
     _check(weight, groups)
-    rows, columns = (
-        _dense_taps(
-            extent[axis],
-            window.kernel[axis],
-            window.stride[axis],
-            window.padding[axis],
-            window.dilation[axis],
-            weight.dtype,
-            weight.device,
-        )
-        for axis in (0, 1)
-    )
+    rows, columns = (_dense_taps(extent[axis], *window.along(axis), weight.dtype, weight.device) for axis in (0, 1))
     parts = torch.einsum("goiab,aIx,bJy->goIJixy", weight.unflatten(0, (groups, -1)), rows, columns)
     if groups == 1:
         return parts[0]
@@ -133,17 +122,7 @@ def stencil(weight: Tensor, window: Window, *, groups: int = 1) -> Tensor:
         (64·c', 64·c/groups, X-reach, Y-reach) in the weight's dtype and on its device.
     """
     _check(weight, groups)
-    rows, columns = (
-        _stencil_taps(
-            window.kernel[axis],
-            window.stride[axis],
-            window.padding[axis],
-            window.dilation[axis],
-            weight.dtype,
-            weight.device,
-        )
-        for axis in (0, 1)
-    )
+    rows, columns = (_stencil_taps(*window.along(axis), weight.dtype, weight.device) for axis in (0, 1))
     folded = torch.einsum("oiab,aAxu,bBzv->oABiuvxz", weight, rows, columns)
     return folded.flatten(3, 5).flatten(0, 2).contiguous()
 
