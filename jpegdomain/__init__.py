@@ -4,8 +4,7 @@
 from . import codec as codec
 from . import data as data
 from . import errors as errors
-from . import folding as folding
-from . import frequency, functional, nn, preprocess, tensors
+from . import frequency, functional, nn, preprocess
 from . import geometry as geometry
 from . import models as models
 from . import planning as planning
@@ -18,6 +17,8 @@ from .conversion import ConvertedModel, Report, convert, exportable, register_ru
 from .data import Collate, JpegDataset, JpegFolder, loader
 from .entry import decode_luma, decode_rgb
 from .functional import decode, encode
+from .theory import folding as folding
+from .theory import tensors
 
 __version__ = "0.1.0"
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from jpegdomain.batch import JpegBatch
 from jpegdomain.colour import RGB_TO_YCBCR, Target
+from jpegdomain.constants import constant
 from jpegdomain.functional import encode
-from jpegdomain.functional.constants import constant
-from jpegdomain.functional.products import basis, own_dtype
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.planes import Components, can_render, first_activation, first_pixels
+from jpegdomain.transform.reference import basis, own_dtype
 
 __all__ = ["channels_of_files", "channels_of_rgb"]
 
