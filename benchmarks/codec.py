@@ -6,7 +6,6 @@ Without --files, the digits that come with the repository. The times are millise
 (smallest…largest) over the rounds. jpeglib reads from paths only, so it gets the same files on disk.
 """
 
-import argparse
 import importlib.metadata
 import importlib.util
 import io
@@ -27,6 +26,7 @@ from torchvision.io import decode_jpeg
 import jpegdomain as jd
 from benchmarks.files import EMBEDDED, large_photograph, recoded, spread
 from benchmarks.timing import interleaved, ratio, write
+from experiments.lib import arguments
 
 _ONE = "jpegdomain"
 _MANY = "jpegdomain, batch"
@@ -191,18 +191,16 @@ def _bounds(compared: dict[str, float] | None) -> str:
     return "" if compared is None else "{median:>8.2f} ({smallest:.2f}…{largest:.2f})".format(**compared)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.codec", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("benchmarks.codec", __doc__)
     parser.add_argument(
         "--files", action="append", metavar="NAME=FOLDER", help="a set of files; may be given several times"
     )
     parser.add_argument("--limit", type=int, default=250, help="files of each set (default 250)")
     parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
     parser.add_argument("--output", type=Path, default=Path("results/codec.json"), help="default results/codec.json")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     torch.set_num_threads(1)
     for package in _OPTIONAL:
         if not _there(package):

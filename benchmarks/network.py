@@ -7,7 +7,6 @@ In eval, or with --train a whole training step: forward, backward, SGD. The tabl
 goes.
 """
 
-import argparse
 import copy
 import statistics
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 import jpegdomain as jd
 from benchmarks.timing import interleaved, ratio, write
+from experiments.lib import arguments
 
 _PLANS = ("fused", "transform")
 _WHOLE = "whole"
@@ -110,11 +110,9 @@ def _spatial(model: nn.Module, pixels: torch.Tensor, side: Callable[[nn.Module, 
     return runs[best], best
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.network", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("benchmarks.network", __doc__)
     parser.add_argument("--model", default="resnet18", help="a torchvision classifier (default resnet18)")
     parser.add_argument("--plan", choices=(*_PLANS, "both"), default="both", help="of the converted side")
     parser.add_argument("--train", action="store_true", help="time training steps instead of eval")
@@ -123,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=21, help="counted rounds (default 21)")
     parser.add_argument("--threads", type=int, help="of torch; default: torch's own choice")
     parser.add_argument("--output", type=Path, help="default results/network-MODEL.json, in training …-training.json")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     if options.threads:
         torch.set_num_threads(options.threads)
     batch = options.batch or (16 if options.train else 8)

@@ -1,6 +1,5 @@
 """Interleaved timing: A B A B …, so that a machine whose speed drifts slows both sides alike."""
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -9,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from experiments.lib.environment import describe
+from experiments.lib.environment import describe, save
 
 __all__ = ["interleaved", "ratio", "write"]
 
@@ -38,7 +37,5 @@ def ratio(numerator: list[float], denominator: list[float]) -> dict[str, float]:
 
 def write(path: Path, benchmark: str, settings: dict[str, Any], result: dict[str, Any]) -> None:
     """Write a result with its environment."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    report = {"benchmark": benchmark, "settings": settings, "environment": describe(), "result": result}
-    path.write_text(json.dumps(report, indent=2) + "\n")
+    save({"benchmark": benchmark, "settings": settings, "environment": describe(), "result": result}, path)
     print(f"wrote {path}")

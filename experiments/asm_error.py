@@ -14,7 +14,6 @@ samples, blocks where they are drawn and images where they are not.
 """
 
 import argparse
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -27,13 +26,13 @@ from experiments.lib import arguments
 from experiments.lib.approximation import METHODS
 from experiments.lib.curves import Curve, draw_frequencies
 from experiments.lib.distributed import World, world
-from experiments.lib.environment import decisive, describe
+from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
 from experiments.lib.moments import Moments
 from experiments.lib.networks import EMBEDDED, load_requested
 from experiments.lib.relus import ALL, FREQUENCIES, DrawnInputs, Key, NetworkInputs, ReluInputs, add_up, measure, plain
 
-__all__ = ["draw", "main"]
+__all__ = ["figure", "main"]
 
 _HEADINGS = {"block_rmse": "mean of the blocks' RMSEs", "rmse": "RMSE", "relative_rmse": "RMSE / RMS of the exact ReLU"}
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -55,9 +54,7 @@ _FOR_ACTIVATIONS = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.asm_error", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.asm_error", __doc__)
     parser.add_argument("--source", choices=[*_SIDES, "activations"], default="box", help="of the blocks (default box)")
     parser.add_argument("--blocks", type=arguments.positive, help="to draw (default 10,000,000)")
     parser.add_argument("--seed", type=int, help="of what is drawn (default 0)")
@@ -160,7 +157,7 @@ def _title(settings: dict[str, Any], result: dict[str, Any]) -> str:
     return f"{blocks}, random" + (" 4×4, upscaled to 8×8" if settings["source"] == "box" else " 8×8")
 
 
-def draw(report: dict[str, Any], path: Path) -> None:
+def figure(report: dict[str, Any], path: Path) -> None:
     """Draw the mean of the blocks' RMSEs; of activations the relative RMSE, and how it differs from ReLU to ReLU."""
     settings, result = report["settings"], report["result"]
     drawn = settings["source"] != "activations"
@@ -177,18 +174,16 @@ def draw(report: dict[str, Any], path: Path) -> None:
     draw_frequencies(
         path,
         {method: curve(method) for method in METHODS},
-        title=_title(settings, result)
-        + ("" if drawn else "\nall ReLUs together; band from the best ReLU to the worst"),
-        ylabel="mean of the blocks' RMSEs" if drawn else "RMSE / RMS of the exact ReLU",
+        title=_title(settings, result),
+        ylabel="mean of the blocks' RMSEs" if drawn else "RMSE / RMS of the exact ReLU; band: best to worst",
     )
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
-    figure = output.with_suffix(".png")
-    draw(report, figure)
-    print(f"{_table(report['settings'], report['result'])}\n\nwrote {output} and {figure}")
+    save(report, output)
+    image = output.with_suffix(".png")
+    figure(report, image)
+    print(f"{_table(report['settings'], report['result'])}\n\nwrote {output} and {image}")
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:

@@ -25,9 +25,7 @@ __all__ = ["compare", "main"]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.conversion", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.conversion", __doc__)
     arguments.add_data(parser)
     arguments.add_networks(parser, networks=100, group=10)
     arguments.add_machine(parser, None, named="results/conversion-DATA.json")

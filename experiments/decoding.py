@@ -6,8 +6,6 @@ For every JPEG file below the folder: mean and largest |difference| from Pillow'
 0…255. What is left after clamping is rounding, and libjpeg's clamping of each component before the colour matrix.
 """
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,10 @@ from PIL import Image
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.lib.environment import describe
-from experiments.lib.markdown import table
+from experiments.lib import arguments, markdown
+from experiments.lib.environment import describe, save
 
-__all__ = ["compare", "main", "readme_table"]
+__all__ = ["compare", "main", "table"]
 
 _SUFFIXES = {".jpg", ".jpeg"}
 
@@ -46,7 +44,7 @@ def compare(path: Path) -> dict[str, Any]:
     }
 
 
-def readme_table(report: dict[str, Any]) -> str:
+def table(report: dict[str, Any]) -> str:
     """Write the differences over all files for the README."""
     result = report["result"]
     rows = [
@@ -56,17 +54,15 @@ def readme_table(report: dict[str, Any]) -> str:
         for title, key in (("median", "median_over_files"), ("largest", "largest_over_files"))
     ]
     header = ["levels of 0…255", "mean difference", "once clamped", "largest difference", "once clamped"]
-    return table(header, rows)
+    return markdown.table(header, rows)
 
 
-def main(arguments: list[str] | None = None) -> dict[str, Any]:
+def main(given: list[str] | None = None) -> dict[str, Any]:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.decoding", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.decoding", __doc__)
     parser.add_argument("folder", type=Path, help="of JPEG files, searched to any depth")
     parser.add_argument("--output", type=Path, default=Path("results/decoding.json"))
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     paths = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not paths:
         raise SystemExit(f"no .jpg or .jpeg file below {options.folder}")
@@ -84,8 +80,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         "environment": describe(),
         "result": result,
     }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=1) + "\n")
+    save(report, options.output)
     for title, key in (("median", "median_over_files"), ("largest", "largest_over_files")):
         row = result[key]
         print(

@@ -8,7 +8,6 @@ Ehrlich & Davis (2019), table 1 ("lossless" data sets, or real JPEG files) and f
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -19,25 +18,22 @@ import torch
 from torch import Tensor, nn
 
 import jpegdomain as jd
-from experiments.lib import arguments
+from experiments.lib import arguments, markdown
 from experiments.lib.approximation import METHODS, set_approximation
 from experiments.lib.curves import Curve, draw_frequencies
 from experiments.lib.distributed import World, world
-from experiments.lib.environment import decisive, describe
+from experiments.lib.environment import decisive, describe, save
 from experiments.lib.images import Batch
 from experiments.lib.journal import Journal
-from experiments.lib.markdown import table, where
 from experiments.lib.networks import EMBEDDED, load_requested
 
-__all__ = ["Tally", "compare", "main", "readme_table", "sweep_table"]
+__all__ = ["Tally", "compare", "figure", "main", "sweep_table", "table"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.equivalence", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.equivalence", __doc__)
     arguments.add_data(parser, default=str(EMBEDDED / "digits"))
     arguments.add_model(parser)
     parser.set_defaults(model="embedded")
@@ -178,7 +174,7 @@ _NETWORKS = (
 """Of the committed results, in the README's order."""
 
 
-def readme_table(reports: Sequence[dict[str, Any]]) -> str:
+def table(reports: Sequence[dict[str, Any]]) -> str:
     """Write accuracies and deviations of the committed results for the README."""
     rows = []
     for report, (network, images) in zip(reports, _NETWORKS, strict=True):
@@ -192,33 +188,38 @@ def readme_table(reports: Sequence[dict[str, Any]]) -> str:
         )
     header = ["network", "images", "top-1 on the float decoding", "converted, on the files", "same top-1"]
     header += ["largest Δlogit, relative", "top-1 on Pillow's 8 bits"]
-    return f"{table(header, rows)}\n\nIn float64. {' '.join(dict.fromkeys(map(where, reports)))}"
+    return f"{markdown.table(header, rows)}\n\nIn float64. {' '.join(dict.fromkeys(map(markdown.where, reports)))}"
 
 
 def sweep_table(report: dict[str, Any]) -> str:
     """Write accuracies over frequencies for the README."""
     found = report["result"]["frequencies"]
     rows = [[method.upper(), *(f"{row[method]:.3f}" for row in found.values())] for method in METHODS]
-    return f"{table(['frequencies', *found], rows)}\n\nIn float32. {where(report)}"
+    return f"{markdown.table(['frequencies', *found], rows)}\n\nIn float32. {markdown.where(report)}"
+
+
+def figure(report: dict[str, Any], path: Path) -> None:
+    """Draw accuracy over frequencies, as in figure 4b of Ehrlich & Davis (2019)."""
+    settings, result = report["settings"], report["result"]
+    draw_frequencies(
+        path,
+        {method: Curve({int(n): row[method] for n, row in result["frequencies"].items()}) for method in METHODS},
+        title=f"{settings['model']} network on {settings['data']}, {result['images']} images",
+        ylabel="top-1 accuracy",
+        reference=("spatial network", result["accuracy"]["spatial"]),
+        top=1.03,
+    )
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
     settings, result = report["settings"], report["result"]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
+    save(report, output)
     print(_table(settings, result))
     print(f"\nwrote {output}")
     if result["frequencies"]:
-        figure = output.with_suffix(".png")
-        draw_frequencies(
-            figure,
-            {method: Curve({int(n): row[method] for n, row in result["frequencies"].items()}) for method in METHODS},
-            title=f"{settings['model']} network on {settings['data']}, {result['images']} images",
-            ylabel="top-1 accuracy",
-            reference=("spatial network", result["accuracy"]["spatial"]),
-            top=1.03,
-        )
-        print(f"wrote {figure}")
+        image = output.with_suffix(".png")
+        figure(report, image)
+        print(f"wrote {image}")
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:

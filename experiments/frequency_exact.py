@@ -8,7 +8,6 @@ and for three orders, and the entropy-coded bytes of the whole files with these 
 """
 
 import argparse
-import json
 import math
 from functools import partial
 from itertools import takewhile
@@ -22,19 +21,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.lib import arguments
+from experiments.lib import arguments, markdown
 from experiments.lib.distributed import World, world
-from experiments.lib.environment import decisive, describe
+from experiments.lib.environment import decisive, describe, save
 from experiments.lib.images import JpegFiles
 from experiments.lib.journal import Journal
-from experiments.lib.markdown import table, where
 from experiments.lib.networks import load_requested
 from experiments.lib.selections import RULES, Selection, selections
 from jpegdomain.entry import Entry
 from jpegdomain.frequency import Bandwidth, MaskedEntry, bandwidth, fit_statistics
 from jpegdomain.preprocess import CenterCrop, Compose, Resize, Transform
 
-__all__ = ["draw", "enough", "main", "printed", "readme_table"]
+__all__ = ["enough", "figure", "main", "printed", "table"]
 
 _STYLES = {
     "square": ("#0b6e4f", "s"),
@@ -51,9 +49,7 @@ _COUNTED = ("top1", "top5", "gained", "lost")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.frequency_exact", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.frequency_exact", __doc__)
     parser.add_argument("--data", required=True, help="folder with one subfolder of JPEG files per class")
     parser.add_argument("--limit", type=arguments.positive, help="take about this many images, evenly spread")
     parser.add_argument("--resize", type=arguments.positive, help="short side, antialiased (default: none)")
@@ -196,7 +192,7 @@ def enough(result: dict[str, Any], loss: float = 0.01) -> dict[str, str]:
     return needed
 
 
-def readme_table(report: dict[str, Any]) -> str:
+def table(report: dict[str, Any]) -> str:
     """Write top-1 by rule over channels kept, and the bytes left, for the README."""
     result, settings = report["result"], report["settings"]
     counts = sorted({int(count) for row in result["rules"].values() for count in row})
@@ -205,17 +201,17 @@ def readme_table(report: dict[str, Any]) -> str:
         [RULES[rule], *(f"{row[str(n)]['top1']:.3f}" if str(n) in row else "" for n in counts), needed[rule]]
         for rule, row in result["rules"].items()
     ]
-    tables = [table(["channels kept", *map(str, counts), "enough for 0.01"], rows)]
+    tables = [markdown.table(["channels kept", *map(str, counts), "enough for 0.01"], rows)]
     shares = {name: share for name in _SHOWN if (share := _share(result, name)) is not None}
     if shares:
         tables.append(
-            table(["set", *shares], [["entropy-coded bytes left", *(f"{one:.0%}" for one in shares.values())]])
+            markdown.table(["set", *shares], [["entropy-coded bytes left", *(f"{one:.0%}" for one in shares.values())]])
         )
     largest = max(one["standard_error"] for row in result["rules"].values() for one in row.values())
     crop = "" if settings["crop"] is None else f", {settings['crop']}×{settings['crop']} in the middle"
     place = (
         f"{settings['model']}, {result['images']:,} images of {settings['data']}{crop}; all 192 channels: "
-        f"{result['unmodified']['top1']:.3f}; standard errors up to {largest:.3f}. {where(report)}"
+        f"{result['unmodified']['top1']:.3f}; standard errors up to {largest:.3f}. {markdown.where(report)}"
     )
     return "\n\n".join([*tables, place])
 
@@ -257,12 +253,12 @@ def _panel(axes: Axes, result: dict[str, Any], across: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw(report: dict[str, Any], path: Path) -> None:
+def figure(report: dict[str, Any], path: Path) -> None:
     """Draw top-1 over channels kept, and over the entropy-coded bytes that are left where they were counted."""
     result, settings = report["result"], report["settings"]
     shares = [one["scan_share"] for row in result["rules"].values() for one in row.values()]
-    figure = Figure(figsize=(11 if None not in shares else 6.5, 4.3), layout="constrained")
-    panels = figure.subplots(1, 1 if None in shares else 2, sharey=True, squeeze=False)[0]
+    drawn = Figure(figsize=(11 if None not in shares else 6.5, 4.3), layout="constrained")
+    panels = drawn.subplots(1, 1 if None in shares else 2, sharey=True, squeeze=False)[0]
     _panel(panels[0], result, "channels")
     panels[0].set_xscale("log", base=2)
     panels[0].set_xticks(_TICKS, [str(tick) for tick in _TICKS])
@@ -273,21 +269,20 @@ def draw(report: dict[str, Any], path: Path) -> None:
         _panel(panels[1], result, "bytes")
         panels[1].set(xlabel="entropy-coded bytes left, share of the file's", xlim=(0, 1.03))
     crop = "" if settings["crop"] is None else f", middle {settings['crop']}×{settings['crop']}"
-    figure.suptitle(
+    drawn.suptitle(
         f"{settings['model']}, pretrained, not trained on a selection: {result['images']:,} images of "
         f"{settings['data']}{crop}",
         fontsize="medium",
     )
-    figure.savefig(path, dpi=150)
+    drawn.savefig(path, dpi=150)
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
+    save(report, output)
     print(printed(report))
-    figure = output.with_suffix(".png")
-    draw(report, figure)
-    print(f"\nwrote {output} and {figure}")
+    image = output.with_suffix(".png")
+    figure(report, image)
+    print(f"\nwrote {output} and {image}")
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:

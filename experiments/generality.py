@@ -10,7 +10,6 @@ transform domain and run as J∘f∘J̃.
 import argparse
 import fnmatch
 import gc
-import json
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -20,13 +19,12 @@ import torch
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.lib import arguments
+from experiments.lib import arguments, markdown
 from experiments.lib.calibrated import calibrate, classifier, cnn_classifiers, smallest_extent
-from experiments.lib.environment import decisive, describe
+from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
-from experiments.lib.markdown import table, where
 
-__all__ = ["main", "measure", "readme_table"]
+__all__ = ["main", "measure", "table"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _FAMILIES = {"wide_resnet": "Wide ResNet", "resnext": "ResNeXt", "resnet": "ResNet", "vgg": "VGG", "regnet": "RegNet"}
@@ -41,9 +39,7 @@ def _extent(text: str) -> tuple[int, int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.generality", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.generality", __doc__)
     parser.add_argument("--models", default="*", help="names, or patterns as in 'resnet*,vgg11'; default: all")
     parser.add_argument("--plan", choices=_PLANS, action="append", help="one plan only (default: both)")
     parser.add_argument("--extent", type=_extent, help="such as 224x224 (default: small, by model)")
@@ -126,7 +122,7 @@ def _family(name: str) -> str:
     return start[0] if start else name
 
 
-def readme_table(report: dict[str, Any]) -> str:
+def table(report: dict[str, Any]) -> str:
     """Write for each family how many models pass, their largest deviations, and the transform plan's islands."""
     families: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for name in sorted(report["result"]):
@@ -141,7 +137,7 @@ def readme_table(report: dict[str, Any]) -> str:
         rows.append([*row, "" if family == "all" else ", ".join(islands) or "none"])
     header = ["family", "models"]
     header += [cell for plan in _PLANS for cell in (f"pass, {plan}", f"largest Δlogit, {plan}")]
-    return f"{table([*header, 'islands of the transform plan'], rows)}\n\n{where(report)}"
+    return f"{markdown.table([*header, 'islands of the transform plan'], rows)}\n\n{markdown.where(report)}"
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
@@ -176,8 +172,7 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
                 gc.collect()
     result = {name: {plan: journal.results[f"{name} {plan}"] for plan in plans} for name in names}
     report = {"experiment": "generality", "settings": settings, "environment": environment, "result": result}
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=2) + "\n")
+    save(report, options.output)
     print(_table(result))
     print(f"\nwrote {Path(options.output)}")
     journal.remove()

@@ -26,9 +26,7 @@ __all__ = ["main", "summary"]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.jpeg_training", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.jpeg_training", __doc__)
     arguments.add_data(parser)
     arguments.add_networks(parser, networks=5, group=15)
     parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS, help="default both")

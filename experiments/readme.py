@@ -1,6 +1,7 @@
-"""Write the README's tables from the committed results: every number in them can be reproduced.
+"""Write the README's tables from the committed results, or draw the figure of a result again.
 
 python -m experiments.readme
+python -m experiments.readme results/conversion-mnist.json
 """
 
 import json
@@ -9,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments import decoding, equivalence, frequency_exact, generality, report
+from experiments import asm_error, decoding, equivalence, frequency_exact, generality, report
 from experiments.frequency_channels import results as frequency_channels
+from experiments.lib import arguments
 from experiments.lib.benchmark_tables import codec_table, input_table, network_tables
+from experiments.lib.curves import draw_accuracies
 from experiments.throughput import results as throughput
 
-__all__ = ["README", "RESULTS", "Result", "filled", "main"]
+__all__ = ["FIGURES", "README", "RESULTS", "Result", "filled", "main"]
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -54,9 +57,9 @@ _TRAININGS = _experiment("conversion-*", "jpeg_training-*")
 
 RESULTS = {
     "codec": Result(_each(codec_table), _benchmark("codec")),
-    "decoding": Result(_each(decoding.readme_table), _experiment("decoding-imagenet-samples")),
+    "decoding": Result(_each(decoding.table), _experiment("decoding-imagenet-samples")),
     "equivalence": Result(
-        equivalence.readme_table,
+        equivalence.table,
         _experiment(
             "equivalence-digits",
             "equivalence-cifar_resnet20",
@@ -65,9 +68,9 @@ RESULTS = {
         ),
     ),
     "frequencies": Result(_each(equivalence.sweep_table), _experiment("equivalence-cifar_resnet20-frequencies")),
-    "frequency-channels": Result(_each(frequency_channels.readme_table), _experiment("frequency_channels-*")),
-    "frequency-exact": Result(_each(frequency_exact.readme_table), _experiment("frequency_exact-*")),
-    "generality": Result(_each(generality.readme_table), _experiment("generality")),
+    "frequency-channels": Result(_each(frequency_channels.table), _experiment("frequency_channels-*")),
+    "frequency-exact": Result(_each(frequency_exact.table), _experiment("frequency_exact-*")),
+    "generality": Result(_each(generality.table), _experiment("generality")),
     "inputs": Result(_each(input_table), _benchmark("inputs")),
     "network": Result(
         lambda reports: network_tables(reports[:-1], reports[-1]),
@@ -76,9 +79,21 @@ RESULTS = {
     "reproduction": Result(report.table_1, _experiment("conversion-*")),
     "methods": Result(report.methods_table, _TRAININGS),
     "learning": Result(report.learning_table, _TRAININGS),
-    "throughput": Result(throughput.readme_table, _experiment("throughput-*")),
+    "throughput": Result(throughput.table, _experiment("throughput-*")),
 }
 """Name of a table's place in the README → how it is made."""
+
+
+FIGURES: dict[str, Callable[[dict[str, Any], Path], None]] = {
+    "asm_error": asm_error.figure,
+    "conversion": draw_accuracies,
+    "equivalence": equivalence.figure,
+    "frequency_channels": frequency_channels.figure,
+    "frequency_exact": frequency_exact.figure,
+    "jpeg_training": draw_accuracies,
+    "throughput": throughput.figure,
+}
+"""Experiment → how its figure is drawn."""
 
 
 def filled(text: str) -> str:
@@ -97,9 +112,16 @@ def filled(text: str) -> str:
     return text
 
 
-def main() -> None:
-    """Rewrite the README."""
-    README.write_text(filled(README.read_text()))
+def main(given: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = arguments.parser("experiments.readme", __doc__)
+    parser.add_argument("results", type=Path, nargs="*", help="JSON files whose figures are drawn, beside them")
+    paths = parser.parse_args(given).results
+    for path in paths:
+        report = json.loads(path.read_text())
+        FIGURES[report["experiment"]](report, path.with_suffix(".png"))
+    if not paths:
+        README.write_text(filled(README.read_text()))
 
 
 if __name__ == "__main__":

@@ -3,17 +3,16 @@
 python -m experiments.report
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments import asm_error
+from experiments.lib import arguments, markdown
 from experiments.lib.approximation import METHODS
 from experiments.lib.comparison import ahead, enough, numbers
 from experiments.lib.curves import draw_accuracies
-from experiments.lib.markdown import table, where
 from experiments.lib.published import FIGURE_4C, TABLE_1
 
 __all__ = ["RESULTS", "learning_table", "main", "methods_table", "page", "reports_of", "table_1", "title"]
@@ -71,7 +70,7 @@ def _how(report: dict[str, Any]) -> str:
         f"{title(settings['data'])}: {_counted(settings['networks'], 'network')} a point, {channels} channels, Adam's "
         f"defaults, batches of {settings['batch']}, {_counted(settings['epochs'], 'epoch')} of "
         f"{settings['training_images']:,} images, tested on {settings['test_images']:,}, seeds from "
-        f"{settings['seed']} on. {where(report)}"
+        f"{settings['seed']} on. {markdown.where(report)}"
     )
 
 
@@ -96,7 +95,7 @@ def table_1(reports: Sequence[Report]) -> str:
             rows.append([paper["title"], "not measured", *(cell for both in published for cell in ("", both)), "", ""])
     header = ["data", "networks", "spatial", "paper", "converted", "paper", "mean difference", "paper"]
     header += ["other top-1 (no ties)", "largest Δlogit, relative"]
-    return table(header, rows)
+    return markdown.table(header, rows)
 
 
 def _curves(report: dict[str, Any]) -> str:
@@ -112,7 +111,7 @@ def _curves(report: dict[str, Any]) -> str:
             cells = [cell and f"{cell} ± {one['std']:.4f}" for cell, one in zip(cells, found, strict=True)]
         published = [interim[method].get(int(n)) for method in interim]
         rows.append([n, *cells, *("" if value is None else f"{value:.3f}" for value in published)])
-    return table(header, rows)
+    return markdown.table(header, rows)
 
 
 def _trained(report: Report) -> str:
@@ -133,7 +132,7 @@ def methods_table(reports: Sequence[Report]) -> str:
         row = [_trained(report), str(report["settings"]["networks"]), *map(numbers, leads.values())]
         rows.append([*row, *("" if count is None else str(count) for count in needed)])
     header = ["networks", "a point", "ASM ahead at", "APX ahead at", "neither"]
-    return table([*header, *(f"{method.upper()} within {_CLOSE} from" for method in METHODS)], rows)
+    return markdown.table([*header, *(f"{method.upper()} within {_CLOSE} from" for method in METHODS)], rows)
 
 
 def learning_table(reports: Sequence[Report]) -> str:
@@ -151,7 +150,7 @@ def learning_table(reports: Sequence[Report]) -> str:
                 cells = [_fall(lost[n]) if n in lost else "" for n in _SHOWN]
                 rows.append([*how, str(settings["epochs"]), *cells, str(enough(report["result"], method, _NEAR))])
     header = ["accuracy lost against 15 frequencies", "channels", "epochs", *(f"at {n}" for n in _SHOWN)]
-    return table([*header, f"within {_NEAR} from"], rows)
+    return markdown.table([*header, f"within {_NEAR} from"], rows)
 
 
 def _fall(value: float) -> str:
@@ -183,7 +182,7 @@ def _figure_4a(reports: dict[str, Report], folder: Path) -> str:
             if int(n) < 15 and asm["high"] >= apx["low"]:
                 behind.append(int(n))
         image = f"asm_error-{source}.png"
-        asm_error.draw(report, folder / image)
+        asm_error.figure(report, folder / image)
         measure = "RMSE over the RMS of the exact ReLU" if source == "activations" else "mean of the blocks' RMSEs"
         settings = report["settings"]
         of = f" of {settings['model']} on {settings['images']} images" if source == "activations" else ""
@@ -192,8 +191,8 @@ def _figure_4a(reports: dict[str, Report], folder: Path) -> str:
             f"### {blocks[0].upper()}{blocks[1:]}",
             f"{report['result']['blocks']:,} blocks{of}; {measure}, with 95 % intervals. {said}",
             f"![{blocks}]({image})",
-            table(["frequencies", "ASM", "APX"], rows),
-            where(report),
+            markdown.table(["frequencies", "ASM", "APX"], rows),
+            markdown.where(report),
         ]
     return "\n\n".join(parts)
 
@@ -262,9 +261,7 @@ Accuracy that approximation costs networks that were trained with it, beside con
 
 def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.report", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.report", __doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of JSON files (default: the committed)")
     folder = parser.parse_args(given).results
     if not folder.is_dir():

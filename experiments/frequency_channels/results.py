@@ -10,12 +10,12 @@ import torch
 from matplotlib.figure import Figure
 from scipy import stats
 
+from experiments.lib import markdown
 from experiments.lib.approximation import spread
-from experiments.lib.markdown import table, where
 from experiments.lib.published import XU_TABLE_1, XU_TABLE_2
 from jpegdomain.frequency import plot_rates
 
-__all__ = ["claim", "draw_accuracies", "draw_gates", "interval", "published_row", "readme_table", "summary", "table_of"]
+__all__ = ["claim", "figure", "gates_figure", "interval", "published_row", "summary", "table", "table_of"]
 
 _REFERENCES = ("RGB", "DCT-192")
 
@@ -193,7 +193,7 @@ def table_of(report: dict[str, Any]) -> str:
         cells += [f"{theirs[top]:.1f}" if theirs else "" for top in ("top1", "top5")]
         rows.append(cells)
     header = ["input", "seeds", "size relative to RGB", "top-1, %", "top-5, %", "top-1 − RGB's", "top-1 − DCT-192's"]
-    return table([*header, f"paper, {paper}, top-1", "top-5"], rows)
+    return markdown.table([*header, f"paper, {paper}, top-1", "top-5"], rows)
 
 
 _COLORS = {"pixels": "0.45", "channels": "#0b6e4f", "gate": "#c1440e"}
@@ -206,11 +206,11 @@ def _kind(each: dict[str, Any]) -> str:
     return "channels" if each["channels"] else "pixels"
 
 
-def draw_accuracies(path: Path, report: dict[str, Any]) -> None:
+def figure(report: dict[str, Any], path: Path) -> None:
     """Draw every network as a dot, and each variant's mean as a bar across them."""
     settings, result = report["settings"], report["result"]
-    figure = Figure(figsize=(1.5 + 0.8 * len(result["variants"]), 4), layout="constrained")
-    axes = figure.add_subplot()
+    drawn = Figure(figsize=(1.5 + 0.8 * len(result["variants"]), 4), layout="constrained")
+    axes = drawn.add_subplot()
     named: set[str] = set()
     for place, (name, row) in enumerate(result["variants"].items()):
         own = [one for one in result["each"] if one["variant"] == name]
@@ -226,19 +226,18 @@ def draw_accuracies(path: Path, report: dict[str, Any]) -> None:
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlabel("input and its size relative to RGB")
     axes.set_ylabel("top-1, %; each network, and the mean")
+    sizes = f"pixels at {settings['side']} px, channels of {settings['frequency_side']} px"
     axes.set_title(
-        f"{settings['model']} on {settings['data']}, epochs: {settings['epochs']}\n"
-        f"pixels at {settings['side']} px, channels of {settings['frequency_side']} px",
-        fontsize="medium",
+        f"{settings['model']} on {settings['data']}, {settings['epochs']} epochs; {sizes}", fontsize="medium"
     )
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")
-    figure.savefig(path, dpi=150)
+    drawn.savefig(path, dpi=150)
 
 
-def draw_gates(path: Path, report: dict[str, Any]) -> bool:
+def gates_figure(report: dict[str, Any], path: Path) -> bool:
     """Draw how often the gates kept each channel, on average over the networks: Xu et al.'s figure 5."""
     rates = [one["gate"]["rates"] for one in report["result"]["each"] if "gate" in one]
     if not rates:
@@ -247,10 +246,10 @@ def draw_gates(path: Path, report: dict[str, Any]) -> bool:
     return True
 
 
-def readme_table(report: dict[str, Any]) -> str:
+def table(report: dict[str, Any]) -> str:
     """Write the table with its settings, for the README."""
     settings = report["settings"]
     files = f"{settings['training_images']:,} files to train with, {settings['test_images']:,} to test with"
     sizes = f"RGB and YCbCr at {settings['side']} px, channels of {settings['frequency_side']} px"
-    place = f"{settings['model']} on {settings['data']}: {files}; {settings['epochs']} epochs; {sizes}. {where(report)}"
-    return f"{table_of(report)}\n\n{place}"
+    run = f"{settings['model']} on {settings['data']}: {files}; {settings['epochs']} epochs; {sizes}."
+    return f"{table_of(report)}\n\n{run} {markdown.where(report)}"

@@ -17,7 +17,6 @@ epoch that it finished.
 
 import argparse
 import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,11 @@ import torchvision
 from experiments.frequency_channels.inputs import Inputs, find_files
 from experiments.frequency_channels.network import Classifier, Variant, build, variant
 from experiments.frequency_channels.recipe import PRECISIONS, PRESETS, SCHEDULES, Recipe, fill_in, resolved
-from experiments.frequency_channels.results import claim, draw_accuracies, draw_gates, summary, table_of
+from experiments.frequency_channels.results import claim, figure, gates_figure, summary, table_of
 from experiments.frequency_channels.training import Checkpoints, Tested, Trainer
 from experiments.lib import arguments
 from experiments.lib.distributed import World, world
-from experiments.lib.environment import decisive, describe
+from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, image_scale, to_static
@@ -77,11 +76,7 @@ def _amount(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.frequency_channels",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = arguments.parser("experiments.frequency_channels", __doc__)
     positive = arguments.positive
     parser.add_argument(
         "--data",
@@ -226,11 +221,10 @@ def _keep(path: Path, model: Classifier) -> None:
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=1) + "\n")
-    figure, gates = output.with_suffix(".png"), output.with_name(f"{output.stem}-gate.png")
-    draw_accuracies(figure, report)
-    drawn = [figure, gates] if draw_gates(gates, report) else [figure]
+    save(report, output)
+    image, gates = output.with_suffix(".png"), output.with_name(f"{output.stem}-gate.png")
+    figure(report, image)
+    drawn = [image, gates] if gates_figure(report, gates) else [image]
     print(f"{table_of(report)}\n\n{claim(report['result'])}\n")
     for path in (output, *drawn):
         print(f"wrote {path}")

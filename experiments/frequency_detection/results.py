@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from experiments.frequency_channels.network import variant
 from experiments.frequency_detection.coco import CocoImages, Items, Target, silent
+from experiments.lib import markdown
 from experiments.lib.approximation import spread
-from experiments.lib.markdown import table
 from jpegdomain.frequency import FileImage
 
 __all__ = ["PAPER", "average_precision", "evaluate", "summary", "table_of"]
@@ -135,7 +135,7 @@ def table_of(report: dict[str, Any]) -> str:
             if settings["model"] == "mask":
                 row.append(f"{PAPER[name][kind]:.3f}" if name in PAPER else "")
         rows.append([*row, f"{_first_and_last(result, name)}"])
-    return table([*header, "loss, first and last epoch"], rows)
+    return markdown.table([*header, "loss, first and last epoch"], rows)
 
 
 def _first_and_last(result: dict[str, Any], name: str) -> str:

@@ -17,7 +17,6 @@ An interrupted run goes on after the last epoch that it finished.
 
 import argparse
 import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from experiments.frequency_detection.results import summary, table_of
 from experiments.frequency_detection.training import Recipe, Trainer
 from experiments.lib import arguments
 from experiments.lib.distributed import World, world
-from experiments.lib.environment import decisive, describe
+from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import ChannelStatistics
@@ -72,11 +71,7 @@ def _rate(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.frequency_detection",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = arguments.parser("experiments.frequency_detection", __doc__)
     positive = arguments.positive
     parser.add_argument("--images", type=Path, nargs=2, required=True, help="folders of JPEG files: train, val")
     parser.add_argument("--annotations", type=Path, nargs=2, required=True, help="COCO's JSON files: train, val")
@@ -226,8 +221,7 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
         }
 
         def write() -> None:
-            options.output.parent.mkdir(parents=True, exist_ok=True)
-            options.output.write_text(json.dumps(report, indent=1) + "\n")
+            save(report, options.output)
             print(f"{table_of(report)}\n\nwrote {options.output}")
 
         here.conclude(run.journal, write)

@@ -17,11 +17,19 @@ __all__ = [
     "frequencies",
     "images",
     "natural",
+    "parser",
     "positive",
     "split",
 ]
 
 _TESTS = ("test", "val")
+
+
+def parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """Make the parser of a module that is run by ``python -m``; the description keeps its line breaks."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}", description=description, formatter_class=argparse.RawTextHelpFormatter
+    )
 
 
 def frequencies(text: str) -> list[int]:

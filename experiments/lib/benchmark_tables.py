@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.lib.markdown import table, where
+from experiments.lib import markdown
 
 __all__ = ["codec_table", "input_table", "network_tables"]
 
@@ -46,10 +46,10 @@ def codec_table(report: dict[str, Any]) -> str:
     first = [f"{result['first_use'][name]:.2f}" for name in _FIRST_USE]
     return "\n\n".join(
         [
-            table([*header, "`read_jpegs`, speed of two threads"], rows),
-            table(["12 megapixels", *_LARGE.values()], [["ms", *large]]),
-            table(["first use", *_FIRST_USE.values()], [["s", *first]]),
-            where(report),
+            markdown.table([*header, "`read_jpegs`, speed of two threads"], rows),
+            markdown.table(["12 megapixels", *_LARGE.values()], [["ms", *large]]),
+            markdown.table(["first use", *_FIRST_USE.values()], [["s", *first]]),
+            markdown.where(report),
         ]
     )
 
@@ -79,21 +79,21 @@ def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any]) ->
     header = ["network", "spatial"]
     for plan in plans:
         header += [f"{plan} plan", "ratio"]
-    tables = [table(header, rows)]
+    tables = [markdown.table(header, rows)]
     for plan in plans:
         kernels = reports[0]["result"][f"{plan}_ms_by_kernel"]
         total = sum(kernels.values())
         shares = [[name, f"{ms / total:.0%}"] for name, ms in kernels.items()]
-        tables.append(table([f"resnet18, {plan} plan", "share of the time"], shares))
+        tables.append(markdown.table([f"resnet18, {plan} plan", "share of the time"], shares))
     found, sides = memory["result"], ("spatial", *_PLANS)
     peaks = [
         [label, *(f"{found[key]['peak_gb']:.2f}" if (key := f"{name}_{side}") in found else "" for side in sides)]
         for name, label in (("resnet18", "resnet18, 2160×3840"), ("resnet50", "resnet50, 8 × 224²"))
     ]
-    tables.append(table(["GB at most", "spatial", *(f"{plan} plan" for plan in _PLANS)], peaks))
+    tables.append(markdown.table(["GB at most", "spatial", *(f"{plan} plan" for plan in _PLANS)], peaks))
     conversion = found["convert_resnet50"]
     spent = f"`convert(resnet50)`: {conversion['seconds']:.1f} s, {conversion['extra_gb']:.1f} GB."
-    return "\n\n".join([*tables, f"{spent} {where(reports[0])}"])
+    return "\n\n".join([*tables, f"{spent} {markdown.where(reports[0])}"])
 
 
 def input_table(report: dict[str, Any]) -> str:
@@ -118,4 +118,4 @@ def input_table(report: dict[str, Any]) -> str:
         rows.append([*row, f"{levels['median']:.3f} ({levels['largest']:.3f})" if levels else ""])
     header = ["files", "ours, ms a file", "low frequencies, ms", "torchvision, ms", "× torchvision"]
     header += ["low × torchvision", "low × Pillow's draft", "two threads, × torchvision", "low − all, levels (largest)"]
-    return f"{table(header, rows)}\n\n{where(report)}"
+    return f"{markdown.table(header, rows)}\n\n{markdown.where(report)}"

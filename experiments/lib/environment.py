@@ -1,5 +1,6 @@
 """Where and with what a result was measured; it stands beside every number."""
 
+import json
 import os
 import platform
 import subprocess
@@ -14,7 +15,7 @@ import torchvision
 
 import jpegdomain
 
-__all__ = ["decisive", "describe"]
+__all__ = ["decisive", "describe", "save"]
 
 
 def _commit() -> str:
@@ -65,3 +66,9 @@ def describe(device: torch.device | str = "cpu") -> dict[str, Any]:
 def decisive(environment: dict[str, Any]) -> dict[str, Any]:
     """Pick what the last bits of a result depend on: parts of a run are put together only if they agree in it."""
     return {name: environment[name] for name in ("commit", "device", "threads", "torch")}
+
+
+def save(report: dict[str, Any], path: Path) -> None:
+    """Write a report as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2) + "\n")

@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from experiments.lib import arguments
 from experiments.lib.curves import draw_accuracies
 from experiments.lib.distributed import World
 from experiments.lib.ensemble import seeded, train
-from experiments.lib.environment import decisive, describe
+from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
 from experiments.lib.labelled import load_all
 from jpegdomain.models import three_block_net
@@ -118,8 +117,7 @@ class TrainingRun:
 
         def write() -> None:
             output: Path = self.options.output
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_text(json.dumps(report, indent=1) + "\n")
+            save(report, output)
             figure = output.with_suffix(".png")
             draw_accuracies(report, figure)
             print(f"{table(report)}\n\nwrote {output}\nwrote {figure}")

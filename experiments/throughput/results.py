@@ -7,10 +7,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.lib.markdown import table, where
+from experiments.lib import markdown
 from experiments.throughput.timing import STAGES
 
-__all__ = ["draw_throughput", "readme_table"]
+__all__ = ["figure", "table"]
 
 _COLORS = {"decoding": "#c1440e", "preprocessing": "#e3b23c", "network": "#0b6e4f"}
 _LABELS = {
@@ -46,19 +46,21 @@ def _panel(axes: Axes, title: str, sides: dict[str, Any]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_throughput(path: Path, result: dict[str, Any], title: str) -> None:
+def figure(report: dict[str, Any], path: Path) -> None:
     """Draw one panel for each mode."""
+    settings, result = report["settings"], report["result"]
     modes = result["modes"]
-    figure = Figure(figsize=(1 + 4 * len(modes), 4.6), layout="constrained")
-    for axes, (mode, sides) in zip(figure.subplots(1, len(modes), squeeze=False)[0], modes.items(), strict=True):
+    drawn = Figure(figsize=(1 + 4 * len(modes), 4.6), layout="constrained")
+    for axes, (mode, sides) in zip(drawn.subplots(1, len(modes), squeeze=False)[0], modes.items(), strict=True):
         _panel(axes, mode, sides)
-    figure.suptitle(title, fontsize="medium")
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", frameon=False, fontsize="small")
-    figure.savefig(path, dpi=150)
+    title = f"{settings['model']} on {result['images']} files of {settings['data']}"
+    drawn.suptitle(f"{title}, {report['environment']['processor']}", fontsize="medium")
+    handles, labels = drawn.axes[0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower center", frameon=False, fontsize="small")
+    drawn.savefig(path, dpi=150)
 
 
-def readme_table(reports: Sequence[dict[str, Any]]) -> str:
+def table(reports: Sequence[dict[str, Any]]) -> str:
     """Write what the whole way from bytes takes, side by side.
 
     Returns:
@@ -87,5 +89,5 @@ def readme_table(reports: Sequence[dict[str, Any]]) -> str:
         "images/s",
         "× pixels first",
     ]
-    same = table(["network, files", "same top-1 of both plans", "largest Δlogit, relative"], checks)
-    return "\n\n".join([table(header, rows), same, " ".join(dict.fromkeys(map(where, reports)))])
+    same = markdown.table(["network, files", "same top-1 of both plans", "largest Δlogit, relative"], checks)
+    return "\n\n".join([markdown.table(header, rows), same, " ".join(dict.fromkeys(map(markdown.where, reports)))])

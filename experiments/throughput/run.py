@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 import jpegdomain as jd
 from experiments.lib import arguments
-from experiments.lib.environment import decisive, describe
+from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
-from experiments.throughput.results import draw_throughput
+from experiments.throughput.results import figure
 from experiments.throughput.setting import Setting
 from experiments.throughput.sides import JPEG_SIDES, MODES, SIDES, Geometry, Mode
 from experiments.throughput.timing import STAGES, checked, summary, timed_round, total
@@ -45,9 +45,7 @@ def _geometry(text: str) -> Geometry:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.throughput", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.throughput", __doc__)
     arguments.add_data(parser, default="embedded")
     arguments.add_model(parser)
     parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")
@@ -163,14 +161,11 @@ def _table(report: dict[str, Any]) -> str:
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
+    save(report, output)
     print(_table(report))
-    settings = report["settings"]
-    figure = output.with_suffix(".png")
-    title = f"{settings['model']} on {report['result']['images']} files of {settings['data']}"
-    draw_throughput(figure, report["result"], f"{title}, {report['environment']['processor']}")
-    print(f"wrote {output} and {figure}")
+    image = output.with_suffix(".png")
+    figure(report, image)
+    print(f"wrote {output} and {image}")
 
 
 def _run(options: argparse.Namespace, given: list[str]) -> dict[str, Any]:

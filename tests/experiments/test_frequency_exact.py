@@ -10,7 +10,7 @@ from PIL import Image
 
 import jpegdomain as jd
 from experiments import frequency_exact
-from experiments.frequency_exact import enough, readme_table
+from experiments.frequency_exact import enough, table
 from experiments.lib.networks import EMBEDDED, load_network
 from experiments.lib.selections import COUNTS, selections
 from jpegdomain.tables import ZIGZAG
@@ -91,7 +91,7 @@ def test_accuracies_are_the_spatial_networks_on_masked_pixels(tmp_path, folder, 
     assert "converted exactly" in printed
     assert "within 0.01 of all 192 channels'" in printed
     assert (tmp_path / "result.png").read_bytes().startswith(b"\x89PNG")
-    assert "| learned set (D) |" in readme_table(report)
+    assert "| learned set (D) |" in table(report)
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_result(tmp_path, folder, monkeypatch):

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from experiments.frequency_channels.results import readme_table as channels_table
 from experiments.frequency_channels.results import summary
-from experiments.generality import readme_table as generality_table
+from experiments.frequency_channels.results import table as channels_table
+from experiments.generality import table as generality_table
 from experiments.lib.benchmark_tables import input_table, network_tables
 from experiments.readme import README, ROOT, filled
-from experiments.throughput.results import readme_table as throughput_table
+from experiments.throughput.results import table as throughput_table
 
 RESULTS = sorted([*ROOT.glob("experiments/results/*.json"), *ROOT.glob("benchmarks/results/*.json")])
 

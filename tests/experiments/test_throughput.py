@@ -9,7 +9,7 @@ import torch
 import jpegdomain as jd
 from experiments.lib.networks import EMBEDDED, load_embedded
 from experiments.throughput import run as throughput
-from experiments.throughput.results import draw_throughput
+from experiments.throughput.results import figure
 from experiments.throughput.setting import Files
 from experiments.throughput.sides import Chain, Geometry, jpeg_chain, spatial_chain
 from experiments.throughput.timing import STAGES, checked, summary, timed_round, total
@@ -237,8 +237,11 @@ def test_the_check_notices_another_network():
 def test_the_figure_is_drawn_from_the_result(tmp_path):
     spread = {"median": 1.0, "smallest": 1.0, "largest": 1.0}
     side = {"ms_per_image": dict.fromkeys(STAGES, spread), "images_per_second": spread, "throughput_ratio": spread}
-    draw_throughput(tmp_path / "figure.svg", {"modes": {"inference": {"spatial": side, "fused": side}}}, "title")
-    assert (tmp_path / "figure.svg").stat().st_size > 1000
+    report = {"settings": {"model": "net", "data": "some/test"}, "environment": {"processor": "a processor"}}
+    report["result"] = {"images": 9, "modes": {"inference": {"spatial": side, "fused": side}}}
+    figure(report, tmp_path / "figure.svg")
+    text = (tmp_path / "figure.svg").read_text()
+    assert "<!-- net on 9 files of some/test, a processor -->" in text
 
 
 def test_every_file_is_in_a_batch():
