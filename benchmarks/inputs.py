@@ -235,7 +235,9 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, default=500, help="files of each set (default 500)")
     parser.add_argument("--batch", type=int, default=50, help="files of a batch (default 50)")
     parser.add_argument("--whole-batch", type=int, default=40, help="files of a batch of --whole (default 40)")
-    parser.add_argument("--megapixels", type=float, default=0.8, help="what makes a photograph large (default 0.8)")
+    parser.add_argument(
+        "--megapixels", type=float, default=0.8, help="megapixels from which a photograph is large (default 0.8)"
+    )
     parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
     parser.add_argument("--output", type=Path, default=Path("results/inputs.json"), help="default results/inputs.json")
     options = parser.parse_args(given)

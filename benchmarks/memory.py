@@ -62,8 +62,8 @@ def _apart(call: list[Any]) -> dict[str, float]:
 def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("benchmarks.memory", __doc__)
-    parser.add_argument("--height", type=int, default=2160, help="of the large image (default 2160)")
-    parser.add_argument("--width", type=int, default=3840, help="of the image (default 3840)")
+    parser.add_argument("--height", type=int, default=2160, help="height of the large image (default 2160)")
+    parser.add_argument("--width", type=int, default=3840, help="width of the large image (default 3840)")
     parser.add_argument("--output", type=Path, default=Path("results/memory.json"), help="default results/memory.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(given)

@@ -114,12 +114,12 @@ def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("benchmarks.network", __doc__)
     parser.add_argument("--model", default="resnet18", help="a torchvision classifier (default resnet18)")
-    parser.add_argument("--plan", choices=(*_PLANS, "both"), default="both", help="of the converted side")
+    parser.add_argument("--plan", choices=(*_PLANS, "both"), default="both", help="plan of the converted side")
     parser.add_argument("--train", action="store_true", help="time training steps instead of eval")
     parser.add_argument("--size", type=int, default=224, help="height and width (default 224)")
     parser.add_argument("--batch", type=int, help="images at a time (default 8, in training 16)")
     parser.add_argument("--repeats", type=int, default=21, help="counted rounds (default 21)")
-    parser.add_argument("--threads", type=int, help="of torch; default: torch's own choice")
+    parser.add_argument("--threads", type=int, help="threads of torch (default: torch's own choice)")
     parser.add_argument("--output", type=Path, help="default results/network-MODEL.json, in training …-training.json")
     options = parser.parse_args(given)
     if options.threads:

@@ -65,8 +65,10 @@ def main(given: list[str] | None = None) -> None:
     parser = arguments.parser("benchmarks.transforms", __doc__)
     parser.add_argument("--batch", type=int, default=8, help="images at a time (default 8)")
     parser.add_argument("--repeats", type=int, default=21, help="counted rounds (default 21)")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of torch, in turn (default 1 2)")
-    parser.add_argument("--output", type=Path, default=Path("results/transforms.json"), help="of the JSON file")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1, 2], help="threads of torch, in turn (default 1 2)"
+    )
+    parser.add_argument("--output", type=Path, default=Path("results/transforms.json"), help="path of the JSON file")
     options = parser.parse_args(given)
     rows = []
     print(f"{'threads':>7} {'shape':>16} {'':<14}{'compiled':>12}{'products':>12}{'GB/s':>8}{'faster':>8}")

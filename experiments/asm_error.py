@@ -6,7 +6,7 @@ Without arguments, on 10 million random blocks of 4×4 in [−1, 1], box-upscale
     torchrun --nproc-per-node 2 -m experiments.asm_error
 
 Other blocks: --source random, all 64 pixels drawn; --source activations, what every ReLU of a network is given on
-images. An interrupted run goes on where it stopped.
+images. An interrupted run resumes where it stopped.
 
 Three errors, each with its 95 % interval: the mean of the blocks' RMSEs; the RMSE of all pixels; and that, relative to
 the root mean square of the exact ReLU, since activations have any scale. The intervals are those of independent
@@ -55,10 +55,14 @@ _FOR_ACTIVATIONS = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = arguments.parser("experiments.asm_error", __doc__)
-    parser.add_argument("--source", choices=[*_SIDES, "activations"], default="box", help="of the blocks (default box)")
-    parser.add_argument("--blocks", type=arguments.positive, help="to draw (default 10,000,000)")
-    parser.add_argument("--seed", type=int, help="of what is drawn (default 0)")
-    parser.add_argument("--dtype", choices=_DTYPES, default="float32", help="default float32; sums are in float64")
+    parser.add_argument(
+        "--source", choices=[*_SIDES, "activations"], default="box", help="kind of blocks (default box)"
+    )
+    parser.add_argument("--blocks", type=arguments.positive, help="blocks to draw (default 10,000,000)")
+    parser.add_argument("--seed", type=int, help="seed of the blocks (default 0)")
+    parser.add_argument(
+        "--dtype", choices=_DTYPES, default="float32", help="dtype to compute in (default float32; sums are in float64)"
+    )
     arguments.add_machine(parser, None, named="results/asm_error-SOURCE.json")
     group = parser.add_argument_group("with --source activations")
     arguments.add_data(group, _FOR_ACTIVATIONS["data"])

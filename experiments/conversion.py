@@ -3,7 +3,7 @@
     python -m experiments.conversion --data mnist --root FOLDER --networks 100
     torchrun --nproc-per-node 4 -m experiments.conversion --data cifar10-jpeg --device cuda
 
-An interrupted run goes on where it stopped: groups of networks that are finished are kept beside the result.
+An interrupted run resumes where it stopped: groups of networks that are finished are kept beside the result.
 """
 
 import argparse

@@ -60,7 +60,7 @@ def table(report: dict[str, Any]) -> str:
 def main(given: list[str] | None = None) -> dict[str, Any]:
     """Run from the command line."""
     parser = arguments.parser("experiments.decoding", __doc__)
-    parser.add_argument("folder", type=Path, help="of JPEG files, searched to any depth")
+    parser.add_argument("folder", type=Path, help="folder of JPEG files, searched recursively")
     parser.add_argument("--output", type=Path, default=Path("results/decoding.json"))
     options = parser.parse_args(given)
     paths = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in _SUFFIXES)

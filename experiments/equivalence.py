@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         help="sweep ASM and APX over these, as in 1-15; default: 1-15 on the embedded digits, else none",
     )
     parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")
-    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="default float64")
+    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="dtype to compute in (default float64)")
     arguments.add_machine(parser, "results/equivalence.json")
     return parser
 

@@ -52,10 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = arguments.parser("experiments.frequency_exact", __doc__)
     parser.add_argument("--data", required=True, help="folder with one subfolder of JPEG files per class")
     parser.add_argument("--limit", type=arguments.positive, help="take about this many images, evenly spread")
-    parser.add_argument("--resize", type=arguments.positive, help="short side, antialiased (default: none)")
-    parser.add_argument("--crop", type=arguments.positive, help="side of the square in the middle (default: none)")
     parser.add_argument(
-        "--variance", help="folder, as --data, whose channels' variance gives an order; default: --data"
+        "--resize", type=arguments.positive, help="resize the short side to this, antialiased (default: none)"
+    )
+    parser.add_argument("--crop", type=arguments.positive, help="side of the centre crop (default: none)")
+    parser.add_argument(
+        "--variance", help="folder of the files whose channel variances order the channels (default: --data)"
     )
     arguments.add_model(parser)
     parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")

@@ -42,9 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = arguments.parser("experiments.generality", __doc__)
     parser.add_argument("--models", default="*", help="names, or patterns as in 'resnet*,vgg11'; default: all")
     parser.add_argument("--plan", choices=_PLANS, action="append", help="one plan only (default: both)")
-    parser.add_argument("--extent", type=_extent, help="such as 224x224 (default: small, by model)")
-    parser.add_argument("--batch", type=arguments.positive, default=2, help="images (default 2)")
-    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="default float64")
+    parser.add_argument("--extent", type=_extent, help="height x width, such as 224x224 (default: small, by model)")
+    parser.add_argument("--batch", type=arguments.positive, default=2, help="number of images (default 2)")
+    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="dtype to compute in (default float64)")
     arguments.add_machine(parser, "results/generality.json")
     return parser
 

@@ -6,7 +6,7 @@ Ehrlich & Davis (2019), figure 4c: do the weights learn to cope with the approxi
     torchrun --nproc-per-node 4 -m experiments.jpeg_training --data cifar10-jpeg --device cuda
 
 Network i starts from the weights, and sees the images in the order, of network i of `experiments.conversion`. An
-interrupted run goes on where it stopped: groups of networks that are finished are kept beside the result.
+interrupted run resumes where it stopped: groups of networks that are finished are kept beside the result.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = arguments.parser("experiments.jpeg_training", __doc__)
     arguments.add_data(parser)
     arguments.add_networks(parser, networks=5, group=15)
-    parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS, help="default both")
+    parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS, help="methods (default both)")
     parser.add_argument(
         "--plan",
         choices=("fused", "transform"),

@@ -93,7 +93,7 @@ def read_digits(folder: Path) -> tuple[Tensor, Tensor]:
 def shift_randomly(pixels: Tensor) -> Tensor:
     """Shift each image by up to `MAX_SHIFT` pixels each way.
 
-    The shift is cyclic, which moves in nothing but zeros: `MAX_SHIFT` is no wider than the padding.
+    The shift is cyclic, which moves in only zeros: `MAX_SHIFT` is no wider than the padding.
 
     Args:
         pixels: (n, 1, 32, 32).

@@ -262,10 +262,12 @@ Accuracy that approximation costs networks that were trained with it, beside con
 def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("experiments.report", __doc__)
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of JSON files (default: the committed)")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="folder of JSON files (default: the committed ones)"
+    )
     folder = parser.parse_args(given).results
     if not folder.is_dir():
-        raise SystemExit(f"--results: {folder} is no folder")
+        raise SystemExit(f"--results: {folder} is not a folder")
     (folder / "REPORT.md").write_text(page(folder))
     print(f"wrote {folder / 'REPORT.md'}")
 

@@ -26,7 +26,7 @@ class Variant:
     Args:
         name: Of the row.
         selection: Frequency channels that the network takes; None where it takes pixels.
-        target: Channels that a gate in front of the network is to keep on average; None without a gate.
+        target: Channels that a gate in front of the network should keep on average; None without a gate.
     """
 
     name: str
@@ -38,7 +38,7 @@ def variant(name: str) -> Variant:
     """Find a variant.
 
     Args:
-        name: 'RGB', 'YCbCr', 'gate-N' for a gate that is to keep N of the 192 channels, or a published set such as
+        name: 'RGB', 'YCbCr', 'gate-N' for a gate that should keep N of the 192 channels, or a published set such as
             '24S' or 'DCT-192'.
 
     Raises:
@@ -76,7 +76,7 @@ class Classifier(nn.Module):
         Returns:
             (n, classes) logits, and (n, 192) of 0 and 1, which channels the gate kept; None without a gate.
         """
-        # Nothing before the network is trained, nor rounded to half precision.
+        # The entry is neither trained nor rounded to half precision.
         with torch.no_grad(), torch.autocast(batch.device.type, enabled=False):
             x = self.entry(batch).contiguous(memory_format=torch.channels_last)
         keep = None

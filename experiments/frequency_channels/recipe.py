@@ -213,10 +213,10 @@ class Recipe:
 
         Args:
             progress: Share of the training's steps that have been taken.
-            target: Channels that it is to keep in the end.
+            target: Channels that it has to keep in the end.
 
         Returns:
-            The noise of its decisions, 1…0, and how many channels it is to keep by now.
+            The noise of its decisions, 1…0, and the current target.
         """
         noise = Schedule(1.0, 0.0, int(_SETTLED * _FINE), "cosine")
         channels = Schedule(CHANNELS, target, int(_REACHED * _FINE), "cosine")

@@ -156,7 +156,7 @@ def published_row(model: str, variant: str) -> dict[str, float] | None:
         variant: Its name.
 
     Returns:
-        top1, top5 and input_size of ResNet-50 or MobileNetV2; None where the paper has no such row.
+        top1, top5 and input_size of ResNet-50 or MobileNetV2; None where the paper lacks the row.
     """
     return (XU_TABLE_2 if model.startswith("mobilenet") else XU_TABLE_1).get(variant)
 

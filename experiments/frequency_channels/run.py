@@ -11,7 +11,7 @@ the same budget: files, epochs, optimiser, schedule; and by seed the same order,
 have them in common. Channels and pixels are normalised with statistics of the training files. 'gate-24' takes all 192
 channels through a gate that learns which 24 to keep.
 
-Several processes share the networks, on the CPU best with one thread each. An interrupted run goes on after the last
+Several processes share the networks, on the CPU best with one thread each. An interrupted run resumes after the last
 epoch that it finished.
 """
 
@@ -93,24 +93,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=_model, help="a ResNet of torchvision, or mobilenet_v2")
     parser.add_argument("--variants", type=_variant, nargs="+", help="RGB, YCbCr, DCT-192, 24S, 24T, 24D, …, gate-24")
     parser.add_argument("--seeds", type=positive, help="networks per variant")
-    parser.add_argument("--side", type=positive, help="of the RGB network's images")
+    parser.add_argument("--side", type=positive, help="side of the RGB network's images")
     parser.add_argument("--short", type=positive, help="short side of test images at that scale, before the crop")
     parser.add_argument("--area", type=_share, help="smallest share of an image's area that a crop in training takes")
     parser.add_argument("--limit", type=positive, help="train on, and test on, about this many files, evenly spread")
     parser.add_argument("--epochs", type=positive, help="passes over the training files")
     parser.add_argument("--batch", type=positive, help="images a step")
     parser.add_argument("--lr", type=_amount, help="largest learning rate, for 256 images a step")
-    parser.add_argument("--schedule", choices=SCHEDULES, help="of the learning rate")
+    parser.add_argument("--schedule", choices=SCHEDULES, help="learning-rate schedule")
     parser.add_argument("--warmup", type=_amount, help="epochs in which the learning rate rises")
-    parser.add_argument("--decay", type=_amount, help="of the weights")
-    parser.add_argument("--smoothing", type=_amount, help="of the labels")
-    parser.add_argument("--gate-weight", type=_amount, default=10.0, help="of a gate's penalty (default 10)")
+    parser.add_argument("--decay", type=_amount, help="weight decay")
+    parser.add_argument("--smoothing", type=_amount, help="label smoothing")
+    parser.add_argument("--gate-weight", type=_amount, default=10.0, help="weight of a gate's penalty (default 10)")
     parser.add_argument(
         "--seed", type=arguments.natural, default=0, help="the i-th network of a variant has seed + i (default 0)"
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: bfloat16 where it is fast")
     parser.add_argument("--readers", type=positive, default=1, help="threads that read files ahead (default 1)")
-    parser.add_argument("--weights", type=Path, help="folder to keep each trained network in; default: none")
+    parser.add_argument("--weights", type=Path, help="folder to save each trained network in (default: none)")
     arguments.add_machine(parser, None, "results/frequency_channels-DATA-MODEL-PRESET.json")
     return parser
 
@@ -138,7 +138,7 @@ class _Run:
             gate_weight=options.gate_weight,
             precision=resolved(options.precision, here.device),
         )
-        # Nothing but its kind is asked for.
+        # Only the kind of network matters.
         with torch.device("meta"):
             self.scale = image_scale(torchvision.models.get_model(options.model, weights=None))
         self.inputs = Inputs(

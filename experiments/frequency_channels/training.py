@@ -180,7 +180,7 @@ class Trainer:
     def _check(loss: Tensor, variant: Variant, epoch: int) -> None:
         if not math.isfinite(loss.item()):
             raise FloatingPointError(
-                f"training {variant.name} went astray: no finite loss in epoch {epoch + 1}; lower --lr"
+                f"training {variant.name} diverged: no finite loss in epoch {epoch + 1}; lower --lr"
             )
 
     def _step(self, model: Classifier, variant: Variant, passed: float, batch: Any, labels: Tensor) -> tuple[Any, Any]:

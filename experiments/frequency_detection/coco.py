@@ -46,7 +46,7 @@ class CocoImages:
 
     def __init__(self, images: Path, annotations: Path, limit: int | None = None, annotated: bool = False) -> None:
         if not images.is_dir():
-            raise SystemExit(f"--images: {images} is no folder")
+            raise SystemExit(f"--images: {images} is not a folder")
         if not annotations.is_file():
             raise SystemExit(f"--annotations: there is no file {annotations}")
         # Only here, so that --help needs no pycocotools.

@@ -12,7 +12,7 @@ reference. All networks have the same budget, and by seed the same order, flips 
 them in common. Backbones start from the weights that `experiments.frequency_channels --weights FOLDER` wrote, or at
 random, all of them alike; 'pretrained' is torchvision's network on RGB, of which surgery carries over what it can.
 
-An interrupted run goes on after the last epoch that it finished.
+An interrupted run resumes after the last epoch that it finished.
 """
 
 import argparse
@@ -76,9 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=Path, nargs=2, required=True, help="folders of JPEG files: train, val")
     parser.add_argument("--annotations", type=Path, nargs=2, required=True, help="COCO's JSON files: train, val")
     parser.add_argument("--limit", type=positive, help="train on, and test on, about this many images, evenly spread")
-    parser.add_argument("--model", choices=("mask", "faster"), default="mask", help="default mask")
+    parser.add_argument(
+        "--model", choices=("mask", "faster"), default="mask", help="Mask or Faster R-CNN (default mask)"
+    )
     parser.add_argument("--variants", type=_variant, nargs="+", default=["RGB", "24S", "48S", "64S"])
-    parser.add_argument("--backbone", choices=_BACKBONES, default="resnet50", help="default resnet50")
+    parser.add_argument("--backbone", choices=_BACKBONES, default="resnet50", help="backbone (default resnet50)")
     parser.add_argument(
         "--backbone-weights",
         type=_weights,
@@ -98,18 +100,23 @@ def _parser() -> argparse.ArgumentParser:
         help="epochs after which the learning rate falls to a tenth (default 16 22 of 26, in proportion of others)",
     )
     parser.add_argument("--batch", type=positive, default=16, help="images a step (default 16)")
-    parser.add_argument("--micro-batch", type=positive, default=2, help="of them in memory at once (default 2)")
+    parser.add_argument(
+        "--micro-batch", type=positive, default=2, help="images of a step in memory at once (default 2)"
+    )
     parser.add_argument("--lr", type=_rate, default=0.02, help="learning rate for 16 images a step (default 0.02)")
     parser.add_argument(
-        "--precision", choices=PRECISIONS, default="auto", help="of the backbone; default: bfloat16 where it is fast"
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="precision of the backbone (default: bfloat16 where it is fast)",
     )
-    parser.add_argument("--fitted", type=positive, default=1000, help="images that statistics are of (default 1000)")
+    parser.add_argument("--fitted", type=positive, default=1000, help="images to fit statistics on (default 1000)")
     parser.add_argument("--seeds", type=positive, default=1, help="networks per variant (default 1)")
     parser.add_argument(
         "--seed", type=arguments.natural, default=0, help="the i-th network of a variant has seed + i (default 0)"
     )
     parser.add_argument("--workers", type=int, default=0, help="processes that read files ahead (default 0)")
-    parser.add_argument("--weights", type=Path, help="folder to keep each trained network in; default: none")
+    parser.add_argument("--weights", type=Path, help="folder to save each trained network in (default: none)")
     arguments.add_machine(parser, None, "results/frequency_detection-MODEL.json")
     return parser
 

@@ -60,10 +60,10 @@ def positive(text: str) -> int:
     """Read a count.
 
     Raises:
-        argparse.ArgumentTypeError: If it is no such number.
+        argparse.ArgumentTypeError: If it is not such a number.
     """
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"a whole number, 1 or more, is needed; got {text!r}")
+        raise argparse.ArgumentTypeError(f"a whole number ≥ 1 is needed; got {text!r}")
     return int(text)
 
 
@@ -71,10 +71,10 @@ def natural(text: str) -> int:
     """Read a number from 0 on.
 
     Raises:
-        argparse.ArgumentTypeError: If it is no such number.
+        argparse.ArgumentTypeError: If it is not such a number.
     """
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"a whole number, 0 or more, is needed; got {text!r}")
+        raise argparse.ArgumentTypeError(f"a whole number ≥ 0 is needed; got {text!r}")
     return int(text)
 
 
@@ -109,7 +109,7 @@ def add_data(parser: argparse._ActionsContainer, default: str | None = None) -> 
         help=(f"folder with train and test (or val), in each {folder}" if default is None else f"folder with {folder}")
         + f",\nor {', '.join(DATASETS)}, encoded without loss",
     )
-    parser.add_argument("--root", type=Path, help="where the named data set lies; default: $JPEGDOMAIN_DATA/NAME")
+    parser.add_argument("--root", type=Path, help="folder of the named data set (default: $JPEGDOMAIN_DATA/NAME)")
     parser.add_argument("--download", action="store_true", help="let torchvision fetch the named data set")
     parser.add_argument("--limit", type=positive, help="take about this many images, evenly spread")
 
@@ -120,8 +120,12 @@ def add_model(parser: argparse._ActionsContainer) -> None:
         "--model", help="embedded (default), three_block, cifar_resnet20, cifar_resnet32, or a torchvision classifier"
     )
     parser.add_argument("--weights", help="file with a state_dict, or 'pretrained' for torchvision's own")
-    parser.add_argument("--mean", type=float, nargs="+", help="of the model's channels; default: ImageNet's, gray 0")
-    parser.add_argument("--std", type=float, nargs="+", help="of the model's channels; default: ImageNet's, gray 1")
+    parser.add_argument(
+        "--mean", type=float, nargs="+", help="mean of the model's channels (default: ImageNet's; gray 0)"
+    )
+    parser.add_argument(
+        "--std", type=float, nargs="+", help="std of the model's channels (default: ImageNet's; gray 1)"
+    )
 
 
 def add_machine(parser: argparse.ArgumentParser, output: str | None, named: str = "") -> None:
@@ -133,12 +137,12 @@ def add_machine(parser: argparse.ArgumentParser, output: str | None, named: str 
         named: What it is then, for the help.
     """
     parser.add_argument(
-        "--device", type=device, default="cpu", help="default cpu; under torchrun, cuda is one GPU each"
+        "--device", type=device, default="cpu", help="device (default cpu); under torchrun, cuda is one GPU per process"
     )
     parser.add_argument(
         "--threads",
         type=positive,
-        help="of each process; the same bits need the same number (default: torch's own, 1 under torchrun)",
+        help="threads of each process; the same bits need the same number (default: torch's own, 1 under torchrun)",
     )
     path = None if output is None else Path(output)
     parser.add_argument("--output", type=Path, default=path, help=f"default {output or named}")
@@ -152,18 +156,21 @@ def add_networks(parser: argparse.ArgumentParser, networks: int, group: int) -> 
         networks: Default number of them, per point of the curve where there are several.
         group: Default number of those that are trained at once.
     """
-    parser.add_argument("--networks", type=positive, default=networks, help=f"to train (default {networks})")
+    parser.add_argument("--networks", type=positive, default=networks, help=f"networks to train (default {networks})")
     parser.add_argument(
         "--group", type=positive, default=group, help=f"networks trained side by side in one process (default {group})"
     )
     parser.add_argument(
-        "--frequencies", type=frequencies, default=list(range(1, 16)), help="as in 1-15 (the default) or 6,10,15"
+        "--frequencies",
+        type=frequencies,
+        default=list(range(1, 16)),
+        help="numbers of frequencies, as in 1-15 (the default) or 6,10,15",
     )
-    parser.add_argument("--channels", type=positive, nargs=3, default=(16, 32, 64), help="of the three blocks")
+    parser.add_argument("--channels", type=positive, nargs=3, default=(16, 32, 64), help="channels of the three blocks")
     parser.add_argument("--epochs", type=positive, default=10, help="passes over the training images (default 10)")
     parser.add_argument("--batch", type=positive, default=40, help="images a step, as the authors (default 40)")
     parser.add_argument("--seed", type=int, default=0, help="network i is drawn with seed + i (default 0)")
-    parser.add_argument("--weights", type=Path, help="folder to keep each trained network's weights in; default: none")
+    parser.add_argument("--weights", type=Path, help="folder to save each trained network's weights in (default: none)")
 
 
 def images(options: argparse.Namespace, train: bool = False) -> Images:
@@ -179,7 +186,7 @@ def images(options: argparse.Namespace, train: bool = False) -> Images:
     if options.data not in DATASETS:
         root = Path(options.data)
         if not root.is_dir():
-            raise SystemExit(f"--data: {root} is no folder, and not one of {', '.join(DATASETS)}")
+            raise SystemExit(f"--data: {root} is not a folder, and not one of {', '.join(DATASETS)}")
         _folder_alone(options)
         return JpegFiles(root, options.limit)
     root = options.root

@@ -87,7 +87,7 @@ class World:
         """Write the result in the first process, then remove every process's journal."""
         if self.first:
             write()
-        # Nobody throws the parts away before the whole is written.
+        # No process may remove its parts before the whole is written.
         self.gather(None)
         journal.remove()
 

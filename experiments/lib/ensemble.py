@@ -164,7 +164,7 @@ def _train(
         losses = (step.losses / steps).tolist()
         lost = [seed for seed, loss in zip(seeds, losses, strict=True) if not math.isfinite(loss)]
         if lost:
-            raise FloatingPointError(f"training went astray: no finite loss of the networks with seeds {lost}")
+            raise FloatingPointError(f"training diverged: no finite loss of the networks with seeds {lost}")
         progress.set_postfix(loss=sum(losses) / len(losses))
     step.give_back()
     for network in networks:

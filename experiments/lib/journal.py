@@ -1,4 +1,4 @@
-"""Results of finished units of work, kept on disk as they come, so that an interrupted run goes on where it stopped."""
+"""Results of finished units of work, kept on disk as they come, so that an interrupted run resumes where it stopped."""
 
 import json
 import os

@@ -47,7 +47,7 @@ def load_network(name: str, weights: str | None, classes: int, channels: int) ->
         The model in eval mode and float32.
 
     Raises:
-        ValueError: If there is no such model, or weights are asked for that it cannot have.
+        ValueError: If the model is unknown, or cannot have the weights.
     """
     if name == "embedded":
         if weights is not None:
@@ -58,7 +58,7 @@ def load_network(name: str, weights: str | None, classes: int, channels: int) ->
             raise ValueError(f"only torchvision's models have pretrained weights to fetch, not {name!r}")
         return torchvision.models.get_model(name, weights="DEFAULT").eval()
     if weights is None:
-        # Every process of a run, and a run that goes on, is to have the same one.
+        # Every process of a run, and a resumed run, must have the same one.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return _built(name, classes, channels).eval()
@@ -85,7 +85,7 @@ def load_requested(options: argparse.Namespace, images: Images) -> tuple[nn.Modu
         The model, and what an experiment's numbers depend on: of the images, the weights, mean and std.
 
     Raises:
-        SystemExit: If there is no such model or file.
+        SystemExit: If the model or the file does not exist.
     """
     try:
         model = load_network(options.model, options.weights, images.classes, images.channels)

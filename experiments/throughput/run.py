@@ -9,7 +9,7 @@ shows the throughput of both networks on three data sets, as bars without number
 inside the spatial network's loop, and the JPEG network is one with 6 frequencies. Here both sides begin with the files'
 bytes in memory, decode with the same number of threads, and each stage is timed apart as well as all together; the JPEG
 network is the exact one unless --frequencies says otherwise. Rounds are interleaved batch by batch; an interrupted run
-goes on with the round at which it stopped.
+resumes with the round at which it stopped.
 """
 
 import argparse
@@ -49,10 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     arguments.add_data(parser, default="embedded")
     arguments.add_model(parser)
     parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")
-    parser.add_argument("--plan", choices=JPEG_SIDES, action="append", help="of the JPEG side (default both)")
+    parser.add_argument("--plan", choices=JPEG_SIDES, action="append", help="plan of the JPEG side (default both)")
     parser.add_argument("--mode", choices=MODES, action="append", help="what is timed (default both)")
     parser.add_argument(
-        "--frequencies", type=int, choices=range(1, 16), default=15, help="of the JPEG side (default 15: exact)"
+        "--frequencies",
+        type=int,
+        choices=range(1, 16),
+        default=15,
+        help="frequencies of the JPEG side (default 15: exact)",
     )
     parser.add_argument(
         "--size",
@@ -203,6 +207,6 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     options = _parser().parse_args(given)
     if options.threads:
         torch.set_num_threads(options.threads)
-    # Batches of one size: both sides' convolutions are to be the fastest that there are.
+    # Batches have one size: let both sides use the fastest convolutions.
     torch.backends.cudnn.benchmark = True
     return _run(options, given)

@@ -81,13 +81,13 @@ _TRIES = 5
 
 
 class Setting:
-    """Files, networks and what is to be done with them.
+    """The files, networks, modes and plans of a run.
 
     Args:
         options: As the command line has them; what follows from other options is filled in.
 
     Raises:
-        SystemExit: If there are no such files or networks, or the files cannot be batches.
+        SystemExit: If files or network do not exist, or the files cannot form batches.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:

@@ -340,7 +340,7 @@ def test_a_network_without_relu(tmp_path, monkeypatch):
         (["--source", "activations", "--blocks", "5"], "--blocks has no meaning for --source activations"),
         (["--source", "activations", "--seed", "0"], "--seed has no meaning"),
         (["--source", "activations", "--limit", "1"], "has 1 image; an interval needs 2 or more"),
-        (["--source", "activations", "--data", "nowhere"], "nowhere is no folder"),
+        (["--source", "activations", "--data", "nowhere"], "nowhere is not a folder"),
         (["--source", "activations", "--model", "resnet19"], "no model is called 'resnet19'"),
         (["--source", "activations", "--model", "resnet18", "--weights", "x.th"], "there is no file x.th"),
     ],

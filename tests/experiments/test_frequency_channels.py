@@ -348,7 +348,7 @@ def test_gray_files_have_chroma_that_does_not_vary():
 def test_seeds_are_no_negative_numbers(capsys):
     with pytest.raises(SystemExit):
         experiment.main(["--data", "nowhere", "--seed", "-1"])
-    assert "0 or more" in capsys.readouterr().err
+    assert "≥ 0" in capsys.readouterr().err
 
 
 def test_variants_by_name():

@@ -358,7 +358,7 @@ def test_help_needs_no_pycocotools(data, monkeypatch):
         (["--variants", "25S"], "25"),
         (["--backbone-weights", "RGB=nowhere.pt"], "names no file"),
         (["--lr", "0"], "above 0"),
-        (["--seed", "-1"], "0 or more"),
+        (["--seed", "-1"], "≥ 0"),
     ],
 )
 def test_wrong_arguments_are_named(data, tmp_path, more, message, capsys):
@@ -368,7 +368,7 @@ def test_wrong_arguments_are_named(data, tmp_path, more, message, capsys):
 
 
 def test_missing_data_is_named(data, tmp_path):
-    with pytest.raises(SystemExit, match="nowhere is no folder"):
+    with pytest.raises(SystemExit, match="nowhere is not a folder"):
         CocoImages(tmp_path / "nowhere", data / "val.json")
     with pytest.raises(SystemExit, match=r"no file .*nothing.json"):
         CocoImages(data / "val", tmp_path / "nothing.json")

@@ -136,7 +136,7 @@ def test_enough_counts_down_from_all_channels():
     [
         (["--resize", "20"], "add --crop"),
         (["--model", "embedded"], "takes 1 channels; the sets are of colour images"),
-        (["--variance", "nowhere"], "nowhere is no folder"),
+        (["--variance", "nowhere"], "nowhere is not a folder"),
         (["--crop", "0"], None),
     ],
     ids=str,

@@ -129,5 +129,5 @@ def test_what_is_not_measured_is_said(tmp_path):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(SystemExit, match="nowhere is no folder"):
+    with pytest.raises(SystemExit, match="nowhere is not a folder"):
         report.main(["--results", str(tmp_path / "nowhere")])

@@ -108,7 +108,7 @@ def test_peaks_in_processes_of_their_own(tmp_path):
         (["--size", "224"], None),
         (["--size", "100,200"], None),
         (["--frequencies", "16"], None),
-        (["--data", "nowhere"], "nowhere is no folder"),
+        (["--data", "nowhere"], "nowhere is not a folder"),
     ],
     ids=str,
 )
