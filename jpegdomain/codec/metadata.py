@@ -22,13 +22,7 @@ _XMP_ORIENTATION: Final = re.compile(rb'tiff:Orientation(="|>)([0-9])')
 
 
 class Metadata(NamedTuple):
-    """What segments before the first scan say.
-
-    Attributes:
-        orientation: 1…8, 1 without.
-        exif: The EXIF data, from its TIFF header on; of several segments, joined. None without.
-        icc: The ICC profile, its chunks joined; None without, or if one is missing.
-    """
+    """What segments before the first scan say, as `JpegImage` has it."""
 
     orientation: int
     exif: bytes | None
@@ -39,18 +33,8 @@ NO_METADATA: Final = Metadata(1, None, None)
 
 
 def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Color:
-    """Decide the colour model by libjpeg's default rules.
-
-    Args:
-        identifiers: The frame's component identifiers, one to four.
-        jfif: Whether the file has a JFIF segment.
-        adobe: The transform byte of its Adobe segment, None without.
-
-    Returns:
-        ``gray`` for one component. For three, JFIF means YCbCr; else Adobe's transform 0 means RGB and any other
-        YCbCr; else the identifiers R, G, B mean RGB; else YCbCr. For four, an Adobe transform other than 0 means
-        YCCK, of which only 2 is defined; else CMYK.
-    """
+    """Decide the colour model by libjpeg's default rules, from identifiers, JFIF and the Adobe transform byte."""
+    # For four components, Adobe's transform is 2 for YCCK; any other than 0 is taken for it.
     if len(identifiers) == 3:
         if jfif:
             return "ycbcr"
@@ -65,17 +49,14 @@ def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Col
 
 
 def metadata_of(found: bytes | Iterable[Segment]) -> Metadata:
-    """Read the metadata as Pillow reads it.
+    """Read the metadata of a file, or of its segments up to the first scan header, as Pillow reads it.
 
-    Several EXIF segments are one block cut in pieces. The orientation is EXIF's; if EXIF has no such tag, that of
-    the last XMP segment. The chunks of a profile (ICC.1, annex B.4) are put in the order of
-    their numbers, if as many are there as the first of them says.
-
-    Args:
-        found: A file, or its segments; those behind the first scan header do not count.
+    Several EXIF segments are one block cut in pieces. The orientation is EXIF's; if EXIF has no such tag, that of the
+    last XMP segment. The chunks of a profile (ICC.1, annex B.4) are put in the order of their numbers, if as many are
+    there as the first of them says.
 
     Returns:
-        Them.
+        Orientation, EXIF and profile.
     """
     exif: list[bytes] = []
     chunks: list[bytes] = []

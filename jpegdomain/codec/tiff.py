@@ -3,9 +3,8 @@
 import math
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["tiff_orientation", "with_orientation"]
 
@@ -22,58 +21,28 @@ _ORIENTATION: Final = 0x0112
 _SHORT: Final = 3
 # TIFF 6.0, section 2, and the later types 13, IFD, and 16, LONG8: how `struct` writes one value. The tag's bytes and
 # texts are no numbers: Pillow gives them as such, and turns nothing.
-_TYPES: Final = {
-    1: "s",
-    2: "s",
-    3: "H",
-    4: "I",
-    5: "II",
-    6: "b",
-    7: "s",
-    8: "h",
-    9: "i",
-    10: "ii",
-    11: "f",
-    12: "d",
-    13: "I",
-    16: "Q",
-}
+_TYPES: Final = dict(
+    zip((*range(1, 14), 16), ["s", "s", "H", "I", "II", "b", "s", "h", "i", "ii", "f", "d", "I", "Q"], strict=True)
+)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A directory entry.
-
-    Attributes:
-        place: Its position.
-        tag: Its tag.
-        kind: The number of its type.
-        count: How many values it has.
-        value: Its last four bytes as a number, where its values are if they are longer than that.
-    """
+class _Entry(NamedTuple):
+    """A directory entry."""
 
     place: int
     tag: int
     kind: int
-    count: int
-    value: int
+    values: int
+    value: int  # its last four bytes: where its values are, if they are longer than that
 
 
-@dataclass(frozen=True, slots=True)
-class _Directory:
-    """A first directory.
+class _Directory(NamedTuple):
+    """A first directory."""
 
-    Attributes:
-        order: The byte order, ``<`` or ``>``.
-        count: How many entries it announces.
-        entries: Those that are there.
-        stop: The position behind them.
-    """
-
-    order: str
-    count: int
-    entries: list[_Entry]
-    stop: int
+    order: str  # "<" or ">"
+    announced: int  # how many entries it should have
+    entries: list[_Entry]  # those that are there
+    stop: int  # the position behind them
 
 
 def tiff_orientation(block: bytes) -> int | None:
@@ -81,9 +50,6 @@ def tiff_orientation(block: bytes) -> int | None:
 
     The first entry of the tag that has a known type and its values counts, and of several values the first: a number of
     any type.
-
-    Args:
-        block: A TIFF structure.
 
     Returns:
         1…8, 1 for other values; None if the tag is absent or out of shape.
@@ -100,11 +66,7 @@ def tiff_orientation(block: bytes) -> int | None:
 
 
 def with_orientation(block: bytes, orientation: int) -> bytes | None:
-    """Give a TIFF structure another orientation.
-
-    Args:
-        block: Any.
-        orientation: 1…8.
+    """Set the orientation of a TIFF structure.
 
     Returns:
         The block with one SHORT in place of its first entry of the tag; or, if it has none, with a copy of its first
@@ -122,7 +84,7 @@ def with_orientation(block: bytes, orientation: int) -> bytes | None:
         if entry.tag == _ORIENTATION:
             tiff[entry.place : entry.place + len(fresh)] = fresh
             return head + bytes(tiff)
-    if len(entries) < directory.count or directory.count == 0xFFFF:
+    if len(entries) < directory.announced or directory.announced == 0xFFFF:
         return None
     following = bytes(tiff[directory.stop : directory.stop + 4]).ljust(4, b"\0")
     # The entries stand in the order of their tags, directories at even places (TIFF 6.0, section 2).
@@ -150,20 +112,15 @@ def _directory(block: bytes) -> _Directory | None:
 
 
 def _with_values(block: bytes, directory: _Directory) -> Iterator[tuple[_Entry, int]]:
-    """Go through the entries that Pillow takes, each with the position of its values.
-
-    Values longer than four bytes that lie behind the end of the block end the search, as Pillow ends it; those that are
-    longer than the block itself, alone or with those before them, are passed over.
-
-    Yields:
-        Them, of each tag the first.
-    """
+    """Yield the entries that Pillow takes, of each tag the first, with the position of its values."""
+    # Values longer than four bytes that lie behind the end of the block end the search, as Pillow ends it; those that
+    # are longer than the block itself, alone or with those before them, are passed over.
     seen: set[int] = set()
     total = 0
     for entry in directory.entries:
-        if entry.tag in seen or entry.kind not in _TYPES or not entry.count:
+        if entry.tag in seen or entry.kind not in _TYPES or not entry.values:
             continue
-        size, at = entry.count * struct.calcsize("=" + _TYPES[entry.kind]), entry.place + 8
+        size, at = entry.values * struct.calcsize("=" + _TYPES[entry.kind]), entry.place + 8
         if size > 4:
             total, at = total + size, entry.value
             if total > len(block):

@@ -8,8 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jpegdomain.compiled import compiled_address
-
 from .entries import CHECKSUMS
 from .threads import in_threads
 
@@ -44,4 +42,4 @@ def checksums(tensors: Sequence[Tensor]) -> NDArray[np.uint32]:
 
 @functools.cache
 def _address() -> int:
-    return compiled_address(CHECKSUMS)
+    return CHECKSUMS.address()

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from jpegdomain.compiled import compiled_address
 from jpegdomain.geometry import Extent
 
 from .entries import RUN_FLOAT32, RUN_FLOAT64
@@ -167,7 +166,7 @@ def launch(
 
 @functools.cache
 def _address(dtype: torch.dtype) -> int:
-    return compiled_address(_ENTRIES[dtype])
+    return _ENTRIES[dtype].address()
 
 
 def _channels_together(x: Any) -> Any:
