@@ -124,19 +124,7 @@ def add_faults(
     lost: NDArray[np.uint8],
     beginning: bytes,
 ) -> JpegImage:
-    """Add to a record what the kernel noted: warnings, losses, and which blocks and bits have not come.
-
-    Args:
-        image: The record.
-        layout: Its layout.
-        state: Its row of the kernel's state.
-        work: The workspace's integers, as the file left them.
-        lost: What each block has lost; empty if losses were not kept.
-        beginning: The file's first bytes.
-
-    Returns:
-        The new record.
-    """
+    """Add to a record what the kernel noted: warnings, losses, and which blocks and bits have not come."""
     components = []
     for i, (place, (rows, columns, size)) in enumerate(layout.cuts):
         arrived = np.ones((rows, columns), np.bool_)

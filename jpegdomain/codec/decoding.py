@@ -129,13 +129,7 @@ def _likely_function(data: bytes) -> CompiledFunction:
 
 
 def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[JpegImage | JpegFileError]:
-    """Decode at most `BATCH` small files, bytes and names, with one call; each to its record, or `decode`'s error.
-
-    Records of one call share their memory.
-
-    Returns:
-        A record or an error for each file.
-    """
+    """Decode at most `BATCH` small files, each to its record or `decode`'s error; the records share their memory."""
     workspace = acquire()
     try:
         reports, bounds, out, quant = _run_small([data for data, _ in files], settings, workspace)

@@ -119,19 +119,7 @@ _REASONS: Final = {
 
 
 def error_of(source: str, fault: int, offset: int, marker: int, details: list[int], beginning: bytes) -> JpegFileError:
-    """Make the error of a fault code.
-
-    Args:
-        source: The file's path, or a stand-in for it.
-        fault: One of `kernel.fault_codes`.
-        offset: The byte of the file that shows it.
-        marker: The second byte of the marker in force there, 0 for none.
-        details: Four numbers.
-        beginning: The file's first `SIGNATURE` bytes.
-
-    Returns:
-        The error, not raised.
-    """
+    """Make the error of a fault, shown by the byte at `offset` under `marker`, with four details for its message."""
     if fault == codes.NOT_JPEG:
         reason, advice = describe(beginning)
         return NotJpegError(message(source, f"not a JPEG file: {reason}", advice=advice))

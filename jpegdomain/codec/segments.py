@@ -4,38 +4,28 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from .kernel.markers import DNL, EOI, SOF0, SOF1, SOF2, SOF9, SOF10, SOI, SOS
+
 __all__ = ["DNL", "EOI", "SOI", "SOS", "FrameHeader", "Segment", "is_frame", "is_read", "segments"]
 
-SOI: Final = 0xD8
-EOI: Final = 0xD9
-SOS: Final = 0xDA
-DNL: Final = 0xDC
 
 # FF bytes may fill up to a marker. FF 00 and restart markers belong to a scan, and mean nothing elsewhere.
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _FIRST_WITH_LENGTH: Final = 0xC0
 """What comes before it is reserved, or TEM: markers that stand alone."""
-_READ: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_READ: Final = frozenset({SOF0, SOF1, SOF2, SOF9, SOF10})
 _NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
 """DHT, JPG and DAC, which stand among the numbers of the frame headers."""
 
 
 class Segment(NamedTuple):
-    """One marker and what belongs to it.
+    """One marker and what belongs to it."""
 
-    Attributes:
-        marker: The marker's second byte.
-        start: Where it begins, with the FF bytes that fill up to it.
-        at: The last FF before `marker`.
-        payload: What follows the length, shorter than that says if the data ends first.
-        stop: The position behind it by its length, which may lie behind the end of the data.
-    """
-
-    marker: int
-    start: int
-    at: int
-    payload: bytes
-    stop: int
+    marker: int  # its second byte
+    start: int  # where it begins, with the FF bytes that fill up to it
+    at: int  # the last FF before `marker`
+    payload: bytes  # what follows the length, shorter than that says if the data ends first
+    stop: int  # the position behind it by its length, which may lie behind the end of the data
 
 
 class FrameHeader(NamedTuple):

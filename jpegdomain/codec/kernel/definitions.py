@@ -9,6 +9,7 @@ from jpegdomain.tables import ZIGZAG
 
 from . import fault_codes as codes
 from . import layout as L
+from . import markers
 from .layout import Bytes, Integers, Steps
 from .notes import tolerated
 
@@ -25,8 +26,6 @@ __all__ = [
 ]
 
 _LARGEST_DC_CATEGORY = 15
-_DHT = 0xC4
-_DQT = 0xDB
 _ZIGZAG = ZIGZAG.astype(np.uint8)
 
 
@@ -190,9 +189,9 @@ def blame_definition(data: Bytes, marker_at: int, state: Integers) -> int:
     for i in range(L.DEFINITIONS):
         state[L.SAVED + i] = state[L.HUFFMAN + i]
     fault = codes.NO_FAULT
-    if state[L.MARKER] == _DHT:
+    if state[L.MARKER] == markers.DHT:
         fault = define_huffman(data, marker_at + 4, end, state)
-    elif state[L.MARKER] == _DQT:
+    elif state[L.MARKER] == markers.DQT:
         fault = define_steps(data, marker_at + 4, end, state)
     for i in range(L.DEFINITIONS):
         state[L.HUFFMAN + i] = state[L.SAVED + i]

@@ -6,15 +6,12 @@ from jpegdomain.compiled.jit import compiled
 
 from . import fault_codes as codes
 from . import layout as L
+from . import markers
 from .layout import Bytes, Integers
 from .notes import tolerated
 from .words import next_marker
 
 __all__ = ["is_frame", "is_read", "read_frame"]
-
-_PROGRESSIVE = 0xC2
-_ARITHMETIC_SEQUENTIAL = 0xC9
-_ARITHMETIC_PROGRESSIVE = 0xCA
 
 
 @compiled
@@ -28,7 +25,7 @@ def is_frame(marker: int) -> bool:
 @compiled
 def is_read(marker: int) -> bool:
     """Return whether a marker starts a frame of a kind that is read: SOF0, SOF1, SOF2, SOF9, SOF10."""
-    return 0xC0 <= marker <= _PROGRESSIVE or marker in (_ARITHMETIC_SEQUENTIAL, _ARITHMETIC_PROGRESSIVE)
+    return 0xC0 <= marker <= markers.SOF2 or marker in (markers.SOF9, markers.SOF10)
 
 
 @compiled

@@ -9,11 +9,13 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegdomain.compiled.jit import inlined
 from jpegdomain.tables import ZIGZAG
+
+from .layout import Bytes, Integers
 
 __all__ = ["LARGEST_AC", "LARGEST_DC_STEP", "code_sizes", "pack", "tokenize"]
 
-Integers: TypeAlias = NDArray[np.int64]
 Entries: TypeAlias = NDArray[np.uint32]
 Plane: TypeAlias = NDArray[np.int16]
 
@@ -114,7 +116,7 @@ def tokenize(
     return count
 
 
-def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: NDArray[np.uint8]) -> int:
+def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: Bytes) -> int:
     """Write entries as bits, the last byte filled with ones, a zero byte after every FF (T.81 F.1.2.3).
 
     Args:
@@ -140,24 +142,24 @@ def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: ND
             bits -= 32
             word = held >> np.uint64(bits)
             for shift in (24, 16, 8, 0):
-                byte = np.uint8(word >> np.uint64(shift))
-                out[written] = byte
-                written += 1
-                if byte == 255:
-                    out[written] = 0
-                    written += 1
+                written = _put(out, written, np.uint8(word >> np.uint64(shift)))
     fill = -bits & 7
     held = held << np.uint64(fill) | np.uint64((1 << fill) - 1)
     bits += fill
     while bits:
         bits -= 8
-        byte = np.uint8(held >> np.uint64(bits))
-        out[written] = byte
-        written += 1
-        if byte == 255:
-            out[written] = 0
-            written += 1
+        written = _put(out, written, np.uint8(held >> np.uint64(bits)))
     return written
+
+
+@inlined
+def _put(out: Bytes, at: int, byte: int) -> int:
+    """Write a byte, and a zero after FF. Returns the position behind."""
+    out[at] = byte
+    if byte == 255:
+        out[at + 1] = 0
+        return at + 2
+    return at + 1
 
 
 def code_sizes(frequency: Integers, sizes: Integers, others: Integers) -> None:

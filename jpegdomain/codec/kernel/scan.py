@@ -9,6 +9,7 @@ from jpegdomain.compiled.jit import compiled
 
 from . import fault_codes as codes
 from . import layout as L
+from . import markers
 from .feed import close_interval, leave_interval, open_interval
 from .layout import Bytes, Integers, Memory, Samples
 from .mcu import mark_lost, mcu_grid, plan_blocks
@@ -16,8 +17,6 @@ from .notes import blame_first, lose, warn
 from .words import next_marker, skip_scan
 
 __all__ = ["scan_of"]
-
-_SOS = 0xDA
 
 
 def scan_of(
@@ -72,7 +71,7 @@ def scan_of(
                 mark_lost(state, work, lost, keep, end, first)
             elif fault and state[L.MODE] != L.KEEP:
                 return _explained(state, fault, warnings)
-            state[L.MARKER] = _SOS
+            state[L.MARKER] = markers.SOS
             number += 1
         return _finish(data, state, number - 1, warnings)
 
@@ -107,10 +106,6 @@ def _explained(state: Integers, fault: int, warnings: int) -> int:
     return fault
 
 
-_SOF0 = 0xC0
-_RST0 = 0xD0
-
-
 @compiled
 def _is_restart(data: Bytes, state: Integers) -> bool:
     """Return whether a restart marker stands at ``state[AT]``."""
@@ -124,7 +119,7 @@ def _next_restart(data: Bytes, state: Integers, number: int) -> int:
     at, end = state[L.AT], state[L.END]
     if state[L.MODE] != L.STRICT:
         # What no JPEG file has is nothing but leftovers.
-        while at + 1 < end and data[at + 1] < _SOF0:
+        while at + 1 < end and data[at + 1] < markers.SOF0:
             state[L.MARKER] = np.int64(data[at + 1])
             warn(state, codes.RESERVED_MARKER, at - state[L.START])
             at = next_marker(data, at + 2, end)
@@ -132,7 +127,7 @@ def _next_restart(data: Bytes, state: Integers, number: int) -> int:
     state[L.OFFSET] = at - state[L.START]
     if at + 1 >= end:
         return codes.FILE_ENDS_EARLY
-    state[L.MARKER], state[L.DETAIL] = np.int64(data[at + 1]), _RST0 + number % 8
+    state[L.MARKER], state[L.DETAIL] = np.int64(data[at + 1]), markers.RST0 + number % 8
     if state[L.MARKER] != state[L.DETAIL]:
         if state[L.MODE] == L.STRICT or not _is_restart(data, state):
             return codes.NO_RESTART
@@ -153,17 +148,17 @@ def _resynchronise(data: Bytes, state: Integers, number: int, left: int) -> int:
     """
     at, end, lost = state[L.AT], state[L.END], 0
     while lost < left:
-        if at + 1 >= end or (data[at + 1] >= _SOF0 and not 0xD0 <= data[at + 1] <= 0xD7):
+        if at + 1 >= end or (data[at + 1] >= markers.SOF0 and not 0xD0 <= data[at + 1] <= 0xD7):
             state[L.MARKER] = np.int64(data[at + 1]) if at + 1 < end else 0
-            state[L.DETAIL] = _RST0 + number % 8
+            state[L.DETAIL] = markers.RST0 + number % 8
             lose(state, codes.NO_RESTART if at + 1 < end else codes.FILE_ENDS_EARLY, at - state[L.START])
             lost = left
-        elif data[at + 1] < _SOF0:
+        elif data[at + 1] < markers.SOF0:
             at = next_marker(data, at + 2, end)
         else:
-            ahead = (np.int64(data[at + 1]) - _RST0 - number) % 8
+            ahead = (np.int64(data[at + 1]) - markers.RST0 - number) % 8
             if ahead > 0:
-                state[L.MARKER], state[L.DETAIL] = np.int64(data[at + 1]), _RST0 + number % 8
+                state[L.MARKER], state[L.DETAIL] = np.int64(data[at + 1]), markers.RST0 + number % 8
                 lose(state, codes.NO_RESTART, at - state[L.START])
             if 1 <= ahead <= 2:
                 lost += 1

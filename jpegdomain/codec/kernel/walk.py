@@ -6,6 +6,7 @@ from jpegdomain.compiled.jit import compiled
 
 from . import fault_codes as codes
 from . import layout as L
+from . import markers
 from .definitions import define_conditioning, define_huffman, define_interval, define_steps, usual_conditioning
 from .frame_header import is_frame, is_read, read_frame
 from .layout import Bytes, Integers, Steps
@@ -14,16 +15,6 @@ from .scan_header import read_scan
 from .words import next_marker, skip_scan
 
 __all__ = ["advance", "begin"]
-
-_SOI = 0xD8
-_EOI = 0xD9
-_SOS = 0xDA
-_DHT = 0xC4
-_DAC = 0xCC
-_DQT = 0xDB
-_DNL = 0xDC
-_DRI = 0xDD
-_COMMENT = 0xFE
 
 
 @compiled
@@ -36,7 +27,7 @@ def begin(data: Bytes, start: int, end: int, state: Integers, work: Integers, mo
     state[L.ADOBE] = -1
     usual_conditioning(state)
     work[L.SENT : L.SENT + 256] = -1
-    if end - start < 2 or data[start] != 0xFF or data[start + 1] != _SOI:
+    if end - start < 2 or data[start] != 0xFF or data[start + 1] != markers.SOI:
         return codes.NOT_JPEG
     return codes.NO_FAULT
 
@@ -72,18 +63,18 @@ def advance(data: Bytes, state: Integers, quant: Steps, work: Integers, size: in
             wrong = at + 1 if data[at] == 0xFF else at
             state[L.DETAIL], state[L.DETAIL + 1] = np.int64(data[wrong]), found - at
             state[L.PLACE], state[L.AT] = wrong, found
-            if tolerated(state, codes.NO_MARKER) != codes.NO_FAULT:
+            if tolerated(state, codes.NO_MARKER):
                 return _stop(state, work, codes.NO_MARKER, wrong)
             continue
         marker = np.int64(data[at + 1])
         state[L.MARKER], state[L.PLACE] = marker, at
-        if marker == _EOI:
+        if marker == markers.EOI:
             if state[L.SCANS] == 0:
                 return _stop(state, work, codes.NO_IMAGE, at)
             fault = settle(state, work)
             return L.FINISHED if not fault else _stop(state, work, fault, at)
-        if 0xD0 <= marker <= _SOI or marker == 1:
-            if tolerated(state, codes.MISPLACED_MARKER) != codes.NO_FAULT:
+        if 0xD0 <= marker <= markers.SOI or marker == 1:
+            if tolerated(state, codes.MISPLACED_MARKER):
                 return _stop(state, work, codes.MISPLACED_MARKER, at)
             state[L.AT] = at + 2
             continue
@@ -96,18 +87,18 @@ def advance(data: Bytes, state: Integers, quant: Steps, work: Integers, size: in
             return _stop(state, work, codes.ENDS_IN_SEGMENT, at)
         length = np.int64(data[at + 2]) << 8 | np.int64(data[at + 3])
         stop = at + 2 + length
-        if state[L.MODE] != L.STRICT and (marker == _SOS or is_read(marker)):
+        if state[L.MODE] != L.STRICT and (marker == markers.SOS or is_read(marker)):
             stop = _own_end(data, at, marker, stop, state)
         elif length < 2:
             state[L.DETAIL] = length
-            if tolerated(state, codes.BAD_LENGTH) != codes.NO_FAULT:
+            if tolerated(state, codes.BAD_LENGTH):
                 return _stop(state, work, codes.BAD_LENGTH, at)
             stop = at + 4
         if stop > end:
             return _stop(state, work, codes.ENDS_IN_SEGMENT, at)
         fault = _take(data, at, stop, state, quant, work, size)
         state[L.AT] = stop
-        if fault == codes.REPEATED_SCAN or (fault and marker == _SOS and _goes_on(state)):
+        if fault == codes.REPEATED_SCAN or (fault and marker == markers.SOS and _goes_on(state)):
             if fault == codes.REPEATED_SCAN:
                 warn(state, fault, at - state[L.START])
             else:
@@ -116,7 +107,7 @@ def advance(data: Bytes, state: Integers, quant: Steps, work: Integers, size: in
             continue
         if fault:
             return _stop(state, work, fault, state[L.PLACE])
-        if marker == _SOS:
+        if marker == markers.SOS:
             return L.SCAN
 
 
@@ -137,7 +128,7 @@ def _is_band(first: int, last: int, count: int, state: Integers) -> bool:
 @compiled
 def _own_end(data: Bytes, at: int, marker: int, stop: int, state: Integers) -> int:
     """Find the end of a frame or scan header by the number of its components, whatever its length says."""
-    scan = marker == _SOS
+    scan = marker == markers.SOS
     place = at + 4 if scan else at + 9
     if place >= state[L.END]:
         return stop
@@ -155,26 +146,26 @@ def _own_end(data: Bytes, at: int, marker: int, stop: int, state: Integers) -> i
 @compiled
 def _take(data: Bytes, marker_at: int, end: int, state: Integers, quant: Steps, work: Integers, size: int) -> int:
     at, marker = marker_at + 4, state[L.MARKER]
-    if marker == _SOS:
+    if marker == markers.SOS:
         return read_scan(data, at, end, state, quant, work)
-    if marker == _DHT:
+    if marker == markers.DHT:
         return define_huffman(data, at, end, state)
-    if marker == _DQT:
+    if marker == markers.DQT:
         return define_steps(data, at, end, state)
-    if marker == _DRI:
+    if marker == markers.DRI:
         return define_interval(data, at, end, state)
-    if marker == _DAC:
+    if marker == markers.DAC:
         return define_conditioning(data, at, end, state)
     if is_frame(marker):
         return read_frame(data, marker_at, end, state, size)
-    if marker == _DNL:
+    if marker == markers.DNL:
         return _check_lines(data, at, end, state)
     if 0xE0 <= marker <= 0xEF:
         # libjpeg decides on the colour model at the first scan; what comes later does not count.
         if state[L.SCANS] == 0:
             _note_application(data, marker_at, end, state)
         return codes.NO_FAULT
-    return codes.NO_FAULT if marker == _COMMENT else tolerated(state, codes.RESERVED_MARKER)
+    return codes.NO_FAULT if marker == markers.COM else tolerated(state, codes.RESERVED_MARKER)
 
 
 @compiled
