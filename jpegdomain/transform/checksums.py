@@ -1,23 +1,27 @@
-"""Whether tensors have changed, however they were written to."""
+"""Checksums of tensors, which tell whether they were written to by any means."""
 
 import functools
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .entries import CHECKSUMS
+from jpegdomain.compiled import CompiledFunction
+
+from .cpu import TRANSFORMS
 from .threads import in_threads
 
 __all__ = ["checksums", "has_checksum"]
 
-_LANES = 64
+_ENTRY: Final = CompiledFunction(TRANSFORMS, "checksums", "run", lambda types: types.void(types.int64), from_c=True)
+_LANES: Final = 64
 
 
 def has_checksum(tensor: Tensor) -> bool:
-    """Say whether `checksums` can read a tensor: all of its numbers lie in the machine's memory without gaps."""
+    """Return whether `checksums` can read a tensor: its numbers lie in this machine's memory without gaps."""
     dense = tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
     return dense and tensor.device.type == "cpu" and tensor.layout == torch.strided
 
@@ -42,4 +46,4 @@ def checksums(tensors: Sequence[Tensor]) -> NDArray[np.uint32]:
 
 @functools.cache
 def _address() -> int:
-    return CHECKSUMS.address()
+    return _ENTRY.address()
