@@ -143,12 +143,8 @@ def add_faults(
             )
         )
     warnings = _lines(state, L.WARNINGS, L.WARNING_LIST, warning_of)
-    damage = _lines(state, L.LOSSES, L.LOSS_LIST, functools.partial(_damage, image.source, beginning))
+    damage = _lines(state, L.LOSSES, L.LOSS_LIST, lambda *note: str(error_of(image.source, beginning, *note)))
     return replace(image, components=tuple(components), damage="\n".join(damage) or None, warnings=warnings)
-
-
-def _damage(name: str, beginning: bytes, fault: int, offset: int, marker: int, details: list[int]) -> str:
-    return str(error_of(name, fault, offset, marker, details, beginning))
 
 
 def _lines(state: NDArray[np.int64], count: int, start: int, line: Any) -> tuple[str, ...]:

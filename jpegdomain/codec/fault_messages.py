@@ -16,27 +16,6 @@ from .messages import FETCH_AGAIN, RAISE_SCAN_LIMIT, RE_ENCODE, describe, locate
 
 __all__ = ["error_of", "warning_of"]
 
-_ADVICE: Final[dict[type[JpegFileError], str]] = {
-    DamagedJpegError: FETCH_AGAIN,
-    JpegTooLargeError: RAISE_SCAN_LIMIT,
-    TruncatedJpegError: FETCH_AGAIN,
-    UnsupportedJpegError: RE_ENCODE,
-}
-
-_KINDS: Final = {
-    0xC3: "lossless",
-    0xC5: "hierarchical",
-    0xC6: "hierarchical",
-    0xC7: "hierarchical lossless",
-    0xCB: "arithmetic-coded lossless",
-    0xCD: "hierarchical arithmetic-coded",
-    0xCE: "hierarchical arithmetic-coded",
-    0xCF: "hierarchical arithmetic-coded lossless",
-    # These announce their kind of frame without being one.
-    0xDE: "hierarchical",
-    0xF7: "JPEG-LS",
-}
-
 # In the reasons: {0}…{3} are the fault's details, {marker} its marker.
 _DAMAGED: Final = {
     codes.NO_MARKER: "byte {0:02X} where a marker must begin",
@@ -107,24 +86,24 @@ _WARNINGS: Final = {
 }
 
 _REASONS: Final = {
-    code: (kind, reason)
-    for kind, reasons in (
-        (DamagedJpegError, _DAMAGED),
-        (TruncatedJpegError, _TRUNCATED),
-        (UnsupportedJpegError, _UNSUPPORTED),
-        (JpegTooLargeError, _TOO_LARGE),
+    code: (kind, reason, advice)
+    for kind, reasons, advice in (
+        (DamagedJpegError, _DAMAGED, FETCH_AGAIN),
+        (TruncatedJpegError, _TRUNCATED, FETCH_AGAIN),
+        (UnsupportedJpegError, _UNSUPPORTED, RE_ENCODE),
+        (JpegTooLargeError, _TOO_LARGE, RAISE_SCAN_LIMIT),
     )
     for code, reason in reasons.items()
 }
 
 
-def error_of(source: str, fault: int, offset: int, marker: int, details: list[int], beginning: bytes) -> JpegFileError:
+def error_of(source: str, beginning: bytes, fault: int, offset: int, marker: int, details: list[int]) -> JpegFileError:
     """Make the error of a fault, shown by the byte at `offset` under `marker`, with four details for its message."""
     if fault == codes.NOT_JPEG:
         reason, advice = describe(beginning)
         return NotJpegError(message(source, f"not a JPEG file: {reason}", advice=advice))
-    kind, reason = _REASONS[fault]
-    return kind(message(source, _format(reason, marker, details), offset, marker, _ADVICE[kind]))
+    kind, reason, advice = _REASONS[fault]
+    return kind(message(source, _format(reason, marker, details), offset, marker, advice))
 
 
 def warning_of(fault: int, offset: int, marker: int, details: list[int]) -> str:
@@ -134,5 +113,13 @@ def warning_of(fault: int, offset: int, marker: int, details: list[int]) -> str:
 
 
 def _format(reason: str, marker: int, details: list[int]) -> str:
-    kind = _KINDS.get(details[0], "this kind of")
-    return reason.format(*details, marker=marker, kind=kind, table="AC" if details[0] else "DC")
+    return reason.format(*details, marker=marker, kind=_kind(details[0]), table="AC" if details[0] else "DC")
+
+
+def _kind(marker: int) -> str:
+    """Name the kind of a frame that is not read (T.81 table B.1)."""
+    if marker in {0xDE, 0xF7}:
+        # These announce their kind of frame without being one.
+        return "hierarchical" if marker == 0xDE else "JPEG-LS"
+    bits = {"hierarchical": marker & 4, "arithmetic-coded": marker & 8, "lossless": marker & 3 == 3}
+    return " ".join(name for name, bit in bits.items() if bit)

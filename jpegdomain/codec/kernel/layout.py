@@ -11,6 +11,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegdomain.tables import ZIGZAG
+
 Bytes: TypeAlias = NDArray[np.uint8]
 Integers: TypeAlias = NDArray[np.int64]
 Masks: TypeAlias = NDArray[np.uint64]
@@ -44,6 +46,8 @@ class Memory(NamedTuple):
     masks: Masks
     lost: Bytes
 
+
+ZIGZAG_BYTES = ZIGZAG.astype(np.uint8)
 
 # --- state: what Python reads -----------------------------------------------------------------------------
 OUTCOME: Final = 0  # one of the outcomes below

@@ -68,21 +68,15 @@ def tokenize(
                 for row in range(down * tall, down * tall + tall):
                     for column in range(right * wide, right * wide + wide):
                         if row >= plane.shape[0] or column >= plane.shape[1]:
-                            entries[count], entries[count + 1] = dc << 16, ac << 16
-                            count += 2
-                            counts[dc] += 1
-                            counts[ac] += 1
+                            count = _emit(entries, counts, count, dc, 0)
+                            count = _emit(entries, counts, count, ac, 0)
                             continue
                         block = plane[row, column]
                         value = np.int64(block[0]) - before[index]
                         before[index] = block[0]
                         if abs(value) > LARGEST_DC_STEP:
                             return -1 - index
-                        size = np.int64(_CATEGORIES[abs(value)])
-                        counts[dc + size] += 1
-                        extra = value + (value >> 63) & (1 << size) - 1
-                        entries[count] = dc + size << 16 | extra
-                        count += 1
+                        count = _emit(entries, counts, count, dc, value)
                         # Bit γ for a coefficient at zigzag position γ that is not zero: to find the next one is then
                         # no guess for the processor. DC is done.
                         left = np.uint64(0)
@@ -99,21 +93,22 @@ def tokenize(
                             run = position - last - 1
                             last = position
                             while run > 15:
-                                counts[ac + _RUN_OF_16] += 1
-                                entries[count] = ac + _RUN_OF_16 << 16
-                                count += 1
+                                count = _emit(entries, counts, count, ac + _RUN_OF_16, 0)
                                 run -= 16
-                            size = np.int64(_CATEGORIES[abs(value)])
-                            counts[ac + 16 * run + size] += 1
-                            # A negative value is sent as value − 1, its low bits (T.81 F.1.2.1.1).
-                            extra = value + (value >> 63) & (1 << size) - 1
-                            entries[count] = ac + 16 * run + size << 16 | extra
-                            count += 1
+                            count = _emit(entries, counts, count, ac + 16 * run, value)
                         if last < 63:
-                            counts[ac] += 1
-                            entries[count] = ac << 16
-                            count += 1
+                            count = _emit(entries, counts, count, ac, 0)
     return count
+
+
+@inlined
+def _emit(entries: Entries, counts: Integers, count: int, place: int, value: int) -> int:
+    """Add an entry: `place` is 256·table + 16·run, to which the bits of the value are added. Returns the new count."""
+    size = np.int64(_CATEGORIES[abs(value)])
+    counts[place + size] += 1
+    # A negative value is sent as value − 1, its low bits (T.81 F.1.2.1.1).
+    entries[count] = place + size << 16 | value + (value >> 63) & (1 << size) - 1
+    return count + 1
 
 
 def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: Bytes) -> int:
