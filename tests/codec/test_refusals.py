@@ -197,7 +197,7 @@ def test_a_file_opened_for_text_is_named(tmp_path):
 
 
 def test_what_is_no_path_is_named():
-    with pytest.raises(InputError, match="is no path"):
+    with pytest.raises(InputError, match="is not a path"):
         read_jpeg("a\0b")
 
 

@@ -17,7 +17,7 @@ from .layout import Bytes, Integers
 __all__ = ["LARGEST_AC", "LARGEST_DC_STEP", "code_sizes", "pack", "tokenize"]
 
 Entries: TypeAlias = NDArray[np.uint32]
-Plane: TypeAlias = NDArray[np.int16]
+Planes: TypeAlias = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]
 
 LARGEST_AC: Final = 1023  # of an 8-bit file's quantised AC coefficients (T.81 table F.2)
 LARGEST_DC_STEP: Final = 2047
@@ -35,12 +35,7 @@ _RUN_OF_16: Final = 0xF0
 
 
 def tokenize(
-    planes: tuple[Plane, Plane, Plane, Plane],
-    geometry: Integers,
-    grid: tuple[int, int],
-    entries: Entries,
-    counts: Integers,
-    before: Integers,
+    planes: Planes, geometry: Integers, grid: tuple[int, int], entries: Entries, counts: Integers, before: Integers
 ) -> int:
     """Turn the blocks of one scan into entries, in the order of the scan (T.81 A.2).
 
