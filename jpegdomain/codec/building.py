@@ -106,7 +106,7 @@ def build(
 def add_faults(
     image: JpegImage, layout: FrameLayout, state: Integers, work: Integers, lost: Bytes, beginning: bytes
 ) -> JpegImage:
-    """Add to a record what the kernel noted: warnings, losses, and which blocks and bits have not come."""
+    """Add to a record what the kernel noted: warnings, losses, missing blocks and bits."""
     components = []
     for i, (place, (rows, columns, size)) in enumerate(layout.cuts):
         arrived = np.ones((rows, columns), np.bool_)

@@ -48,7 +48,7 @@ def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = Non
 
 
 def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, arena: Arena | None) -> JpegImage:
-    # A component that does not come has coefficients 0, whatever its steps: 1 is as good as any.
+    # A missing component has coefficients 0, whatever its steps: 1 is as good as any.
     quant = np.ones((1, 4, 64), np.uint16)
     out, keep = workspace.small, settings.keep
     mode = L.STRICT if settings.strict else L.LENIENT

@@ -1,4 +1,4 @@
-"""The segments that define tables: DQT, DHT, DAC, DRI (T.81 B.2.4). They are checked, and their places noted."""
+"""The segments DQT, DHT, DAC and DRI (T.81 B.2.4): tables are checked, and their positions noted."""
 
 from typing import Final
 
