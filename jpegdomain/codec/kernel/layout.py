@@ -190,3 +190,7 @@ AC_BINS: Final = 256
 STATISTICS: Final = KEYS + STORE * KEY  # the bins of all DC tables, of all AC tables, and
 FIXED_BIN: Final = STATISTICS + CONDITIONING_SLOTS * (DC_BINS + AC_BINS)  # the one whose estimate stays ½
 SCRATCH: Final = FIXED_BIN + 1
+
+# --- writing ----------------------------------------------------------------------------------------------
+LARGEST_AC: Final = 1023  # of an 8-bit file's quantised AC coefficients (T.81 table F.2)
+LARGEST_DC_STEP: Final = 2047  # of the difference of its DC coefficients from block to block (T.81 table F.1)

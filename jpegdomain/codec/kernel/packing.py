@@ -12,18 +12,16 @@ from numpy.typing import NDArray
 from jpegdomain.compiled.jit import inlined
 from jpegdomain.tables import ZIGZAG
 
+from . import layout as L
 from .layout import Bytes, Integers
 
-__all__ = ["LARGEST_AC", "LARGEST_DC_STEP", "code_sizes", "pack", "tokenize"]
+__all__ = ["code_sizes", "pack", "tokenize"]
 
 Entries: TypeAlias = NDArray[np.uint32]
 Planes: TypeAlias = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]
 
-LARGEST_AC: Final = 1023  # of an 8-bit file's quantised AC coefficients (T.81 table F.2)
-LARGEST_DC_STEP: Final = 2047
-"""Of the difference of an 8-bit file's quantised DC coefficients from block to block (T.81 table F.1)."""
 
-_CATEGORIES: Final = np.array([value.bit_length() for value in range(LARGEST_DC_STEP + 1)], np.uint8)
+_CATEGORIES: Final = np.array([value.bit_length() for value in range(L.LARGEST_DC_STEP + 1)], np.uint8)
 # Zigzag positions by row-major index.
 _PLACES: Final = np.argsort(ZIGZAG).astype(np.uint64)
 # In a de Bruijn sequence, the six bits from each position on are a number of their own: multiplied by a power of
@@ -69,7 +67,7 @@ def tokenize(
                         block = plane[row, column]
                         value = np.int64(block[0]) - before[index]
                         before[index] = block[0]
-                        if abs(value) > LARGEST_DC_STEP:
+                        if abs(value) > L.LARGEST_DC_STEP:
                             return -1 - index
                         count = _emit(entries, counts, count, dc, value)
                         # Bit γ for a coefficient at zigzag position γ that is not zero: to find the next one is then
@@ -83,7 +81,7 @@ def tokenize(
                             position = _POWERS[(left ^ others) * _SEQUENCE >> np.uint64(58)]
                             left = others
                             value = np.int64(block[ZIGZAG[position]])
-                            if abs(value) > LARGEST_AC:
+                            if abs(value) > L.LARGEST_AC:
                                 return -1 - index
                             run = position - last - 1
                             last = position
