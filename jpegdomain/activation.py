@@ -18,15 +18,7 @@ Method: TypeAlias = Literal["asm", "apx"]
 
 
 class View(NamedTuple):
-    """How an activation was taken as a view of another one.
-
-    Args:
-        base: The other activation.
-        operation: Of torch, which took the view.
-        args: Its arguments behind the base.
-        kwargs: Its keyword arguments.
-        place: Among the operation's results; None if there is one only.
-    """
+    """How an activation was taken as a view of another; `place` is its number among several results."""
 
     base: "Activation"
     operation: Any
@@ -102,16 +94,7 @@ class Activation(TensorLike):
 
     @classmethod
     def from_pixels(cls, pixels: Tensor, axes: tuple[int, int], like: "Activation") -> "Activation":
-        """Make an activation that takes J of its pixels when somebody asks for coefficients.
-
-        Args:
-            pixels: Any axes; nobody may write to them afterwards.
-            axes: Positions of the pixel axes, in ascending order, from 0 on.
-            like: Whose options the activation is to have.
-
-        Returns:
-            The activation.
-        """
+        """Make an activation of pixels, which nobody may write to; J is taken when coefficients are asked for."""
         x = object.__new__(cls)
         x._set(
             None, pixels, Extent(pixels.shape[axes[0]], pixels.shape[axes[1]]), axes, like._frequencies, like._method

@@ -28,17 +28,17 @@ def _among_fakes() -> bool:
 
 
 def constant(build: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Make a function keep its results, as real tensors whatever mode it is called in.
+    """Make a function keep its results, as real tensors whatever mode it is called in; nobody may write to them.
 
     Inference mode, ``torch.export``, ``torch.func`` and a default device leave their mark on every tensor that is made
     under them. They hold for a thread each, so a constant is made in a thread of its own. Only among fake tensors that
-    no compiler has made, which go together with their like alone, is it made again each time.
+    no compiler has made, which mix with no real ones, is it made again each time.
 
     Args:
         build: Makes a tensor from numbers, dtypes and devices, which decide on it.
 
     Returns:
-        The function. Nobody may write to its results.
+        The function.
     """
     kept: dict[tuple[Any, ...], Tensor] = {}
 

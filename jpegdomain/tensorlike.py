@@ -25,6 +25,10 @@ class TensorLike:
     _from_pixels: bool
     _extent: Extent
     _axes: tuple[int, int]
+    ndim: int
+    dtype: torch.dtype
+    device: torch.device
+    dim: Callable[[], int]
 
     @property
     def shape(self) -> torch.Size:
@@ -38,15 +42,6 @@ class TensorLike:
     def size(self, dim: int | None = None) -> torch.Size | int:
         """``torch.Tensor.size`` of the pixels."""
         return self.shape if dim is None else self.shape[dim]
-
-    def dim(self) -> int:
-        """``torch.Tensor.dim`` of the pixels."""
-        return self._first.dim()
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._first.dim()
 
     def numel(self) -> int:
         """``torch.Tensor.numel`` of the pixels."""
@@ -66,16 +61,6 @@ class TensorLike:
     def contiguous(self: _Self, memory_format: torch.memory_format = torch.contiguous_format) -> _Self:  # noqa: ARG002
         """Return itself: the order in memory is this class's own business."""
         return self
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The coefficients' dtype."""
-        return self._first.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The coefficients' device."""
-        return self._first.device
 
     def type(self, dtype: Any = None, **kwargs: Any) -> Any:
         """``torch.Tensor.type`` of the pixels."""
@@ -98,10 +83,6 @@ class TensorLike:
     def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
 
-    def retain_grad(self) -> None:
-        """``torch.Tensor.retain_grad`` of the coefficients, from which ``grad`` follows."""
-        self._first.retain_grad()
-
     __hash__ = object.__hash__
 
     if TYPE_CHECKING:  # Written at the end of this file.
@@ -110,14 +91,15 @@ class TensorLike:
 
 
 _ASKED: Final = (
-    *("element_size", "get_device", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg"),
-    *("is_pinned", "is_shared", "is_signed"),
+    *("dim", "element_size", "get_device", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg"),
+    *("is_pinned", "is_shared", "is_signed", "retain_grad"),
 )
 """Questions that the coefficients answer as the pixels would."""
 
 _READ: Final = (
-    *("grad_fn", "is_cpu", "is_cuda", "is_leaf", "is_meta", "is_mkldnn", "is_mps", "is_mtia", "is_nested"),
-    *("is_quantized", "is_sparse", "is_sparse_csr", "is_xla", "is_xpu", "itemsize", "layout", "retains_grad"),
+    *("device", "dtype", "grad_fn", "is_cpu", "is_cuda", "is_leaf", "is_meta", "is_mkldnn", "is_mps", "is_mtia"),
+    *("is_nested", "is_quantized", "is_sparse", "is_sparse_csr", "is_xla", "is_xpu", "itemsize", "layout", "ndim"),
+    "retains_grad",
 )
 """Attributes that are the same for the coefficients."""
 

@@ -30,16 +30,7 @@ _DRAWS: Final = frozenset(
 
 
 def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run an operation of torch that met an activation.
-
-    Args:
-        operation: As ``__torch_function__`` is given it.
-        args: Its arguments.
-        kwargs: Its keyword arguments.
-
-    Returns:
-        What it returns on pixels; feature maps as activations.
-    """
+    """Run an operation of torch that met an activation: what it returns on pixels, feature maps as activations."""
     if kwargs.get("out") is not None:
         return _with_out(operation, args, kwargs)
     if kwargs.get("inplace") is True:
@@ -235,11 +226,7 @@ def _into(target: Any, result: Any) -> Any:
 
 
 def write(target: Activation, value: Activation | Tensor) -> None:
-    """Give an activation new pixels, as ``torch.Tensor.copy_`` without broadcasting.
-
-    Raises:
-        InputError: If the shapes differ.
-    """
+    """Give an activation new pixels, as ``torch.Tensor.copy_`` without broadcasting."""
     if value.shape != target.shape:
         raise InputError(f"a result of shape {tuple(value.shape)} cannot be written to {target!r}")
     if isinstance(value, Activation) and value.axes == target.axes:

@@ -63,15 +63,7 @@ def ones_along(x: Activation) -> Tensor:
 
 
 def elementwise(x: Activation, function: Callable[[Activation], Activation]) -> Activation:
-    """Apply a function that treats all channels alike, whatever the order of the axes.
-
-    Args:
-        x: The feature map.
-        function: An activation (n, c, h, w) to one of its shape.
-
-    Returns:
-        A feature map with the same axes.
-    """
+    """Apply a function of (n, c, h, w) that treats all channels alike, whatever the order of the axes."""
     if (x.ndim, x.axes) == (4, _PLAIN):
         return function(x)
     result = function(x.replace(as_four(x.coefficients, x.axes), axes=_PLAIN))
@@ -84,7 +76,7 @@ def island(x: Activation, function: Callable[[Tensor], Tensor]) -> Activation:
 
 
 def dropout(input: Activation, p: float = 0.5, training: bool = True) -> Activation:
-    """Drop pixels, J∘(mask)∘J̃, as ``torch.nn.functional.dropout``; the map itself outside training."""
+    """``torch.nn.functional.dropout`` of pixels, J∘(mask)∘J̃; outside training the map itself."""
     return island(input, lambda pixels: F.dropout(pixels, p, training)) if training else input
 
 

@@ -129,9 +129,9 @@ def map_pixels(
 
     Args:
         x: The activation.
-        function: Takes one tensor of pixels per entry of `frequencies`, returns one of their shape. It may depend on
+        function: Takes a tensor of pixels for each of the `frequencies`, returns one of their shape. It may depend on
             the channel, not on a pixel's place: it can be handed any block rows, (m, c, 8, w).
-        frequencies: Of the reconstructions that the function is given, each as in `low_pass`; 15 is exact.
+        frequencies: Of the reconstructions, each as in `low_pass`; 15 is exact.
         inplace: Whether the activation's memory may be written over; without effect while gradients are recorded.
 
     Returns:

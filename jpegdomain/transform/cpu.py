@@ -132,13 +132,13 @@ def map_pixels(
     *,
     inplace: bool = False,
 ) -> Tensor:
-    """Apply J∘function∘J̃, a few block rows at a time in cache.
+    """Apply J∘function∘J̃, a few block rows at a time in cache; no gradients are recorded.
 
     Args:
-        coefficients: (n, c, 8X, 8Y) in place; no gradients are recorded.
+        coefficients: (n, c, 8X, 8Y) in place.
         extent: Height and width in pixels.
-        function: Takes one reconstruction, (m, c, h, w), per entry of `frequencies`; acts on each pixel alone.
-        frequencies: Of the reconstructions, each 1…15.
+        function: Takes a reconstruction, (m, c, h, w), for each of the `frequencies`; acts on each pixel alone.
+        frequencies: Each 1…15.
         inplace: Whether the coefficients may be written over.
 
     Returns:

@@ -33,7 +33,7 @@ def gradient_rules(
     Args:
         forward: pixels → coefficients.
         inverse: coefficients, height, width, frequencies → pixels.
-        masked: value, mask source, height, width, four numbers of a `Clamp`, frequencies → coefficients.
+        masked: value, mask source, height, width, clamp, frequencies → coefficients.
 
     Returns:
         The gradients, for functions of these arguments.

@@ -82,16 +82,7 @@ def masked(
 
 
 def separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
-    """Multiply each 8×8 tile by a matrix from the left and by its transpose from the right.
-
-    Args:
-        x: (n, c, 8X, 8Y) floating point.
-        matrix: (8, 8).
-        inplace: Whether the memory of `x` may be written over; without effect while gradients are recorded.
-
-    Returns:
-        (n, c, 8X, 8Y); channels-last in memory from 8 channels on.
-    """
+    """Multiply each 8×8 tile of (n, c, 8X, 8Y) by a matrix from the left and by its transpose from the right."""
     n, c, height, width = x.shape
     if c < _FEW_CHANNELS:
         rows = _left_product(matrix, x.reshape(-1, BLOCK, width))
@@ -143,14 +134,11 @@ def low_pass(coefficients: Tensor, frequencies: Frequencies) -> Tensor:
 
     Args:
         coefficients: (n, c, 8X, 8Y) in place.
-        frequencies: 1…15; 15 keeps all 64 coefficients and returns the tensor itself. A tensor without axes stands for
-            a number that is known on the device only: under ``torch.func.vmap``, one for each of several networks.
+        frequencies: 1…15; 15 returns the tensor itself. A tensor without axes stands for a number that is known on the
+            device only: under ``torch.func.vmap``, one for each of several networks.
 
     Returns:
         (n, c, 8X, 8Y).
-
-    Raises:
-        ValueError: If `frequencies` is outside 1…15.
     """
     check_frequencies(frequencies)
     height, width = coefficients.shape[2:]

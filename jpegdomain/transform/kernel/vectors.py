@@ -45,13 +45,7 @@ def clip(builder: Any, mask_source: Any, value: Any, clamp: Sequence[Any]) -> An
 
 
 class Lanes:
-    """Which elements of which of eight vectors are there.
-
-    Args:
-        builder: Of the code.
-        kind: The vectors' type.
-        lanes: How many elements of a vector, an LLVM int64.
-    """
+    """Which elements of which of eight vectors are there: `lanes` of each, an LLVM int64."""
 
     def __init__(self, builder: Any, kind: Any, lanes: Any) -> None:
         self._builder = builder
@@ -67,17 +61,7 @@ class Lanes:
 
 
 def load(builder: Any, address: Any, kind: Any, mask: Any = None) -> Any:
-    """Read a vector, aligned as its elements are.
-
-    Args:
-        builder: Of the code.
-        address: An LLVM int64.
-        kind: The vector's type.
-        mask: Elements to read, the others are zero and their memory is not touched; None for all.
-
-    Returns:
-        The vector.
-    """
+    """Read a vector, aligned as its elements are; those outside the mask are zero, and their memory is not touched."""
     pointer = builder.inttoptr(address, kind.as_pointer())
     if mask is None:
         return builder.load(pointer, align=_alignment(kind))
