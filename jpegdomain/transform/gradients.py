@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from .protocol import Mask
 from .reference import low_pass
 
-__all__ = ["Rule", "Rules", "gradient_rules"]
+__all__ = ["Rule", "Rules", "gradient_rules", "with_source"]
 
 
 class Rule(NamedTuple):
@@ -23,6 +24,14 @@ class Rules(NamedTuple):
     forward: Rule
     inverse: Rule
     masked: Rule
+
+
+def with_source(value: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
+    """Return a value and its mask's source; without a source, the value's lowest frequencies as both."""
+    if mask.source is not None:
+        return value, mask.source
+    kept = low_pass(value, mask.frequencies)
+    return kept, kept
 
 
 def gradient_rules(

@@ -13,7 +13,7 @@ from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.tables import frequency_index
 from jpegdomain.theory.tensors import dct_matrix
 
-from .protocol import Clamp, Frequencies, check_frequencies
+from .protocol import Frequencies, Mask, check_frequencies
 
 __all__ = ["basis", "forward", "inverse", "low_pass", "masked", "own_dtype", "separable", "supports"]
 
@@ -65,20 +65,12 @@ def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tens
     return separable(kept, basis(kept.dtype, kept.device).T)[:, :, : extent.height, : extent.width]
 
 
-def masked(
-    value: Tensor,
-    mask_source: Tensor | None,
-    extent: Extent,
-    clamp: Clamp,
-    frequencies: int,
-    *,
-    inplace: bool = False,  # noqa: ARG001
-) -> Tensor:
+def masked(value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) -> Tensor:  # noqa: ARG001
     """Apply J∘clamp∘J̃, as `Backend.masked`."""
-    approximation = inverse(value if mask_source is None else mask_source, extent, frequencies)
-    exact = approximation if mask_source is None else inverse(value, extent)
-    exact = torch.where(approximation >= clamp.high, clamp.above, exact)
-    return forward(torch.where(approximation <= clamp.low, clamp.below, exact))
+    low, high, below, above = mask.clamp
+    approximation = inverse(value if mask.source is None else mask.source, extent, mask.frequencies)
+    exact = approximation if mask.source is None else inverse(value, extent)
+    return forward(torch.where(approximation <= low, below, torch.where(approximation >= high, above, exact)))
 
 
 def separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
