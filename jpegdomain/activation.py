@@ -113,7 +113,7 @@ class Activation(TensorLike):
         return self._values is not None
 
     def bring_up_to_date(self) -> None:
-        """Take over what was written to activations and pixels that this one is a view of, or that are views of it."""
+        """Take over what was written to the activations and pixels that share this feature map."""
         if self._view is not None or self._lent:
             runtime().refresh(self)
 
@@ -179,7 +179,7 @@ class Activation(TensorLike):
         )
 
     def rebind(self, other: "Activation") -> None:
-        """Give this object the values of another one of its shape, dtype and axes: what operations in place do."""
+        """Take over the values of another activation of this shape, dtype and axes: what operations in place do."""
         other.bring_up_to_date()
         self._values, self._pixels, self._from_pixels = other._values, other._pixels, other._from_pixels
         self._writes += 1
@@ -187,7 +187,7 @@ class Activation(TensorLike):
             runtime().write_through(self)
 
     def lend(self, pixels: Tensor) -> None:
-        """Remember pixels of which a view was handed out: what is written there belongs to this activation, too."""
+        """Remember pixels of which a view was handed out: what is written there belongs to this activation."""
         self._lent.append((pixels, pixels._version))
 
     def is_view_of(self, view: View) -> None:

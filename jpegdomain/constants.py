@@ -1,4 +1,4 @@
-"""Tensors that follow from a few numbers alone: made once, for eager runs, compiled graphs and exported ones alike."""
+"""Tensors that depend on a few numbers only: built once, for eager, compiled and exported runs."""
 
 import functools
 import re
@@ -13,14 +13,14 @@ __all__ = ["constant"]
 
 
 class _Shelf:
-    """Holds constants as attributes: ``torch.compile`` looks an attribute up when it comes to it, a dict but once."""
+    """Holds constants as attributes: ``torch.compile`` looks up an attribute each time, a dict only once."""
 
 
 _SHELF: Final = _Shelf()
 
 
 def _among_fakes() -> bool:
-    """Whether fake tensors are about that take no real one beside them, as those of ``torch.export`` do."""
+    """Whether there are fake tensors that accept no real ones beside them, as under ``torch.export``."""
     if not torch._C._len_torch_dispatch_stack():
         return False
     mode = torch._guards.detect_fake_mode()

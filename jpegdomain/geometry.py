@@ -9,18 +9,8 @@ from typing import NamedTuple, TypeAlias
 
 from .errors import ExtentMismatchError
 
-__all__ = [
-    "BLOCK",
-    "Extent",
-    "Padding",
-    "Pair",
-    "Window",
-    "block_count",
-    "component_extent",
-    "padded_size",
-    "pair",
-    "window_output",
-]
+__all__ = ["BLOCK", "Extent", "Padding", "Pair", "Window", "block_count", "component_extent", "padded_size", "pair"]
+__all__ += ["window_output"]
 
 Pair: TypeAlias = int | Sequence[int]
 """One number for both axes, or (vertical, horizontal)."""
@@ -58,7 +48,7 @@ class Extent(NamedTuple):
 
 
 def pair(value: Pair) -> tuple[int, int]:
-    """Read a number, or a sequence of one, as two equal numbers; of two as it is."""
+    """Return (vertical, horizontal) of one number, a sequence of one, or a pair."""
     if isinstance(value, int):
         return value, value
     return int(value[0]), int(value[-1])

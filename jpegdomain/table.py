@@ -114,7 +114,7 @@ def runtime() -> Runtime:
 
 
 def note(operation: Any, form: str, result: Any) -> None:
-    """Tell who records that an operation has run in a form, 'closed' or 'island', and what it returned."""
+    """Report an operation that has run, its form ('closed' or 'island') and its result to every recording."""
     for listener in _LISTENERS:
         listener(operation, form, result)
 
@@ -159,4 +159,4 @@ def record(model: nn.Module | None = None) -> Iterator[list[Met]]:
 
 
 def _ignore(_: object) -> None:
-    """A hook's result would take the place of the module's."""
+    """Return None: a hook's result would replace the module's."""

@@ -1,4 +1,4 @@
-"""The public names of ``torch.Tensor`` on an object that is none: asked of its pixels, or run by the table."""
+"""The public names of ``torch.Tensor`` for an object that is no tensor: answered by its data, or run by the table."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -55,11 +55,11 @@ class TensorLike:
         return torch.empty(self.shape, device="meta").stride(*() if dim is None else (dim,))
 
     def is_contiguous(self, memory_format: torch.memory_format = torch.contiguous_format) -> bool:
-        """``torch.Tensor.is_contiguous`` of the pixels: yes; their order in memory is this class's own business."""
+        """Return True for the default format: the order in memory is an implementation detail."""
         return memory_format == torch.contiguous_format
 
     def contiguous(self: _Self, memory_format: torch.memory_format = torch.contiguous_format) -> _Self:  # noqa: ARG002
-        """Return itself: the order in memory is this class's own business."""
+        """Return itself: the order in memory is an implementation detail."""
         return self
 
     def type(self, dtype: Any = None, **kwargs: Any) -> Any:
@@ -148,7 +148,7 @@ def _is_any(input: Any, *_args: Any, **_kwargs: Any) -> bool:
 
 
 def _behave_as_a_tensor() -> None:
-    """Give `TensorLike` every public name of ``torch.Tensor`` that it has not got of its own."""
+    """Define every public name of ``torch.Tensor`` that `TensorLike` lacks."""
     for names, make in ((_ASKED, _asks), (_IN_MEMORY, _refuses), (_READ, _attribute)):
         for name in names:
             setattr(TensorLike, name, make(name))

@@ -13,17 +13,8 @@ from jpegdomain.transform import constant_image
 
 from .pixels import as_four, decode, encode, from_four
 
-__all__ = [
-    "alone",
-    "dropout",
-    "each_from_pixels",
-    "each_to_pixels",
-    "elementwise",
-    "four_axes",
-    "island",
-    "ones_along",
-    "plain",
-]
+__all__ = ["alone", "dropout", "each_from_pixels", "each_to_pixels", "elementwise", "four_axes", "island"]
+__all__ += ["ones_along", "plain"]
 
 _PLAIN = (2, 3)
 
@@ -81,7 +72,7 @@ def dropout(input: Activation, p: float = 0.5, training: bool = True) -> Activat
 
 
 def _is_off(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False, *, train: bool = False) -> bool:  # noqa: ARG001
-    """Whether a dropout does nothing, as whose result torch gives its argument itself."""
+    """Whether a dropout does nothing; torch then returns its argument itself."""
     return alone(input) and not (training or train)
 
 

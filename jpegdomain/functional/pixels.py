@@ -92,7 +92,7 @@ def _inverse(activation: Activation, frequencies: Frequencies = 15) -> Tensor:
 
 
 def pixels_of(x: Activation) -> Tensor:
-    """Return an activation's pixels, to be read only; what J̃ is applied for is kept."""
+    """Return an activation's pixels, to be read only; if J̃ is needed, its result is kept."""
     x.bring_up_to_date()
     pixels = x._pixels
     if pixels is None:
@@ -112,7 +112,7 @@ def transform(x: Activation) -> Tensor:
 
 
 def _may_keep(source: Tensor) -> bool:
-    """Whether a transform taken now serves later, too: where gradients are wanted, or none could flow."""
+    """Whether a transform computed now can be reused: gradients are recorded, or none could flow."""
     if not torch.is_grad_enabled() and source.requires_grad:
         return False
     return torch.compiler.is_compiling() or not torch.is_inference_mode_enabled() or source.is_inference()

@@ -93,7 +93,7 @@ def _on_pixels(operation: Callable[[Any, Any], Tensor], input: Operand, other: O
 
 
 def _made(x: Activation, coefficients: Tensor) -> Activation:
-    """A result whose other axes may have been broadcast."""
+    """A result, whose other axes may have been broadcast."""
     return x.replace(coefficients, axes=_from_the_end(x))
 
 

@@ -1,4 +1,4 @@
-"""J, J̃ and the mask on tensors, by the backend that supports them; here it is chosen."""
+"""J, J̃ and the mask on tensors, each by the first backend that supports them."""
 
 from collections.abc import Callable
 from typing import Any, Final

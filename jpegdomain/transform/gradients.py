@@ -12,7 +12,7 @@ __all__ = ["Rule", "Rules", "gradient_rules", "with_source"]
 
 
 class Rule(NamedTuple):
-    """What ``torch.autograd.Function`` and ``torch.library`` ask for alike."""
+    """What ``torch.autograd.Function`` and ``torch.library`` both need."""
 
     setup_context: Callable[..., None]
     backward: Callable[..., Any]

@@ -1,4 +1,4 @@
-"""The backend for torch.compile on a CPU: operators that it puts into its graphs, since it cannot look into kernels."""
+"""The backend for torch.compile on a CPU: operators in its graphs, since it cannot look into kernels."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a backend of the transforms is: J, J̃ and the mask between them."""
+"""The protocol of a transform backend: J, J̃ and the mask between them."""
 
 import math
 from typing import NamedTuple, Protocol, TypeAlias

@@ -1,4 +1,4 @@
-"""The job's record, the workspace, the shared counter: memory as addresses."""
+"""The job's record, the workspace and the shared counter, as addresses in memory."""
 
 from collections.abc import Callable
 from typing import Any, Final, cast

@@ -1,4 +1,4 @@
-"""What is done to eight vectors between reading and writing them, each as one call that Numba can compile."""
+"""What happens to eight vectors between reading and writing them, each step as one call that Numba compiles."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
