@@ -28,7 +28,7 @@ from experiments.frequency_selections import Selection, selections
 from experiments.images import JpegFiles
 from experiments.journal import Journal
 from experiments.networks import load_requested
-from jpegdomain.entry import Entry
+from jpegdomain.decoding import Entry
 from jpegdomain.frequency import Bandwidth, MaskedEntry, bandwidth, fit_statistics
 from jpegdomain.preprocess import CenterCrop, Compose, Resize, Transform
 

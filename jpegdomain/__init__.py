@@ -1,7 +1,8 @@
 """Neural networks that run on JPEG's own coefficients: ``jpegdomain.convert(model)`` and what it is made of."""
 
+import warnings
+
 from . import (
-    batch,
     codec,
     data,
     errors,
@@ -18,11 +19,10 @@ from . import (
     testing,
 )
 from .activation import Activation
-from .batch import JpegBatch, collate
 from .codec import JpegImage, read_jpeg, read_jpegs, write_jpeg
 from .conversion import ConvertedModel, Report, convert, exportable, register_rule, to_spatial, verify
-from .data import Collate, JpegDataset, JpegFolder, loader
-from .entry import decode_luma, decode_rgb
+from .data import Collate, JpegBatch, JpegDataset, JpegFolder, collate, loader
+from .decoding import decode_luma, decode_rgb
 from .functional import decode, encode
 
 __version__ = "0.1.0"
@@ -36,7 +36,6 @@ __all__ = [
     "JpegFolder",
     "JpegImage",
     "Report",
-    "batch",
     "codec",
     "collate",
     "convert",
@@ -66,3 +65,10 @@ __all__ = [
     "verify",
     "write_jpeg",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "batch":
+        warnings.warn("jpegdomain.batch is part of jpegdomain.data", DeprecationWarning, stacklevel=2)
+        return data
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

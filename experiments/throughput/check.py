@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import jpegdomain as jd
 from experiments.throughput.sides import JPEG_SIDES, Geometry
-from jpegdomain.entry import Entry
+from jpegdomain.decoding import Entry
 
 __all__ = ["checked", "total"]
 

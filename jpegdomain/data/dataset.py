@@ -3,24 +3,34 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from torch.utils.data import Dataset
 
-from jpegdomain.batch import FileReport
-from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, read_jpegs
+from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, JpegImage, read_header, read_jpegs
+from jpegdomain.codec.reader import OnError
 from jpegdomain.codec.sources import Held, Source, load
-from jpegdomain.errors import InputError
-from jpegdomain.preprocess import Transform
+from jpegdomain.errors import InputError, JpegFileError
+from jpegdomain.geometry import BLOCK
+from jpegdomain.preprocess import Transform, keep_for
 
-from .items import Item, Items
-from .keeping import Limits, Result, read_as_needed
-from .leaving_out import left_out
+from .batch import FileReport
+from .skipping import Item, Items, left_out
 
 __all__ = ["JpegDataset", "OnBroken"]
 
 _PLACE: Final = "item {} of the data set"
+_Result: TypeAlias = JpegImage | JpegFileError | OSError | InputError
 OnBroken: TypeAlias = Literal["raise", "keep", "skip"]
+
+
+class _Limits(NamedTuple):
+    """What `read_jpegs` takes besides the number of frequencies; see there."""
+
+    on_error: OnError
+    max_pixels: int | None
+    max_scans: int
+    strict: bool
 
 
 class JpegDataset(Dataset[Item]):
@@ -72,7 +82,7 @@ class JpegDataset(Dataset[Item]):
                 f"preprocess is a jpegdomain.preprocess transform, got {type(preprocess).__qualname__}: "
                 "jpegdomain.preprocess.from_torchvision(…).transform is that of torchvision's"
             )
-        self.limits = Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
+        self.limits = _Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
         # Refuses wrong values now rather than in a worker.
         read_jpegs([], keep=8 if keep is None else keep, **self.limits._asdict())
         self.files = files
@@ -139,9 +149,9 @@ class JpegDataset(Dataset[Item]):
         for step in range(1, len(self)):
             yield self.__getitems__([(last + step) % len(self)])
 
-    def _read(self, indices: Sequence[int]) -> list[Result]:
+    def _read(self, indices: Sequence[int]) -> list[_Result]:
         files = [self._loaded(index) for index in indices]
-        return read_as_needed(files, self.keep, self.preprocess, self.limits)
+        return _read_as_needed(files, self.keep, self.preprocess, self.limits)
 
     def _loaded(self, index: int) -> Held | OSError | InputError:
         try:
@@ -161,3 +171,46 @@ class JpegDataset(Dataset[Item]):
     def __repr__(self) -> str:
         keep = "" if self.keep is None else f", keep={self.keep}"
         return f"{type(self).__name__}({len(self)} files, on_error={self.on_error!r}{keep})"
+
+
+def _read_as_needed(
+    files: Sequence[Held | OSError | InputError],
+    keep: int | None,
+    preprocess: Transform | None,
+    limits: _Limits,
+) -> list[_Result]:
+    """Read files for a preprocess, those that need the same number of frequencies together.
+
+    Args:
+        files: Their bytes, or the error that kept them from being had.
+        keep: How many frequencies; None for as many as the preprocess needs.
+        preprocess: What they are meant for, upright or as they are.
+        limits: How strictly, and how much at most.
+
+    Returns:
+        For each file its record, or its error.
+    """
+    results: dict[int, _Result] = {}
+    members: dict[int, list[tuple[int, Held]]] = {}
+    for position, file in enumerate(files):
+        if isinstance(file, Held):
+            members.setdefault(keep or _needed(file, preprocess), []).append((position, file))
+        else:
+            results[position] = file
+    for side, own in members.items():
+        read = read_jpegs([held for _, held in own], keep=side, return_errors=True, **limits._asdict())
+        results.update(zip((position for position, _ in own), read, strict=True))
+    return [results[position] for position in range(len(files))]
+
+
+def _needed(file: Held, preprocess: Transform | None) -> int:
+    """Frequencies along each side of a block; all of them where the header, or a step that fails, does not tell."""
+    if preprocess is None or not preprocess.low_frequencies:
+        return BLOCK
+    try:
+        header = read_header(file.data)
+        # Whoever makes the batch may turn the image upright, or not.
+        return max(keep_for(preprocess, header, orient=orient) for orient in (False, True))
+    except ValueError:
+        # Reading the file, or making the batch, says what is wrong and with which file.
+        return BLOCK

@@ -1,27 +1,30 @@
 """`loader`: a data set's batches, read and collated ahead by threads while a network works on those before."""
 
 import importlib.util
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from jpegdomain.batch import FileReport
 from jpegdomain.errors import InputError, JpegFileError, MissingPackageError
 from jpegdomain.preprocess import Transform
 
-from .ahead import ahead
-from .collating import Collate, Loaded
-from .items import Item
+from .batch import FileReport
+from .collation import Collate, Loaded
+from .skipping import Item
 
-__all__ = ["Loader", "loader"]
+__all__ = ["Loader", "loader", "prefetch"]
 
-_Job: TypeAlias = tuple[Sequence[int], int]
+_Batch: TypeAlias = tuple[Sequence[int], int]
 """A batch's indices and its seed."""
 _Made: TypeAlias = tuple[Loaded | None, list[FileReport]]
 """A batch, None if all of its files were left out, and what there is to say about files."""
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
 
 
 class Loader:
@@ -86,7 +89,7 @@ class Loader:
         batches = self._batches(own)
         # Each batch has its own seed: what a random preprocess draws does not depend on who makes the batch, or when.
         seeds = torch.randint(2**62, (len(batches),), generator=own, device="cpu").tolist()
-        results = ahead(self._make, zip(batches, seeds, strict=True), self.threads)
+        results = prefetch(self._make, zip(batches, seeds, strict=True), self.threads)
         self.reports = reports = []
         empty = True
         for loaded, said in self._shown(results, len(batches)):
@@ -108,7 +111,7 @@ class Loader:
         batches = [order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size)]
         return batches[:-1] if self.drop_last and batches and len(batches[-1]) < self.batch_size else batches
 
-    def _make(self, job: _Job) -> _Made:
+    def _make(self, job: _Batch) -> _Made:
         indices, seed = job
         together = getattr(self.dataset, "__getitems__", None)
         items = [self.dataset[index] for index in indices] if together is None else together(indices)
@@ -213,3 +216,36 @@ def loader(
         generator=generator,
         progress=progress,
     )
+
+
+def prefetch(work: Callable[[_Job], _Result], jobs: Iterable[_Job], threads: int) -> Iterator[_Result]:
+    """Yield each job's result in turn, while threads do the jobs that follow.
+
+    At most ``threads + 1`` results are held before they are asked for. An error is raised where its result would have
+    stood. When the iterator is closed or dropped, what has not begun is not begun.
+
+    Args:
+        work: What to do with a job; it runs in several threads at once.
+        jobs: Any number, looked at as they are needed.
+        threads: How many; with 0 each job is done when its result is asked for.
+
+    Yields:
+        The results, in the jobs' order.
+    """
+    if not threads:
+        yield from map(work, jobs)
+        return
+    remaining = iter(jobs)
+    waiting: deque[Future[_Result]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="jpegdomain-loader")
+    try:
+        while True:
+            for job in remaining:
+                waiting.append(pool.submit(work, job))
+                if len(waiting) > threads:
+                    break
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -5,11 +5,11 @@ from typing import Final, Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
-from jpegdomain.batch import JpegBatch
 from jpegdomain.colour import Target
+from jpegdomain.data import JpegBatch
+from jpegdomain.decoding import can_render, to_activation, to_pixels
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK
-from jpegdomain.planes import can_render, first_activation, first_pixels
 
 from .channel_set import CHANNELS, ChannelSet
 from .nearest import nearest_channels
@@ -33,7 +33,7 @@ def frequency_channels(source: Source, selection: ChannelSet | None = None, *, c
     Channel 64·component + 8·α + β at (x, y) is coefficient (α, β) of block (x, y) of Y − 128, Cb − 128 or Cr − 128, of
     the orthonormal 8×8 DCT-II in levels: JPEG's own scale. Grayscale files have zeros for Cb and Cr.
 
-    'exact' is the map of a network's entry (`jpegdomain.planes.first_activation`) with the colours Y, Cb and Cr:
+    'exact' is the map of a network's entry (`jpegdomain.decoding.to_activation`) with the colours Y, Cb and Cr:
     libjpeg's upsampling, cut, crop, resize, flip and fills, in the transform domain. It equals the DCT of Y, Cb and Cr
     of the float decoding `jpegdomain.decode_rgb`, whatever the sampling, to rounding. Pixels of partial blocks outside
     the image are 0 after the level shift, not what an encoder filled in.
@@ -123,5 +123,5 @@ def _of_files(batch: JpegBatch, indices: tuple[int, ...] | None) -> Tensor:
     target: Target = "luma" if luma else "ycbcr"
     shift = torch.full((1 if luma else _COLOURS,), -128.0, dtype=batch.dtype, device=batch.device)
     if can_render(batch, None, None):
-        return transformed(first_pixels(batch, target, None, shift), indices, rgb=False)
-    return picked(first_activation(batch, target, None, shift).coefficients, indices)
+        return transformed(to_pixels(batch, target, None, shift), indices, rgb=False)
+    return picked(to_activation(batch, target, None, shift).coefficients, indices)

@@ -25,11 +25,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from jpegdomain.batch import Group, JpegBatch, Plane
 from jpegdomain.colour import INKS, MIXING
+from jpegdomain.data import Group, JpegBatch, Plane
+from jpegdomain.decoding import Components, to_activation
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.planes import Components, first_activation
 
 from .transforming import picked
 
@@ -56,7 +56,7 @@ def nearest_channels(batch: JpegBatch, indices: Sequence[int], dtype: torch.dtyp
     Raises:
         InputError: If the batch is placed: blocks cannot be taken as they are when they are resized, cropped or turned.
     """
-    if batch.placed:
+    if batch.preprocessed:
         raise InputError(
             "chroma='nearest' takes the files' blocks as they are, this batch was given a preprocess or orient=True: "
             "collate without them, or use chroma='exact'"
@@ -88,7 +88,7 @@ def _of_inks(group: Group, extent: Extent, indices: Sequence[int], dtype: torch.
     planes = tuple(replace(plane, dtype=dtype) for plane in group.planes)
     components = Components.of(replace(group, planes=planes), extent, len(planes))
     shift = torch.full((3,), -128.0, dtype=dtype, device=components.device)
-    return picked(first_activation(components, "ycbcr", None, shift).coefficients, indices)
+    return picked(to_activation(components, "ycbcr", None, shift).coefficients, indices)
 
 
 def _repeated(plane: Plane, frequencies: Sequence[int], like: Tensor) -> Tensor:

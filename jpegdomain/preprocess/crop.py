@@ -9,9 +9,9 @@ import torch
 from jpegdomain.errors import ExtentMismatchError
 from jpegdomain.geometry import Extent
 
-from .axis import PaddingMode
-from .placement import Placement
+from .banded_matrix import PaddingMode
 from .resampling import interpolation_name
+from .separable_map import SeparableMap
 from .transform import Transform, device_of
 
 __all__ = ["CenterCrop", "Pad", "RandomCrop", "RandomResizedCrop"]
@@ -56,7 +56,7 @@ class CenterCrop(Transform):
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", tuple(_extent(self.size)))
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:  # noqa: ARG002
+    def place(self, placement: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:  # noqa: ARG002
         """Add the step.
 
         Args:
@@ -95,7 +95,7 @@ class Pad(Transform):
         object.__setattr__(self, "padding", _borders(self.padding))
         object.__setattr__(self, "fill", _levels(self.fill))
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:  # noqa: ARG002
+    def place(self, placement: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:  # noqa: ARG002
         """Add the step.
 
         Args:
@@ -138,7 +138,7 @@ class RandomCrop(Transform):
         """Whether `place` draws numbers: it does."""
         return True
 
-    def _padded(self, placement: Placement) -> Placement:
+    def _padded(self, placement: SeparableMap) -> SeparableMap:
         size = _extent(self.size)
         left, top, right, bottom = _borders(self.padding or 0)
         if self.pad_if_needed:
@@ -155,7 +155,7 @@ class RandomCrop(Transform):
             )
         return placement
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
+    def place(self, placement: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Add the step at a random place.
 
         Args:
@@ -174,7 +174,7 @@ class RandomCrop(Transform):
         )
         return placement.crop(top, left, *size)
 
-    def finest(self, placement: Placement) -> Placement:
+    def finest(self, placement: SeparableMap) -> SeparableMap:
         """Add the step where the image is: all places have the same resolution, padding alone has none.
 
         Args:
@@ -228,7 +228,7 @@ class RandomResizedCrop(Transform):
         """Whether `place` draws numbers: it does."""
         return True
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
+    def place(self, placement: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Add the step with a random rectangle.
 
         Args:
@@ -240,7 +240,7 @@ class RandomResizedCrop(Transform):
         """
         return self._cut(placement, *self._draw(placement.extent, generator))
 
-    def finest(self, placement: Placement) -> Placement:
+    def finest(self, placement: SeparableMap) -> SeparableMap:
         """Add the step with the smallest height and the smallest width that it can draw, both at once.
 
         Args:
@@ -257,7 +257,7 @@ class RandomResizedCrop(Transform):
         w = min(middle_width, math.floor(math.sqrt(least * self.ratio[0])))
         return self._cut(placement, 0, 0, max(h, 1), max(w, 1))
 
-    def _cut(self, placement: Placement, top: int, left: int, height: int, width: int) -> Placement:
+    def _cut(self, placement: SeparableMap, top: int, left: int, height: int, width: int) -> SeparableMap:
         cropped = placement.crop(top, left, height, width)
         return cropped.resize(*_extent(self.size), interpolation_name(self.interpolation), bool(self.antialias))
 

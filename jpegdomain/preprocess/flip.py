@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from .placement import Placement
+from .separable_map import SeparableMap
 from .transform import Transform, device_of
 
 __all__ = ["RandomHorizontalFlip", "RandomVerticalFlip"]
@@ -35,7 +35,7 @@ class RandomHorizontalFlip(Transform):
         """Whether `place` draws numbers: it does."""
         return True
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
+    def place(self, placement: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Add the step, or not.
 
         Args:
@@ -50,7 +50,7 @@ class RandomHorizontalFlip(Transform):
         vertical, horizontal = self._axes
         return placement.flip(vertical=vertical, horizontal=horizontal)
 
-    def finest(self, placement: Placement) -> Placement:
+    def finest(self, placement: SeparableMap) -> SeparableMap:
         """Leave it out: a flip changes no resolution.
 
         Args:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from jpegdomain.geometry import BLOCK
 
-from .axis import AxisMap
-from .component import from_frequencies
+from .banded_matrix import BandedMatrix
+from .component_axis import from_frequencies
 
 __all__ = ["LARGEST_GAIN", "LARGEST_GAIN_SUBSAMPLED", "gains", "needed"]
 
@@ -33,7 +33,7 @@ LARGEST_GAIN_SUBSAMPLED: Final = 0.25
 """Likewise of components with fewer samples than the image has pixels: chroma, which has little there."""
 
 
-def gains(samples: AxisMap) -> NDArray[np.float64]:
+def gains(samples: BandedMatrix) -> NDArray[np.float64]:
     """Give how strongly a map passes each frequency of a block, relative to DC.
 
     Args:
@@ -47,7 +47,7 @@ def gains(samples: AxisMap) -> NDArray[np.float64]:
     return norms / norms[0] if norms[0] else np.eye(1, BLOCK)[0]
 
 
-def needed(samples: AxisMap, largest_gain: float) -> int:
+def needed(samples: BandedMatrix, largest_gain: float) -> int:
     """Give the number of frequencies to keep along one axis.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .axis import AxisMap
+from .banded_matrix import BandedMatrix
 
 __all__ = ["Interpolation", "interpolation_name", "resampling"]
 
@@ -59,7 +59,7 @@ def interpolation_name(value: object) -> Interpolation:
 
 
 @functools.lru_cache(maxsize=1024)
-def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", antialias: bool = True) -> AxisMap:
+def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", antialias: bool = True) -> BandedMatrix:
     """Give the map that resizes one axis.
 
     Output o has its centre at s·(o + ½), s = size/out. With antialiasing its weights are those of the filter, stretched
@@ -82,7 +82,7 @@ def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", a
         raise ValueError(f"an axis of {size} samples cannot be resized to {out}: both are at least 1")
     if size == out:
         # Either filter is 1 at 0 and 0 at every other whole number.
-        return AxisMap.identity(size)
+        return BandedMatrix.identity(size)
     scale = size / out
     centres: NDArray[np.float64] = scale * (np.arange(out, dtype=np.float64) + 0.5)
     if not antialias:
@@ -96,10 +96,10 @@ def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", a
     places = starts[:, None] + np.arange(taps)
     weights = kernel((places + 0.5 - centres[:, None]) / stretch)
     weights *= (places >= first[:, None]) & (places < last[:, None])
-    return AxisMap(size, starts.astype(np.int32), weights / weights.sum(1, keepdims=True))
+    return BandedMatrix(size, starts.astype(np.int32), weights / weights.sum(1, keepdims=True))
 
 
-def _unsmoothed(size: int, positions: NDArray[np.float64], interpolation: Interpolation) -> AxisMap:
+def _unsmoothed(size: int, positions: NDArray[np.float64], interpolation: Interpolation) -> BandedMatrix:
     """Interpolate at positions between samples, those beyond an edge taken from it."""
     if interpolation == "bilinear":
         positions = np.maximum(positions, 0)
@@ -108,4 +108,4 @@ def _unsmoothed(size: int, positions: NDArray[np.float64], interpolation: Interp
     places = below[:, None] + reach
     distances = positions[:, None] - places
     weights = _triangle(distances) if interpolation == "bilinear" else _cubic(distances, a=-0.75)
-    return AxisMap.banded(size, np.clip(places, 0, size - 1), weights)
+    return BandedMatrix.banded(size, np.clip(places, 0, size - 1), weights)

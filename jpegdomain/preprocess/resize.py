@@ -7,8 +7,8 @@ import torch
 
 from jpegdomain.geometry import Extent
 
-from .placement import Placement
 from .resampling import interpolation_name
+from .separable_map import SeparableMap
 from .transform import Transform
 
 __all__ = ["Resize"]
@@ -68,7 +68,7 @@ class Resize(Transform):
         tall = extent.width <= extent.height
         return Extent(new_long, new_short) if tall else Extent(new_short, new_long)
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:  # noqa: ARG002
+    def place(self, placement: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:  # noqa: ARG002
         """Add the step.
 
         Args:

@@ -8,7 +8,7 @@ import torch
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import Extent
 
-from .placement import Placement
+from .separable_map import SeparableMap
 
 __all__ = ["Compose", "Transform", "device_of"]
 
@@ -42,7 +42,7 @@ class Transform:
         """Whether only those frequencies of each block are used that an image's scale leaves visible."""
         return False
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
+    def place(self, placement: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Add the step to what has been done.
 
         Args:
@@ -58,7 +58,7 @@ class Transform:
         """
         raise NotImplementedError(f"{type(self).__name__} writes no place()")
 
-    def finest(self, placement: Placement) -> Placement:
+    def finest(self, placement: SeparableMap) -> SeparableMap:
         """Add the step as it enlarges most: what any draw of it can ask of an image's resolution.
 
         Args:
@@ -69,7 +69,7 @@ class Transform:
         """
         return self.place(placement)
 
-    def __call__(self, extent: Extent | Sequence[int], generator: torch.Generator | None = None) -> Placement:
+    def __call__(self, extent: Extent | Sequence[int], generator: torch.Generator | None = None) -> SeparableMap:
         """Place an image.
 
         Args:
@@ -79,7 +79,7 @@ class Transform:
         Returns:
             The maps of its two axes.
         """
-        return self.place(Placement.whole(Extent(*extent)), generator)
+        return self.place(SeparableMap.whole(Extent(*extent)), generator)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Compose(Transform):
         """Whether a step draws numbers."""
         return any(step.random for step in self.transforms)
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
+    def place(self, placement: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Add all steps.
 
         Args:
@@ -129,7 +129,7 @@ class Compose(Transform):
             placement = step.place(placement, generator)
         return placement
 
-    def finest(self, placement: Placement) -> Placement:
+    def finest(self, placement: SeparableMap) -> SeparableMap:
         """Add all steps as they enlarge most.
 
         Args:

@@ -4,10 +4,10 @@ import pytest
 
 from jpegdomain.codec.entries import SEQUENTIAL
 from jpegdomain.compiled import compiled_entry
-from jpegdomain.preprocess.entries import PREPROCESS
+from jpegdomain.decoding.entries import DECODING
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled():
-    for entry in (*PREPROCESS.entries, SEQUENTIAL):
+    for entry in (*DECODING.entries, SEQUENTIAL):
         compiled_entry(entry)

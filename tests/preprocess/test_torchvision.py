@@ -9,7 +9,7 @@ from torchvision.transforms import InterpolationMode, v2
 
 import jpegdomain as jd
 from jpegdomain import preprocess as ours
-from jpegdomain.entry import Entry
+from jpegdomain.decoding import Entry
 from jpegdomain.errors import InputError
 
 from ..codec.oracle import jpeg, noise

@@ -11,7 +11,7 @@ import numpy as np
 from jpegdomain.codec import Component, JpegImage
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.preprocess.parts import turn_of
+from jpegdomain.preprocess.component_map import turn_of
 
 from .cropping import crop, unit
 from .labels import EXACT, labelled

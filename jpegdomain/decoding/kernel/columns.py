@@ -1,0 +1,127 @@
+"""A group of rows of one component, out of its blocks: as columns of eight, ready to be combined horizontally.
+
+A group is a row of blocks where the map acts on samples. Where it acts on the m×m lowest coefficients, it is ⌊8/m⌋
+rows of blocks, so that eight lanes hold as many as they can.
+"""
+
+import numpy as np
+
+from jpegdomain.compiled.jit import compiled, inlined
+
+from .dct import write_samples
+from .slots import (
+    BLOCK_COLUMNS,
+    BLOCK_ROWS,
+    END_COLUMN,
+    FIRST_COLUMN,
+    KEEP,
+    SAMPLES,
+    USED,
+    Coefficients,
+    Floats,
+    Integers,
+)
+from .vectors import dequantised, store, transposed
+
+__all__ = ["write_columns"]
+
+
+@compiled
+def write_columns(
+    coefficients: Coefficients,
+    begin: int,
+    layout: Integers,
+    part: int,
+    group: int,
+    scratch: Floats,
+    steps: int,
+    target: int,
+) -> None:
+    """Write the columns of a group that the map needs to scratch, from `target` on."""
+    first, end = layout[part + FIRST_COLUMN], layout[part + END_COLUMN]
+    if layout[part + SAMPLES] == 1:
+        at = begin + 64 * (group * layout[part + BLOCK_COLUMNS] + first)
+        for _ in range(end - first):
+            write_samples(coefficients, at, scratch, steps, target)
+            at += 64
+            target += 64
+        return
+    _write_frequencies(coefficients, begin, layout, part, group, scratch, steps, target)
+
+
+@compiled
+def _write_frequencies(
+    coefficients: Coefficients,
+    begin: int,
+    layout: Integers,
+    part: int,
+    group: int,
+    scratch: Floats,
+    steps: int,
+    target: int,
+) -> None:
+    used, keep = layout[part + USED], layout[part + KEEP]
+    columns = layout[part + END_COLUMN] - layout[part + FIRST_COLUMN]
+    size, whole = keep * keep, 8 // used
+    line = size * layout[part + BLOCK_COLUMNS]
+    rows = min(whole, layout[part + BLOCK_ROWS] - group * whole)
+    at = begin + line * group * whole + size * layout[part + FIRST_COLUMN]
+    # Where each lane's row of frequencies stands: vertical frequency `lane` mod m of block ⌊`lane`/m⌋. It is read as
+    # eight numbers; behind the last block there may be none, nor in rows of blocks that there are not.
+    last = whole * used - 1
+    l1, l2, l3 = min(1, last), min(2, last), min(3, last)
+    l4, l5, l6, l7 = min(4, last), min(5, last), min(6, last), min(7, last)
+    v1, v2, v3, v4, v5, v6, v7 = l1 % used, l2 % used, l3 % used, l4 % used, l5 % used, l6 % used, l7 % used
+    o1, o2, o3 = line * (l1 // used) + keep * v1, line * (l2 // used) + keep * v2, line * (l3 // used) + keep * v3
+    o4, o5, o6 = line * (l4 // used) + keep * v4, line * (l5 // used) + keep * v5, line * (l6 // used) + keep * v6
+    o7 = line * (l7 // used) + keep * v7
+    together = min(columns, (coefficients.size - 8 - o7 - at) // size + 1) if rows == whole else 0
+    for _ in range(together):
+        c0, c1, c2, c3, c4, c5, c6, _ = transposed(
+            (
+                dequantised(coefficients, at, scratch, steps),
+                dequantised(coefficients, at + o1, scratch, steps + 8 * v1),
+                dequantised(coefficients, at + o2, scratch, steps + 8 * v2),
+                dequantised(coefficients, at + o3, scratch, steps + 8 * v3),
+                dequantised(coefficients, at + o4, scratch, steps + 8 * v4),
+                dequantised(coefficients, at + o5, scratch, steps + 8 * v5),
+                dequantised(coefficients, at + o6, scratch, steps + 8 * v6),
+                dequantised(coefficients, at + o7, scratch, steps + 8 * v7),
+            )
+        )
+        # What is no frequency of this block is written over by the next one's, or lies behind the last.
+        store(scratch, target, c0)
+        store(scratch, target + 8, c1)
+        if used > 2:
+            store(scratch, target + 16, c2)
+            store(scratch, target + 24, c3)
+        if used > 4:
+            store(scratch, target + 32, c4)
+            store(scratch, target + 40, c5)
+            store(scratch, target + 48, c6)
+        at += size
+        target += 8 * used
+    for _ in range(max(together, 0), columns):
+        _write_singly(coefficients, at, line, keep, used, rows, scratch, steps, target)
+        at += size
+        target += 8 * used
+
+
+@inlined
+def _write_singly(
+    coefficients: Coefficients,
+    at: int,
+    line: int,
+    keep: int,
+    used: int,
+    rows: int,
+    scratch: Floats,
+    steps: int,
+    target: int,
+) -> None:
+    for row in range(rows):
+        for vertical in range(used):
+            for horizontal in range(used):
+                value = np.float32(coefficients[at + line * row + keep * vertical + horizontal])
+                place = target + 8 * horizontal + used * row + vertical
+                scratch[place] = value * scratch[steps + 8 * vertical + horizontal]

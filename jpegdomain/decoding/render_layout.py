@@ -1,0 +1,230 @@
+"""What the compiled renderer needs to know about images of one geometry, worked out once for all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegdomain.geometry import BLOCK
+from jpegdomain.preprocess.banded_matrix import BandedMatrix
+from jpegdomain.preprocess.component_axis import from_frequencies
+from jpegdomain.preprocess.component_map import ComponentMap
+from jpegdomain.preprocess.separable_map import SeparableMap
+
+from .kernel.slots import (
+    ACROSS_STARTS,
+    ACROSS_TAPS,
+    ACROSS_WEIGHTS,
+    BANDS,
+    BLOCK_COLUMNS,
+    BLOCK_ROWS,
+    CHANNELS,
+    COLUMNS_AT,
+    COUNT,
+    DOWN_STARTS,
+    DOWN_TAPS,
+    DOWN_WEIGHTS,
+    END_COLUMN,
+    FILLS,
+    FIRST_BAND,
+    FIRST_COLUMN,
+    HEAD,
+    HEIGHT,
+    KEEP,
+    LAST,
+    PART,
+    PREFIX,
+    ROWS_AT,
+    SAMPLES,
+    STRIDE,
+    USED,
+    WIDTH,
+)
+
+__all__ = ["Grid", "RenderLayout", "render_layout"]
+
+Grid: TypeAlias = tuple[int, int, int]
+"""A component in memory: its rows and columns of blocks, and m of the m×m coefficients of each."""
+
+_CACHE: Final = 1 << 17
+"""Numbers of a band that are meant to stay in a core's own cache: half a megabyte."""
+_PAIR: Final = 16
+_EVEN: Final = 1e-12
+
+_Need: TypeAlias = tuple[NDArray[np.int32], int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RenderLayout:
+    """Arguments of the compiled function that depend on geometry alone.
+
+    Attributes:
+        parts: Components that are used, 1 or 3.
+        integers: int64, laid out as `kernel.slots` says.
+        starts: int32, the maps' starts one behind the other.
+        weights: float32, their weights likewise.
+        constant: What the level shift adds to every pixel, or 0 where that differs from pixel to pixel and the fills
+            have it.
+        fills: For each outer product that is added its levels, its column and its row.
+        scratch: Numbers to work in.
+    """
+
+    parts: int
+    integers: NDArray[np.int64]
+    starts: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    constant: float
+    fills: tuple[tuple[tuple[float, ...], NDArray[np.float32], NDArray[np.float32]], ...]
+    scratch: int
+
+
+class _Pool:
+    """The maps' numbers, one map behind the other."""
+
+    def __init__(self) -> None:
+        self.starts: list[NDArray[np.int32]] = []
+        self.weights: list[NDArray[np.float64]] = []
+        self._starts = self._weights = 0
+
+    def add(self, line: BandedMatrix, shift: int, size: int) -> tuple[int, int]:
+        """Add a map, lengthened to `size` outputs of 0.
+
+        Args:
+            line: The map.
+            shift: What is added to its starts.
+            size: At least its outputs.
+
+        Returns:
+            Where its starts and its weights begin.
+        """
+        place = self._starts, self._weights
+        missing = size - line.out
+        self.starts.append(line.starts + np.int32(shift))
+        self.weights.append(line.weights.reshape(-1))
+        if missing:
+            self.starts.append(np.repeat(self.starts[-1][-1:], missing))
+            self.weights.append(np.zeros(missing * line.taps))
+        self._starts += size
+        self._weights += size * line.taps
+        return place
+
+
+def render_layout(
+    parts: Sequence[ComponentMap],
+    grids: Sequence[Grid],
+    placement: SeparableMap,
+    used: int,
+    channels: int,
+    channels_last: bool,
+) -> RenderLayout:
+    """Work out how to render images of one geometry.
+
+    Args:
+        parts: What is needed of the one or three components.
+        grids: How these lie in memory, turned upright.
+        placement: Of the image.
+        used: m: only the m×m lowest frequencies of each block count.
+        channels: 1 or 3.
+        channels_last: Whether the output's channels are the last axis in memory.
+
+    Returns:
+        The layout.
+    """
+    extent = placement.extent
+    stride = -(-extent.width // _PAIR) * _PAIR
+    integers = np.zeros(HEAD + 3 * PART, np.int64)
+    integers[[COUNT, CHANNELS, HEIGHT, WIDTH, STRIDE, LAST]] = (len(parts), channels, *extent, stride, channels_last)
+    # The parts that there are not are not looked at, but for this divisor.
+    integers[HEAD + USED :: PART] = BLOCK
+    pool = _Pool()
+    needs: list[_Need] = []
+    columns = 0
+    known: dict[tuple[ComponentMap, Grid], int] = {}
+    for number, (one, grid) in enumerate(zip(parts, grids, strict=True)):
+        part = integers[HEAD + PART * number :][:PART]
+        if (one, grid) in known:
+            # The other chroma component, as a rule: the same maps.
+            same = known[one, grid]
+            part[:] = integers[HEAD + PART * same :][:PART]
+            needs.append(needs[same])
+            continue
+        known[one, grid] = number
+        (top, _), (left, right) = one.blocks
+        down, across = one.rows, one.columns
+        if used < BLOCK:
+            down, across = from_frequencies(down, used), from_frequencies(across, used)
+        part[[BLOCK_ROWS, BLOCK_COLUMNS, KEEP]] = grid
+        part[[USED, SAMPLES, FIRST_COLUMN, END_COLUMN]] = used, used == BLOCK, left, right
+        part[[ACROSS_TAPS, DOWN_TAPS]] = across.taps, down.taps
+        part[[ACROSS_STARTS, ACROSS_WEIGHTS]] = pool.add(across, 0, stride)
+        part[[DOWN_STARTS, DOWN_WEIGHTS]] = pool.add(down, used * top, extent.height)
+        # A block's columns are written as eight, however many it has.
+        columns = max(columns, BLOCK * (used * (right - left) + BLOCK))
+        needs.append((pool.starts[-1], down.taps, BLOCK // used * used))
+    bands, rows = _bands(needs, extent.height, stride)
+    integers[[COLUMNS_AT, ROWS_AT, BANDS, FIRST_BAND]] = PREFIX, PREFIX + columns, len(bands), len(integers)
+    constant, fills = _fills(placement, stride)
+    integers[FILLS] = len(fills)
+    return RenderLayout(
+        len(parts),
+        np.concatenate([integers, bands.reshape(-1)]),
+        np.concatenate(pool.starts),
+        np.concatenate(pool.weights).astype(np.float32),
+        constant,
+        fills,
+        # The last group of rows of each part writes eight, however many it has.
+        PREFIX + columns + (rows + 3 * BLOCK) * stride,
+    )
+
+
+def _bands(needs: Sequence[_Need], height: int, stride: int) -> tuple[NDArray[np.int64], int]:
+    """Cut the output into bands whose rows fit into the cache.
+
+    Args:
+        needs: For each component its vertical map's starts and taps, and the rows of a group.
+        height: Of the output.
+        stride: Of a row.
+
+    Returns:
+        The bands, and the most rows that one of them needs.
+    """
+    bands, rows = _cut(needs, height, height)
+    while rows * stride > _CACHE and len(bands) < height:
+        size = -(-height // len(bands))
+        # Towards what would fit if rows were needed evenly, and at most to half.
+        smaller = max(size // 2, min(size - 1, size * _CACHE // (rows * stride)))
+        following, fewer = _cut(needs, height, max(1, smaller))
+        if fewer > 0.9 * rows:
+            # Whatever the band, its rows come from all over the image.
+            break
+        bands, rows = following, fewer
+    return bands, rows
+
+
+def _cut(needs: Sequence[_Need], height: int, size: int) -> tuple[NDArray[np.int64], int]:
+    edges = np.arange(0, height, size)
+    bands = np.zeros((len(edges), 8), np.int64)
+    bands[:, 0], bands[:, 1] = edges, np.minimum(edges + size, height)
+    rows = np.zeros(len(edges), np.int64)
+    for number, (starts, taps, lanes) in enumerate(needs):
+        first = np.minimum.reduceat(starts, edges) // lanes
+        end = -(-(np.maximum.reduceat(starts, edges) + taps) // lanes)
+        bands[:, 2 + 2 * number], bands[:, 3 + 2 * number] = first, end
+        rows += (end - first) * lanes
+    return bands, int(rows.max())
+
+
+def _fills(
+    placement: SeparableMap, stride: int
+) -> tuple[float, tuple[tuple[tuple[float, ...], NDArray[np.float32], NDArray[np.float32]], ...]]:
+    shift, *others = placement.constants()
+    even = all(np.abs(line - 1).max() < _EVEN for line in (shift.rows, shift.columns))
+    left = others if even else [shift, *others]
+    missing = np.zeros(stride - placement.extent.width)
+    fills = tuple(
+        (fill.levels, fill.rows.astype(np.float32), np.concatenate([fill.columns, missing]).astype(np.float32))
+        for fill in left
+    )
+    return (shift.levels[0] if even else 0.0), fills
