@@ -13,8 +13,8 @@ from jpegdomain.codec.metadata import Color
 from jpegdomain.colour import INKS
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import SeparableMap
-from jpegdomain.preprocess.component_map import ComponentMap
-from jpegdomain.preprocess.image_geometry import ImageGeometry, Upsampling
+from jpegdomain.preprocess.component_map import ComponentMap, Upsampling
+from jpegdomain.preprocess.image_geometry import ImageGeometry
 
 from .planes import BandedMatrices, Fills, Group, Memory, Plane, Records
 

@@ -1,7 +1,6 @@
 """Decoding: from the quantised coefficients of a batch to normalised channels, as an activation or as pixels."""
 
-from .affine import to_activation, to_pixels
-from .cpu import can_render
+from .affine import can_render, to_activation, to_pixels
 from .entry import IMAGENET_MEAN, IMAGENET_STD, Entry, Values, decode_luma, decode_rgb
 from .whole import Components
 

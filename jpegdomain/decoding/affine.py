@@ -1,4 +1,8 @@
-"""The affine map from a batch's planes to normalised channels, as coefficients or as pixels."""
+"""The affine map from a batch's components to normalised channels, as coefficients or as pixels.
+
+Three evaluators: the compiled renderer (`cpu`), matrices (`matrices`) for what it does not support, and the file's own
+grid (`whole`) for images that no preprocess has touched.
+"""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,28 +16,28 @@ from jpegdomain.data import Group, JpegBatch
 from jpegdomain.functional import affine, encode
 from jpegdomain.geometry import Extent
 
-from .cpu import can_render, rendered
-from .matrices import filled, placed
+from .cpu import render
+from .matrices import constant_term, mapped
 from .whole import Components, whole_coefficients, whole_pixels
 
-__all__ = ["to_activation", "to_pixels"]
+__all__ = ["can_render", "to_activation", "to_pixels"]
 
 
 def to_activation(
     batch: JpegBatch | Components, target: Target, scale: Tensor | None = None, shift: Tensor | None = None
 ) -> Activation:
-    """Map component planes to channels, scale·(colour matrix · placed planes + 128) + shift, in the transform domain.
+    """Map components to channels, scale·(colour matrix · mapped components + 128) + shift, in the transform domain.
 
     Grayscale files give three equal channels of RGB, as Pillow's ``convert("RGB")``, and a Cb and Cr of 128, which is
     where JPEG has no colour. All three of Y, Cb and Cr are levels 0…255 as R, G and B are: a shift of −128 makes them
     JPEG's own level-shifted samples.
 
-    CMYK and YCCK files are R, G and B first, by a product (`jpegdomain.colour.from_inks`): those are placed and mixed
+    CMYK and YCCK files are R, G and B first, by a product (`jpegdomain.colour.from_inks`): those are mapped and mixed
     as an RGB file's are, and the map from their components is not affine.
 
     Args:
-        batch: Of images of one extent, or placed by a preprocess; samplings and colour models may differ. Or the
-            dequantised components of images of one kind.
+        batch: Of images of one extent, or preprocessed; samplings and colour models may differ. Or the dequantised
+            components of images of one kind.
         target: 'luma', 'rgb' or 'ycbcr'.
         scale: (channels,) in 1/levels, or None for 1.
         shift: (channels,), or None for 0.
@@ -43,7 +47,7 @@ def to_activation(
     """
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return encode(_rendered(batch, target, scale, shift))
-    return Activation(_first(batch, target, scale, shift, transform=True), batch.extent)
+    return Activation(_by_tensors(batch, target, scale, shift, transform=True), batch.extent)
 
 
 def to_pixels(
@@ -54,12 +58,12 @@ def to_pixels(
     *,
     channels_last: bool = False,
 ) -> Tensor:
-    """Map component planes to channels, scale·(colour matrix · placed planes + 128) + shift, as pixels.
+    """Map components to channels, scale·(colour matrix · mapped components + 128) + shift, as pixels.
 
     The same function as `to_activation`, without the transform.
 
     Args:
-        batch: As there.
+        batch: As for `to_activation`.
         target: 'luma', 'rgb' or 'ycbcr'.
         scale: (channels,) in 1/levels, or None for 1.
         shift: (channels,), or None for 0.
@@ -70,47 +74,61 @@ def to_pixels(
     """
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return _rendered(batch, target, scale, shift, channels_last)
-    pixels = _first(batch, target, scale, shift, transform=False)
+    pixels = _by_tensors(batch, target, scale, shift, transform=False)
     return pixels.contiguous(memory_format=torch.channels_last) if channels_last else pixels
 
 
+def can_render(batch: JpegBatch, scale: Tensor | None, shift: Tensor | None) -> bool:
+    """Whether the compiled renderer supports a batch: records, float32 or less, no gradients of scale or shift."""
+    if batch.records is None or batch.dtype == torch.float64:
+        return False
+    return not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (scale, shift)))
+
+
+# Records are not part of a graph: torch.compile calls this function, and continues after it.
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def _rendered(
     batch: JpegBatch, target: Target, scale: Tensor | None, shift: Tensor | None, channels_last: bool = False
 ) -> Tensor:
-    """Pixels by the compiled renderer; those of CMYK and YCCK, which it does not take, by tensors."""
+    """Pixels by the compiled renderer; those of CMYK and YCCK, which it does not support, by tensors."""
     assert batch.records is not None
-    inks = [position for position, image in enumerate(batch.records.images) if image.color in INKS]
+    images, geometries = batch.records.images, batch.records.geometries
+    channels = len(BLACK[target])
+    inks = [position for position, image in enumerate(images) if image.color in INKS]
     if not inks:
-        return rendered(batch, target, scale, shift, channels_last)
+        factors = [1.0] * channels if scale is None else scale.tolist()
+        offsets = [0.0] * channels if shift is None else shift.tolist()
+        threads = torch.get_num_threads()
+        pixels = render(images, geometries, target, factors, offsets, channels_last=channels_last, threads=threads)
+        return pixels.to(batch.dtype)
     order = torch.channels_last if channels_last else torch.contiguous_format
-    if len(inks) == len(batch):
-        return _first(batch, target, scale, shift, transform=False).contiguous(memory_format=order)
-    others = sorted({*range(len(batch))} - {*inks})
-    shape = (len(batch), len(BLACK[target]), *batch.extent)
-    result = torch.empty(shape, dtype=batch.dtype, memory_format=order)
-    result[inks] = _first(_some(batch, inks), target, scale, shift, transform=False)
-    result[others] = rendered(_some(batch, others), target, scale, shift, channels_last)
+    if len(inks) == len(images):
+        return _by_tensors(batch, target, scale, shift, transform=False).contiguous(memory_format=order)
+    others = sorted({*range(len(images))} - {*inks})
+    result = torch.empty((len(images), channels, *batch.extent), dtype=batch.dtype, memory_format=order)
+    result[inks] = _by_tensors(_some(batch, inks), target, scale, shift, transform=False)
+    result[others] = _rendered(_some(batch, others), target, scale, shift, channels_last)
     return result
 
 
 def _some(batch: JpegBatch, positions: Sequence[int]) -> JpegBatch:
-    """Some images of a batch that has its records."""
     assert batch.records is not None
     return JpegBatch(batch.extent, batch.dtype, batch.records.take(positions))
 
 
-def _first(
+def _by_tensors(
     batch: JpegBatch | Components, target: Target, scale: Tensor | None, shift: Tensor | None, *, transform: bool
 ) -> Tensor:
-    if torch.compiler.is_compiling() and isinstance(batch, JpegBatch) and (batch.preprocessed or len(batch.groups) > 1):
+    """Coefficients or pixels by torch operations."""
+    several = isinstance(batch, JpegBatch) and (batch.preprocessed or len(batch.groups) > 1)
+    if torch.compiler.is_compiling() and several:
         return _outside(batch, target, scale, shift, transform=transform)
     # Level-shifted sums of 64 products need more digits than half precision has.
     dtype, wide = batch.dtype, torch.promote_types(batch.dtype, torch.float32)
     ones = torch.ones(len(BLACK[target]), dtype=wide, device=batch.device)
     factors = ones if scale is None else scale.to(wide)
     offsets = 0 * ones if shift is None else shift.to(wide)
-    with _own_dtype(batch.device):
+    with _without_autocast(batch.device):
         if isinstance(batch, Components):
             return _whole(batch, target, factors, offsets, transform).to(dtype)
         batch = batch if dtype == wide else batch.to(wide)
@@ -123,7 +141,7 @@ def _first(
 
 
 # Positions and sizes differ from batch to batch where images do: torch.compile would make a graph of each.
-_outside = torch.compiler.disable(_first)
+_outside = torch.compiler.disable(_by_tensors)
 
 
 def _channels(group: Group, batch: JpegBatch, target: Target, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
@@ -131,8 +149,8 @@ def _channels(group: Group, batch: JpegBatch, target: Target, scale: Tensor, shi
     matrix = mixing(group.color, target, scale.dtype, scale.device)
     if not batch.preprocessed:
         return _whole(Components.of(group, batch.extent, matrix.shape[1]), target, scale, shift, transform)
-    planes = placed(group, matrix.shape[1], transform=transform)
-    constants = filled(group, target, scale.dtype, transform=transform)
+    planes = mapped(group, matrix.shape[1], transform=transform)
+    constants = constant_term(group, target, scale.dtype, transform=transform)
     if constants is None:
         return _mixed(matrix, planes, scale, 128 * scale + shift, batch.extent, transform)
     black = torch.tensor(BLACK[target], dtype=scale.dtype, device=scale.device)
@@ -140,7 +158,7 @@ def _channels(group: Group, batch: JpegBatch, target: Target, scale: Tensor, shi
 
 
 def _whole(components: Components, target: Target, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
-    """Images of one kind that no preprocess has placed."""
+    """Images of one kind without a preprocess."""
     matrix = mixing(components.color, target, scale.dtype, scale.device)
     planes = (whole_coefficients if transform else whole_pixels)(components, matrix.shape[1])
     return _mixed(matrix, planes, scale, 128 * scale + shift, components.extent, transform)
@@ -162,8 +180,8 @@ def _mixed(
     return affine(mixed, extent, None, level) if transform else mixed + level.view(-1, 1, 1)
 
 
-def _own_dtype(device: torch.device) -> AbstractContextManager[None]:
-    """Keep autocast out: half precision is for what comes after."""
+def _without_autocast(device: torch.device) -> AbstractContextManager[None]:
+    """Autocast's half precision is for what comes after."""
     if device.type == "meta" or not torch.is_autocast_enabled(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)

@@ -15,28 +15,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jpegdomain.codec import Component, JpegImage
+from jpegdomain.codec import JpegImage
 from jpegdomain.codec.metadata import Color
 from jpegdomain.colour import BLACK, MIXING, Matrix, Target
 from jpegdomain.compiled import compiled_entry
-from jpegdomain.data import JpegBatch
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK, Extent
+from jpegdomain.preprocess import SeparableMap
+from jpegdomain.preprocess.augmentation.lossless import transposed
 from jpegdomain.preprocess.component_map import UPRIGHT, Turn
 from jpegdomain.preprocess.image_geometry import ImageGeometry
-from jpegdomain.preprocess.separable_map import SeparableMap
 
-from .entries import RENDER
+from .kernel import RENDER
 from .render_layout import RenderLayout, render_layout
 
-__all__ = ["can_render", "render", "rendered"]
+__all__ = ["render"]
 
 _Kind: TypeAlias = tuple[Color, tuple[object, ...], Extent | SeparableMap, Turn, int]
 _Work: TypeAlias = tuple[RenderLayout, tuple[NDArray[np.float32], NDArray[np.float32]], bool, Sequence[int]]
-"""A layout, the colours' numbers, whether the images are transposed, and which images."""
+"""A layout, the colour matrix and fills, whether the images are transposed, and the images' positions."""
 
 _SMALL: Final = 1 << 14
-"""Coefficients of a component's plane: several images up to this size are rendered by one call."""
+"""Coefficients of a component: several images up to this size are rendered by one call."""
 _TOGETHER: Final = 64
 """Images of one call, at most."""
 _WORTH_A_THREAD: Final = 1 << 20
@@ -44,50 +44,6 @@ _WORTH_A_THREAD: Final = 1 << 20
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
 _scratch: list[NDArray[np.float32]] = []
-
-
-def can_render(batch: JpegBatch, scale: Tensor | None, shift: Tensor | None) -> bool:
-    """Tell whether the compiled renderer takes a batch: it computes in float32, and nothing differentiates it.
-
-    Args:
-        batch: Any.
-        scale: Of the channels.
-        shift: Of the channels.
-
-    Returns:
-        Whether the batch has its records, enters the network in float32 or less, and nobody asks for gradients of
-        scale or shift.
-    """
-    if batch.records is None or batch.dtype == torch.float64:
-        return False
-    return not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (scale, shift)))
-
-
-# What reads files' records is no part of a graph: torch.compile calls it, and goes on after it.
-@torch.compiler.disable  # type: ignore[untyped-decorator]
-def rendered(
-    batch: JpegBatch, target: Target, scale: Tensor | None, shift: Tensor | None, channels_last: bool = False
-) -> Tensor:
-    """Give normalised pixels.
-
-    Args:
-        batch: That `can_render` takes.
-        target: 'luma', 'rgb' or 'ycbcr'.
-        scale: (channels,) in 1/levels, or None for 1.
-        shift: (channels,), or None for 0.
-        channels_last: Whether the result is channels-last in memory.
-
-    Returns:
-        (n, channels, height, width) in the batch's dtype.
-    """
-    assert batch.records is not None
-    channels = len(BLACK[target])
-    factors = [1.0] * channels if scale is None else scale.tolist()
-    offsets = [0.0] * channels if shift is None else shift.tolist()
-    images, geometries = batch.records.images, batch.records.geometries
-    threads = torch.get_num_threads()
-    pixels = render(images, geometries, target, factors, offsets, channels_last=channels_last, threads=threads)
-    return pixels.to(batch.dtype)
 
 
 def render(
@@ -102,7 +58,7 @@ def render(
 ) -> Tensor:
     """Render images to a batch: scale·(A_h·(colours · upsampled components + 128)·A_wᵀ + fills) + shift.
 
-    It equals the same maps of the float64 decoding but for float32's rounding, about 1e-6 of the range.
+    It equals the same maps of the float64 decoding up to float32's rounding, about 1e-6 of the range.
 
     Args:
         images: Any sizes, samplings and tables.
@@ -112,19 +68,19 @@ def render(
         scale: (channels,) in 1/levels.
         shift: (channels,).
         channels_last: Whether the result is channels-last in memory.
-        threads: How many at most; each renders images of its own.
+        threads: How many at most; each renders different images.
 
     Returns:
         (n, channels, h, w) float32.
 
     Raises:
         InputError: If there are no images or not as many geometries, a geometry is for another size than its image's or
-            asks for more frequencies than the image has, or an image is neither grayscale, nor YCbCr, nor RGB.
+            asks for more frequencies than the image has, or an image is not grayscale, YCbCr or RGB.
         ExtentMismatchError: If the results' extents differ.
     """
     if not images or (geometries is not None and len(images) != len(geometries)):
         raise InputError(
-            f"render takes at least one image, and a place for each: got {len(images)} images"
+            f"render takes at least one image, and a geometry for each: got {len(images)} images"
             + ("" if geometries is None else f", {len(geometries)} geometries")
         )
     extent = images[0].extent if geometries is None else geometries[0].map.extent
@@ -132,7 +88,7 @@ def render(
     flat = _memory(len(images) * channels * extent.height * extent.width)
     factors = np.asarray(scale, np.float64), np.asarray(shift, np.float64)
     works: list[_Work] = []
-    for positions in _alike(images, geometries).values():
+    for positions in _by_kind(images, geometries).values():
         first = images[positions[0]]
         own = ImageGeometry.whole(first) if geometries is None else geometries[positions[0]]
         _check(first, own, extent)
@@ -158,17 +114,17 @@ def render(
 
 
 def _memory(size: int) -> NDArray[np.float32]:
-    """Give uninitialised float32 memory that begins where a cache line does."""
+    """Uninitialised float32 memory that begins at a cache line."""
     # NumPy asks the system for huge pages, torch does not. Batches so large that their memory goes back to the system
-    # each time would spend longer on interruptions for pages of 4 KB than on all the arithmetic.
+    # each time would spend longer on page faults of 4 KB than on all the arithmetic.
     line = 16
     room = np.empty(size + line, np.float32)
     first = -room.ctypes.data % (4 * line) // 4
     return room[first : first + size]
 
 
-def _alike(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry] | None) -> dict[_Kind, list[int]]:
-    """Sort the images' positions by all that a layout depends on: it runs for every image, the rest for every kind."""
+def _by_kind(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry] | None) -> dict[_Kind, list[int]]:
+    """Positions of the images by all that a layout depends on: this runs for every image, the rest for every kind."""
     kinds: dict[_Kind, list[int]] = {}
     for position, image in enumerate(images):
         sampling = tuple([(part.factors, part.coefficients.shape) for part in image.components])
@@ -231,54 +187,48 @@ def _constants(
     # From R, G and B to the channels, as of a file that has R, G and B.
     matrix, black = np.asarray(MIXING[target]["rgb"]), np.asarray(BLACK[target])
     mixing[:channels, 3] = scale * (matrix @ np.full(3, layout.constant) + black) + shift
-    fills: list[NDArray[Any]] = [np.zeros(1)]
+    fills: list[NDArray[Any]] = []
     for levels, column, row in layout.fills:
         scaled = np.zeros(3)
         scaled[:channels] = scale * (matrix @ np.broadcast_to(levels, 3))
         fills += [scaled, column, row]
-    # The compiled function counts from the first level on.
-    joined = np.concatenate(fills[1:] or fills)
+    joined = np.concatenate(fills or [np.zeros(1)])
     return mixing.reshape(-1).astype(np.float32), joined.astype(np.float32)
 
 
 def _render_all(images: Sequence[JpegImage], works: Sequence[_Work], out: NDArray[np.float32]) -> None:
-    for work in works:
-        _render_some(images, work, out)
-
-
-def _render_some(images: Sequence[JpegImage], work: _Work, out: NDArray[np.float32]) -> None:
-    """Render images that have one layout with one call."""
-    layout, (mixing, fills), transpose, positions = work
-    coefficients, steps = _planes([images[position] for position in positions], layout.parts, transpose)
-    size = out.size // len(images)
-    try:
-        scratch = _scratch.pop()
-    except IndexError:
-        scratch = np.empty(0, np.float32)
-    if scratch.size < layout.scratch:
-        scratch = np.empty(layout.scratch, np.float32)
-    compiled_entry(RENDER)(
-        coefficients,
-        steps,
-        layout.integers,
-        layout.starts,
-        layout.weights,
-        mixing,
-        fills,
-        scratch,
-        out,
-        size * np.array(positions, np.int64),
-    )
-    _scratch.append(scratch)
+    """Make one call for each work."""
+    for layout, (mixing, fills), transpose, positions in works:
+        coefficients, steps = _planes([images[position] for position in positions], layout.parts, transpose)
+        size = out.size // len(images)
+        try:
+            scratch = _scratch.pop()
+        except IndexError:
+            scratch = np.empty(0, np.float32)
+        if scratch.size < layout.scratch:
+            scratch = np.empty(layout.scratch, np.float32)
+        compiled_entry(RENDER)(
+            coefficients,
+            steps,
+            layout.integers,
+            layout.starts,
+            layout.weights,
+            mixing,
+            fills,
+            scratch,
+            out,
+            size * np.array(positions, np.int64),
+        )
+        _scratch.append(scratch)
 
 
 def _planes(
     images: Sequence[JpegImage], count: int, transpose: bool
 ) -> tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.uint16], ...]]:
-    """Give three components' coefficients and tables, one image's behind the other's; a single one stands thrice."""
+    """Coefficients and tables of three components, image after image; a single component is repeated."""
     planes, tables = [], []
     for column in zip(*[image.components[:count] for image in images], strict=True):
-        parts = [_transposed(part) for part in column] if transpose else column
+        parts = [transposed(part) for part in column] if transpose else column
         if len(parts) == 1:
             planes.append(parts[0].coefficients.reshape(-1))
             tables.append(parts[0].table)
@@ -286,17 +236,3 @@ def _planes(
             planes.append(np.concatenate([part.coefficients for part in parts]).reshape(-1))
             tables.append(np.concatenate([part.table for part in parts]))
     return tuple(planes * (3 // count)), tuple(tables * (3 // count))
-
-
-def _transposed(component: Component) -> Component:
-    """Exchange rows and columns, of blocks and of frequencies."""
-    m = component.keep
-    rows, columns, _ = component.coefficients.shape
-    blocks = component.coefficients.reshape(rows, columns, m, m).transpose(1, 0, 3, 2)
-    return Component(
-        component.identifier,
-        np.ascontiguousarray(blocks).reshape(columns, rows, m * m),
-        np.ascontiguousarray(component.table.reshape(BLOCK, BLOCK).T).reshape(-1),
-        component.factors[::-1],
-        Extent(component.extent.width, component.extent.height),
-    )

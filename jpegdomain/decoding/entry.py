@@ -1,11 +1,11 @@
-"""From a batch of JPEG files to the first activation: one affine map from component planes to normalised channels.
+"""From a batch of JPEG files to the first activation: one affine map from components to normalised channels.
 
-Chroma upsampling (as libjpeg's default), the cut to the image, a preprocess, the level shift, the colour matrix, 1/255
+Chroma upsampling (as libjpeg's default), the crop to the image, a preprocess, the level shift, the colour matrix, 1/255
 and mean/std are all linear or constant, so the map is J∘(affine)∘J̃. Only upsampled planes pass through pixels on the
-way: a plane at full resolution is scaled and mixed as coefficients. What is left out is what is not linear: libjpeg's
-rounding to integers and its clamping to 0…255.
+way: a plane at full resolution is scaled and mixed as coefficients. Left out is what is not linear: libjpeg's rounding
+to integers and its clamping to 0…255.
 
-CMYK and YCCK files alone are not linear: their C, M and Y are multiplied by K, as pixels at full size, before the rest
+Only CMYK and YCCK files are not linear: their C, M and Y are multiplied by K, as pixels at full size, before the rest
 of the map.
 """
 
@@ -69,13 +69,13 @@ class Entry(nn.Module):
     """The first layer of a converted model: files to the normalised activation, (levels/255 − mean)/std.
 
     Args:
-        channels: That the model takes; None if it is not known, then only activations enter.
-        mean: Of the channels on the scale 0…1; ImageNet's by default for 3 channels, 0 for others.
-        std: Likewise; 1 for other than 3 channels.
-        domain: Of the result: 'transform' for an activation, 'pixels' for the same as pixels.
+        channels: The model's input channels; None if unknown: then it takes activations only.
+        mean: Of the channels on the scale 0…1; by default ImageNet's for 3 channels, 0 for others.
+        std: Of the channels on the scale 0…1; by default ImageNet's for 3 channels, 1 for others.
+        domain: Of the result: 'transform' for an activation, 'pixels' for its pixels.
 
     Raises:
-        ValueError: If mean or std has another length than `channels`, or std a zero.
+        ValueError: If mean or std has another length than `channels`, or std contains a zero.
     """
 
     mean: Tensor
@@ -105,26 +105,25 @@ class Entry(nn.Module):
             raise ValueError("std holds a zero")
 
     def forward(self, x: JpegBatch | Components | Activation) -> Activation | Tensor:
-        """Give the first feature map.
+        """Compute the first feature map.
 
         Args:
-            x: A batch of files, or their dequantised components; or an activation, which is taken as it is: already
-                normalised.
+            x: A batch of files, or their dequantised components; or an activation, which is taken as normalised.
 
         Returns:
             (n, channels) feature maps of the images' extent, in the entry's domain.
 
         Raises:
-            InputError: If `x` is neither, or the model takes other than 1 or 3 channels and `x` is a batch.
+            InputError: If `x` is none of these, or is files and the model takes other than 1 or 3 channels.
         """
         if isinstance(x, Activation):
             if self.domain == "transform":
                 return x
             pixels = decode(x)
             if torch._C._are_functorch_transforms_active():
-                # vmap cannot tell in which order a tensor lies in memory.
+                # vmap cannot query the memory format.
                 return pixels
-            # As convolutions read it fastest, their backward pass above all.
+            # Convolutions are fastest on it, their backward pass above all.
             return pixels.contiguous(memory_format=torch.channels_last)
         if not isinstance(x, (JpegBatch, Components)):
             raise InputError(
@@ -145,14 +144,7 @@ class Entry(nn.Module):
         return to_pixels(x, target, scale, shift, channels_last=True)
 
     def normalised_pixels(self, batch: JpegBatch | Activation) -> Tensor:
-        """Give what the spatial model is to be fed with: the float decoding, normalised as pixels.
-
-        Args:
-            batch: From `collate`; or an activation, which is decoded: already normalised.
-
-        Returns:
-            (n, channels, h, w).
-        """
+        """The spatial model's input (n, channels, h, w): the float decoding, normalised, or an activation's pixels."""
         if isinstance(batch, Activation):
             return decode(batch)
         pixels = decode_luma(batch) if self.channels == 1 else decode_rgb(batch)
@@ -160,10 +152,6 @@ class Entry(nn.Module):
         return (pixels / 255 - mean) / std
 
     def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            Channels, mean and std.
-        """
+        """The settings."""
         mean, std = (tuple(v.tolist()) for v in (self.mean, self.std))
         return f"channels={self.channels}, mean={mean}, std={std}, domain={self.domain!r}"

@@ -1,9 +1,9 @@
-"""Placed batches: A_h·C·A_wᵀ on every component, with the inverse DCT inside A; images of any sizes at once.
+"""The separable map as matrices: A_h·C·A_wᵀ on every component, the inverse DCT inside A; any sizes at once.
 
-C is a component's blocks in place, (m·X, m·Y) for m×m frequencies a block. For the transform domain J is put in front
-of the matrices, so that the activation needs no pass of its own.
+C is a component's blocks in place, (m·X, m·Y) for m×m frequencies a block. For the transform domain J is multiplied
+into the matrices, so that the activation needs no pass of its own.
 
-CMYK and YCCK become R, G and B at full size first, one image at a time: there C is pixels, and A has no inverse DCT.
+CMYK and YCCK become R, G and B at full size first, one image at a time: then C is pixels, and A has no inverse DCT.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,38 +20,38 @@ from jpegdomain.geometry import BLOCK, padded_size
 
 from .whole import Components, whole_pixels
 
-__all__ = ["filled", "placed"]
+__all__ = ["constant_term", "mapped"]
 
 _CANVAS_ELEMENTS = 2**27
-"""Coefficients that are floats at a time: half a gigabyte of float32, or one image."""
+"""Coefficients converted to floats at a time: half a gigabyte of float32, or one image."""
 
 
-def placed(group: Group, components: int, *, transform: bool) -> Tensor:
-    """Give the components of placed images as level-shifted samples of the output, or as their transforms.
+def mapped(group: Group, components: int, *, transform: bool) -> Tensor:
+    """Apply the maps of preprocessed images to their components.
 
     Args:
-        group: Of a batch that was placed.
+        group: Of a preprocessed batch.
         components: How many of them, from the first on; of CMYK and YCCK, R, G and B.
-        transform: Whether to give coefficients in place instead of samples.
+        transform: Return the transforms of the samples.
 
     Returns:
-        (m, components, height, width), or (m, components, 8X, 8Y) with nothing outside the extent.
+        (m, components, height, width) level-shifted samples, or (m, components, 8X, 8Y) with zeros outside the extent.
     """
     if group.color in INKS:
         images = range(len(group.images))
         return torch.cat([_pixels_mapped(group, image, components, transform) for image in images])
-    parts = [_mapped(planes, transform) for planes in _runs(group.planes[:components])]
+    parts = [_run_mapped(planes, transform) for planes in _runs(group.planes[:components])]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def filled(group: Group, target: Target, dtype: torch.dtype, *, transform: bool) -> Tensor | None:
-    """Give what placed images have besides their maps' results and `BLACK`, the level shift included.
+def constant_term(group: Group, target: Target, dtype: torch.dtype, *, transform: bool) -> Tensor | None:
+    """The constant term of the map from level-shifted components to channels, without `BLACK`.
 
     Args:
-        group: Of a batch that was placed.
+        group: Of a preprocessed batch.
         target: 'luma', 'rgb' or 'ycbcr'.
         dtype: Of the result.
-        transform: Whether to give coefficients in place instead of levels.
+        transform: Return the transform.
 
     Returns:
         (m, channels, height, width) or (m, channels, 8X, 8Y), in levels; None for 128 everywhere.
@@ -67,7 +67,7 @@ def filled(group: Group, target: Target, dtype: torch.dtype, *, transform: bool)
 
 
 def _runs(planes: Sequence[Plane]) -> list[list[Plane]]:
-    """Neighbouring planes that have the same maps."""
+    """Neighbouring planes with the same maps."""
     runs: list[list[Plane]] = []
     for plane in planes:
         if runs and _same(plane.maps, runs[-1][0].maps):
@@ -80,14 +80,14 @@ def _runs(planes: Sequence[Plane]) -> list[list[Plane]]:
 def _same(
     one: tuple[BandedMatrices, BandedMatrices] | None, other: tuple[BandedMatrices, BandedMatrices] | None
 ) -> bool:
-    """Whether maps are the same objects; of tensors torch.compile can tell that."""
+    """Whether maps share their tensors, whose identity torch.compile can check."""
     assert one is not None
     assert other is not None
     return all(mine.weights is its.weights for mine, its in zip(one, other, strict=True))
 
 
-def _mapped(planes: Sequence[Plane], transform: bool) -> Tensor:
-    """Map planes of the same maps: (m, planes, height, width)."""
+def _run_mapped(planes: Sequence[Plane], transform: bool) -> Tensor:
+    """Apply the maps that planes share: (m, planes, height, width)."""
     maps = planes[0].maps
     assert maps is not None
     results = []
@@ -102,7 +102,7 @@ def _mapped(planes: Sequence[Plane], transform: bool) -> Tensor:
 
 
 def _pixels_mapped(group: Group, number: int, channels: int, transform: bool) -> Tensor:
-    """Map the pixels that are made of one image's components: (1, channels, height, width)."""
+    """Apply one image's maps to the R, G and B of its components: (1, channels, height, width)."""
     planes = tuple(plane.image(number) for plane in group.planes)
     here = Components.of(replace(group, planes=planes), group.sources[number], len(planes))
     pixels = whole_pixels(here, channels)
@@ -118,7 +118,7 @@ def _pixels_mapped(group: Group, number: int, channels: int, transform: bool) ->
 
 
 def _chunks(planes: Sequence[Plane]) -> Iterator[slice]:
-    """Runs of images whose canvases fit."""
+    """Runs of images whose canvases fit into `_CANVAS_ELEMENTS`."""
     extents, keep = planes[0].extents, planes[0].keep
     start = 0
     largest = (0, 0)
@@ -132,7 +132,7 @@ def _chunks(planes: Sequence[Plane]) -> Iterator[slice]:
 
 
 def _canvas(planes: Sequence[Plane], some: slice) -> Tensor:
-    """Dequantised coefficients in place, (n, m·X, planes, m·Y); beyond an image's own blocks, any of them."""
+    """Dequantised coefficients in place, (n, m·X, planes, m·Y); arbitrary beyond an image's own blocks."""
     first, keep = planes[0], planes[0].keep
     grids = [extent.blocks for extent in first.extents]
     offsets = [0]
@@ -146,7 +146,7 @@ def _canvas(planes: Sequence[Plane], some: slice) -> Tensor:
         device = first.quantised.device
         begin, stride = torch.tensor([offsets[some], [grid[1] for grid in here]], device=device).view(2, -1, 1, 1)
         index = begin + torch.arange(height, device=device).view(1, -1, 1) * stride + torch.arange(width, device=device)
-        # What lies outside an image meets only zeros of its matrices.
+        # What lies outside an image is multiplied by zeros of its matrices.
         index = index.clamp_(max=offsets[-1] - 1).flatten()
     strips = []
     for plane in planes:
@@ -169,10 +169,10 @@ def _matrices(maps: BandedMatrices, some: slice, blocks: int, keep: int, dtype: 
 
 
 def _banded(maps: BandedMatrices, some: slice, size: int, dtype: torch.dtype) -> Tensor:
-    """A of each image: (n, out, size)."""
+    """The matrix A of each image: (n, out, size)."""
     starts, weights = maps.starts[some].long(), maps.weights[some].to(dtype)
     taps = weights.shape[2]
-    # Zeros that fill up a band may reach beyond the canvas.
+    # A band's padding with zeros may reach beyond the canvas.
     dense = weights.new_zeros(*starts.shape, size + taps)
     dense.scatter_(2, starts[:, :, None] + torch.arange(taps, device=starts.device), weights)
     return dense[:, :, :size]

@@ -1,4 +1,8 @@
-"""Images of one extent that no preprocess has touched: components to the image's own grid, as the file samples them."""
+"""Images of one extent without a preprocess: components to the image's own grid, as the file samples them.
+
+The same map as `matrices` on the identity, evaluated block by block: dense matrices of a whole image's axes cost a
+multiple of its IDCT.
+"""
 
 from dataclasses import dataclass
 
@@ -11,14 +15,14 @@ from jpegdomain.colour import INKS, from_inks
 from jpegdomain.data import Group
 from jpegdomain.functional import cut, decode, encode
 from jpegdomain.geometry import Extent
-from jpegdomain.preprocess.component_axis import takes_triangle
+from jpegdomain.preprocess.component_axis import TRIANGLE, takes_triangle
 
 __all__ = ["Components", "upsample", "whole_coefficients", "whole_pixels"]
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Images of one extent, colour model and sampling, as many as the tensors say.
+    """The dequantised components of images of one extent, colour model and sampling, as many as the tensors say.
 
     Attributes:
         coefficients: For each component (n, 1, 8X, 8Y), dequantised, in place, in float32 or float64.
@@ -38,16 +42,7 @@ class Components:
 
     @classmethod
     def of(cls, group: Group, extent: Extent, count: int) -> "Components":
-        """Dequantise a group of a batch whose components are here whole.
-
-        Args:
-            group: The group.
-            extent: Height and width of its images in pixels.
-            count: How many components, from the first on; of CMYK and YCCK all four are needed for any channel.
-
-        Returns:
-            Them.
-        """
+        """Dequantise a group's first `count` components; of CMYK and YCCK all four, which any channel needs."""
         planes = group.planes if group.color in INKS else group.planes[:count]
         return cls(
             tuple(plane.coefficients for plane in planes),
@@ -64,25 +59,12 @@ class Components:
         return self.coefficients[0].device
 
 
-def _triangle(samples: Tensor, axis: int) -> Tensor:
-    """Double one axis: each output lies a quarter step from its nearest input, ¾ of which it takes."""
-    size = samples.shape[axis]
-    first, last = samples.narrow(axis, 0, 1), samples.narrow(axis, size - 1, 1)
-    before = torch.cat([first, samples.narrow(axis, 0, size - 1)], axis)
-    after = torch.cat([samples.narrow(axis, 1, size - 1), last], axis)
-    pair = torch.stack([0.75 * samples + 0.25 * before, 0.75 * samples + 0.25 * after], axis + 1)
-    return pair.flatten(axis, axis + 1)
-
-
 def upsample(samples: Tensor, factors: tuple[int, int]) -> Tensor:
     """Upsample a component as libjpeg-turbo does by default ("fancy upsampling"), without its rounding.
 
-    A factor of 2 takes the triangle filter (¾, ¼) with replicated edges, if the other factor is 1 or 2 and, where the
-    width is doubled, the component is more than 2 samples wide. Every other factor repeats samples.
-
     Args:
-        samples: (n, c, h, w) the component's own samples, no padding of its blocks.
-        factors: Vertical and horizontal, at least 1.
+        samples: (n, c, h, w) the component's own samples, without the padding of its blocks.
+        factors: Vertical and horizontal, at least 1; `takes_triangle` chooses the filter.
 
     Returns:
         (n, c, h·vertical, w·horizontal).
@@ -96,22 +78,24 @@ def upsample(samples: Tensor, factors: tuple[int, int]) -> Tensor:
     return samples
 
 
+def _triangle(samples: Tensor, axis: int) -> Tensor:
+    """Double one axis: each output lies a quarter step from its nearest input."""
+    size, (near, far) = samples.shape[axis], TRIANGLE
+    first, last = samples.narrow(axis, 0, 1), samples.narrow(axis, size - 1, 1)
+    before = torch.cat([first, samples.narrow(axis, 0, size - 1)], axis)
+    after = torch.cat([samples.narrow(axis, 1, size - 1), last], axis)
+    pair = torch.stack([near * samples + far * before, near * samples + far * after], axis + 1)
+    return pair.flatten(axis, axis + 1)
+
+
 def _samples(coefficients: Tensor, own: Extent, factors: tuple[int, int], extent: Extent) -> Tensor:
-    """(m, 1, h, w) a component's level-shifted samples, upsampled and cut to the image."""
+    """(m, 1, h, w) a component's level-shifted samples, upsampled and cropped to the image."""
     samples = upsample(decode(Activation(coefficients, own)), factors)
     return samples[:, :, : extent.height, : extent.width]
 
 
 def whole_pixels(components: Components, count: int) -> Tensor:
-    """Give the components as level-shifted samples at full resolution.
-
-    Args:
-        components: Of any images.
-        count: How many components, from the first on; of CMYK and YCCK, R, G and B.
-
-    Returns:
-        (m, count, height, width).
-    """
+    """(m, count, height, width): level-shifted samples of the first components, of CMYK and YCCK of R, G and B."""
     inks = components.color in INKS
     given = list(zip(components.coefficients, components.extents, components.upsampling, strict=True))
     samples = torch.cat([_samples(*one, components.extent) for one in (given if inks else given[:count])], dim=1)
@@ -119,22 +103,15 @@ def whole_pixels(components: Components, count: int) -> Tensor:
 
 
 def whole_coefficients(components: Components, count: int) -> Tensor:
-    """Give the transforms of the same samples; only upsampled planes pass through pixels on the way.
-
-    Args:
-        components: Of any images.
-        count: How many components, from the first on; of CMYK and YCCK, R, G and B, which are pixels on the way.
-
-    Returns:
-        (m, count, 8X, 8Y), nothing outside the extent.
-    """
+    """(m, count, 8X, 8Y): the transforms of `whole_pixels`, zeros outside the extent."""
     if components.color in INKS:
         return encode(whole_pixels(components, count)).coefficients
     extent = components.extent
     given = zip(components.coefficients, components.extents, components.upsampling, strict=True)
     planes = [
-        # The encoder filled partial blocks as it liked; an activation has zeros there.
+        # The encoder filled partial blocks arbitrarily; an activation has zeros there.
         cut(coefficients, extent)
+        # Only upsampled planes pass through pixels on the way.
         if factors == (1, 1)
         else encode(_samples(coefficients, own, factors, extent)).coefficients
         for coefficients, own, factors in list(given)[:count]

@@ -1,4 +1,4 @@
-"""A linear map of one axis, stored as a band: what every geometric preprocessing step is, and their composition."""
+"""A linear map of one axis as a banded matrix: every geometric preprocessing step, and their composition."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -11,9 +11,9 @@ from jpegdomain.errors import InputError
 __all__ = ["BandedMatrix", "PaddingMode"]
 
 PaddingMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric"]
-"""What stands outside the image, by torchvision's names."""
+"""What lies outside the image, by torchvision's names."""
 
-# Its names in numpy.
+# NumPy's names of these modes.
 _NUMPY_MODES: Final[dict[str, Any]] = {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}
 
 
@@ -21,8 +21,8 @@ _NUMPY_MODES: Final[dict[str, Any]] = {"edge": "edge", "reflect": "reflect", "sy
 class BandedMatrix:
     """y[o] = Σ_t weights[o, t]·x[starts[o] + t], along one axis.
 
-    The record owns its arrays: it makes them read-only. Two maps are equal only if they are the same object, so that
-    what is derived from one can be cached by it.
+    It owns its arrays and makes them read-only. Two matrices are equal only if they are the same object, so that what
+    is derived from one can be cached by it.
 
     Attributes:
         size: Samples of the input.
@@ -30,7 +30,7 @@ class BandedMatrix:
         weights: float64 (out, taps).
 
     Raises:
-        InputError: If the arrays are not of these shapes and types, or a band leaves the input.
+        InputError: If an array has another shape or type, or a band leaves the input.
     """
 
     size: int
@@ -68,19 +68,12 @@ class BandedMatrix:
 
     @classmethod
     def identity(cls, size: int) -> "BandedMatrix":
-        """Give the map that changes nothing.
-
-        Args:
-            size: Samples.
-
-        Returns:
-            size → size.
-        """
+        """The identity of this size."""
         return cls(size, np.arange(size, dtype=np.int32), np.ones((size, 1)))
 
     @classmethod
     def banded(cls, size: int, indices: NDArray[np.integer], weights: NDArray[np.float64]) -> "BandedMatrix":
-        """Give the map y[o] = Σ_t weights[o, t]·x[indices[o, t]], its band as narrow as the weights allow.
+        """Build y[o] = Σ_t weights[o, t]·x[indices[o, t]], its band as narrow as the weights allow.
 
         Args:
             size: Samples of the input.
@@ -88,7 +81,7 @@ class BandedMatrix:
             weights: (out, any).
 
         Returns:
-            size → out.
+            The matrix (out, size).
         """
         out = len(weights)
         used = weights != 0
@@ -106,20 +99,10 @@ class BandedMatrix:
         band: NDArray[np.float64] = np.bincount(places[used], weights[used], minlength=out * taps).astype(np.float64)
         return cls(size, starts.astype(np.int32), band.reshape(out, taps))
 
-    def after(self, inner: "BandedMatrix") -> "BandedMatrix":
-        """Compose: this map of what another gives.
-
-        Args:
-            inner: The map that comes first; it may give more samples at its end than this one takes.
-
-        Returns:
-            inner.size → self.out, the matrix product.
-
-        Raises:
-            InputError: If `inner` gives fewer samples than this map takes.
-        """
+    def __matmul__(self, inner: "BandedMatrix") -> "BandedMatrix":
+        """The matrix product; `inner` may have more outputs, at its end, than this matrix has inputs."""
         if inner.out < self.size:
-            raise InputError(f"{self!r} cannot follow {inner!r}: it takes more samples than that gives")
+            raise InputError(f"{self!r} @ {inner!r}: the first takes more samples than the second gives")
         if inner.taps == 1:
             first = int(inner.starts[0])
             rows = np.arange(first, first + self.size, dtype=np.int32)
@@ -131,42 +114,38 @@ class BandedMatrix:
         return BandedMatrix.banded(inner.size, indices.reshape(self.out, -1), weights.reshape(self.out, -1))
 
     def crop(self, start: int, length: int) -> "BandedMatrix":
-        """Keep a run of the output; places outside it are zero, as torchvision's ``crop`` has them.
+        """Keep a range of the outputs; those outside are zero, as in torchvision's ``crop``.
 
         Args:
             start: The first output kept; it may be negative.
-            length: Outputs.
+            length: How many.
 
         Returns:
-            size → length.
+            The matrix (length, size).
         """
         if start >= 0 and start + length <= self.out:
             rows = slice(start, start + length)
             return BandedMatrix(self.size, self.starts[rows], self.weights[rows])
-        return self._taken(np.arange(start, start + length))
+        return self._selected(np.arange(start, start + length))
 
     def flip(self) -> "BandedMatrix":
-        """Turn the output round.
-
-        Returns:
-            size → out.
-        """
+        """Reverse the order of the outputs."""
         return BandedMatrix(self.size, self.starts[::-1].copy(), self.weights[::-1].copy())
 
     def pad(self, before: int, after: int, mode: PaddingMode = "constant") -> "BandedMatrix":
-        """Extend the output at both ends; a negative number crops.
+        """Pad the output at both ends; a negative number crops.
 
         Args:
             before: Outputs in front.
             after: Outputs behind.
-            mode: 'constant' gives zeros; a fill is added beside the map. 'edge', 'reflect' and 'symmetric' repeat
+            mode: 'constant' pads with zeros; a fill is added beside the map. 'edge', 'reflect' and 'symmetric' repeat
                 outputs.
 
         Returns:
-            size → before + out + after.
+            The matrix (before + out + after, size).
 
         Raises:
-            ValueError: If there is no such mode, or it would reflect more than there is.
+            ValueError: If the mode is unknown, or would reflect more outputs than there are.
         """
         if mode not in {"constant", *_NUMPY_MODES}:
             raise ValueError(f"padding_mode is 'constant', 'edge', 'reflect' or 'symmetric', got {mode!r}")
@@ -176,61 +155,34 @@ class BandedMatrix:
         if largest is not None and max(before, after) > largest:
             raise ValueError(f"{mode} cannot pad {self.out} samples by {max(before, after)}: {largest} at most")
         rows = np.pad(np.arange(self.out), (max(before, 0), max(after, 0)), _NUMPY_MODES[mode])
-        return self._taken(rows[max(-before, 0) : len(rows) - max(-after, 0)])
+        return self._selected(rows[max(-before, 0) : len(rows) - max(-after, 0)])
 
-    def _taken(self, rows: NDArray[np.integer]) -> "BandedMatrix":
-        """Outputs by their numbers; those that there are not are zero."""
+    def _selected(self, rows: NDArray[np.integer]) -> "BandedMatrix":
+        """Select rows by index; out-of-range rows are zero."""
         inside = (rows >= 0) & (rows < self.out)
         kept = np.where(inside, rows, rows[inside].min() if inside.any() else 0)
         return BandedMatrix(self.size, self.starts[kept], self.weights[kept] * inside[:, None])
 
     def window(self) -> tuple[int, int]:
-        """Give the input that is read.
-
-        Returns:
-            (first, last + 1): no band leaves it.
-        """
+        """The inputs that the bands read: (first, last + 1)."""
         return int(self.starts.min()), int(self.starts.max()) + self.taps
 
     def within(self, first: int, size: int) -> "BandedMatrix":
-        """Give the same map of a part of the input.
-
-        Args:
-            first: Where the part begins.
-            size: Samples of the part; `window` must lie in it.
-
-        Returns:
-            size → out.
-        """
+        """The same map of a part of the input, from sample `first` on, that contains the `window`."""
         if first == 0 and size == self.size:
             return self
         return BandedMatrix(size, self.starts - np.int32(first), self.weights)
 
     def sums(self) -> NDArray[np.float64]:
-        """Map the constant 1.
-
-        Returns:
-            (out,): 1 where an output is a mean of inputs, 0 where it is outside the image.
-        """
+        """(out,): the image of the constant 1; 0 where an output is outside the image."""
         return self.weights.sum(1)
 
     def apply(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map one line of samples.
-
-        Args:
-            samples: (size,).
-
-        Returns:
-            (out,).
-        """
+        """(size,) → (out,): the matrix times one line of samples."""
         return (self.weights * samples[self.starts[:, None] + np.arange(self.taps)]).sum(1)
 
     def dense(self) -> NDArray[np.float64]:
-        """Give the matrix.
-
-        Returns:
-            (out, size).
-        """
+        """(out, size): the matrix with its zeros."""
         matrix = np.zeros((self.out, self.size))
         np.put_along_axis(matrix, self.starts[:, None] + np.arange(self.taps), self.weights, axis=1)
         return matrix

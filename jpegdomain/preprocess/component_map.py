@@ -1,17 +1,20 @@
-"""Which blocks of a component a placed image needs, and the maps from their samples to the output."""
+"""Which blocks of a component a preprocessed image needs, and the maps from their samples to the output."""
 
 import functools
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from jpegdomain.geometry import BLOCK, Extent, block_count
 
 from .banded_matrix import BandedMatrix
-from .component_axis import from_samples, takes_triangle
-from .frequencies import LARGEST_GAIN, LARGEST_GAIN_SUBSAMPLED, needed
+from .component_axis import LARGEST_GAIN, LARGEST_GAIN_SUBSAMPLED, from_samples, needed, takes_triangle
 from .separable_map import SeparableMap
 from .transform import Transform
 
-__all__ = ["UPRIGHT", "ComponentMap", "Turn", "component_maps", "composed", "turn_of"]
+__all__ = ["UPRIGHT", "ComponentMap", "Turn", "Upsampling", "component_maps", "composed", "turn_of"]
+
+Upsampling: TypeAlias = tuple[tuple[int, int], ...]
+"""Pixels per sample of each component, vertically and horizontally."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,9 @@ class Turn:
     """How an image is turned upright (Exif 2.3, table of tag 0x0112): transposed first, then flipped.
 
     Attributes:
-        transpose: Whether rows and columns change places.
-        vertical: Whether it is then turned upside down.
-        horizontal: Whether it is then turned left to right.
+        transpose: Exchange rows and columns.
+        vertical: Then flip upside down.
+        horizontal: Then flip left to right.
     """
 
     transpose: bool = False
@@ -29,15 +32,12 @@ class Turn:
     horizontal: bool = False
 
     def extent(self, extent: Extent) -> Extent:
-        """Give the size of what is turned.
-
-        Args:
-            extent: Height and width before.
-
-        Returns:
-            Height and width after.
-        """
+        """Height and width of the turned image."""
         return Extent(extent.width, extent.height) if self.transpose else extent
+
+    def map(self, extent: Extent) -> SeparableMap:
+        """The flips, of an image that has this extent once transposed."""
+        return SeparableMap.whole(extent).flip(vertical=self.vertical, horizontal=self.horizontal)
 
 
 UPRIGHT = Turn()
@@ -56,27 +56,20 @@ _TURNS = {
 
 
 def turn_of(orientation: int) -> Turn:
-    """Read an EXIF orientation.
-
-    Args:
-        orientation: 1…8.
-
-    Returns:
-        What makes the image upright.
-    """
+    """What makes an image of this EXIF orientation, 1…8, upright."""
     return _TURNS[orientation]
 
 
 @dataclass(frozen=True, eq=False)
 class ComponentMap:
-    """What a placed image needs of one component, turned upright.
+    """What the output needs of one component, turned upright.
 
     Attributes:
         blocks: ((first, last + 1) block row, (first, last + 1) block column).
         extent: Height and width of that window in samples.
-        rows: From its samples to the output's rows.
-        columns: From its samples to the output's columns.
-        largest_gain: Of the frequencies that the low-frequency option may leave out.
+        rows: From the window's samples to the output's rows.
+        columns: From the window's samples to the output's columns.
+        largest_gain: Of the frequencies that the low-frequency option may drop.
     """
 
     blocks: tuple[tuple[int, int], tuple[int, int]]
@@ -93,56 +86,45 @@ class ComponentMap:
 
 @functools.lru_cache(maxsize=1024)
 def composed(preprocess: Transform, extent: Extent, turn: Turn) -> SeparableMap:
-    """Place images of one size by a preprocess that draws nothing: the same object for the same arguments.
-
-    Args:
-        preprocess: Of the upright image.
-        extent: Of the upright image.
-        turn: What makes it upright.
-
-    Returns:
-        The placement.
-    """
-    return preprocess.place(SeparableMap.whole(extent).flip(vertical=turn.vertical, horizontal=turn.horizontal))
+    """The map of upright images of one extent by a preprocess without randomness: cached, so always the same object."""
+    return preprocess.place(turn.map(extent))
 
 
 def component_maps(
-    placement: SeparableMap,
+    image_map: SeparableMap,
     extents: tuple[Extent, ...],
-    upsampling: tuple[tuple[int, int], ...],
+    upsampling: Upsampling,
     turn: Turn = UPRIGHT,
     *,
     passing: bool = False,
 ) -> tuple[ComponentMap, ...]:
-    """Give what each component has to hold ready.
+    """Derive the maps of an image's components from the map of its pixels.
 
     Args:
-        placement: Of the upright image.
+        image_map: Of the upright image.
         extents: The components' own, as the file has them.
-        upsampling: Likewise.
+        upsampling: Pixels per sample of each component, as the file has them.
         turn: What makes the image upright.
-        passing: Whether the placement will not come again, so that nothing is kept for it.
+        passing: The map will not come again, so that nothing is cached for it.
 
     Returns:
-        One part for each component; equal components have the same one.
+        One for each component; components of equal extent and sampling have the same one.
     """
-    one = _part.__wrapped__ if passing else _part
-    made: dict[tuple[Extent, tuple[int, int]], ComponentMap] = {}
-    for kind in zip(extents, upsampling, strict=True):
-        if kind not in made:
-            made[kind] = one(placement, *kind, turn)
-    return tuple(made[kind] for kind in zip(extents, upsampling, strict=True))
+    one = _component_map.__wrapped__ if passing else _component_map
+    kinds = tuple(zip(extents, upsampling, strict=True))
+    made = {kind: one(image_map, *kind, turn) for kind in dict.fromkeys(kinds)}
+    return tuple(made[kind] for kind in kinds)
 
 
 @functools.lru_cache(maxsize=2048)
-def _part(placement: SeparableMap, extent: Extent, upsampling: tuple[int, int], turn: Turn) -> ComponentMap:
+def _component_map(image_map: SeparableMap, extent: Extent, upsampling: tuple[int, int], turn: Turn) -> ComponentMap:
     # libjpeg chooses the filter before anything is turned.
     triangle = takes_triangle(extent, upsampling)
     largest_gain = LARGEST_GAIN if upsampling == (1, 1) else LARGEST_GAIN_SUBSAMPLED
     if turn.transpose:
         upsampling = upsampling[::-1]
     windows, maps = [], []
-    for axis, samples, factor in zip((placement.rows, placement.columns), turn.extent(extent), upsampling, strict=True):
+    for axis, samples, factor in zip((image_map.rows, image_map.columns), turn.extent(extent), upsampling, strict=True):
         whole = from_samples(axis, samples, factor, triangle)
         first, end = whole.window()
         blocks = (first // BLOCK, block_count(end))

@@ -1,4 +1,4 @@
-"""How many frequencies a reader should keep for a preprocess, and how far off an image without the others can be."""
+"""How many frequencies a preprocess needs, and a bound on the error without the others."""
 
 import functools
 from typing import Final, NamedTuple
@@ -14,32 +14,32 @@ from jpegdomain.geometry import BLOCK, Extent
 
 from .banded_matrix import BandedMatrix
 from .component_axis import from_frequencies
-from .component_map import UPRIGHT, Turn, component_maps, turn_of
+from .component_map import UPRIGHT, Turn, Upsampling, component_maps, turn_of
 from .separable_map import SeparableMap
 from .transform import Transform
 
 __all__ = ["Bound", "keep_for", "low_frequency_bound"]
 
 _INK_COMPONENTS: Final = 4
-"""Of CMYK and YCCK, and of no other files."""
+"""Only CMYK and YCCK files have four components."""
 
 
 def keep_for(preprocess: Transform, file: JpegHeader | JpegImage, *, orient: bool = False) -> int:
-    """Say how many frequencies along each side of a block a preprocess needs of a file.
+    """Compute how many frequencies along each side of a block a preprocess needs of a file.
 
     ``read_jpeg(source, keep=keep_for(preprocess, read_header(source)))`` then reads no more.
 
     Args:
-        preprocess: With ``low_frequencies``, a part of them may be enough; else it is 8.
+        preprocess: Without ``low_frequencies`` it needs all 8.
         file: Its size and sampling.
         orient: Whether `collate` will turn it upright.
 
     Returns:
-        1…8; where the preprocess draws numbers, for the draw that enlarges most. 8 for four components: a product of
-        high frequencies has low ones.
+        1…8; for a random preprocess, of the draw with the largest magnification. 8 for four components: a product
+        of high frequencies has low ones.
 
     Raises:
-        UnsupportedJpegError: If its sampling factors are no whole multiples.
+        UnsupportedJpegError: If the file's sampling factors are not whole multiples.
     """
     if not preprocess.low_frequencies:
         return BLOCK
@@ -61,7 +61,7 @@ def _keep(
     preprocess: Transform,
     extent: Extent,
     extents: tuple[Extent, ...],
-    upsampling: tuple[tuple[int, int], ...],
+    upsampling: Upsampling,
     turn: Turn,
 ) -> int:
     finest = preprocess.finest(SeparableMap.whole(turn.extent(extent)))
@@ -69,11 +69,11 @@ def _keep(
 
 
 class Bound(NamedTuple):
-    """How far a preprocessed image can be off without its higher frequencies, in levels of 0…255.
+    """A bound on the error of a preprocessed image without its higher frequencies, in levels of 0…255.
 
     Attributes:
-        largest: At any pixel of R, G and B.
-        mean: Over all of them.
+        largest: Of any pixel of R, G and B.
+        mean: Over all pixels of R, G and B.
     """
 
     largest: float
@@ -81,34 +81,35 @@ class Bound(NamedTuple):
 
 
 def low_frequency_bound(image: JpegImage, preprocess: Transform, keep: int) -> Bound:
-    """Bound what leaving out the frequencies from `keep` on changes in one image.
+    """Bound the change of one image when its frequencies from `keep` on are dropped.
 
-    With C a component's coefficients, ΔC those left out, A_h and A_w the maps of its axes with the inverse DCT inside,
-    and M the colour matrix, channel c of the result changes by Σ_k M_ck·A_h·ΔC_k·A_wᵀ. So no pixel changes by more than
+    With C a component's coefficients, ΔC the dropped ones, A_h and A_w the maps of its axes with the inverse DCT
+    in front, and M the colour matrix, channel c of the result changes by Σ_k M_ck·A_h·ΔC_k·A_wᵀ. So no pixel changes by
+    more than
 
         Σ_k |M_ck|·(|A_h|·|ΔC_k|·|A_w|ᵀ).
 
     Args:
         image: Read whole.
-        preprocess: That draws nothing.
+        preprocess: Without randomness.
         keep: m, 1…8.
 
     Returns:
         The largest and the mean value of that sum over R, G and B.
 
     Raises:
-        InputError: If the preprocess draws numbers, or the image was not read whole or is no grayscale, YCbCr or RGB.
+        InputError: If the preprocess is random, or the image not whole or other than grayscale, YCbCr or RGB.
     """
     if preprocess.random or image.keep < BLOCK or image.color not in MIXING["rgb"]:
         raise InputError(
-            f"{image.source}: the bound is of a preprocess that draws nothing and a whole grayscale, YCbCr or RGB "
+            f"{image.source}: the bound is for a preprocess without randomness and a whole grayscale, YCbCr or RGB "
             f"image; got {image.color}, keep={image.keep} and {preprocess!r}"
         )
-    placement = preprocess(image.extent)
+    image_map = preprocess(image.extent)
     upsampling = image.upsampling
-    own = component_maps(placement, tuple(component.extent for component in image.components), upsampling, passing=True)
+    own = component_maps(image_map, tuple(component.extent for component in image.components), upsampling, passing=True)
     weights = np.abs(np.array(MIXING["rgb"][image.color]))
-    total = np.zeros((3, *placement.extent))
+    total = np.zeros((3, *image_map.extent))
     for column, (component, part) in enumerate(zip(image.components, own, strict=True)):
         (top, bottom), (left, right) = part.blocks
         blocks = component.coefficients[top:bottom, left:right].astype(np.float64) * component.table

@@ -12,9 +12,9 @@ from .banded_matrix import BandedMatrix
 __all__ = ["Interpolation", "interpolation_name", "resampling"]
 
 Interpolation: TypeAlias = Literal["bilinear", "bicubic"]
-"""The filters that there are."""
+"""The supported filters."""
 
-# Pillow's numbers, which torchvision takes, too.
+# Pillow's numbers, which torchvision also takes.
 _NUMBERS: Final = {2: "bilinear", 3: "bicubic"}
 
 
@@ -38,16 +38,16 @@ _SMOOTH: Final[dict[str, tuple[int, Callable[[NDArray[np.float64]], NDArray[np.f
 
 
 def interpolation_name(value: object) -> Interpolation:
-    """Read a filter's name.
+    """Normalise the name of a filter.
 
     Args:
         value: 'bilinear', 'bicubic', ``torchvision.transforms.InterpolationMode`` or Pillow's number for them.
 
     Returns:
-        The name.
+        'bilinear' or 'bicubic'.
 
     Raises:
-        ValueError: If it is another filter: it would not be linear, or its weights are not known here.
+        ValueError: If it is another filter: not linear, or not implemented.
     """
     name = getattr(value, "value", value)
     name = _NUMBERS.get(name, name) if isinstance(name, int) else name
@@ -60,7 +60,7 @@ def interpolation_name(value: object) -> Interpolation:
 
 @functools.lru_cache(maxsize=1024)
 def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", antialias: bool = True) -> BandedMatrix:
-    """Give the map that resizes one axis.
+    """Build the matrix that resizes one axis.
 
     Output o has its centre at s·(o + ½), s = size/out. With antialiasing its weights are those of the filter, stretched
     by max(s, 1), at the inputs' centres, divided by their sum; inputs outside the image have none. Without, the filter
@@ -70,13 +70,13 @@ def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", a
         size: Samples of the input.
         out: Samples of the output.
         interpolation: 'bilinear' or 'bicubic'.
-        antialias: Whether the filter is widened where the image is made smaller.
+        antialias: Widen the filter where the image is made smaller.
 
     Returns:
-        size → out; the identity where they are equal, as ``torchvision`` leaves such an axis.
+        The matrix (out, size); the identity where they are equal, as in torchvision.
 
     Raises:
-        ValueError: If a size is not at least 1.
+        ValueError: If a size is less than 1.
     """
     if size < 1 or out < 1:
         raise ValueError(f"an axis of {size} samples cannot be resized to {out}: both are at least 1")
@@ -100,7 +100,7 @@ def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", a
 
 
 def _unsmoothed(size: int, positions: NDArray[np.float64], interpolation: Interpolation) -> BandedMatrix:
-    """Interpolate at positions between samples, those beyond an edge taken from it."""
+    """Interpolate at positions between samples; those beyond an edge are the edge's."""
     if interpolation == "bilinear":
         positions = np.maximum(positions, 0)
     below = np.floor(positions).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Where each output pixel comes from: one axis map for rows, one for columns, and what fills the rest."""
+"""Where each output pixel comes from: one banded matrix for rows, one for columns, and a constant term."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from .resampling import Interpolation, resampling
 __all__ = ["Fill", "SeparableMap", "Step"]
 
 Step: TypeAlias = Callable[[BandedMatrix], BandedMatrix]
-"""What a preprocessing step does to one axis: the map so far → the map with the step."""
+"""What a preprocessing step does to one axis: the matrix so far → the matrix with the step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class SeparableMap:
     Attributes:
         rows: A_h, along the vertical axis.
         columns: A_w, along the horizontal axis.
-        fills: What is added; empty unless something was padded with another level than 0.
+        fills: The constant term; empty unless something was padded with a level other than 0.
     """
 
     rows: BandedMatrix
@@ -49,14 +49,7 @@ class SeparableMap:
 
     @classmethod
     def whole(cls, extent: Extent) -> "SeparableMap":
-        """Place an image as it is.
-
-        Args:
-            extent: Its height and width.
-
-        Returns:
-            The identity.
-        """
+        """The identity of images of this height and width."""
         return cls(BandedMatrix.identity(extent.height), BandedMatrix.identity(extent.width))
 
     @property
@@ -70,14 +63,14 @@ class SeparableMap:
         return Extent(self.rows.out, self.columns.out)
 
     def then(self, rows: Step | None = None, columns: Step | None = None) -> "SeparableMap":
-        """Compose with a linear step: the fills go through it, too.
+        """Append a linear step, which acts on the fills, too.
 
         Args:
-            rows: What becomes of the map of the vertical axis, None to leave it.
-            columns: Likewise of the horizontal axis.
+            rows: The step along the vertical axis; None for the identity.
+            columns: The step along the horizontal axis; None for the identity.
 
         Returns:
-            This placement, then the step.
+            This map, then the step.
         """
         fills = self.fills
         if rows is not None:
@@ -93,46 +86,18 @@ class SeparableMap:
     def resize(
         self, height: int, width: int, interpolation: Interpolation = "bilinear", antialias: bool = True
     ) -> "SeparableMap":
-        """Resize the result.
-
-        Args:
-            height: Rows.
-            width: Columns.
-            interpolation: As `resampling` takes it.
-            antialias: Likewise.
-
-        Returns:
-            A placement of that extent.
-        """
+        """Resize the result; `interpolation` and `antialias` as for `resampling`."""
         return self.then(
-            lambda axis: resampling(axis.out, height, interpolation, antialias).after(axis),
-            lambda axis: resampling(axis.out, width, interpolation, antialias).after(axis),
+            lambda axis: resampling(axis.out, height, interpolation, antialias) @ axis,
+            lambda axis: resampling(axis.out, width, interpolation, antialias) @ axis,
         )
 
     def crop(self, top: int, left: int, height: int, width: int) -> "SeparableMap":
-        """Cut out a rectangle; what of it lies outside is 0, black, as torchvision's ``crop`` has it.
-
-        Args:
-            top: First row.
-            left: First column.
-            height: Rows.
-            width: Columns.
-
-        Returns:
-            A placement of that extent.
-        """
+        """Crop a rectangle of the result; pixels outside the result are 0, black, as in torchvision's ``crop``."""
         return self.then(lambda axis: axis.crop(top, height), lambda axis: axis.crop(left, width))
 
     def flip(self, *, vertical: bool = False, horizontal: bool = False) -> "SeparableMap":
-        """Turn the result round.
-
-        Args:
-            vertical: Upside down.
-            horizontal: Left to right.
-
-        Returns:
-            A placement of the same extent.
-        """
+        """Flip the result upside down, left to right, or both."""
         return self.then(BandedMatrix.flip if vertical else None, BandedMatrix.flip if horizontal else None)
 
     def pad(
@@ -145,7 +110,7 @@ class SeparableMap:
         fill: tuple[float, ...] = (0.0,),
         mode: PaddingMode = "constant",
     ) -> "SeparableMap":
-        """Extend the result; negative numbers crop.
+        """Pad the result; negative numbers crop.
 
         Args:
             top: Rows above.
@@ -153,29 +118,23 @@ class SeparableMap:
             left: Columns on the left.
             right: Columns on the right.
             fill: Levels 0…255 for mode 'constant'; one for all channels, or R, G and B.
-            mode: As `BandedMatrix.pad` takes it.
+            mode: As for `BandedMatrix.pad`.
 
         Returns:
-            A placement of the larger extent.
+            A map to the larger extent.
         """
         steps = (lambda axis: axis.pad(top, bottom, mode), lambda axis: axis.pad(left, right, mode))
-        placed = self.then(*steps)
+        padded = self.then(*steps)
         if mode != "constant" or not any(fill):
-            return placed
+            return padded
         # fill·(1 − inside), both as outer products.
-        everywhere = Fill(fill, *(np.ones(size) for size in placed.extent))
+        everywhere = Fill(fill, *(np.ones(size) for size in padded.extent))
         inside = (_line(np.ones(size), step) for size, step in zip(self.extent, steps, strict=True))
         hole = Fill(tuple(-level for level in fill), *inside)
-        return replace(placed, fills=(*placed.fills, everywhere, hole))
+        return replace(padded, fills=(*padded.fills, everywhere, hole))
 
     def constants(self) -> tuple[Fill, ...]:
-        """Give what a result has besides the maps of level-shifted samples.
-
-        A JPEG file's samples stand for x − 128. So the image of 128s, 128·(A_h·1)(A_w·1)ᵀ, is a fill of its own.
-
-        Returns:
-            It, and the fills.
-        """
+        """Constant terms of the affine map of level-shifted samples x − 128: 128·(A_h·1)(A_w·1)ᵀ, and the fills."""
         return (Fill((128.0,), self.rows.sums(), self.columns.sums()), *self.fills)
 
     def __repr__(self) -> str:
@@ -184,5 +143,5 @@ class SeparableMap:
 
 
 def _line(line: NDArray[np.float64], step: Step) -> NDArray[np.float64]:
-    """A line of samples through a step."""
+    """Apply a step to one line of samples."""
     return step(BandedMatrix.identity(len(line))).apply(line)

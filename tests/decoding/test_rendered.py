@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import jpegdomain as jd
-from jpegdomain.decoding import cpu, to_activation, to_pixels
+from jpegdomain.decoding import affine, to_activation, to_pixels
 from jpegdomain.functional import decode
 from jpegdomain.preprocess import CenterCrop, Compose, Resize
 
@@ -26,8 +26,8 @@ def batch(**options):
 @pytest.fixture
 def calls(monkeypatch):
     made = []
-    render = cpu.render
-    monkeypatch.setattr(cpu, "render", lambda *given, **options: made.append(1) or render(*given, **options))
+    render = affine.render
+    monkeypatch.setattr(affine, "render", lambda *given, **options: made.append(1) or render(*given, **options))
     return made
 
 

@@ -9,7 +9,7 @@ from torchvision.transforms import v2
 
 import jpegdomain as jd
 from jpegdomain import preprocess as ours
-from jpegdomain.decoding import cpu, to_activation, to_pixels
+from jpegdomain.decoding import affine, to_activation, to_pixels
 from jpegdomain.errors import InputError
 from jpegdomain.preprocess import augmentation
 
@@ -129,8 +129,8 @@ def test_files_read_with_fewer_frequencies_are_refused_by_name():
 
 def test_linear_files_of_a_mixed_batch_are_rendered(monkeypatch):
     seen = []
-    render = cpu.render
-    monkeypatch.setattr(cpu, "render", lambda *given, **kw: seen.append(len(given[0])) or render(*given, **kw))
+    render = affine.render
+    monkeypatch.setattr(affine, "render", lambda *given, **kw: seen.append(len(given[0])) or render(*given, **kw))
     batch = batch_of("evaluation", torch.float32)
     for last in (False, True):
         pixels = to_pixels(batch, "rgb", channels_last=last)

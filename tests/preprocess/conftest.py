@@ -4,7 +4,7 @@ import pytest
 
 from jpegdomain.codec.entries import SEQUENTIAL
 from jpegdomain.compiled import compiled_entry
-from jpegdomain.decoding.entries import DECODING
+from jpegdomain.decoding.kernel import DECODING
 
 
 @pytest.fixture(scope="session", autouse=True)

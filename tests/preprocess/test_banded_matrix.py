@@ -49,12 +49,12 @@ def test_dense_apply_and_sums_are_the_definition(axis):
 )
 def test_after_is_the_product_of_the_matrices(outer, inner):
     expected = matrix(outer) @ matrix(inner)[: outer.size]
-    np.testing.assert_allclose(matrix(outer.after(inner)), expected, atol=1e-12)
+    np.testing.assert_allclose(matrix(outer @ inner), expected, atol=1e-12)
 
 
 def test_after_needs_enough_samples():
     with pytest.raises(InputError, match="takes more samples"):
-        BandedMatrix.identity(8).after(BandedMatrix.identity(7))
+        _ = BandedMatrix.identity(8) @ BandedMatrix.identity(7)
 
 
 @pytest.mark.parametrize("axis", MAPS, ids=repr)
@@ -91,7 +91,7 @@ def test_pad_refuses_what_numpy_would_repeat():
 def test_outputs_that_read_nothing_do_not_widen_the_window():
     axis = BandedMatrix.identity(100).crop(60, 20).pad(5, 5)
     assert axis.window() == (60, 80)
-    assert random_map(30, 4, 3, 0).after(axis).window()[0] >= 60
+    assert (random_map(30, 4, 3, 0) @ axis).window()[0] >= 60
     line = np.random.default_rng(0).normal(size=100)
     np.testing.assert_array_equal(axis.within(60, 20).apply(line[60:80]), axis.apply(line))
 

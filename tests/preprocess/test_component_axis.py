@@ -32,8 +32,8 @@ PIXELS = {
     "smaller": lambda size: resampling(size, max(1, size // 3)),
     "larger": lambda size: resampling(size, 3 * size, "bicubic"),
     "padded": lambda size: resampling(size, size + 4).pad(3, 4),
-    "part": lambda size: resampling(max(1, size // 2), 5).after(
-        BandedMatrix.identity(size).crop(size // 3, max(1, size // 2))
+    "part": lambda size: (
+        resampling(max(1, size // 2), 5) @ BandedMatrix.identity(size).crop(size // 3, max(1, size // 2))
     ),
 }
 

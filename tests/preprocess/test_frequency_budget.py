@@ -13,8 +13,7 @@ from scipy.fft import idct
 import jpegdomain as jd
 from jpegdomain import preprocess as ours
 from jpegdomain.errors import InputError
-from jpegdomain.preprocess.component_axis import from_frequencies
-from jpegdomain.preprocess.frequencies import gains
+from jpegdomain.preprocess.component_axis import from_frequencies, gains
 from jpegdomain.preprocess.resampling import resampling
 
 from ..codec.oracle import jpeg, noise
@@ -153,7 +152,7 @@ def test_random_draws_leave_nothing_behind(data):
 )
 def test_the_bound_is_of_whole_images_and_fixed_steps(data, case):
     steps, options = case()
-    with pytest.raises(InputError, match="the bound is of a preprocess that draws nothing and a whole"):
+    with pytest.raises(InputError, match="the bound is for a preprocess without randomness and a whole"):
         ours.low_frequency_bound(jd.read_jpeg(data, **options), steps, 2)
 
 

@@ -2,10 +2,8 @@
 
 from jpegdomain.compiled.jit import compiled
 
-from .across import combine_columns
-from .columns import write_columns
 from .dct import scale_steps
-from .down import copy_row, write_rows
+from .horizontal import combine_columns, write_columns
 from .slots import (
     BAND,
     BANDS,
@@ -32,6 +30,7 @@ from .slots import (
     Starts,
     Steps,
 )
+from .vertical import copy_row, write_rows
 
 __all__ = ["render"]
 
@@ -81,7 +80,7 @@ def render(
         starts: int32, the maps' starts.
         weights: float32, the maps' weights.
         mixing: float32 (3, 4): for each channel, the components' weights and a constant.
-        fills: float32, see `down`.
+        fills: float32, see `vertical`.
         scratch: float32, to work in.
         out: float32, the output.
         places: int64: for each image, where it begins in the output.
