@@ -73,7 +73,7 @@ class _Reading:
             if isinstance(step, kinds):
                 made = counterpart(step, 255 / self.scale)
                 if self.mean is not None and isinstance(made, CenterCrop | Pad | RandomCrop):
-                    _refuse(step, "its fill is black only before Normalize: put it in front of that")
+                    _refuse(step, "its fill is black only before Normalize: put it in front of it")
                 self.steps.append(made)
                 return True
         return False
