@@ -1,4 +1,4 @@
-"""From records to tensors: all coefficients of a batch copied into one piece of memory."""
+"""From records to tensors: the coefficients of a batch copied into one block of memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ __all__ = ["assemble"]
 
 @dataclass(slots=True)
 class _Piece:
-    """One component of one image, on its way into the batch.
+    """One component of one image to be copied.
 
     Attributes:
         coefficients: int16 (block rows, block columns, frequencies…), any strides.
@@ -36,26 +36,17 @@ class _Piece:
     extent: Extent
 
 
-_PlanePlan: TypeAlias = tuple[list[_Piece], tuple[int, int], tuple[BandedMatrices, BandedMatrices] | None]
+_PlaneLayout: TypeAlias = tuple[list[_Piece], tuple[int, int], tuple[BandedMatrices, BandedMatrices] | None]
 """The pieces of a plane, its upsampling and its maps."""
 
 
 @dataclass(slots=True)
-class _Plan:
-    """A group before it has memory.
-
-    Attributes:
-        images: Their positions in the batch.
-        color: Their colour model.
-        planes: One for each component.
-        fills: Of placed images.
-        sources: As a `Group` has them.
-        transposed: Likewise.
-    """
+class _GroupLayout:
+    """A `Group` before its planes are in memory."""
 
     images: tuple[int, ...]
     color: Color
-    planes: list[_PlanePlan]
+    planes: list[_PlaneLayout]
     fills: Fills | None
     sources: tuple[Extent, ...] = ()
     transposed: bool = False
@@ -63,50 +54,42 @@ class _Plan:
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def assemble(records: Records, dtype: torch.dtype) -> Memory:
-    """Copy what a batch needs of its records.
-
-    Args:
-        records: The images, and their geometries if they have any.
-        dtype: The floating-point type that the images enter the network in.
-
-    Returns:
-        Their groups, whose planes are views of one tensor.
-    """
+    """Copy what a batch needs of its records into tensors."""
     if records.geometries is None:
         return _whole(records.images, dtype)
     return _gathered(records.images, records.geometries, dtype)
 
 
 def _whole(images: Sequence[JpegImage], dtype: torch.dtype) -> Memory:
-    """Images as they are."""
+    """Images without a preprocess."""
     members: dict[tuple[Color, Upsampling], list[int]] = {}
     for position, image in enumerate(images):
         members.setdefault((image.color, image.upsampling), []).append(position)
-    plans = []
+    layouts = []
     for (color, factors), positions in members.items():
-        planes: list[_PlanePlan] = []
+        planes: list[_PlaneLayout] = []
         for number, steps in enumerate(factors):
             components = [images[position].components[number] for position in positions]
             pieces = [_Piece(part.coefficients, part.table, part.extent) for part in components]
             planes.append((pieces, steps, None))
-        plans.append(_Plan(tuple(positions), color, planes, None))
-    return _copied(plans, dtype)
+        layouts.append(_GroupLayout(tuple(positions), color, planes, None))
+    return _copied(layouts, dtype)
 
 
 def _gathered(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry], dtype: torch.dtype) -> Memory:
-    """Images that have been placed."""
+    """Preprocessed images: the blocks that their maps read."""
     members: dict[tuple[Color, Upsampling, bool, int], list[int]] = {}
     for position, (image, geometry) in enumerate(zip(images, geometries, strict=True)):
         kind = (image.color, image.upsampling, geometry.turn.transpose, geometry.keep)
         members.setdefault(kind, []).append(position)
-    plans = []
+    layouts = []
     for (color, factors, transposed, _), positions in members.items():
         inks = color in INKS
         if not inks:
-            # Neighbours of like sizes waste little where they are padded to a common one.
+            # Neighbours of similar sizes waste little when padded to a common one.
             positions.sort(key=lambda position: tuple(geometries[position].components[0].extent))
         maps: dict[tuple[int, ...], tuple[BandedMatrices, BandedMatrices]] = {}
-        planes: list[_PlanePlan] = []
+        planes: list[_PlaneLayout] = []
         for number, steps in enumerate(factors):
             own = [_mapped(geometries[position], number, inks) for position in positions]
             key = tuple(map(id, own))
@@ -119,17 +102,17 @@ def _gathered(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry], 
             planes.append((pieces, steps[::-1] if transposed and not inks else steps, maps[key]))
         fills = Fills.stack([geometries[position].map for position in positions])
         sources = tuple(images[position].extent for position in positions) if inks else ()
-        plans.append(_Plan(tuple(positions), color, planes, fills, sources, transposed and inks))
-    return _copied(plans, dtype)
+        layouts.append(_GroupLayout(tuple(positions), color, planes, fills, sources, transposed and inks))
+    return _copied(layouts, dtype)
 
 
 def _mapped(geometry: ImageGeometry, number: int, inks: bool) -> ComponentMap | SeparableMap:
-    """Give what has the maps to the output: of a component's samples, or of the pixels made of all components."""
+    """The owner of the maps to the output: from a component's samples, or from the pixels of all components."""
     return geometry.map if inks else geometry.components[number]
 
 
 def _piece(image: JpegImage, number: int, geometry: ImageGeometry) -> _Piece:
-    """Take the blocks and frequencies of a component that its part needs, all where it has none."""
+    """The blocks and frequencies of a component that its map reads; all if it has none."""
     component, keep = image.components[number], geometry.keep
     if not geometry.components:
         return _Piece(component.coefficients, component.table, component.extent)
@@ -146,9 +129,9 @@ def _piece(image: JpegImage, number: int, geometry: ImageGeometry) -> _Piece:
     return _Piece(blocks[top:bottom, left:right], steps.reshape(-1), part.extent)
 
 
-def _copied(plans: Sequence[_Plan], dtype: torch.dtype) -> Memory:
-    """Copy all pieces into one piece of memory, in the order of groups, planes and images."""
-    pieces = [piece for plan in plans for own, _, _ in plan.planes for piece in own]
+def _copied(layouts: Sequence[_GroupLayout], dtype: torch.dtype) -> Memory:
+    """Copy all pieces into one block of memory, in the order of groups, planes and images."""
+    pieces = [piece for layout in layouts for own, _, _ in layout.planes for piece in own]
     quantised = np.empty(sum(piece.coefficients.size for piece in pieces), np.int16)
     steps = np.empty(sum(piece.table.size for piece in pieces), np.int32)
     at = row = 0
@@ -160,9 +143,9 @@ def _copied(plans: Sequence[_Plan], dtype: torch.dtype) -> Memory:
     memory, tables = torch.from_numpy(quantised), torch.from_numpy(steps)
     groups = []
     at = row = 0
-    for plan in plans:
+    for layout in layouts:
         planes = []
-        for own, factors, maps in plan.planes:
+        for own, factors, maps in layout.planes:
             size, frequencies = sum(piece.coefficients.size for piece in own), own[0].table.size
             planes.append(
                 Plane(
@@ -175,5 +158,7 @@ def _copied(plans: Sequence[_Plan], dtype: torch.dtype) -> Memory:
                 )
             )
             at, row = at + size, row + len(own) * frequencies
-        groups.append(Group(plan.images, plan.color, tuple(planes), plan.fills, plan.sources, plan.transposed))
+        groups.append(
+            Group(layout.images, layout.color, tuple(planes), layout.fills, layout.sources, layout.transposed)
+        )
     return Memory(tuple(groups), memory, tables)

@@ -1,4 +1,4 @@
-"""`JpegBatch`: quantised coefficients, as the files gave them or in one piece of memory that one transfer moves."""
+"""`JpegBatch`: quantised coefficients, as read from files or in one block of memory that one transfer moves."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ __all__ = ["FileReport", "JpegBatch"]
 
 
 class FileReport(NamedTuple):
-    """A file that was left out, or what was wrong with one that was not.
+    """A file that was left out, or a defect of one that was not.
 
     Attributes:
         item: Its position in the data set.
         source: Its path, or a stand-in for it.
-        reason: One sentence; it names the file where `left_out`.
+        reason: One sentence; it names the file if `left_out`.
         left_out: Whether it is missing from its batch.
     """
 
@@ -35,19 +35,19 @@ class FileReport(NamedTuple):
 class JpegBatch:
     """Images that enter a network together.
 
-    They have one extent, or were given one by a preprocess. What lies in memory, and moves between devices, are int16
-    quantised coefficients and their steps; they become floats of `dtype` where the network's entry reads them.
+    They have one extent, or a preprocess gives them one. A batch holds, and moves between devices, int16 quantised
+    coefficients and their steps; they become floats of `dtype` where the network's entry reads them.
 
     A batch made on the CPU keeps the records that it was made of; `groups`, `quantised` and `steps` are made of them
-    when they are first asked for. One that has been to another device or process has these alone.
+    when first needed. A batch that was moved to another device or process has only these.
 
     Attributes:
         extent: Height and width of every image as it enters the network, in pixels.
         dtype: The floating-point type that the images enter the network in.
-        records: The images as they were read, and where each goes; None where only tensors are left.
-        memory: The same as tensors; None as long as nobody asked.
-        reports: What a loader has to say about files: which were left out, and what was wrong with those that were not.
-            They go where the batch goes, so that they come from a data loader's workers; `as_tensors` leaves them.
+        records: The images as they were read, and their geometries; None if only tensors are left.
+        memory: The same as tensors; None until first needed.
+        reports: A loader's reports on files that were left out, or are defective. They move with the batch, so that
+            they arrive from a data loader's workers; `as_tensors` drops them.
     """
 
     extent: Extent
@@ -78,7 +78,7 @@ class JpegBatch:
     def _tensors(self) -> Memory:
         if self.memory is None:
             assert self.records is not None
-            # What the batch holds stays the same: another form of it is kept.
+            # The batch is immutable in what it holds: this caches another form of it.
             object.__setattr__(self, "memory", assemble(self.records, self.dtype))
         assert self.memory is not None
         return self.memory
@@ -89,27 +89,19 @@ class JpegBatch:
         return JpegBatch, (self.extent, self.dtype, None, self._tensors()), state
 
     def reporting(self, reports: Iterable[FileReport]) -> "JpegBatch":
-        """Take what there is to say about files along.
-
-        Args:
-            reports: Any number.
-
-        Returns:
-            The batch with these; this one stays as it is.
-        """
+        """A copy of the batch with these reports."""
         batch = JpegBatch(self.extent, self.dtype, self.records, self.memory)
         object.__setattr__(batch, "reports", tuple(reports))
         return batch
 
     def as_tensors(self) -> "JpegBatch":
-        """Leave the records behind, as a move to another device does.
+        """Drop the records, as a move to another device does.
 
-        What ``torch.compile`` has made of a converted model takes such a batch into its graph, if the images have one
-        extent, colour model and sampling. Where there are records, or images of several kinds or placed ones, it reads
-        the batch first, and its graph starts behind the entry.
+        A converted model compiled by ``torch.compile`` takes such a batch into its graph, if the images have one
+        extent, colour model and sampling and no preprocess. Other batches are read outside of the graph.
 
         Returns:
-            A batch of tensors alone.
+            A batch of tensors only.
         """
         return JpegBatch(self.extent, self.dtype, None, self._tensors())
 
@@ -120,22 +112,22 @@ class JpegBatch:
 
     @property
     def preprocessed(self) -> bool:
-        """Whether a preprocess has given each image a place in the extent; else the images have that extent."""
+        """Whether a preprocess maps the images to the extent; otherwise they have that extent."""
         if self.records is not None:
             return self.records.geometries is not None
         return self.groups[0].planes[0].maps is not None
 
     def to(self, *args: Any, **kwargs: Any) -> "JpegBatch":
-        """Move the batch, or change the type that it enters the network in.
+        """Move the batch, or change the floating-point type that it enters the network in.
 
         Args:
             *args: As `torch.Tensor.to` takes them: a device, a dtype, or both.
-            **kwargs: Likewise.
+            **kwargs: As `torch.Tensor.to` takes them.
 
         Returns:
-            A batch; this one stays as it is.
+            A new batch.
         """
-        # torch reads its own arguments; a tensor without elements costs nothing to convert.
+        # torch parses the arguments: converting an empty tensor costs nothing.
         like = torch.empty(0, dtype=self.dtype, device=self.device).to(*args, **kwargs)
         blocking = {"non_blocking": kwargs.get("non_blocking", False)}
         if self.records is not None and like.device.type == "cpu":
@@ -151,11 +143,7 @@ class JpegBatch:
         return JpegBatch(self.extent, like.dtype, None, memory).reporting(self.reports)
 
     def pin_memory(self) -> "JpegBatch":
-        """Copy the batch to page-locked memory, as a data loader's ``pin_memory=True`` asks.
-
-        Returns:
-            A batch whose transfer to a GPU can be ``non_blocking``.
-        """
+        """Copy the batch to page-locked memory for ``non_blocking`` transfers; a data loader's ``pin_memory=True``."""
         return self._map(Tensor.pin_memory).reporting(self.reports)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "JpegBatch":
@@ -190,5 +178,5 @@ class JpegBatch:
         return JpegBatch(self.extent, self.dtype, None, Memory(tuple(groups), quantised, steps))
 
     def __repr__(self) -> str:
-        placed = ", placed" if self.preprocessed else ""
-        return f"JpegBatch({len(self)} images, {self.extent}, {self.dtype}, device={str(self.device)!r}{placed})"
+        preprocessed = ", preprocessed" if self.preprocessed else ""
+        return f"JpegBatch({len(self)} images, {self.extent}, {self.dtype}, device={str(self.device)!r}{preprocessed})"

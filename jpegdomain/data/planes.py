@@ -1,4 +1,4 @@
-"""What a batch is made of: groups of images, each with its components' planes and, if placed, their maps."""
+"""What a batch is made of: groups of images with their components' planes and, if preprocessed, their maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ __all__ = ["BandedMatrices", "Fills", "Group", "Memory", "Plane", "Records"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BandedMatrices:
-    """The maps of one axis for several images: y[i, o] = Σ_t weights[i, o, t]·x_i[starts[i, o] + t].
+    """The matrices of one axis for several images: y[i, o] = Σ_t weights[i, o, t]·x_i[starts[i, o] + t].
 
     Attributes:
         starts: int32 (m, out).
-        weights: float64 (m, out, taps); those of an image with fewer taps are filled up with zeros behind, which may
+        weights: float64 (m, out, taps); those of an image with fewer taps are padded with zeros at the end, which may
             reach beyond its samples.
-        taps: How many of them each image has.
+        taps: The taps of each image.
     """
 
     starts: Tensor
@@ -34,14 +34,7 @@ class BandedMatrices:
 
     @classmethod
     def stack(cls, maps: Sequence[BandedMatrix]) -> "BandedMatrices":
-        """Put maps of one output size together.
-
-        Args:
-            maps: One for each image.
-
-        Returns:
-            Them.
-        """
+        """Stack the matrices, one for each image, of one output size."""
         taps = tuple(axis.taps for axis in maps)
         weights = np.zeros((len(maps), maps[0].out, max(taps)))
         for row, axis in zip(weights, maps, strict=True):
@@ -55,9 +48,9 @@ class BandedMatrices:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fills:
-    """What placed images have besides their maps, Σ_k levels[i, k]·rows[i, k, y]·columns[i, k, x].
+    """Constant terms of the affine maps of several images, Σ_k levels[i, k]·rows[i, k, y]·columns[i, k, x].
 
-    The level shift is among it: 128 where a map reaches the image, 0 where it does not.
+    They include the level shift: 128 where a map reaches the image, 0 where it does not.
 
     Attributes:
         levels: float64 (m, K, 3), R, G and B, 0…255.
@@ -70,22 +63,15 @@ class Fills:
     columns: Tensor
 
     @classmethod
-    def stack(cls, placements: Sequence[SeparableMap]) -> "Fills | None":
-        """Put the fills of placements of one extent together.
-
-        Args:
-            placements: One for each image.
-
-        Returns:
-            Them; None where each is just 128 everywhere.
-        """
-        terms = [placement.constants() for placement in placements]
+    def stack(cls, maps: Sequence[SeparableMap]) -> "Fills | None":
+        """Stack the constant terms of maps to one extent, one for each image; None if all are 128 everywhere."""
+        terms = [one.constants() for one in maps]
         count = max(map(len, terms))
         if count == 1 and all(
             np.abs(line - 1).max() < 1e-12 for (only,) in terms for line in (only.rows, only.columns)
         ):
             return None
-        height, width = placements[0].extent
+        height, width = maps[0].extent
         levels = np.zeros((len(terms), count, 3))
         rows, columns = np.zeros((len(terms), count, height)), np.zeros((len(terms), count, width))
         for image, fills in enumerate(terms):
@@ -103,12 +89,11 @@ class Plane:
         quantised: int16 (blocks, m·m): the blocks of the first image, row by row, then those of the second and so on.
             Each is its m×m lowest frequencies, row-major, row = vertical frequency.
         steps: int32 (images, m·m), the quantisation steps of these frequencies.
-        extents: Each image's height and width in samples, as far as it is here: of a placed image only the blocks
-            that its maps read are.
+        extents: Each image's height and width in samples; of a preprocessed image, of the blocks that its maps read.
         upsampling: (Vmax/V, Hmax/H), pixels per sample vertically and horizontally.
         dtype: Of the coefficients.
-        maps: For placed images, from these samples to the output: along the vertical and the horizontal axis. For those
-            of four components, which become R, G and B first, from the pixels of these.
+        maps: For preprocessed images, from these samples to the output, along the vertical and the horizontal axis. For
+            images of four components, which become R, G and B first, from the pixels of those.
     """
 
     quantised: Tensor
@@ -125,24 +110,17 @@ class Plane:
 
     @property
     def extent(self) -> Extent:
-        """The component's height and width in samples, the same for all images; 8X×8Y is its canvas.
+        """The component's height and width in samples, equal for all images; 8X×8Y is its canvas.
 
         Raises:
-            InputError: If the images differ in it.
+            InputError: If the images differ.
         """
         if len(set(self.extents)) > 1:
-            raise InputError("these images were placed by a preprocess: each has an extent of its own")
+            raise InputError("these images are preprocessed: each has its own extent")
         return self.extents[0]
 
     def image(self, number: int) -> "Plane":
-        """Take one image's plane out.
-
-        Args:
-            number: Its position in this plane.
-
-        Returns:
-            Views of its blocks and steps, without maps.
-        """
+        """The plane of one image, by its position in this plane: views of its blocks and steps, without maps."""
         sizes = [rows * columns for rows, columns in (extent.blocks for extent in self.extents[: number + 1])]
         blocks = self.quantised[sum(sizes[:-1]) : sum(sizes)]
         one = slice(number, number + 1)
@@ -162,15 +140,15 @@ class Plane:
         coefficients = blocks.to(self.dtype, memory_format=torch.contiguous_format)
         coefficients *= self.steps.to(self.dtype).view(images, 1, keep, 1, keep)
         if keep < BLOCK:
-            # The frequencies that are not here are zero.
+            # Frequencies that were not read are zero.
             coefficients = torch.nn.functional.pad(coefficients, (0, BLOCK - keep, 0, 0, 0, BLOCK - keep))
         return coefficients.view(images, 1, BLOCK * rows, BLOCK * columns)
 
     def __repr__(self) -> str:
         sizes = {str(extent) for extent in self.extents}
         extent = sizes.pop() if len(sizes) == 1 else f"{len(sizes)} extents"
-        placed = "" if self.maps is None else ", placed"
-        return f"Plane({len(self.extents)} × {extent}, keep={self.keep}, upsampling={self.upsampling}{placed})"
+        preprocessed = "" if self.maps is None else ", preprocessed"
+        return f"Plane({len(self.extents)} × {extent}, keep={self.keep}, upsampling={self.upsampling}{preprocessed})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,10 +159,10 @@ class Group:
         images: Their positions in the batch, m of them.
         color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``.
         planes: One for each component, in file order.
-        fills: For placed images, what is added to their maps' results; None for 128 everywhere.
-        sources: For placed images of four components: each one's height and width in pixels, as the file has it.
-        transposed: Whether their pixels change rows and columns before they are placed; of other images the
-            coefficients have done so.
+        fills: For preprocessed images, what is added to the maps' results; None for 128 everywhere.
+        sources: For preprocessed images of four components: their heights and widths in pixels, as in the file.
+        transposed: Exchange rows and columns of their pixels before the maps; other images' coefficients are already
+            transposed.
     """
 
     images: tuple[int, ...]
@@ -198,25 +176,18 @@ class Group:
 # Not frozen: into frozen dataclasses torch.compile looks field by field, and read-only arrays it cannot take.
 @dataclass(slots=True, eq=False)
 class Records:
-    """Images that have not been copied: what the CPU's compiled renderer reads.
+    """Images as they were read, not copied: what the CPU's compiled renderer reads.
 
     Attributes:
-        images: As they were read; all of one extent if they have no geometries.
-        geometries: For each image its geometry; None without a preprocess.
+        images: Of one extent if they have no geometries.
+        geometries: One for each image; None without a preprocess.
     """
 
     images: tuple[JpegImage, ...]
     geometries: tuple[ImageGeometry, ...] | None
 
     def take(self, positions: Sequence[int]) -> "Records":
-        """Take some of the images.
-
-        Args:
-            positions: Which, in the order wanted.
-
-        Returns:
-            Their records and geometries.
-        """
+        """The records at these positions."""
         geometries = None if self.geometries is None else tuple(self.geometries[position] for position in positions)
         return Records(tuple(self.images[position] for position in positions), geometries)
 

@@ -95,7 +95,7 @@ def test_refusals(images):
     with pytest.raises(ExtentMismatchError, match="give collate a preprocess"):
         jd.collate(images)
     batch = jd.collate(images, preprocess=ours.Resize((24, 24)))
-    with pytest.raises(InputError, match="placed by a preprocess"):
+    with pytest.raises(InputError, match="images are preprocessed"):
         _ = batch.groups[1].planes[0].coefficients
 
 
@@ -118,6 +118,6 @@ def test_what_cannot_be_done_names_the_file(step, reason, tmp_path):
 
 def test_reprs_say_what_there_is(images):
     batch = jd.collate(images, preprocess=ours.Resize((24, 24)))
-    assert repr(batch) == "JpegBatch(4 images, 24×24, torch.float32, device='cpu', placed)"
-    assert repr(batch.groups[0].planes[0]) == "Plane(2 × 61×83, keep=8, upsampling=(1, 1), placed)"
+    assert repr(batch) == "JpegBatch(4 images, 24×24, torch.float32, device='cpu', preprocessed)"
+    assert repr(batch.groups[0].planes[0]) == "Plane(2 × 61×83, keep=8, upsampling=(1, 1), preprocessed)"
     assert repr(batch.groups[0].planes[0].maps[0]) == "BandedMatrices(2 images → 24, taps=6)"
