@@ -15,8 +15,8 @@ from torch import Tensor
 
 from jpegdomain.colour import INKS, Target, mixing
 from jpegdomain.data import BandedMatrices, Group, Plane
-from jpegdomain.functional.products import basis as basis_of
 from jpegdomain.geometry import BLOCK, padded_size
+from jpegdomain.transform.reference import basis as basis_of
 
 from .whole import Components, whole_pixels
 

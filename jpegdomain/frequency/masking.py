@@ -14,8 +14,8 @@ from jpegdomain.decoding import Components, Entry, Values, to_activation
 from jpegdomain.domains import Domain
 from jpegdomain.errors import InputError
 from jpegdomain.functional import affine, cut, decode
-from jpegdomain.functional.products import own_dtype
 from jpegdomain.geometry import BLOCK
+from jpegdomain.transform.reference import own_dtype
 
 from .channel_set import ChannelSet
 from .normalised_gate import NormalisedGate

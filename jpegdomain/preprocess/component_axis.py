@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegdomain.geometry import BLOCK, Extent, block_count
-from jpegdomain.tensors import dct_matrix
+from jpegdomain.theory.tensors import dct_matrix
 
 from .banded_matrix import BandedMatrix
 
