@@ -1,4 +1,4 @@
-"""`collate`: from the records of files to a batch."""
+"""From the records of files to a batch: `collate`, and `Collate` for data loaders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,14 +28,7 @@ Loaded: TypeAlias = tuple[JpegBatch, Any]
 
 
 def by_extent(images: Sequence[JpegImage]) -> dict[Extent, list[int]]:
-    """Sort images by size, so that each size can be a batch.
-
-    Args:
-        images: Any images.
-
-    Returns:
-        For every extent, in order of first appearance, the positions of its images.
-    """
+    """The positions of the images of each extent, in order of first appearance: each extent can be a batch."""
     positions: dict[Extent, list[int]] = {}
     for position, image in enumerate(images):
         positions.setdefault(image.extent, []).append(position)
@@ -53,35 +46,34 @@ def collate(
 ) -> JpegBatch:
     """Make a batch of quantised coefficients, grouped by colour model and sampling.
 
-    Without a preprocess the images have one extent, which is the batch's. With one they may have any: each is given its
-    place here, where random numbers are drawn. Nothing is copied or dequantised yet: on the CPU the entry of a network
-    reads the records themselves; on its way to another device or process the batch takes the blocks that its output
-    needs along, in one piece of memory.
+    Without a preprocess the images have one extent, which is the batch's. With one they may have any: their maps to the
+    common extent are computed here, where random numbers are drawn. Nothing is copied or dequantised yet: on the CPU
+    the entry of a network reads the records themselves; when moved to another device or process the batch takes only
+    the blocks that its output needs, in one block of memory.
 
-    CMYK and YCCK files go wherever RGB files go: they are R, G and B as Pillow's ``convert("RGB")`` and torchvision's
+    CMYK and YCCK files can be used like RGB files: they are R, G and B as Pillow's ``convert("RGB")`` and torchvision's
     ``mode="RGB"`` make them, R = C·K/255 (`jpegdomain.colour.from_inks`), in floating point. This product is not
-    linear, so that such an image becomes pixels of its full size before anything else is done with it; a preprocess and
-    the transform follow, exact in the same sense as for other files. It costs what decoding the whole image costs: all
-    of its blocks and frequencies, whatever a crop or ``low_frequencies`` would need, and the compiled renderer does not
-    take it. The others of its batch are as fast as without it.
+    linear, so that such an image is first decoded to pixels of its full size; a preprocess and the transform follow,
+    exact in the same sense as for other files. It costs as much as decoding the whole image, whatever a crop or
+    ``low_frequencies`` would need, without the compiled renderer. It does not slow down the others of its batch.
 
     Args:
         images: One or more. Tables, colour models and sampling may differ.
         preprocess: A transform of `jpegdomain.preprocess`, from images to one extent.
-        orient: Whether images are turned upright first, by their EXIF orientation. As in torchvision's
-            ``decode_jpeg``, it is not looked at unless asked for.
+        orient: Turn images upright first, by their EXIF orientation, which is ignored by default, as in torchvision's
+            ``decode_jpeg``.
         generator: Of the preprocess's random numbers; torch's global one if None.
         dtype: The floating-point type that the images enter the network in.
-        device: Where the batch is to be; the CPU if not given.
+        device: Where the batch goes; the CPU if None.
 
     Returns:
         The batch.
 
     Raises:
-        InputError: If there are no images, `dtype` is no floating-point type, `preprocess` is no transform, or an image
-            was read with fewer frequencies than it needs.
-        UnsupportedJpegError: If an image has two components, or sampling factors that are no whole multiples.
-        ExtentMismatchError: If the extents differ, or the preprocess does not make them alike.
+        InputError: If there are no images, `dtype` is not a floating-point type, `preprocess` is not a transform, or an
+            image was read with fewer frequencies than it needs.
+        UnsupportedJpegError: If an image has two components, or sampling factors that are not whole multiples.
+        ExtentMismatchError: If the extents differ, or differ after the preprocess.
     """
     if not images:
         raise InputError("collate needs at least one image, got none")
@@ -89,7 +81,7 @@ def collate(
         raise InputError(f"a batch enters a network in a floating-point type, got {dtype}")
     for image in images:
         check_color(image)
-        # It raises where factors are no whole numbers of pixels.
+        # It raises if sampling factors are not whole multiples.
         _ = image.upsampling
     if preprocess is None and orient and any(image.orientation != 1 for image in images):
         preprocess = Compose([])
@@ -109,7 +101,7 @@ def collate(
 
 
 def _check_extents(images: Sequence[JpegImage]) -> None:
-    """Refuse images that do not go together as they are."""
+    """Raise unless the images have one extent and whole blocks."""
     extents = by_extent(images)
     if len(extents) > 1:
         listed = "; ".join(
@@ -136,14 +128,7 @@ def _common_extent(geometries: Sequence[ImageGeometry]) -> Extent:
 
 
 def check_color(image: JpegImage) -> None:
-    """Refuse images whose components are no known colours.
-
-    Args:
-        image: Any.
-
-    Raises:
-        UnsupportedJpegError: If it is neither grayscale, nor YCbCr, RGB, CMYK or YCCK.
-    """
+    """Raise `UnsupportedJpegError` unless the image is grayscale, YCbCr, RGB, CMYK or YCCK."""
     if image.color not in MIXING["rgb"] and image.color not in INKS:
         raise UnsupportedJpegError(
             complaint(
@@ -159,21 +144,21 @@ def check_color(image: JpegImage) -> None:
 class Collate:
     """Makes (`JpegBatch`, labels) of items (`JpegImage`, label): a ``collate_fn`` for ``torch.utils.data.DataLoader``.
 
-    The batch holds the records until it leaves the process: a worker sends on a copy of the coefficients that the
-    batch needs, int16. The floats are made where the network runs.
+    The batch holds the records until it leaves the process: a worker sends a copy of the int16 coefficients that the
+    batch needs. They become floats where the network runs.
 
     In torch's own loader a random preprocess draws from torch's global generator, which each worker seeds for itself:
-    the same numbers need the same number of workers. `jpegdomain.loader` draws the same ones whatever their number.
+    the same numbers need the same number of workers. `jpegdomain.loader` draws the same ones with any number.
 
-    Of a data set with ``on_error="skip"`` the files that make no batch are left out: two components, too small for a
-    crop, another size than most of their batch where there is no preprocess. `JpegBatch.reports` names them, and those
-    that could not be read, in this process and from workers. A batch that lost all its files gets the next file of the
-    data set that can be used, so that each batch of torch's loader has an image and each process has as many batches.
+    Of a data set with ``on_error="skip"`` the files that cannot be part of a batch are left out: two components, too
+    small for a crop, or without a preprocess another size than most of their batch. `JpegBatch.reports` names them, and
+    those that could not be read, in this process and from workers. A batch that lost all its files gets the next usable
+    file of the data set, so that no batch of torch's loader is empty and all processes have equally many.
 
     Args:
         preprocess: A transform of `jpegdomain.preprocess`; with one, images of any sizes and samplings make a batch.
         dtype: The floating-point type that the images enter the network in.
-        orient: Whether images are turned upright first, by their EXIF orientation.
+        orient: Turn images upright first, by their EXIF orientation.
     """
 
     preprocess: Transform | None = None
@@ -184,16 +169,15 @@ class Collate:
         """Make a batch.
 
         Args:
-            items: One or more; none where a `JpegDataset` left all of them out.
+            items: One or more; none if a `JpegDataset` left all of them out.
             generator: Of a random preprocess; torch's global one if None.
 
         Returns:
-            The images, and their labels as ``torch.utils.data.default_collate`` puts them together: numbers as a
-            tensor.
+            The images, and their labels by ``torch.utils.data.default_collate``: numbers as a tensor.
 
         Raises:
             InputError: If there are no items.
-            JpegFileError: If all were left out, and no file of the data set can be used.
+            JpegFileError: If all were left out, and the data set has no usable file.
         """
         if not items and not isinstance(items, Items):
             raise InputError("Collate makes a batch of one item or more, got none")
@@ -212,15 +196,7 @@ class Collate:
     def some(
         self, items: Sequence[Item], generator: torch.Generator | None = None
     ) -> tuple[Loaded | None, list[FileReport]]:
-        """Make a batch of the items that make one.
-
-        Args:
-            items: Any number.
-            generator: As for a call.
-
-        Returns:
-            The batch and its labels, None if all of its files were left out; and what is to be said about files.
-        """
+        """Make a batch of the usable items: None if there are none; and the reports on the files."""
         make = partial(collate, preprocess=self.preprocess, orient=self.orient, generator=generator, dtype=self.dtype)
         if not items:
             return None, items.reports if isinstance(items, Items) else []

@@ -36,26 +36,26 @@ class _Limits(NamedTuple):
 class JpegDataset(Dataset[Item]):
     """JPEG files as a map-style data set of (`JpegImage`, label).
 
-    A data loader that asks for several items at once, as torch's does, has them read by one call of `read_jpegs`. The
-    items become a batch through `jpegdomain.Collate`.
+    A data loader that asks for several items at once, as torch's does, has them read by one call of `read_jpegs`.
+    `jpegdomain.Collate` makes a batch of the items.
 
     Args:
-        files: What `read_jpeg` takes: paths, or whole files' bytes, which errors call by their position.
+        files: What `read_jpeg` takes: paths, or whole files' bytes, which errors identify by their position.
         labels: One for each file; the files' positions in the list if None.
-        preprocess: What the images are meant for: `jpegdomain.loader` passes it to its collate. It is not applied here.
-        keep: m, 1…8, as `read_jpeg` takes it, for all files. If None, of each file as many frequencies are read as the
-            preprocess needs: fewer than all where its ``low_frequencies`` is on.
-        on_error: What a file does that cannot be read: ``raise`` its error, which names it; ``keep`` what precedes the
-            damage, the rest zero (`JpegImage.damage` says so; a file that has nothing to keep raises); or ``skip``: it
-            is missing from its batch, and so is one that makes no batch (see `Collate`). A `LeftOutWarning` names it,
-            and so do `JpegBatch.reports` and `Loader.left_out`. A single item, ``dataset[i]``, raises then.
+        preprocess: For `jpegdomain.loader`, which passes it to its collate. It is not applied here.
+        keep: m, 1…8, as for `read_jpeg`, for all files. If None, as many frequencies of each file are read as the
+            preprocess needs: fewer than all if its ``low_frequencies`` is set.
+        on_error: With files that cannot be read: ``raise`` their error; ``keep`` what precedes the damage, the rest
+            zero (see `JpegImage.damage`; a file without anything to keep raises); or ``skip`` them, and those that
+            cannot be part of a batch (see `Collate`). A `LeftOutWarning`, `JpegBatch.reports` and `Loader.left_out`
+            name skipped files. A single item, ``dataset[i]``, raises even then.
         target_transform: Label → label.
         max_pixels: As for `read_jpeg`.
-        max_scans: Likewise.
-        strict: Likewise.
+        max_scans: As for `read_jpeg`.
+        strict: As for `read_jpeg`.
 
     Raises:
-        InputError: If the numbers of files and labels differ, or an argument is none of these.
+        InputError: If the numbers of files and labels differ, or an argument is invalid.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class JpegDataset(Dataset[Item]):
                 "jpegdomain.preprocess.from_torchvision(…).transform is that of torchvision's"
             )
         self.limits = _Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
-        # Refuses wrong values now rather than in a worker.
+        # Raises for invalid values now rather than in a worker.
         read_jpegs([], keep=8 if keep is None else keep, **self.limits._asdict())
         self.files = files
         self.targets = range(len(files)) if labels is None else labels
@@ -103,19 +103,7 @@ class JpegDataset(Dataset[Item]):
         return result, self._label(index)
 
     def __getitems__(self, indices: Sequence[int]) -> Items:
-        """Read several files at once.
-
-        Args:
-            indices: Their positions.
-
-        Returns:
-            An item for each, in that order, but for files that were left out. `Collate` knows from it which these were.
-
-        Raises:
-            JpegFileError: The first one's that cannot be read, unless it is left out.
-            OSError: Likewise.
-            InputError: Likewise, if it is no file at all.
-        """
+        """Read several files at once: an item for each, in that order, except those that are skipped."""
         items: list[Item] = []
         positions: list[int] = []
         reports: list[FileReport] = []
@@ -134,16 +122,7 @@ class JpegDataset(Dataset[Item]):
         return Items(items, positions, reports, skip=self.on_error == "skip", others=others)
 
     def _others(self, usable: int | None, last: int) -> Iterator[Items]:
-        """Read further items, one at a time.
-
-        Args:
-            usable: One that was read before.
-            last: The last that was asked for.
-
-        Yields:
-            That one first: whoever asks for a part of the data set has asked for it. Then those that follow the last,
-            round the end of the list.
-        """
+        """Read stand-ins, one at a time: `usable`, an item of an earlier batch, then those after `last`, cyclically."""
         if usable is not None:
             yield self.__getitems__([usable])
         for step in range(1, len(self)):
@@ -160,7 +139,7 @@ class JpegDataset(Dataset[Item]):
             return error
 
     def _source(self, index: int) -> str:
-        """Name a file that could not be read."""
+        """The name of a file that could not be read."""
         file = self.files[index]
         return os.fsdecode(file) if isinstance(file, str | os.PathLike) else _PLACE.format(index)
 
@@ -179,17 +158,7 @@ def _read_as_needed(
     preprocess: Transform | None,
     limits: _Limits,
 ) -> list[_Result]:
-    """Read files for a preprocess, those that need the same number of frequencies together.
-
-    Args:
-        files: Their bytes, or the error that kept them from being had.
-        keep: How many frequencies; None for as many as the preprocess needs.
-        preprocess: What they are meant for, upright or as they are.
-        limits: How strictly, and how much at most.
-
-    Returns:
-        For each file its record, or its error.
-    """
+    """Read files, those that need the same number of frequencies together: for each its record or its error."""
     results: dict[int, _Result] = {}
     members: dict[int, list[tuple[int, Held]]] = {}
     for position, file in enumerate(files):
@@ -204,13 +173,13 @@ def _read_as_needed(
 
 
 def _needed(file: Held, preprocess: Transform | None) -> int:
-    """Frequencies along each side of a block; all of them where the header, or a step that fails, does not tell."""
+    """Frequencies along each side of a block that a preprocess needs; all if the header, or a step, is invalid."""
     if preprocess is None or not preprocess.low_frequencies:
         return BLOCK
     try:
         header = read_header(file.data)
-        # Whoever makes the batch may turn the image upright, or not.
+        # Whether `collate` will turn the image upright is not known here.
         return max(keep_for(preprocess, header, orient=orient) for orient in (False, True))
     except ValueError:
-        # Reading the file, or making the batch, says what is wrong and with which file.
+        # Reading the file, or making the batch, raises an error that names the file.
         return BLOCK

@@ -1,4 +1,4 @@
-"""Batches without the files that keep them from being made."""
+"""Batches without the files that cannot be part of them."""
 
 import warnings
 from collections import Counter
@@ -22,10 +22,10 @@ class Items(list[Item]):
 
     Args:
         items: Those that were read.
-        positions: For each its position in the data set.
-        reports: On files that were left out, and on read ones that were not sound.
-        skip: Whether files that make no batch are to be left out.
-        others: Read further items, one at a time, for a batch that lost all its own.
+        positions: Their positions in the data set.
+        reports: On files that were left out, and on defective files that were not.
+        skip: Leave out files that cannot be part of a batch.
+        others: Reads stand-ins, one at a time, for a batch that lost all its items.
     """
 
     def __init__(
@@ -48,16 +48,7 @@ _Collate = Callable[[Sequence[JpegImage]], JpegBatch]
 
 
 def left_out(position: int, source: str, reason: str) -> FileReport:
-    """Report that a file is left out, and warn of it.
-
-    Args:
-        position: In the data set.
-        source: Its name.
-        reason: Why; it names the file, too.
-
-    Returns:
-        The report.
-    """
+    """Warn that a file is left out for a reason, which names it, and report it."""
     warnings.warn(f"left out of its batch: {reason}", LeftOutWarning, stacklevel=3)
     return FileReport(position, source, reason, True)
 
@@ -65,23 +56,9 @@ def left_out(position: int, source: str, reason: str) -> FileReport:
 def batch_of_most(
     items: Sequence[Item], positions: Sequence[int], collate: _Collate
 ) -> tuple[JpegBatch | None, list[Item], list[FileReport]]:
-    """Make a batch of the items that make one.
-
-    Left out are images that make no batch alone, such as those too small for a crop; then images that have another
-    size than more than half of them.
-
-    Args:
-        items: Any number.
-        positions: For each its position in the data set.
-        collate: From images to their batch.
-
-    Returns:
-        The batch, None where nothing is left; its items; and a report on each of the others.
-
-    Raises:
-        JpegFileError: If no batch can be made, and not because of single files.
-        ExtentMismatchError: Likewise.
-    """
+    """Make a batch, None if no item is left; return it, its items, and a report on each of the others."""
+    # Left out are images that cannot be a batch alone, such as those too small for a crop; then images that have
+    # another size than more than half of them. An error that no single file causes is raised.
     left = list(zip(positions, items, strict=True))
     reports: list[FileReport] = []
     while left:
@@ -96,7 +73,7 @@ def batch_of_most(
 
 
 def _attempt(images: Sequence[JpegImage], collate: _Collate) -> JpegBatch | list[str | None]:
-    """Make a batch, or say for each image why it is left out, None for those that are not."""
+    """Make a batch, or give for each image the reason why it is left out, None if it is not."""
     try:
         return collate(images)
     except (JpegFileError, ExtentMismatchError):
@@ -110,7 +87,7 @@ def _attempt(images: Sequence[JpegImage], collate: _Collate) -> JpegBatch | list
 
 
 def _alone(image: JpegImage, collate: _Collate) -> Extent | str:
-    """Give the size of the batch that an image makes, or say why it makes none."""
+    """The extent of a batch of this image alone, or the reason why it cannot be one."""
     try:
         return collate([image]).extent
     except (JpegFileError, ExtentMismatchError) as error:

@@ -1,4 +1,4 @@
-"""What the compiled renderer needs to know about images of one geometry, worked out once for all of them."""
+"""The arguments of the compiled renderer for images of one geometry, computed once for all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,14 +46,15 @@ from .kernel.slots import (
 __all__ = ["Grid", "RenderLayout", "render_layout"]
 
 Grid: TypeAlias = tuple[int, int, int]
-"""A component in memory: its rows and columns of blocks, and m of the m×m coefficients of each."""
+"""A component in memory: rows and columns of blocks, and m of the m×m coefficients of each."""
 
 _CACHE: Final = 1 << 17
-"""Numbers of a band that are meant to stay in a core's own cache: half a megabyte."""
+"""Numbers of a band that should fit into a core's own cache: half a megabyte."""
 _PAIR: Final = 16
 _EVEN: Final = 1e-12
 
 _Need: TypeAlias = tuple[NDArray[np.int32], int, int]
+"""A component's vertical starts and taps, and the rows of a group."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,12 +64,11 @@ class RenderLayout:
     Attributes:
         parts: Components that are used, 1 or 3.
         integers: int64, laid out as `kernel.slots` says.
-        starts: int32, the maps' starts one behind the other.
-        weights: float32, their weights likewise.
-        constant: What the level shift adds to every pixel, or 0 where that differs from pixel to pixel and the fills
-            have it.
+        starts: int32, the starts of all matrices, concatenated.
+        weights: float32, the weights of all matrices, concatenated.
+        constant: What the level shift adds to every pixel; 0 if that varies and is among the fills.
         fills: For each outer product that is added its levels, its column and its row.
-        scratch: Numbers to work in.
+        scratch: Size of the working memory, in numbers.
     """
 
     parts: int
@@ -81,7 +81,7 @@ class RenderLayout:
 
 
 class _Pool:
-    """The maps' numbers, one map behind the other."""
+    """The numbers of all matrices, concatenated."""
 
     def __init__(self) -> None:
         self.starts: list[NDArray[np.int32]] = []
@@ -89,16 +89,7 @@ class _Pool:
         self._starts = self._weights = 0
 
     def add(self, line: BandedMatrix, shift: int, size: int) -> tuple[int, int]:
-        """Add a map, lengthened to `size` outputs of 0.
-
-        Args:
-            line: The map.
-            shift: What is added to its starts.
-            size: At least its outputs.
-
-        Returns:
-            Where its starts and its weights begin.
-        """
+        """Add a matrix, its starts shifted, with zero rows up to `size`; return where its starts and weights begin."""
         place = self._starts, self._weights
         missing = size - line.out
         self.starts.append(line.starts + np.int32(shift))
@@ -114,29 +105,29 @@ class _Pool:
 def render_layout(
     parts: Sequence[ComponentMap],
     grids: Sequence[Grid],
-    placement: SeparableMap,
+    image_map: SeparableMap,
     used: int,
     channels: int,
     channels_last: bool,
 ) -> RenderLayout:
-    """Work out how to render images of one geometry.
+    """Compute the renderer's arguments for images of one geometry.
 
     Args:
-        parts: What is needed of the one or three components.
-        grids: How these lie in memory, turned upright.
-        placement: Of the image.
-        used: m: only the m×m lowest frequencies of each block count.
+        parts: The maps of the one or three components.
+        grids: Their layouts in memory, turned upright.
+        image_map: Of the image.
+        used: m: only the m×m lowest frequencies of each block are used.
         channels: 1 or 3.
-        channels_last: Whether the output's channels are the last axis in memory.
+        channels_last: Whether channels are the last axis of the output in memory.
 
     Returns:
         The layout.
     """
-    extent = placement.extent
+    extent = image_map.extent
     stride = -(-extent.width // _PAIR) * _PAIR
     integers = np.zeros(HEAD + 3 * PART, np.int64)
     integers[[COUNT, CHANNELS, HEIGHT, WIDTH, STRIDE, LAST]] = (len(parts), channels, *extent, stride, channels_last)
-    # The parts that there are not are not looked at, but for this divisor.
+    # Unused components are skipped, but their divisor must be non-zero.
     integers[HEAD + USED :: PART] = BLOCK
     pool = _Pool()
     needs: list[_Need] = []
@@ -145,7 +136,7 @@ def render_layout(
     for number, (one, grid) in enumerate(zip(parts, grids, strict=True)):
         part = integers[HEAD + PART * number :][:PART]
         if (one, grid) in known:
-            # The other chroma component, as a rule: the same maps.
+            # Usually the other chroma component: the same maps.
             same = known[one, grid]
             part[:] = integers[HEAD + PART * same :][:PART]
             needs.append(needs[same])
@@ -165,7 +156,7 @@ def render_layout(
         needs.append((pool.starts[-1], down.taps, BLOCK // used * used))
     bands, rows = _bands(needs, extent.height, stride)
     integers[[COLUMNS_AT, ROWS_AT, BANDS, FIRST_BAND]] = PREFIX, PREFIX + columns, len(bands), len(integers)
-    constant, fills = _fills(placement, stride)
+    constant, fills = _fills(image_map, stride)
     integers[FILLS] = len(fills)
     return RenderLayout(
         len(parts),
@@ -180,24 +171,15 @@ def render_layout(
 
 
 def _bands(needs: Sequence[_Need], height: int, stride: int) -> tuple[NDArray[np.int64], int]:
-    """Cut the output into bands whose rows fit into the cache.
-
-    Args:
-        needs: For each component its vertical map's starts and taps, and the rows of a group.
-        height: Of the output.
-        stride: Of a row.
-
-    Returns:
-        The bands, and the most rows that one of them needs.
-    """
+    """Divide the output into bands whose rows fit into the cache: the bands, and the most rows that one needs."""
     bands, rows = _cut(needs, height, height)
     while rows * stride > _CACHE and len(bands) < height:
         size = -(-height // len(bands))
-        # Towards what would fit if rows were needed evenly, and at most to half.
+        # Towards what would fit if rows were needed evenly, but no less than half.
         smaller = max(size // 2, min(size - 1, size * _CACHE // (rows * stride)))
         following, fewer = _cut(needs, height, max(1, smaller))
         if fewer > 0.9 * rows:
-            # Whatever the band, its rows come from all over the image.
+            # The rows of any band come from all over the image.
             break
         bands, rows = following, fewer
     return bands, rows
@@ -217,12 +199,12 @@ def _cut(needs: Sequence[_Need], height: int, size: int) -> tuple[NDArray[np.int
 
 
 def _fills(
-    placement: SeparableMap, stride: int
+    image_map: SeparableMap, stride: int
 ) -> tuple[float, tuple[tuple[tuple[float, ...], NDArray[np.float32], NDArray[np.float32]], ...]]:
-    shift, *others = placement.constants()
+    shift, *others = image_map.constants()
     even = all(np.abs(line - 1).max() < _EVEN for line in (shift.rows, shift.columns))
     left = others if even else [shift, *others]
-    missing = np.zeros(stride - placement.extent.width)
+    missing = np.zeros(stride - image_map.extent.width)
     fills = tuple(
         (fill.levels, fill.rows.astype(np.float32), np.concatenate([fill.columns, missing]).astype(np.float32))
         for fill in left

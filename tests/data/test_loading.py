@@ -237,8 +237,8 @@ def test_progress_is_shown_if_asked_for(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size is a number from 1 on"),
-        ({"threads": -1}, "threads is a number from 0 on"),
+        ({"batch_size": 0}, "batch_size must be an integer ≥ 1"),
+        ({"threads": -1}, "threads must be an integer ≥ 0"),
         ({"shuffle": True, "sampler": [0]}, "sampler or shuffle"),
     ],
     ids=str,
