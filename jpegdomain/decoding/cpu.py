@@ -210,7 +210,9 @@ def _render_all(images: Sequence[JpegImage], works: Sequence[_Work], out: NDArra
         compiled_entry(RENDER)(
             coefficients,
             steps,
-            layout.integers,
+            layout.head,
+            layout.components,
+            layout.bands,
             layout.starts,
             layout.weights,
             mixing,

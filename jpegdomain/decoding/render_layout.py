@@ -13,35 +13,7 @@ from jpegdomain.preprocess.component_axis import from_frequencies
 from jpegdomain.preprocess.component_map import ComponentMap
 from jpegdomain.preprocess.separable_map import SeparableMap
 
-from .kernel.slots import (
-    ACROSS_STARTS,
-    ACROSS_TAPS,
-    ACROSS_WEIGHTS,
-    BANDS,
-    BLOCK_COLUMNS,
-    BLOCK_ROWS,
-    CHANNELS,
-    COLUMNS_AT,
-    COUNT,
-    DOWN_STARTS,
-    DOWN_TAPS,
-    DOWN_WEIGHTS,
-    END_COLUMN,
-    FILLS,
-    FIRST_BAND,
-    FIRST_COLUMN,
-    HEAD,
-    HEIGHT,
-    KEEP,
-    LAST,
-    PART,
-    PREFIX,
-    ROWS_AT,
-    SAMPLES,
-    STRIDE,
-    USED,
-    WIDTH,
-)
+from .kernel.records import COMPONENT, HEAD, PREFIX
 
 __all__ = ["Grid", "RenderLayout", "render_layout"]
 
@@ -63,7 +35,9 @@ class RenderLayout:
 
     Attributes:
         parts: Components that are used, 1 or 3.
-        integers: int64, laid out as `kernel.slots` says.
+        head: One record, `kernel.records.HEAD`.
+        components: Three records, `kernel.records.COMPONENT`.
+        bands: int64 (bands, 8), see `kernel.images.render`.
         starts: int32, the starts of all matrices, concatenated.
         weights: float32, the weights of all matrices, concatenated.
         constant: What the level shift adds to every pixel; 0 if that varies and is among the fills.
@@ -72,7 +46,9 @@ class RenderLayout:
     """
 
     parts: int
-    integers: NDArray[np.int64]
+    head: NDArray[np.void]
+    components: NDArray[np.void]
+    bands: NDArray[np.int64]
     starts: NDArray[np.int32]
     weights: NDArray[np.float32]
     constant: float
@@ -125,20 +101,18 @@ def render_layout(
     """
     extent = image_map.extent
     stride = -(-extent.width // _PAIR) * _PAIR
-    integers = np.zeros(HEAD + 3 * PART, np.int64)
-    integers[[COUNT, CHANNELS, HEIGHT, WIDTH, STRIDE, LAST]] = (len(parts), channels, *extent, stride, channels_last)
+    components = np.zeros(3, COMPONENT)
     # Unused components are skipped, but their divisor must be non-zero.
-    integers[HEAD + USED :: PART] = BLOCK
+    components["used"] = BLOCK
     pool = _Pool()
     needs: list[_Need] = []
     columns = 0
     known: dict[tuple[ComponentMap, Grid], int] = {}
     for number, (one, grid) in enumerate(zip(parts, grids, strict=True)):
-        part = integers[HEAD + PART * number :][:PART]
         if (one, grid) in known:
             # Usually the other chroma component: the same maps.
             same = known[one, grid]
-            part[:] = integers[HEAD + PART * same :][:PART]
+            components[number] = components[same]
             needs.append(needs[same])
             continue
         known[one, grid] = number
@@ -146,21 +120,22 @@ def render_layout(
         down, across = one.rows, one.columns
         if used < BLOCK:
             down, across = from_frequencies(down, used), from_frequencies(across, used)
-        part[[BLOCK_ROWS, BLOCK_COLUMNS, KEEP]] = grid
-        part[[USED, SAMPLES, FIRST_COLUMN, END_COLUMN]] = used, used == BLOCK, left, right
-        part[[ACROSS_TAPS, DOWN_TAPS]] = across.taps, down.taps
-        part[[ACROSS_STARTS, ACROSS_WEIGHTS]] = pool.add(across, 0, stride)
-        part[[DOWN_STARTS, DOWN_WEIGHTS]] = pool.add(down, used * top, extent.height)
+        across_at, down_at = pool.add(across, 0, stride), pool.add(down, used * top, extent.height)
+        use = used, used == BLOCK, left, right
+        components[number] = (*grid, *use, across.taps, *across_at, down.taps, *down_at)
         # A block's columns are written as eight, however many it has.
         columns = max(columns, BLOCK * (used * (right - left) + BLOCK))
         needs.append((pool.starts[-1], down.taps, BLOCK // used * used))
     bands, rows = _bands(needs, extent.height, stride)
-    integers[[COLUMNS_AT, ROWS_AT, BANDS, FIRST_BAND]] = PREFIX, PREFIX + columns, len(bands), len(integers)
     constant, fills = _fills(image_map, stride)
-    integers[FILLS] = len(fills)
+    head = np.zeros(1, HEAD)
+    last, rows_at = int(channels_last), PREFIX + columns
+    head[0] = (len(parts), channels, *extent, stride, last, PREFIX, rows_at, len(fills))
     return RenderLayout(
         len(parts),
-        np.concatenate([integers, bands.reshape(-1)]),
+        head,
+        components,
+        bands,
         np.concatenate(pool.starts),
         np.concatenate(pool.weights).astype(np.float32),
         constant,

@@ -47,9 +47,9 @@ def test_no_index_is_out_of_bounds(first, checked):
 @pytest.mark.parametrize(
     "spoil",
     [
-        "layout.integers[8] = layout.scratch - 100",
+        "layout.head['columns_at'] = layout.scratch - 100",
         "layout.starts[:] = 10000",
-        "layout.integers[9] = layout.scratch - 8",
+        "layout.head['rows_at'] = layout.scratch - 8",
     ],
 )
 def test_that_mode_notices_an_index_out_of_bounds(spoil, checked):

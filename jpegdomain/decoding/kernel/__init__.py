@@ -2,7 +2,7 @@
 
 `images` is what Python calls. For each band of output rows it has `horizontal` write the needed blocks' samples (`dct`)
 or frequencies and combine these horizontally, and `vertical` combine vertically, mix colours and write. `vectors` are
-the eight numbers that all of them compute with, `slots` the layout of the integer arguments.
+the eight numbers that all of them compute with, `records` the layout of the integers.
 """
 
 from pathlib import Path
@@ -10,19 +10,25 @@ from typing import Any, Final
 
 from jpegdomain.compiled import Family
 
+from .records import COMPONENT, HEAD
+
 __all__ = ["DECODING", "RENDER"]
 
 DECODING: Final = Family("decoding", __name__, Path(__file__).parent)
 
 
 def _render(types: Any) -> Any:
+    from numba import from_dtype
+
     def read_only(element: Any) -> Any:
         return types.Array(element, 1, "C", readonly=True)
 
     return types.void(
         types.UniTuple(read_only(types.int16), 3),
         types.UniTuple(read_only(types.uint16), 3),
-        read_only(types.int64),
+        read_only(from_dtype(HEAD)),
+        read_only(from_dtype(COMPONENT)),
+        types.Array(types.int64, 2, "C", readonly=True),
         read_only(types.int32),
         read_only(types.float32),
         read_only(types.float32),

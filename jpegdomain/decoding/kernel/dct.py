@@ -7,7 +7,7 @@ import numpy as np
 
 from jpegdomain.compiled.jit import inlined
 
-from .slots import Coefficients, Floats, Steps
+from .records import Coefficients, Floats, Steps
 from .vectors import Eight, dequantised, fused, spread, store, transposed
 
 __all__ = ["scale_steps", "write_samples"]

@@ -9,23 +9,7 @@ import numpy as np
 from jpegdomain.compiled.jit import compiled, inlined
 
 from .dct import write_samples
-from .slots import (
-    ACROSS_STARTS,
-    ACROSS_TAPS,
-    ACROSS_WEIGHTS,
-    BLOCK_COLUMNS,
-    BLOCK_ROWS,
-    END_COLUMN,
-    FIRST_COLUMN,
-    KEEP,
-    SAMPLES,
-    STRIDE,
-    USED,
-    Coefficients,
-    Floats,
-    Integers,
-    Starts,
-)
+from .records import Coefficients, Floats, Record, Starts
 from .vectors import Vector, dequantised, element, fused, load, spread, store, transposed
 
 __all__ = ["combine_columns", "write_columns"]
@@ -35,42 +19,40 @@ __all__ = ["combine_columns", "write_columns"]
 def write_columns(
     coefficients: Coefficients,
     begin: int,
-    layout: Integers,
-    part: int,
+    part: Record,
     group: int,
     scratch: Floats,
     steps: int,
     target: int,
 ) -> None:
     """Write the columns of a group that the map needs to scratch, from `target` on."""
-    first, end = layout[part + FIRST_COLUMN], layout[part + END_COLUMN]
-    if layout[part + SAMPLES] == 1:
-        at = begin + 64 * (group * layout[part + BLOCK_COLUMNS] + first)
+    first, end = part.first_column, part.end_column
+    if part.samples == 1:
+        at = begin + 64 * (group * part.block_columns + first)
         for _ in range(end - first):
             write_samples(coefficients, at, scratch, steps, target)
             at += 64
             target += 64
         return
-    _write_frequencies(coefficients, begin, layout, part, group, scratch, steps, target)
+    _write_frequencies(coefficients, begin, part, group, scratch, steps, target)
 
 
 @compiled
 def _write_frequencies(
     coefficients: Coefficients,
     begin: int,
-    layout: Integers,
-    part: int,
+    part: Record,
     group: int,
     scratch: Floats,
     steps: int,
     target: int,
 ) -> None:
-    used, keep = layout[part + USED], layout[part + KEEP]
-    columns = layout[part + END_COLUMN] - layout[part + FIRST_COLUMN]
+    used, keep = part.used, part.keep
+    columns = part.end_column - part.first_column
     size, whole = keep * keep, 8 // used
-    line = size * layout[part + BLOCK_COLUMNS]
-    rows = min(whole, layout[part + BLOCK_ROWS] - group * whole)
-    at = begin + line * group * whole + size * layout[part + FIRST_COLUMN]
+    line = size * part.block_columns
+    rows = min(whole, part.block_rows - group * whole)
+    at = begin + line * group * whole + size * part.first_column
     # Where each lane's row of frequencies stands: vertical frequency `lane` mod m of block ⌊`lane`/m⌋. It is read as
     # eight numbers; behind the last block there may be none, nor in rows of blocks that there are not.
     last = whole * used - 1
@@ -144,11 +126,11 @@ def _plus(scratch: Floats, place: int, weights: Floats, at: int, before: Vector)
 
 @compiled
 def combine_columns(
-    scratch: Floats, source: int, target: int, layout: Integers, part: int, starts: Starts, weights: Floats
+    scratch: Floats, source: int, target: int, stride: int, part: Record, starts: Starts, weights: Floats
 ) -> None:
-    """Write eight rows to scratch, `STRIDE` apart, from the columns at `source`."""
-    taps, first, stride = layout[part + ACROSS_TAPS], layout[part + ACROSS_STARTS], layout[STRIDE]
-    at = layout[part + ACROSS_WEIGHTS]
+    """Write eight rows to scratch, `stride` apart, from the columns at `source`."""
+    taps, first = part.across_taps, part.across_starts
+    at = part.across_weights
     for x in range(0, stride, 8):
         s = first + x
         p0, p1 = source + 8 * element(starts, s), source + 8 * element(starts, s + 1)

@@ -2,23 +2,7 @@
 
 from jpegdomain.compiled.jit import compiled, inlined
 
-from .slots import (
-    CHANNELS,
-    COUNT,
-    DOWN_STARTS,
-    DOWN_TAPS,
-    DOWN_WEIGHTS,
-    FILLS,
-    HEAD,
-    HEIGHT,
-    LAST,
-    PART,
-    STRIDE,
-    WIDTH,
-    Floats,
-    Integers,
-    Starts,
-)
+from .records import Floats, Record, Starts
 from .vectors import Vector, element, fused, load, spread, store, store_three
 
 __all__ = ["copy_row", "write_rows"]
@@ -53,7 +37,8 @@ def write_rows(
     places: tuple[int, int, int],
     begin: int,
     end: int,
-    layout: Integers,
+    head: Record,
+    parts: tuple[Record, Record, Record],
     starts: Starts,
     weights: Floats,
     mixing: Floats,
@@ -70,7 +55,8 @@ def write_rows(
         places: For each component, where its first row would stand in scratch, with all the following behind it.
         begin: The first output row.
         end: Behind the last.
-        layout: See `slots`.
+        head: See `records`.
+        parts: The components' records.
         starts: The maps' starts.
         weights: The maps' weights.
         mixing: For each channel, the components' weights and a constant.
@@ -80,22 +66,23 @@ def write_rows(
         line: From one row to the next.
         plane: From one channel of a pixel to the next, where they are not the last axis.
     """
-    channels, stride, last = layout[CHANNELS], layout[STRIDE], layout[LAST] == 1
-    width = max(layout[WIDTH], 16)
-    colour, count, height = layout[COUNT] == 3, layout[FILLS], layout[HEIGHT]
-    taps0, taps1, taps2 = layout[HEAD + DOWN_TAPS], layout[HEAD + PART + DOWN_TAPS], layout[HEAD + 2 * PART + DOWN_TAPS]
+    part0, part1, part2 = parts
+    channels, stride, last = head.channels, head.stride, head.last == 1
+    width = max(head.width, 16)
+    colour, count, height = head.components == 3, head.fills, head.height
+    taps0, taps1, taps2 = part0.down_taps, part1.down_taps, part2.down_taps
     red0, red1, red2, red = spread(mixing[0]), spread(mixing[1]), spread(mixing[2]), spread(mixing[3])
     green0, green1, green2, green = spread(mixing[4]), spread(mixing[5]), spread(mixing[6]), spread(mixing[7])
     blue0, blue1, blue2, blue = spread(mixing[8]), spread(mixing[9]), spread(mixing[10]), spread(mixing[11])
     for y in range(begin, end):
-        first0 = layout[HEAD + DOWN_WEIGHTS] + y * taps0
-        first1 = layout[HEAD + PART + DOWN_WEIGHTS] + y * taps1
-        first2 = layout[HEAD + 2 * PART + DOWN_WEIGHTS] + y * taps2
-        at0 = places[0] + stride * element(starts, layout[HEAD + DOWN_STARTS] + y)
+        first0 = part0.down_weights + y * taps0
+        first1 = part1.down_weights + y * taps1
+        first2 = part2.down_weights + y * taps2
+        at0 = places[0] + stride * element(starts, part0.down_starts + y)
         at1 = at2 = 0
         if colour:
-            at1 = places[1] + stride * element(starts, layout[HEAD + PART + DOWN_STARTS] + y)
-            at2 = places[2] + stride * element(starts, layout[HEAD + 2 * PART + DOWN_STARTS] + y)
+            at1 = places[1] + stride * element(starts, part1.down_starts + y)
+            at2 = places[2] + stride * element(starts, part2.down_starts + y)
         row = origin + y * line
         for start in range(0, width, 16):
             # The last sixteen may begin among those before them.
@@ -132,10 +119,10 @@ def write_rows(
 
 
 @compiled
-def copy_row(row: Floats, layout: Integers, out: Floats, at: int, plane: int) -> None:
+def copy_row(row: Floats, head: Record, out: Floats, at: int, plane: int) -> None:
     """Copy the beginning of a row of sixteen pixels."""
-    width, channels = layout[WIDTH], layout[CHANNELS]
-    if layout[LAST] == 1:
+    width, channels = head.width, head.channels
+    if head.last == 1:
         for i in range(channels * width):
             out[at + i] = row[i]
         return
