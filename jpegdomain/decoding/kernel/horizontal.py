@@ -53,8 +53,8 @@ def _write_frequencies(
     line = size * part.block_columns
     rows = min(whole, part.block_rows - group * whole)
     at = begin + line * group * whole + size * part.first_column
-    # Where each lane's row of frequencies stands: vertical frequency `lane` mod m of block ⌊`lane`/m⌋. It is read as
-    # eight numbers; behind the last block there may be none, nor in rows of blocks that there are not.
+    # Each lane's row of frequencies: vertical frequency `lane` mod m of block ⌊`lane`/m⌋. It is read as eight numbers,
+    # which may not exist behind the last block, or in missing rows of blocks.
     last = whole * used - 1
     l1, l2, l3 = min(1, last), min(2, last), min(3, last)
     l4, l5, l6, l7 = min(4, last), min(5, last), min(6, last), min(7, last)
@@ -76,7 +76,7 @@ def _write_frequencies(
                 dequantised(coefficients, at + o7, scratch, steps + 8 * v7),
             )
         )
-        # What is no frequency of this block is written over by the next one's, or lies behind the last.
+        # What is not a frequency of this block is overwritten by the next block's, or lies behind the last.
         store(scratch, target, c0)
         store(scratch, target + 8, c1)
         if used > 2:

@@ -54,7 +54,7 @@ def render(
 
     Args:
         coefficients: For each component int16, one image's (block rows, block columns, m·m) behind the other's. Of
-            one component, the others are not looked at.
+            one component, the others are ignored.
         steps: For each component uint16, one image's 64 quantisation steps behind the other's.
         heads: One record `HEAD`.
         parts: Three records `COMPONENT`.
@@ -120,7 +120,7 @@ def render(
                     STEPS_AT + 128,
                     rows2,
                 )
-            # Rows are counted from the beginning of the component: these are where its first one would stand.
+            # Rows are counted from the beginning of the component: this is where its first one would be.
             rows0 -= bands[band, 2] * (8 // part0.used * part0.used) * stride
             rows1 -= bands[band, 4] * (8 // part1.used * part1.used) * stride
             rows2 -= bands[band, 6] * (8 // part2.used * part2.used) * stride

@@ -1,7 +1,7 @@
-"""Eight float32 numbers as one value: what LLVM would not always find out by itself.
+"""Eight float32 numbers as one value: vector code that LLVM would not always generate by itself.
 
-`Vector` is a type of Numba's, ``<8 x float>`` to LLVM, which makes of it whatever registers the processor has. Every
-function here becomes a few instructions of its caller.
+`Vector` is a Numba type, ``<8 x float>`` in LLVM, which maps it to the processor's registers. Every function here
+becomes a few instructions of its caller.
 """
 
 import operator
@@ -27,7 +27,7 @@ Intrinsic: TypeAlias = Callable[..., Any]
 
 
 def _intrinsic(generator: Intrinsic) -> Intrinsic:
-    """Mark what generates instructions; the function it stands for is called with fewer arguments."""
+    """Mark a generator of instructions; the function that it defines is called with fewer arguments."""
     return cast(Intrinsic, extending.intrinsic(generator))
 
 
@@ -52,7 +52,7 @@ class _VectorModel(models.PrimitiveModel):
 
 
 def _pointer(context: Any, builder: Any, kind: Any, arguments: Any, vector: Any) -> Any:
-    """Give the address of an array's element, as that of a vector."""
+    """The address of an array's element, as that of a vector."""
     data = context.make_array(kind)(context, builder, arguments[0]).data
     return builder.bitcast(builder.gep(data, [arguments[1]]), vector.as_pointer())
 
@@ -204,7 +204,7 @@ def store_three(array: Any, at: int, first: Vector, second: Vector, third: Vecto
 
 @inlined
 def element(array: Any, at: int) -> Any:
-    """Read an element, whose place is not counted from the end."""
+    """Read an element; negative indices are not supported."""
     if _CHECKED and not 0 <= at < array.size:
         raise IndexError("an element beyond an array")
     return _element(array, at)
@@ -212,7 +212,7 @@ def element(array: Any, at: int) -> Any:
 
 @inlined
 def dequantised(coefficients: Any, at: int, steps: Any, place: int) -> Vector:
-    """Give eight int16 or uint16 elements times eight float32 ones."""
+    """Eight int16 or uint16 elements times eight float32 ones."""
     if _CHECKED and not 0 <= at <= coefficients.size - 8:
         raise IndexError("coefficients beyond an array")
     return _load_shorts(coefficients, at) * load(steps, place)
@@ -220,13 +220,13 @@ def dequantised(coefficients: Any, at: int, steps: Any, place: int) -> Vector:
 
 @inlined
 def spread(value: Any) -> Vector:
-    """Give eight times the same number."""
+    """The same number eight times."""
     return _spread(np.float32(value))
 
 
 @inlined
 def fused(one: Vector, two: Vector, three: Vector) -> Vector:
-    """Give one·two + three, in one instruction where the processor has it."""
+    """one·two + three, in one instruction if the processor has it."""
     return _fused(one, two, three)
 
 

@@ -10,7 +10,7 @@ __all__ = ["copy_row", "write_rows"]
 
 @inlined
 def _combined(scratch: Floats, at: int, stride: int, weights: Floats, first: int, taps: int) -> tuple[Vector, Vector]:
-    """Give sixteen values of a component's output row."""
+    """Sixteen values of a component's output row."""
     weight = spread(element(weights, first))
     one, two = load(scratch, at) * weight, load(scratch, at + 8) * weight
     for tap in range(1, taps):
@@ -85,7 +85,7 @@ def write_rows(
             at2 = places[2] + stride * element(starts, part2.down_starts + y)
         row = origin + y * line
         for start in range(0, width, 16):
-            # The last sixteen may begin among those before them.
+            # The last sixteen may overlap those before them.
             x = min(start, width - 16)
             a0, b0 = _combined(scratch, at0 + x, stride, weights, first0, taps0)
             ra, rb = fused(a0, red0, red), fused(b0, red0, red)
