@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from jpegdomain.errors import UnsupportedLayerError, UntraceableModelError
 
@@ -17,7 +17,7 @@ from .placing import PlanName, domains_of, stored
 from .planned import Planned
 from .registry import find_module_rule
 from .rewriting import Rewriter
-from .sizes import input_channels, shapes_of
+from .sizes import channels_of, shapes_of
 from .tracing import follow_mode, trace
 from .watch import OWN
 
@@ -63,7 +63,7 @@ class Conversion:
             planned = self._planned(source, model)
         except (UntraceableModelError, UnsupportedLayerError) as reason:
             self.reason = str(reason)
-            self.channels = self.channels or _channels(source)
+            self.channels = self.channels or channels_of(source)
             self.entrance = "pixels"
             return None
         self.reason = None
@@ -72,7 +72,7 @@ class Conversion:
         return planned
 
     def _planned(self, source: nn.Module, model: nn.Module) -> Planned:
-        if "_jpeg_forward" in vars(model):
+        if "_jpeg_forward" in vars(model) and not isinstance(model, fx.GraphModule):
             raise UntraceableModelError("its forward was replaced")
         like = next((p for p in source.parameters()), torch.empty(()))
         with torch.inference_mode(False), torch.enable_grad(), _scratch(source) as scratch, _scratch(source) as other:
@@ -81,8 +81,7 @@ class Conversion:
             for name, value in vars(scratch).items():
                 if name.startswith("_tensor_constant"):
                     object.__setattr__(source, name, value)
-        self.channels = input_channels(graph, source)
-        shapes = shapes_of(graph, source)
+        shapes, self.channels = shapes_of(graph, source)
         meetings = meetings_of(graph, source, self.settings, shapes, strict=self.strategy == "transform")
         domains = domains_of(meetings, shapes, self.strategy, like.element_size())
         rewriter = Rewriter(source, meetings, domains, stored(meetings, self.strategy), self.strategy)
@@ -119,8 +118,9 @@ def _scratch(source: nn.Module) -> Iterator[nn.Module]:
     finally:
         # fx leaves cycles behind, which would keep the kernels alive.
         for module in scratch.modules():
-            module._parameters.clear()
-            module._buffers.clear()
+            if not isinstance(module, torch.jit.ScriptModule):
+                module._parameters.clear()
+                module._buffers.clear()
 
 
 def source_view(model: nn.Module, kind: type[nn.Module]) -> nn.Module:
@@ -147,12 +147,3 @@ def without_settings(module: nn.Module) -> None:
 
 def _settings_of(layer: nn.Module) -> dict[str, Any]:
     return {name: getattr(layer, name) for name in _SETTINGS if hasattr(layer, name)}
-
-
-def _channels(source: nn.Module) -> int | None:
-    """Channels of the first module that has any."""
-    for module in source.modules():
-        channels = getattr(module, "in_channels", getattr(module, "num_features", None))
-        if isinstance(channels, int):
-            return channels
-    return None

@@ -14,6 +14,7 @@ from jpegdomain.planning import Form
 from jpegdomain.preprocess import Transform, from_torchvision
 
 from .building import Conversion
+from .copying import copied
 from .model import ConvertedModel, become_converted
 from .options import PerLayer, Settings
 from .placing import PLANS, PlanName
@@ -87,7 +88,7 @@ def convert(
     recipe = _recipe(preprocess, mean, std)
     kept = _kept(channels)
     settings = Settings(frequencies, relu, form)
-    own = copy.deepcopy(model)
+    own = copied(model)
     conversion = Conversion(type(own), settings, plan)
     converted = become_converted(own)
     converted._jpeg_source, converted.preprocess = conversion, recipe.transform

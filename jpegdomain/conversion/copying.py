@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-__all__ = ["copy_with_tensors"]
+__all__ = ["copied", "copy_with_tensors"]
 
 _Model = TypeVar("_Model", bound=nn.Module)
 
@@ -17,12 +17,24 @@ def _replaced(tensor: Tensor, values: Tensor) -> Tensor:
     return values
 
 
-def copy_with_tensors(model: _Model, replace: Callable[[Tensor], Tensor]) -> _Model:
-    """Deep-copy a model without its hooks, but take its parameters and buffers from elsewhere; tied ones stay tied.
+def copied(model: _Model) -> _Model:
+    """Deep-copy a model with its modules' modes, which torchvision's feature extractors lose."""
+    own = copy.deepcopy(model)
+    modes = {path: module.training for path, module in model.named_modules()}
+    if own.training != model.training:
+        own.train(model.training)
+    for path, module in own.named_modules():
+        module.training = modes.get(path, module.training)
+    return own
+
+
+def copy_with_tensors(model: _Model, replace: Callable[[Tensor], Tensor], hooks: bool = False) -> _Model:
+    """Deep-copy a model, but take its parameters and buffers from elsewhere; tied ones stay tied.
 
     Args:
         model: Any model.
         replace: Tensor → the values that take its place.
+        hooks: Whether the copy has the model's forward hooks.
 
     Returns:
         The copy.
@@ -30,8 +42,8 @@ def copy_with_tensors(model: _Model, replace: Callable[[Tensor], Tensor]) -> _Mo
     tensors = [*model.parameters(), *model.buffers()]
     # deepcopy looks an object up here before it copies it.
     memo = {id(tensor): _replaced(tensor, replace(tensor.detach())) for tensor in tensors}
-    copied = copy.deepcopy(model, memo)
-    for module in copied.modules():
+    own = copy.deepcopy(model, memo)
+    for module in () if hooks else own.modules():
         module._forward_hooks.clear()
         module._forward_pre_hooks.clear()
-    return copied
+    return own

@@ -3,8 +3,7 @@
 import copy
 import types
 from collections.abc import Sequence
-from contextlib import nullcontext
-from functools import partial
+from contextlib import nullcontext, suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -24,7 +23,7 @@ from jpegdomain.preprocess import Transform
 from jpegdomain.table import record
 
 from .building import Conversion, without_settings
-from .copying import copy_with_tensors
+from .copying import copied, copy_with_tensors
 from .entered import Entered
 from .planned import Planned
 from .recording import Recorder
@@ -56,7 +55,8 @@ class ConvertedModel(Entered):
 
         Args:
             *args: First files (`collate`, or a list of `read_jpeg`'s records), or normalised pixels in the transform
-                domain (`encode`); then further arguments of the source's ``forward``.
+                domain (`encode`), or a list of either, each of a size of its own, for a source that takes a list of
+                images; then further arguments of the source's ``forward``.
             **kwargs: Likewise, by the source's names.
 
         Returns:
@@ -71,11 +71,14 @@ class ConvertedModel(Entered):
                 "torch.jit.trace cannot follow extents: give jpegdomain.exportable(model, …) to torch.export"
             )
         args = self._collated(args)
-        self._check_dtype(args[0] if args else next(iter(kwargs.values()), None))
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        several = isinstance(first, (list, tuple))
+        for x in first if isinstance(first, (list, tuple)) else [first]:
+            self._check_dtype(x)
         plan = self._jpeg_plan
         if plan is not None and not torch.compiler.is_compiling() and not plan.holds(self):
             plan = self._jpeg_plan = self._jpeg_source.plan(self)
-        if plan is not None and plan.takes(self, args, kwargs):
+        if plan is not None and not several and plan.takes(self, args, kwargs):
             return plan(self, args, kwargs)
         return self._by_source(args, kwargs, self._jpeg_source.strategy == "fused" or is_heard(self))
 
@@ -98,17 +101,26 @@ class ConvertedModel(Entered):
     def _by_source(self, args: tuple[Any, ...], kwargs: dict[str, Any], on_pixels: bool) -> Any:
         """Run the source's own code: on pixels, as hooks expect them, or on an activation by the table."""
         name = None if args else next(iter(kwargs), None)
-        x = self.jpeg_entry(args[0] if args else kwargs.get(name))  # type: ignore[arg-type]
-        if on_pixels:
-            # As the source is given them: no view merges the axes of channels-last pixels.
-            x = (x if isinstance(x, Tensor) else pixels_of(x)).contiguous()
-        elif isinstance(x, Tensor):
-            x = encode(x)
+        given: Any = args[0] if args else kwargs.get(name)  # type: ignore[arg-type]
+        several = isinstance(given, (list, tuple)) and len(given) > 0
+        x: Any = [self._image(each, on_pixels) for each in given] if several else self._entered(given, on_pixels)
         forward = vars(self).get("_jpeg_forward") or super().forward
         settings = self._jpeg_source.present(self)
         with approximated(self, settings) if settings.approximates else nullcontext():
             result = forward(x, *args[1:], **kwargs) if args else forward(**{**kwargs, str(name): x})
         return mapped(result, Activation, _pixels)
+
+    def _entered(self, given: Any, on_pixels: bool) -> Activation | Tensor:
+        x = self.jpeg_entry(given)
+        if on_pixels:
+            # As the source is given them: no view merges the axes of channels-last pixels.
+            return (x if isinstance(x, Tensor) else pixels_of(x)).contiguous()
+        return encode(x) if isinstance(x, Tensor) else x
+
+    def _image(self, given: Any, on_pixels: bool) -> Any:
+        """One of several images: a batch of one file without its first axis, as detectors take them."""
+        x: Any = self._entered(given, on_pixels)
+        return x[0] if isinstance(given, JpegBatch) and len(given) == 1 else x
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1, *args: Any, **kwargs: Any) -> Plan:
         """Say how a batch would run: each layer's form, cost and domain. ``print`` the result.
@@ -125,18 +137,31 @@ class ConvertedModel(Entered):
             The plan, for eval mode; of a model that runs by its own code, the operations that meet activations.
         """
         extent = Extent(*extent)
-        own, plan = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(())), self._jpeg_plan
-        # On the meta device shapes are worked out and nothing is computed; but code that looks at values needs some.
-        device = own.device if plan is None else torch.device("meta")
-        model = copy_with_tensors(self, partial(Tensor.to, device=device, copy=True)).eval()
+        own = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(()))
+        # On the meta device shapes are worked out and nothing is computed; but code that looks at values needs some,
+        # and some code hooks its own modules.
+        ways = [(torch.device("meta"), False), (own.device, False), (own.device, True)]
+        for device, hooks in ways[self._jpeg_plan is None : -1]:
+            with suppress(Exception):
+                return Plan(batch, extent, self._steps(device, hooks, own.dtype, extent, batch, args, kwargs))
+        return Plan(batch, extent, self._steps(*ways[-1], own.dtype, extent, batch, args, kwargs))
+
+    def _steps(
+        self, device: torch.device, hooks: bool, dtype: torch.dtype, extent: Extent, batch: int, args: Any, kwargs: Any
+    ) -> tuple[Step, ...]:
+        def moved(x: Any) -> Any:
+            return x.to(device=device, copy=True)
+
+        model = copy_with_tensors(self, moved, hooks).eval()
         sizes = batch, self.jpeg_entry.channels or 3, *extent.canvas
-        given = Activation(torch.zeros(sizes, dtype=own.dtype, device=device), extent), *args
+        args, kwargs = mapped(mapped((args, kwargs), Tensor, moved), Activation, moved)
+        given = Activation(torch.zeros(sizes, dtype=dtype, device=device), extent), *args
         with torch.no_grad():
-            if plan is None:
-                return Plan(batch, extent, _met(model, given, kwargs))
-            recorder = Recorder(model, plan.graph, plan.folded)
-            recorder.run(*_positional(plan.graph, given, kwargs))
-        return Plan(batch, extent, tuple(recorder.steps))
+            if self._jpeg_plan is None:
+                return _met(model, given, kwargs)
+            recorder = Recorder(model, self._jpeg_plan.graph, self._jpeg_plan.folded, device)
+            recorder.run(*_positional(self._jpeg_plan.graph, given, kwargs))
+        return tuple(recorder.steps)
 
     @property
     def approximating(self) -> dict[str, nn.Module]:
@@ -184,9 +209,19 @@ def _positional(graph: fx.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def _deepcopy(model: ConvertedModel, memo: dict[int, Any]) -> Any:
     """Copy as pickles do, where the source's class has a way of its own that would lose what it does not know."""
-    copied = memo[id(model)] = blank(_source_class(model))
-    copied.__setstate__(copy.deepcopy(model.__getstate__(), memo))
-    return copied
+    own = memo[id(model)] = blank(_source_class(model))
+    own.__setstate__(copy.deepcopy(model.__getstate__(), memo))
+    return own
+
+
+def _recompile(model: Any) -> Any:
+    """Keep the code that a graph module writes as its class's forward, which is ours."""
+    code, kind = fx.GraphModule.recompile(model), type(model)
+    vars(model)["_jpeg_forward"] = types.MethodType(vars(kind)["forward"], model)
+    for name in ("forward", "__call__", "_wrapped_call"):
+        if name in vars(kind):
+            delattr(kind, name)
+    return code
 
 
 _CLASSES: "WeakValueDictionary[type[nn.Module], type[ConvertedModel]]" = WeakValueDictionary()
@@ -199,6 +234,8 @@ def _converted_class(source: type[nn.Module]) -> type[ConvertedModel]:
         facts: dict[str, Any] = {"__module__": source.__module__, "__qualname__": f"Converted{source.__qualname__}"}
         if hasattr(source, "__deepcopy__"):
             facts["__deepcopy__"] = _deepcopy
+        if issubclass(source, fx.GraphModule):
+            facts["recompile"] = _recompile
         made = types.new_class(
             f"Converted{source.__name__}", (ConvertedModel, source), {}, lambda own: own.update(facts)
         )
@@ -221,8 +258,7 @@ def blank(source: type[nn.Module]) -> Any:
     Returns:
         An object without attributes.
     """
-    kind = _converted_class(source)
-    return kind.__new__(kind)
+    return object.__new__(_converted_class(source))
 
 
 def become_converted(model: nn.Module) -> ConvertedModel:
@@ -267,7 +303,10 @@ def to_spatial(converted: ConvertedModel) -> nn.Module:
     for name in OWN:
         vars(spatial).pop(name, None)
     spatial.__class__ = _source_class(converted)
-    if forward is not None:
+    if isinstance(spatial, fx.GraphModule):
+        # Each has a class of its own, with its graph's code.
+        spatial = copied(spatial)
+    elif forward is not None:
         spatial.forward = forward
     for module in spatial.modules():
         without_settings(module)

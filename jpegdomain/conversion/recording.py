@@ -1,7 +1,8 @@
-"""One run on the meta device, taken down: what each call of a converted model costs, and in which domain it is."""
+"""One run, on the meta device if that will do: what each call of a converted model costs, and where."""
 
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
 from jpegdomain import functional
@@ -34,18 +35,19 @@ class Recorder(fx.Interpreter):
     """Runs a converted model's graph and makes a step of every layer, call and transform.
 
     Args:
-        module: The model on the meta device.
+        module: The model.
         graph: Its graph.
         folded: Paths of batch norms that are part of the kernels before them.
+        device: Where it runs.
     """
 
-    def __init__(self, module: nn.Module, graph: fx.Graph, folded: frozenset[str]) -> None:
+    def __init__(self, module: nn.Module, graph: fx.Graph, folded: frozenset[str], device: torch.device) -> None:
         super().__init__(module, graph=graph)
-        self._folded = folded
+        self._folded, self._device = folded, device
         self.steps: list[Step] = []
 
     def fetch_attr(self, target: str) -> Any:
-        """Find a module or a tensor, constants of the code on the meta device like all others.
+        """Find a module or a tensor, constants of the code on the device of all others.
 
         Args:
             target: Its path.
@@ -54,7 +56,7 @@ class Recorder(fx.Interpreter):
             It.
         """
         found = super().fetch_attr(target)
-        return found.to("meta") if isinstance(found, Tensor) else found
+        return found.to(self._device) if isinstance(found, Tensor) else found
 
     def run_node(self, n: fx.Node) -> Any:
         """Run a node, and take it down if it is a step.

@@ -1,6 +1,9 @@
 """Shapes of everything in a source's graph, for an image of usual size."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
+from itertools import product
 from typing import Any, TypeAlias
 
 import torch
@@ -8,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from .copying import copy_with_tensors
 
-__all__ = ["Shapes", "input_channels", "shapes_of"]
+__all__ = ["Shapes", "channels_of", "shapes_of"]
 
 Shapes: TypeAlias = dict[fx.Node, tuple[int, ...]]
 """Node → shape of its value, for nodes that give one tensor."""
@@ -31,7 +34,7 @@ class _Recorder(fx.Interpreter):
         return result
 
 
-def shapes_of(graph: fx.Graph, source: nn.Module) -> Shapes:
+def shapes_of(graph: fx.Graph, source: nn.Module) -> tuple[Shapes, int | None]:
     """Work out shapes for one image.
 
     Args:
@@ -39,40 +42,58 @@ def shapes_of(graph: fx.Graph, source: nn.Module) -> Shapes:
         source: The model.
 
     Returns:
-        The shapes; none if the model runs on no usual image, or needs more than an image.
+        The shapes, none if the model runs on no usual image, or needs more than an image; and the channels of the
+        image, None if nothing tells.
     """
     like = next((p for p in source.parameters() if p.is_floating_point()), torch.empty(()))
-    channels = input_channels(graph, source) or 3
+    called = [source.get_submodule(str(node.target)) for node in graph.nodes if node.op == "call_module"]
+    guess = _first_channels(called)
     generators = [like.device] if like.device.type == "cuda" else []
     # Nothing is computed on the meta device; but a model that looks at values runs on real ones only.
-    for device in (torch.device("meta"), like.device):
-        for side in _USUAL:
-            # A copy, so that the run leaves no trace in the model's buffers, nor with those who hooked it.
-            apart = copy_with_tensors(source, partial(Tensor.to, device=device, copy=True))
-            recorder = _Recorder(apart, graph)
-            try:
-                with torch.no_grad(), torch.random.fork_rng(generators):
-                    recorder.run(torch.rand(1, channels, side, side, dtype=like.dtype, device=device))
-            except Exception:
-                continue
-            return recorder.shapes
-    return {}
+    for device, channels, side in product((torch.device("meta"), like.device), _candidates(guess), _USUAL):
+        # A copy, so that the run leaves no trace in the model's buffers, nor with those who hooked it.
+        recorder = _Recorder(copy_with_tensors(source, partial(Tensor.to, device=device, copy=True)), graph)
+        try:
+            with torch.no_grad(), torch.random.fork_rng(generators):
+                recorder.run(torch.rand(1, channels, side, side, dtype=like.dtype, device=device))
+        except Exception:
+            continue
+        return recorder.shapes, guess and channels
+    return {}, guess
 
 
-def input_channels(graph: fx.Graph, source: nn.Module) -> int | None:
-    """Find out how many channels a model takes.
+def channels_of(source: nn.Module) -> int | None:
+    """Find out how many channels a model takes that has no graph.
 
     Args:
-        graph: Of the model.
-        source: With the graph's modules.
+        source: The model.
 
     Returns:
-        Channels of the first layer that has any, or None.
+        The channels of its first convolution, if it runs with them or nothing else is known to run; or None.
     """
-    for node in graph.nodes:
-        if node.op == "call_module":
-            module = source.get_submodule(str(node.target))
-            channels = getattr(module, "in_channels", getattr(module, "num_features", None))
-            if channels is not None:
-                return int(channels)
+    guess = _first_channels(source.modules())
+    if guess in (None, 1, 3):
+        return guess
+    like = next((p for p in source.parameters() if p.is_floating_point()), torch.empty(()))
+    for channels, side in product(_candidates(guess), _USUAL):
+        apart = copy_with_tensors(source, partial(Tensor.to, device="meta", copy=True)).eval()
+        with suppress(Exception), torch.no_grad():
+            apart(torch.empty(1, channels, side, side, dtype=like.dtype, device="meta"))
+            return channels
+    return guess
+
+
+def _candidates(guess: int | None) -> list[int]:
+    """Channels to try: a first layer may take more than the image has, of space moved to depth, or of coordinates."""
+    return list(dict.fromkeys((guess or 3, 3, 1)))
+
+
+def _first_channels(modules: Iterable[nn.Module]) -> int | None:
+    """The channels of the first convolution, or of the first layer that has any."""
+    modules = list(modules)
+    convolutions = [module for module in modules if isinstance(module, nn.modules.conv._ConvNd)]
+    for module in convolutions or modules:
+        channels = getattr(module, "in_channels", getattr(module, "num_features", None))
+        if isinstance(channels, int):
+            return channels
     return None

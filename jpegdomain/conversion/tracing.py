@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from jpegdomain.errors import UntraceableModelError
+from jpegdomain.functional.islands import DRAWS
 
 from .effects import Effects
 from .registry import find_module_rule
@@ -167,7 +168,7 @@ def _follow(model: nn.Module, constants: dict[str, Any]) -> Traced:
         raise UntraceableModelError(f"torch.fx cannot trace {type(model).__qualname__}: {error}") from error
     if (effect := effects.seen(model)) is not None:
         raise UntraceableModelError(f"the forward of {type(model).__qualname__} writes to {effect}")
-    if _random_states() != before:
+    if _random_states() != before or any(map(_draws, graph.nodes)):
         raise UntraceableModelError(f"the forward of {type(model).__qualname__} draws random numbers")
     parameters = inspect.signature(model.forward).parameters.values()
     names = [p.name for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
@@ -178,6 +179,15 @@ def _follow(model: nn.Module, constants: dict[str, Any]) -> Traced:
             fixed[name] = place, constants[name]
             _unchecked(graph, node, name)
     return Traced(graph, fixed)
+
+
+def _draws(node: fx.Node) -> bool:
+    """Whether a call draws numbers, in the order of its argument in memory, which is this package's business."""
+    if node.op not in {"call_function", "call_method"}:
+        return False
+    operation: Any = getattr(torch.Tensor, node.target, None) if isinstance(node.target, str) else node.target
+    # These draw in training only, and some networks are used to it.
+    return operation in DRAWS and not any(word in operation.__name__ for word in ("dropout", "rrelu"))
 
 
 def _random_states() -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import default_collate
 
 from jpegdomain.codec import JpegImage
-from jpegdomain.codec.complaints import RE_ENCODE, complaint
+from jpegdomain.codec.messages import RE_ENCODE, message
 from jpegdomain.colour import INKS, MIXING
 from jpegdomain.errors import ExtentMismatchError, InputError, JpegFileError, UnsupportedJpegError
 from jpegdomain.geometry import BLOCK, Extent
@@ -131,7 +131,7 @@ def check_color(image: JpegImage) -> None:
     """Raise `UnsupportedJpegError` unless the image is grayscale, YCbCr, RGB, CMYK or YCCK."""
     if image.color not in MIXING["rgb"] and image.color not in INKS:
         raise UnsupportedJpegError(
-            complaint(
+            message(
                 image.source,
                 f"{len(image.components)} components ({image.color}) make no batch: a network's entry is for "
                 "grayscale, YCbCr, RGB, CMYK and YCCK",

@@ -18,7 +18,6 @@ from torch import Tensor
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.metadata import Color
 from jpegdomain.colour import BLACK, MIXING, Matrix, Target
-from jpegdomain.compiled import compiled_entry
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import SeparableMap
@@ -207,7 +206,7 @@ def _render_all(images: Sequence[JpegImage], works: Sequence[_Work], out: NDArra
             scratch = np.empty(0, np.float32)
         if scratch.size < layout.scratch:
             scratch = np.empty(layout.scratch, np.float32)
-        compiled_entry(RENDER)(
+        RENDER(
             coefficients,
             steps,
             layout.head,

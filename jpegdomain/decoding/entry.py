@@ -120,7 +120,7 @@ class Entry(nn.Module):
             if self.domain == "transform":
                 return x
             pixels = decode(x)
-            if torch._C._are_functorch_transforms_active():
+            if pixels.dim() != 4 or torch._C._are_functorch_transforms_active():
                 # vmap cannot query the memory format.
                 return pixels
             # Convolutions are fastest on it, their backward pass above all.

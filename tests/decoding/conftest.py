@@ -2,12 +2,11 @@
 
 import pytest
 
-from jpegdomain.codec.entries import SEQUENTIAL
-from jpegdomain.compiled import compiled_entry
+from jpegdomain.codec.kernels import SEQUENTIAL
 from jpegdomain.decoding.kernel import DECODING
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled():
-    for entry in (*DECODING.entries, SEQUENTIAL):
-        compiled_entry(entry)
+    for function in (*DECODING.functions, SEQUENTIAL):
+        function.load()

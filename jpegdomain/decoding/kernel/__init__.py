@@ -8,13 +8,13 @@ the eight numbers that all of them compute with, `records` the layout of the int
 from pathlib import Path
 from typing import Any, Final
 
-from jpegdomain.compiled import Family
+from jpegdomain.compiled import CompiledFunction, KernelPackage
 
 from .records import COMPONENT, HEAD
 
 __all__ = ["DECODING", "RENDER"]
 
-DECODING: Final = Family("decoding", __name__, Path(__file__).parent)
+DECODING: Final = KernelPackage("decoding", __name__, Path(__file__).parent)
 
 
 def _render(types: Any) -> Any:
@@ -39,4 +39,6 @@ def _render(types: Any) -> Any:
     )
 
 
-RENDER: Final = DECODING.entry("images", "render", _render, "the path from coefficients to pixels, about five seconds")
+RENDER: Final = CompiledFunction(
+    DECODING, "images", "render", _render, "the path from coefficients to pixels, about five seconds"
+)
