@@ -6,7 +6,7 @@ import torch
 
 import jpegdomain as jd
 
-from ..test_entry import naive_rgb
+from ..decoding.test_entry import naive_rgb
 from .models import SIZES, batch, files, network
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
