@@ -210,7 +210,7 @@ def _panel(axes: Axes, result: dict[str, Any], across: str) -> None:
 
 
 def figure(report: dict[str, Any], path: Path) -> None:
-    """Draw top-1 over channels kept, and over the entropy-coded bytes that are left where they were counted."""
+    """Draw top-1 over channels kept, and over the entropy-coded bytes left, if they were counted."""
     result, settings = report["result"], report["settings"]
     shares = [one["scan_share"] for row in result["rules"].values() for one in row.values()]
     drawn = Figure(figsize=(11 if None not in shares else 6.5, 4.3), layout="constrained")
