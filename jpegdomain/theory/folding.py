@@ -7,7 +7,7 @@ itself (`functional.conv2d`).
 - *stencil*: Ξ does not depend on the block's position, so it is a convolution over the block grid with 64·c channels.
 
 Both follow from one separable fact. A convolution is Σ_ab W[o,i,a,b]·(shift by a rows)⊗(shift by b columns), so with
-V_t = J·(shift by tap t)·J̃ along one axis, Ξ = Σ_ab W[o,i,a,b]·V_a⊗V_b, which opt_einsum contracts tap by tap.
+V_t = J·(shift by tap t)·J̃ along one axis, Ξ = Σ_ab W[o,i,a,b]·V_a⊗V_b, contracted tap by tap.
 """
 
 from collections.abc import Callable
