@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import jpegdomain as jd
-from experiments.ensemble import seeded, train
-from experiments.labelled import Labelled
+from experiments.lib.ensemble import seeded, train
+from experiments.lib.labelled import Labelled
 from jpegdomain.models import three_block_net
 
 SEEDS = [5, 6, 9]
