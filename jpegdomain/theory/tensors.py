@@ -148,9 +148,7 @@ def J(
     Returns:
         (height, width, ⌈height/8⌉, ⌈width/8⌉, 64) indexed [h, w, x, y, k], k in zigzag order.
     """
-    tensor = _contract(
-        "hwxymn,mnab,abk,k->hwxyk", _blocking(height, width), _dct(), _zigzag(), 1 / _table(table)
-    )
+    tensor = _contract("hwxymn,mnab,abk,k->hwxyk", _blocking(height, width), _dct(), _zigzag(), 1 / _table(table))
     return _finish(tensor, dtype, device)
 
 
