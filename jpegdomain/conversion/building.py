@@ -10,14 +10,13 @@ from torch import nn
 
 from jpegdomain.errors import UnsupportedLayerError, UntraceableModelError
 
-from .copying import copy_with_tensors
-from .meeting import meetings_of
-from .options import Settings
-from .placing import PlanName, domains_of, stored
+from .assign_domains import assign_domains, results_of_steps
+from .calls import find_feature_calls
+from .options import Settings, Strategy
 from .planned import Planned
 from .registry import find_module_rule
-from .rewriting import Rewriter
-from .sizes import input_channels, shapes_of
+from .rewrite import Rewriter
+from .shapes import channels_of, copy_with_tensors, input_channels, shapes_of
 from .tracing import follow_mode, trace
 from .watch import OWN
 
@@ -33,7 +32,7 @@ class Conversion:
     Args:
         kind: The source's class.
         settings: Per layer.
-        strategy: 'transform' or 'fused'.
+        strategy: Of the plan.
         entrance: The domain in which the plan takes the image.
         channels: That the model takes; None if it is not known.
         reason: Why there is no plan, or None.
@@ -41,20 +40,13 @@ class Conversion:
 
     kind: type[nn.Module]
     settings: Settings
-    strategy: PlanName
+    strategy: Strategy
     entrance: Any = "pixels"
     channels: int | None = None
     reason: str | None = None
 
     def plan(self, model: nn.Module) -> Planned | None:
-        """Plan a model's calls.
-
-        Args:
-            model: As it is now.
-
-        Returns:
-            The plan; None if its own code has to run, for the `reason`.
-        """
+        """Plan the calls of a model as it is now; None if its own code has to run, for the `reason`."""
         if "_jpeg_plan" in vars(model):
             self.settings = self.present(model)
             vars(model)["jpeg_entry"].domain = "pixels"
@@ -83,22 +75,17 @@ class Conversion:
                     object.__setattr__(source, name, value)
         self.channels = input_channels(graph, source)
         shapes = shapes_of(graph, source)
-        meetings = meetings_of(graph, source, self.settings, shapes, strict=self.strategy == "transform")
-        domains = domains_of(meetings, shapes, self.strategy, like.element_size())
-        rewriter = Rewriter(source, meetings, domains, stored(meetings, self.strategy), self.strategy)
+        strategy = self.strategy
+        found = find_feature_calls(graph, source, self.settings, shapes, strict=strategy.strict)
+        stored = results_of_steps(found) if strategy.stores_steps else set()
+        domains = assign_domains(found, shapes, stored, like.element_size())
+        rewriter = Rewriter(source, found, domains, stored, shows_islands=strategy.stores_steps)
         rewritten = rewriter.rewrite(graph)
         self.entrance = rewriter.entrance
         return Planned(rewritten, rewriter.layers, trains, fixed, model)
 
     def present(self, model: Any) -> Settings:
-        """Give the settings as the model's layers have them by now.
-
-        Args:
-            model: The converted model.
-
-        Returns:
-            The settings.
-        """
+        """Return the settings as a converted model's layers have them by now."""
         plan = vars(model)["_jpeg_plan"]
         if plan is None:
             return self.settings
@@ -124,22 +111,14 @@ def _scratch(source: nn.Module) -> Iterator[nn.Module]:
 
 
 def source_view(model: nn.Module, kind: type[nn.Module]) -> nn.Module:
-    """Give the source's face of a converted model: its modules and tensors, and nothing of ours.
-
-    Args:
-        model: The converted model.
-        kind: The source's class.
-
-    Returns:
-        A module that shares all but its attributes' names with the model.
-    """
+    """Return a module of the source's class that shares all of a converted model's state but what is ours."""
     source = kind.__new__(kind)
     object.__setattr__(source, "__dict__", {name: value for name, value in vars(model).items() if name not in OWN})
     return source
 
 
 def without_settings(module: nn.Module) -> None:
-    """Take from a module what a layer has besides it."""
+    """Remove a layer's own settings from a module."""
     if find_module_rule(module) is not None:
         for name in _SETTINGS:
             vars(module).pop(name, None)
@@ -151,8 +130,4 @@ def _settings_of(layer: nn.Module) -> dict[str, Any]:
 
 def _channels(source: nn.Module) -> int | None:
     """Channels of the first module that has any."""
-    for module in source.modules():
-        channels = getattr(module, "in_channels", getattr(module, "num_features", None))
-        if isinstance(channels, int):
-            return channels
-    return None
+    return next((c for module in source.modules() if isinstance(c := channels_of(module), int)), None)

@@ -15,8 +15,7 @@ from jpegdomain.preprocess import Transform, from_torchvision
 
 from .building import Conversion
 from .model import ConvertedModel, become_converted
-from .options import PerLayer, Settings
-from .placing import PLANS, PlanName
+from .options import PerLayer, PlanName, Settings, Strategy
 
 __all__ = ["convert"]
 
@@ -82,13 +81,12 @@ def convert(
         raise InputError(
             "this model was given to torch.compile: convert first, torch.compile(jpegdomain.convert(model)) runs faster"
         )
-    if plan not in PLANS:
-        raise ValueError(f"plan is 'transform' or 'fused', got {plan!r}")
+    strategy = Strategy.named(plan)
     recipe = _recipe(preprocess, mean, std)
     kept = _kept(channels)
     settings = Settings(frequencies, relu, form)
     own = copy.deepcopy(model)
-    conversion = Conversion(type(own), settings, plan)
+    conversion = Conversion(type(own), settings, strategy)
     converted = become_converted(own)
     converted._jpeg_source, converted.preprocess = conversion, recipe.transform
     planned = conversion.plan(converted)

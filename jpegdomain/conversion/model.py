@@ -23,12 +23,12 @@ from jpegdomain.planning import Cost, Plan, Step
 from jpegdomain.preprocess import Transform
 from jpegdomain.table import record
 
+from .approximated import approximated
 from .building import Conversion, without_settings
-from .copying import copy_with_tensors
 from .entered import Entered
 from .planned import Planned
 from .recording import Recorder
-from .unplanned import approximated
+from .shapes import copy_with_tensors
 from .watch import OWN, is_heard
 
 __all__ = ["ConvertedModel", "become_converted", "to_spatial"]
@@ -77,7 +77,7 @@ class ConvertedModel(Entered):
             plan = self._jpeg_plan = self._jpeg_source.plan(self)
         if plan is not None and plan.takes(self, args, kwargs):
             return plan(self, args, kwargs)
-        return self._by_source(args, kwargs, self._jpeg_source.strategy == "fused" or is_heard(self))
+        return self._by_source(args, kwargs, self._jpeg_source.strategy.own_code_on_pixels or is_heard(self))
 
     def _collated(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         x = args[0] if args else None
@@ -169,7 +169,7 @@ def _pixels(x: Activation) -> Tensor:
 
 def _met(model: ConvertedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Step, ...]:
     """The operations of a model that runs by its own code; what they cost is not known."""
-    if model._jpeg_source.strategy == "fused":
+    if model._jpeg_source.strategy.own_code_on_pixels:
         return (Step("", type(model).__name__, "pixels", (), "its own code", Cost()),)
     with record(model) as met:
         model._by_source(args, kwargs, on_pixels=False)

@@ -12,7 +12,7 @@ from jpegdomain.nn import Layer
 
 from .inference import for_inference
 from .recording import ENTRY, PATH
-from .rewriting import PLAN
+from .rewrite import PLAN
 from .watch import Watch
 
 __all__ = ["Planned"]

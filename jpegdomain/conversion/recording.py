@@ -7,8 +7,8 @@ from torch import Tensor, fx, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.nn import Call, Layer, PixelFunction
-from jpegdomain.nn.base import elements
-from jpegdomain.nn.holder import Holder
+from jpegdomain.nn.base import Holder
+from jpegdomain.nn.costs import cost, elements, pixel_cost
 from jpegdomain.planning import Cost, Step, transform_cost
 
 __all__ = ["ENTRY", "ISLAND", "PATH", "Recorder"]
@@ -79,26 +79,26 @@ class Recorder(fx.Interpreter):
         path = str(node.meta.get(PATH, node.target))
         if node.target in _TRANSFORMS:
             kind, form = _TRANSFORMS[node.target], "transform"
-            cost = sum((transform_cost(elements(_sizes(x)), x.dtype.itemsize) for x in features), Cost())
+            price = sum((transform_cost(elements(_sizes(x)), x.dtype.itemsize) for x in features), Cost())
         else:
             kind = _name(node) if layer is None else _kind(layer)
-            form, cost = _cost(layer, features) if PATH in node.meta and features else ("as it is", Cost())
+            form, price = _price(layer, features) if PATH in node.meta and features else ("as it is", Cost())
             if node.meta.get(ISLAND):
                 form = "island"
             if path in self._folded:
-                form, cost = "in the kernel", Cost()
+                form, price = "in the kernel", Cost()
         domain = "transform" if any(isinstance(each, Activation) for each in _each(result)) else "pixels"
         output = tuple(result.shape[1:]) if isinstance(result, Activation | Tensor) else ()
-        return Step(path, kind, domain, output, form, cost)
+        return Step(path, kind, domain, output, form, price)
 
 
-def _cost(layer: nn.Module | None, features: list[Any]) -> tuple[str, Cost]:
+def _price(layer: nn.Module | None, features: list[Any]) -> tuple[str, Cost]:
     given = next((value for value in features if isinstance(value, Activation)), features[0])
     shape, itemsize = _sizes(given), given.dtype.itemsize
     if isinstance(given, Activation):
-        return layer.cost(shape, itemsize) if isinstance(layer, Layer) else ("as it is", Cost())
+        return cost(layer, shape, itemsize) if isinstance(layer, Layer) else ("as it is", Cost())
     if isinstance(layer, Layer):
-        return layer.pixel_cost(shape, itemsize)
+        return pixel_cost(layer, shape, itemsize)
     return "spatial", Cost(moved=2 * given.numel() * itemsize, calls=1)
 
 

@@ -16,13 +16,13 @@ from torch import fx, nn
 
 from jpegdomain.errors import UntraceableModelError
 
-from .effects import Effects
 from .registry import find_module_rule
 
 __all__ = ["Traced", "follow_mode", "owner_path", "same_calls", "trace"]
 
 
 _PATCHING = threading.Lock()
+_COLLECTIONS = (list, dict, set)
 
 
 class Traced(NamedTuple):
@@ -123,6 +123,42 @@ class _Tracer(fx.Tracer):
         return super().create_arg(a)
 
 
+class _Effects:
+    """What a model's code does to the model itself, which a graph of its calls would not do again."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._attributes = _attributes(model)
+        self._versions = _versions(model)
+
+    def seen(self, model: nn.Module) -> str | None:
+        """Return the name of an attribute or a buffer that the code has written to, or None."""
+        for name, version in _versions(model).items():
+            if version != self._versions.get(name):
+                return name
+        after = _attributes(model)
+        for name in [*after, *(name for name in self._attributes if name not in after)]:
+            before, now = self._attributes.get(name), after.get(name)
+            if before is None or now is None or before[0] is not now[0] or before[1] != now[1]:
+                return name
+        return None
+
+
+def _versions(model: nn.Module) -> dict[str, int]:
+    """Name of a buffer → torch's count of the writes to it."""
+    return {name: buffer._version for name, buffer in model.named_buffers() if not buffer.is_inference()}
+
+
+def _attributes(model: nn.Module) -> dict[str, tuple[Any, int | None]]:
+    """Path of an attribute → its value, and how many values that holds; those that fx itself adds are left out."""
+    found: dict[str, tuple[Any, int | None]] = {}
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if not name.startswith("_tensor_constant"):
+                size = len(value) if isinstance(value, _COLLECTIONS) else None
+                found[f"{path}.{name}" if path else name] = value, size
+    return found
+
+
 def trace(model: nn.Module, training: bool = False) -> Traced:
     """Trace a model's ``forward``.
 
@@ -159,7 +195,7 @@ def trace(model: nn.Module, training: bool = False) -> Traced:
 
 def _follow(model: nn.Module, constants: dict[str, Any]) -> Traced:
     """Trace a model for given values of some arguments."""
-    before, effects = _random_states(), Effects(model)
+    before, effects = _random_states(), _Effects(model)
     try:
         with _more_recorded():
             graph = _Tracer().trace(model, concrete_args=constants or None)
@@ -195,27 +231,14 @@ def _unchecked(graph: fx.Graph, placeholder: fx.Node, name: str) -> None:
 
 
 def owner_path(node: fx.Node) -> str:
-    """Name the module in whose ``forward`` a call stands.
-
-    Args:
-        node: Of a graph that `trace` made.
-
-    Returns:
-        Its path in the model, '' for the model itself.
-    """
+    """Return the path of the module in whose ``forward`` a call stands, '' for the model itself."""
     return node.meta["owner"]
 
 
 def same_calls(one: fx.Graph, other: fx.Graph, constants: Mapping[str, Any] | None = None) -> bool:
-    """Say whether two graphs make the same calls.
+    """Return whether two graphs make the same calls.
 
-    Args:
-        one: Of a model in eval mode.
-        other: Of the same model in training mode, or traced with arguments as constants.
-        constants: Those arguments.
-
-    Returns:
-        Whether they do; the flag by which ``dropout`` knows its mode does not count.
+    The flag by which ``dropout`` knows its mode does not count, nor do arguments that one was traced with as constants.
     """
     fixed = {} if constants is None else constants
 

@@ -1,17 +1,19 @@
-"""Shapes of everything in a source's graph, for an image of usual size."""
+"""Shapes of everything in a source's graph, for an image of usual size; and copies of a model with other tensors."""
 
+import copy
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, fx, nn
 
-from .copying import copy_with_tensors
-
-__all__ = ["Shapes", "input_channels", "shapes_of"]
+__all__ = ["Shapes", "copy_with_tensors", "input_channels", "shapes_of"]
 
 Shapes: TypeAlias = dict[fx.Node, tuple[int, ...]]
 """Node → shape of its value, for nodes that give one tensor."""
+
+_Model = TypeVar("_Model", bound=nn.Module)
 
 _USUAL = (224, 32, 28, 299)
 """Sides of images that networks are made for; which domain is cheaper hardly depends on it."""
@@ -32,15 +34,7 @@ class _Recorder(fx.Interpreter):
 
 
 def shapes_of(graph: fx.Graph, source: nn.Module) -> Shapes:
-    """Work out shapes for one image.
-
-    Args:
-        graph: Of the source.
-        source: The model.
-
-    Returns:
-        The shapes; none if the model runs on no usual image, or needs more than an image.
-    """
+    """Return the shapes for one image; none if the model runs on no usual image, or needs more than an image."""
     like = next((p for p in source.parameters() if p.is_floating_point()), torch.empty(()))
     channels = input_channels(graph, source) or 3
     generators = [like.device] if like.device.type == "cuda" else []
@@ -60,19 +54,35 @@ def shapes_of(graph: fx.Graph, source: nn.Module) -> Shapes:
 
 
 def input_channels(graph: fx.Graph, source: nn.Module) -> int | None:
-    """Find out how many channels a model takes.
+    """Return the channels of the first called layer that has any, or None."""
+    called = (source.get_submodule(str(node.target)) for node in graph.nodes if node.op == "call_module")
+    return next((int(c) for module in called if (c := channels_of(module)) is not None), None)
+
+
+def channels_of(module: nn.Module) -> Any:
+    """Return the channels that a module takes, as far as it has an attribute for them."""
+    return getattr(module, "in_channels", getattr(module, "num_features", None))
+
+
+def copy_with_tensors(model: _Model, replace: Callable[[Tensor], Tensor]) -> _Model:
+    """Deep-copy a model without its hooks, but take its parameters and buffers from elsewhere; tied ones stay tied.
 
     Args:
-        graph: Of the model.
-        source: With the graph's modules.
+        model: Any model.
+        replace: Tensor → the values that take its place.
 
     Returns:
-        Channels of the first layer that has any, or None.
+        The copy.
     """
-    for node in graph.nodes:
-        if node.op == "call_module":
-            module = source.get_submodule(str(node.target))
-            channels = getattr(module, "in_channels", getattr(module, "num_features", None))
-            if channels is not None:
-                return int(channels)
-    return None
+
+    def replaced(tensor: Tensor) -> Tensor:
+        values = replace(tensor.detach())
+        return nn.Parameter(values, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
+
+    # deepcopy looks an object up here before it copies it.
+    memo = {id(tensor): replaced(tensor) for tensor in (*model.parameters(), *model.buffers())}
+    copied = copy.deepcopy(model, memo)
+    for module in copied.modules():
+        module._forward_hooks.clear()
+        module._forward_pre_hooks.clear()
+    return copied
