@@ -19,7 +19,7 @@ __all__ = [
     "Cost",
     "Form",
     "Plan",
-    "Step",
+    "PlanRow",
     "choose_form",
     "convolution_cost",
     "spatial_convolution_cost",
@@ -96,11 +96,7 @@ class Convolution:
         return self.window.output(self.extent)
 
     def elements(self) -> tuple[int, int]:
-        """Count the coefficients of the input and of the output.
-
-        Returns:
-            Two counts.
-        """
+        """Count the coefficients of the input and of the output."""
         (rows, columns), (rows_out, columns_out) = self.extent.canvas, self.output.canvas
         return (
             self.batch * self.channels_in * rows * columns,
@@ -109,28 +105,12 @@ class Convolution:
 
 
 def transform_cost(elements: int, itemsize: int = 4) -> Cost:
-    """Price J or J̃: two products of 8×8 matrices per tile.
-
-    Args:
-        elements: Coefficients.
-        itemsize: Bytes of a number.
-
-    Returns:
-        The cost.
-    """
+    """Price J or J̃ of a number of coefficients: two products of 8×8 matrices per tile."""
     return Cost(flops=4 * BLOCK * elements, moved=4 * itemsize * elements, calls=2)
 
 
 def convolution_cost(convolution: Convolution, form: Form) -> Cost:
-    """Price one form of a convolution.
-
-    Args:
-        convolution: Its sizes.
-        form: 'dense', 'stencil' or 'factored'.
-
-    Returns:
-        The cost.
-    """
+    """Price one form of a convolution on coefficients."""
     c = convolution
     before, after = c.elements()
     pairs = c.channels_in // c.groups * c.channels_out
@@ -156,14 +136,7 @@ def convolution_cost(convolution: Convolution, form: Form) -> Cost:
 
 
 def spatial_convolution_cost(convolution: Convolution) -> Cost:
-    """Price a convolution of pixels.
-
-    Args:
-        convolution: Its sizes.
-
-    Returns:
-        The cost.
-    """
+    """Price a convolution of pixels."""
     c = convolution
     taps = c.window.kernel[0] * c.window.kernel[1] * (c.channels_in // c.groups)
     after = c.batch * c.channels_out * c.output.height * c.output.width
@@ -174,15 +147,7 @@ def spatial_convolution_cost(convolution: Convolution) -> Cost:
 
 @lru_cache(maxsize=4096)
 def choose_form(convolution: Convolution, limit: int = FOLDED_BYTES_LIMIT) -> Form:
-    """Pick the cheapest form whose map fits.
-
-    Args:
-        convolution: Its sizes.
-        limit: Bytes that a dense or stencil Ξ may take; the factored form always fits.
-
-    Returns:
-        'dense', 'stencil' or 'factored'.
-    """
+    """Return the cheapest form whose map fits: the factored one, or a Ξ of at most `limit` bytes."""
 
     def fits(form: Form) -> bool:
         return form == "factored" or convolution_cost(convolution, form).weights <= limit
@@ -191,8 +156,8 @@ def choose_form(convolution: Convolution, limit: int = FOLDED_BYTES_LIMIT) -> Fo
 
 
 @dataclass(frozen=True)
-class Step:
-    """One line of a plan.
+class PlanRow:
+    """One row of a plan.
 
     Args:
         path: Of the layer in the model.
@@ -223,7 +188,7 @@ class Plan:
 
     batch: int
     extent: Extent
-    steps: tuple[Step, ...]
+    steps: tuple[PlanRow, ...]
 
     @property
     def total(self) -> Cost:
@@ -243,7 +208,7 @@ def _numbers(cost: Cost) -> tuple[str, str, str]:
     return f"{cost.flops / 1e6:,.1f}", f"{cost.weights / 1e3:,.1f}", f"{cost.moved / 1e6:,.1f}"
 
 
-def _cells(step: Step) -> tuple[str, ...]:
+def _cells(step: PlanRow) -> tuple[str, ...]:
     shape = "×".join(map(str, step.output))
     return step.path, step.layer, shape, step.domain, step.form, *_numbers(step.cost)
 

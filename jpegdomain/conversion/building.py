@@ -17,7 +17,8 @@ from .planned import Planned
 from .registry import find_module_rule
 from .rewrite import Rewriter
 from .shapes import channels_of, copy_with_tensors, input_channels, shapes_of
-from .tracing import follow_mode, trace
+from .tracing import trace
+from .training import follow_mode
 from .watch import OWN
 
 __all__ = ["Conversion", "source_view", "without_settings"]

@@ -1,4 +1,4 @@
-"""Trace, apply a rule per layer, rewrite: a spatial model becomes a converted one."""
+"""`convert`: a spatial model becomes one that runs on JPEG coefficients."""
 
 import copy
 from typing import Literal, NamedTuple
@@ -37,8 +37,15 @@ def convert(
     For pixels I, ``convert(model)(encode(I))`` is ``model(I)`` to floating-point error at 15 frequencies; for files,
     ``convert(model)(collate(images))`` is the model on ``decode_rgb``, normalised by mean and std.
 
-    The model is traced by ``torch.fx`` in eval mode and not modified; nothing is shared with it, and the result has
-    its mode.
+    Any model converts. The result is a copy of it, of a subclass of its class, in the same mode; the model itself is
+    not modified. Where ``torch.fx`` can follow the code and every call has a rule (`register_rule`), the calls run by
+    a plan that is made here; other models run by their own code, operation by operation, on an `Activation` or on
+    pixels. `ConvertedModel.plan` prints which.
+
+    >>> model = torchvision.models.resnet18(weights="DEFAULT").eval()
+    >>> converted = jpegdomain.convert(model, plan="fused")
+    >>> logits = converted([jpegdomain.read_jpeg("cat.jpg")])
+    >>> print(converted.plan((224, 224)))
 
     Args:
         model: A convolutional network whose input is (n, c, h, w).
@@ -46,7 +53,7 @@ def convert(
             exact. One number, or layer path (or fnmatch pattern) → number.
         relu: 'asm', approximated spatial masking, or 'apx', the function of the truncated reconstruction.
         mean: Of the model's input channels on the scale 0…1, folded into the entry; ImageNet's for 3 channels, else 0.
-        std: Likewise; ImageNet's for 3 channels, else 1.
+        std: Of the same channels on the same scale; ImageNet's for 3 channels, else 1.
         plan: 'transform': every activation between steps is in the transform domain, where a step is a convolution with
             the batch norm, the addition and the activation function that follow it. 'fused': J̃∘J = 1 cancels between
             all layers, and a feature map is coefficients only where that costs less (`ConvertedModel.plan` prints
@@ -62,15 +69,13 @@ def convert(
             channels are. None, and a set of all of them, keep everything.
 
     Returns:
-        A module that takes a `JpegBatch` or an `Activation` and returns what the model returns.
+        A module that takes a `JpegBatch`, `JpegImage`s or an `Activation` and returns what the model returns.
 
     Raises:
-        InputError: If `model` is not a module, or already converted; if `channels` is neither a set nor a gate, or the
-            model does not take 1 or 3 channels, which alone have frequency channels.
-        UnsupportedLayerError: If a layer has no rule, or cannot be converted as it is used; the message names it.
-        UntraceableModelError: If ``torch.fx`` cannot follow the model.
-        ValueError: If an option has a value that there is not, or names a layer that there is not; if mean and std come
-            twice.
+        InputError: If `model` is not a module, is already converted, scripted or compiled; if `channels` is neither a
+            set nor a gate, or the model does not take 1 or 3 channels, which alone have frequency channels.
+        UnsupportedLayerError: If `model` has an attribute of a name that a converted model needs, such as ``plan``.
+        ValueError: If an option is invalid or names a layer that does not exist; if mean and std are given twice.
     """
     if not isinstance(model, nn.Module) or isinstance(model, ConvertedModel):
         kind = type(model).__qualname__

@@ -70,15 +70,7 @@ def _memory(node: fx.Node, source: nn.Module) -> fx.Node:
 
 
 def memory_written(node: fx.Node, source: nn.Module) -> fx.Node | None:
-    """Find what a call writes to in place.
-
-    Args:
-        node: The call.
-        source: The model, for the settings of its modules.
-
-    Returns:
-        The call that made the memory; None if nothing is written to.
-    """
+    """Return the call that made the memory which a call writes to in place; None if it writes to none."""
     written = _written(node, source)
     return None if written is None else _memory(written, source)
 

@@ -10,7 +10,18 @@ from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK, Extent
 
-__all__ = ["MOVES", "PLAIN", "Layout", "argument", "constants", "dimensions", "layout", "listed", "new_sizes", "splits"]
+__all__ = [
+    "MOVES",
+    "PLAIN",
+    "Layout",
+    "argument",
+    "constants",
+    "dimensions",
+    "first",
+    "layout",
+    "new_sizes",
+    "splits",
+]
 
 
 class Layout(NamedTuple):
@@ -39,6 +50,11 @@ def argument(node: fx.Node, position: int, name: str, default: Any = None) -> An
     return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
 
 
+def first(node: fx.Node) -> tuple[Any, ...]:
+    """Return the feature map that a call works on, alone: for a module whose settings are constants."""
+    return (argument(node, 0, "input"),)
+
+
 def constants(value: Any) -> bool:
     """Return whether no node computes any part of an argument, a nest of lists and tuples."""
     if isinstance(value, list | tuple):
@@ -46,7 +62,7 @@ def constants(value: Any) -> bool:
     return not isinstance(value, fx.Node)
 
 
-def listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the numbers in ``f(1, 2)`` and ``f((1, 2))`` alike."""
     one = values[0] if len(values) == 1 else values
     return tuple(one) if isinstance(one, list | tuple) else (one,)
@@ -54,7 +70,7 @@ def listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def new_sizes(node: fx.Node) -> tuple[Any, ...]:
     """Return the sizes that a reshape is given."""
-    return listed(tuple(node.args[1:]) or tuple(node.kwargs.values())[-1:])
+    return _listed(tuple(node.args[1:]) or tuple(node.kwargs.values())[-1:])
 
 
 def dimensions(node: fx.Node) -> tuple[int, ...] | None:

@@ -19,7 +19,7 @@ from jpegdomain.functional import encode
 from jpegdomain.functional.islands import mapped
 from jpegdomain.functional.transform import pixels_of
 from jpegdomain.geometry import Extent
-from jpegdomain.planning import Cost, Plan, Step
+from jpegdomain.planning import Cost, Plan, PlanRow
 from jpegdomain.preprocess import Transform
 from jpegdomain.table import record
 
@@ -145,11 +145,7 @@ class ConvertedModel(Entered):
         return {} if plan is None else {path: x for path, x in plan.layers(self) if hasattr(x, "frequencies")}
 
     def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            The source's, and the entry.
-        """
+        """Describe the source's settings, and the entry."""
         return "\n".join(filter(None, [super().extra_repr(), f"(jpeg_entry): {self.jpeg_entry}"]))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -167,13 +163,13 @@ def _pixels(x: Activation) -> Tensor:
         return pixels_of(x)
 
 
-def _met(model: ConvertedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Step, ...]:
+def _met(model: ConvertedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[PlanRow, ...]:
     """The operations of a model that runs by its own code; what they cost is not known."""
     if model._jpeg_source.strategy.own_code_on_pixels:
-        return (Step("", type(model).__name__, "pixels", (), "its own code", Cost()),)
+        return (PlanRow("", type(model).__name__, "pixels", (), "its own code", Cost()),)
     with record(model) as met:
         model._by_source(args, kwargs, on_pixels=False)
-    return tuple(Step(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met)
+    return tuple(PlanRow(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met)
 
 
 def _positional(graph: fx.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
@@ -213,14 +209,7 @@ def _source_class(converted: ConvertedModel) -> type[nn.Module]:
 
 
 def blank(source: type[nn.Module]) -> Any:
-    """Make an object of the class that converted models of a class have; for copies and pickles.
-
-    Args:
-        source: Class of the source.
-
-    Returns:
-        An object without attributes.
-    """
+    """Make an object without attributes, of the class that converted models of a class have; for copies and pickles."""
     kind = _converted_class(source)
     return kind.__new__(kind)
 

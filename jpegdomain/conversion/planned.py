@@ -53,7 +53,7 @@ class Planned:
         self.link(model)
 
     def link(self, model: nn.Module) -> None:
-        """Make all that follows from the graph, for a model that is new or a copy."""
+        """Make everything that follows from the graph, for a new model or a copy."""
         for name, (kind, path) in self._views.items():
             setattr(self, name, kind.from_spatial(model.get_submodule(path)))
         for name, layer in self._others.items():
@@ -79,20 +79,11 @@ class Planned:
         return [vars(layer).get("function") for layer in self._others.values() if isinstance(layer, nn.Module)]
 
     def holds(self, model: nn.Module) -> bool:
-        """Say whether the model is still what was planned; otherwise it wants a new plan."""
+        """Return whether the model is still what was planned; otherwise it wants a new plan."""
         return self._watch.holds(model)
 
     def takes(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Say whether a call can be run by the plan.
-
-        Args:
-            model: Whose plan it is.
-            args: Of the call.
-            kwargs: Likewise.
-
-        Returns:
-            False if somebody wants to hear of the modules' own calls, or this call takes another way through the code.
-        """
+        """Return whether the plan can run a call: nobody listens, and the call takes the same way through the code."""
         if self._watch.is_heard():
             return False
         if not self.trains and any(m.training for m in (model, *map(model.get_submodule, self._code))):
@@ -104,16 +95,7 @@ class Planned:
         return True
 
     def __call__(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run the plan.
-
-        Args:
-            model: Whose plan it is.
-            args: Of the source's ``forward``, files or an activation in the image's place.
-            kwargs: Likewise.
-
-        Returns:
-            What the source returns.
-        """
+        """Run the plan on the arguments of the source's ``forward``, files or an activation in the image's place."""
         # A compiler folds and reuses memory by itself; torch.func's transforms see no memory.
         seen = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
         if seen:
@@ -133,7 +115,7 @@ class Planned:
             place = end
 
     def layers(self, model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-        """List the layers.
+        """List the layers of the plan.
 
         Args:
             model: Whose plan it is.

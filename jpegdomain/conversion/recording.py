@@ -9,7 +9,7 @@ from jpegdomain.activation import Activation
 from jpegdomain.nn import Call, Layer, PixelFunction
 from jpegdomain.nn.base import Holder
 from jpegdomain.nn.costs import cost, elements, pixel_cost
-from jpegdomain.planning import Cost, Step, transform_cost
+from jpegdomain.planning import Cost, PlanRow, transform_cost
 
 __all__ = ["ENTRY", "ISLAND", "PATH", "Recorder"]
 
@@ -31,7 +31,7 @@ _TRANSFORMS = {
 
 
 class Recorder(fx.Interpreter):
-    """Runs a converted model's graph and makes a step of every layer, call and transform.
+    """Runs a converted model's graph on the meta device and makes a row of every layer, call and transform.
 
     Args:
         module: The model on the meta device.
@@ -42,29 +42,15 @@ class Recorder(fx.Interpreter):
     def __init__(self, module: nn.Module, graph: fx.Graph, folded: frozenset[str]) -> None:
         super().__init__(module, graph=graph)
         self._folded = folded
-        self.steps: list[Step] = []
+        self.steps: list[PlanRow] = []
 
     def fetch_attr(self, target: str) -> Any:
-        """Find a module or a tensor, constants of the code on the meta device like all others.
-
-        Args:
-            target: Its path.
-
-        Returns:
-            It.
-        """
+        """Find a module or a tensor, constants of the code on the meta device like all others."""
         found = super().fetch_attr(target)
         return found.to("meta") if isinstance(found, Tensor) else found
 
     def run_node(self, n: fx.Node) -> Any:
-        """Run a node, and take it down if it is a step.
-
-        Args:
-            n: The node.
-
-        Returns:
-            Its value.
-        """
+        """Run a node, and take it down if it is a layer, a call or a transform."""
         result = super().run_node(n)
         layer = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         if n.target != ENTRY and (layer is not None or PATH in n.meta):
@@ -75,7 +61,7 @@ class Recorder(fx.Interpreter):
             self.steps.append(self._step(n, layer, features, result))
         return result
 
-    def _step(self, node: fx.Node, layer: nn.Module | None, features: list[Any], result: Any) -> Step:
+    def _step(self, node: fx.Node, layer: nn.Module | None, features: list[Any], result: Any) -> PlanRow:
         path = str(node.meta.get(PATH, node.target))
         if node.target in _TRANSFORMS:
             kind, form = _TRANSFORMS[node.target], "transform"
@@ -89,7 +75,7 @@ class Recorder(fx.Interpreter):
                 form, price = "in the kernel", Cost()
         domain = "transform" if any(isinstance(each, Activation) for each in _each(result)) else "pixels"
         output = tuple(result.shape[1:]) if isinstance(result, Activation | Tensor) else ()
-        return Step(path, kind, domain, output, form, price)
+        return PlanRow(path, kind, domain, output, form, price)
 
 
 def _price(layer: nn.Module | None, features: list[Any]) -> tuple[str, Cost]:

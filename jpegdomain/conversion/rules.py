@@ -1,4 +1,4 @@
-"""What torch's modules, functions and tensor methods become on activations: tables, and the rules that read them."""
+"""What torch's modules, functions and methods become on activations, whatever the axes: tables and their rules."""
 
 import operator
 from typing import Any
@@ -13,7 +13,8 @@ from jpegdomain.errors import UnsupportedLayerError
 from jpegdomain.nn.activation import APPROXIMATED_CALLS, PIECEWISE, ApproximatedCall
 from jpegdomain.nn.normalization import elementwise_layer
 
-from .layout import MOVES, Layout, argument, constants, dimensions, layout, new_sizes, splits
+from . import axis_rules  # noqa: F401  (fills the registry)
+from .layout import MOVES, argument, constants, first
 from .options import LayerOptions
 from .registry import AS_IT_IS, Replacement, find_module_rule, register_rule, register_table
 
@@ -26,29 +27,19 @@ _LAYERS: dict[Any, type[nn.Layer]] = {
 }
 """A module class → the layer that shares the module's state."""
 
-_HOLDERS: dict[Any, Any] = {
-    getattr(spatial, name): holder
-    for holder, names in (
-        (
-            nn.Pointwise,
-            "CELU ELU GELU Hardswish LogSigmoid Mish SELU SiLU Sigmoid Softplus Softsign Tanh Tanhshrink AlphaDropout "
-            "Softmax2d LocalResponseNorm",
-        ),
-        (
-            nn.Island,
-            "AdaptiveMaxPool2d CircularPad2d ConstantPad2d ConvTranspose2d GLU LogSoftmax LPPool2d PixelShuffle "
-            "PixelUnshuffle ReflectionPad2d ReplicationPad2d Softmax Upsample ZeroPad2d LayerNorm",
-        ),
-        (nn.Direct, "ChannelShuffle"),
-    )
-    for name in names.split()
+_HOLDERS: dict[type[nn.Layer], str] = {
+    nn.Pointwise: "CELU ELU GELU Hardswish LogSigmoid Mish SELU SiLU Sigmoid Softplus Softsign Tanh Tanhshrink "
+    "AlphaDropout LocalResponseNorm Softmax2d",
+    nn.Island: "AdaptiveMaxPool2d CircularPad2d ConstantPad2d ConvTranspose2d GLU LayerNorm LogSoftmax LPPool2d "
+    "PixelShuffle PixelUnshuffle ReflectionPad2d ReplicationPad2d Softmax Upsample ZeroPad2d",
+    # One factor per image, or one for all, is linear, and the same for every pixel.
+    nn.Direct: "ChannelShuffle torchvision.ops.stochastic_depth.StochasticDepth timm.layers.drop.DropPath",
 }
-_HOLDERS |= {
-    # One factor per image, or one for all: linear, and the same for every pixel.
-    "torchvision.ops.stochastic_depth.StochasticDepth": nn.Direct,
-    "timm.layers.drop.DropPath": nn.Direct,
+"""A layer that holds a module and runs it as it is → classes of modules, torch's or by their dotted names."""
+
+_HELD: dict[Any, Any] = {
+    getattr(spatial, name, name): holder for holder, names in _HOLDERS.items() for name in names.split()
 }
-"""A module class → the layer that holds the module and runs it as it is."""
 
 
 def _themselves(place: Any, names: str) -> dict[Any, Any]:
@@ -98,11 +89,6 @@ _CALLS: dict[Any, tuple[Any, ...]] = {
 """A call → `nn.Call`'s arguments: the function on activations, the domain of its result, how often it takes J or J̃."""
 
 
-def _first(node: fx.Node) -> tuple[Any, ...]:
-    """The feature map alone, for a module whose settings are constants."""
-    return (argument(node, 0, "input"),)
-
-
 def _without_indices(subject: Any, options: LayerOptions, name: str) -> None:
     given = subject.kwargs if isinstance(subject, fx.Node) else vars(subject)
     if given.get("return_indices"):
@@ -118,7 +104,7 @@ def _layer(kind: type[nn.Layer], module: spatial.Module, options: LayerOptions) 
     return kind.from_spatial(module, **{name: getattr(options, name) for name in kind.settings})
 
 
-@register_table(_HOLDERS)
+@register_table(_HELD)
 def _held(kind: Any, module: spatial.Module, options: LayerOptions) -> Replacement:
     _without_indices(module, options, type(module).__name__)
     return kind(module)
@@ -135,7 +121,7 @@ def _approximated_call(call: ApproximatedCall, node: fx.Node, options: LayerOpti
         layer = call.layer(**given, frequencies=options.frequencies, method=options.method)
     except TypeError as error:
         raise UnsupportedLayerError(f"{options.path}: {error}") from error
-    return layer, (*_first(node), *(argument(node, at, name) for at, name in enumerate(call.tensors, 1)))
+    return layer, (*first(node), *(argument(node, at, name) for at, name in enumerate(call.tensors, 1)))
 
 
 @register_table(_PIXEL_FUNCTIONS)
@@ -143,7 +129,7 @@ def _pixel_function_call(function: Any, node: fx.Node, options: LayerOptions) ->
     keywords = {name: value for name, value in node.kwargs.items() if name not in {"input", "inplace"}}
     if not constants((*node.args[1:], *keywords.values())):
         raise UnsupportedLayerError(f"{options.path}: its further arguments must be constants")
-    return nn.Pointwise(nn.PixelFunction(function, *node.args[1:], **keywords)), _first(node)
+    return nn.Pointwise(nn.PixelFunction(function, *node.args[1:], **keywords)), first(node)
 
 
 @register_table(_ISLANDS)
@@ -164,7 +150,7 @@ def _identity(module: spatial.Identity, _: LayerOptions) -> Replacement:
 
 @register_rule("contiguous", "clone", torch.clone)
 def _copy_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    return spatial.Identity(), _first(node)
+    return spatial.Identity(), first(node)
 
 
 @register_rule("size", "dim")
@@ -188,7 +174,7 @@ def _adaptive_avg_pool(module: spatial.AdaptiveAvgPool2d, _: LayerOptions) -> Re
 @register_rule(F.adaptive_avg_pool2d)
 def _adaptive_avg_pool_call(node: fx.Node, _: LayerOptions) -> Replacement:
     if _is_one(argument(node, 1, "output_size")):
-        return nn.GlobalAvgPool2d(), _first(node)
+        return nn.GlobalAvgPool2d(), first(node)
     return nn.Call(functional.adaptive_avg_pool2d, transforms=1)
 
 
@@ -200,7 +186,7 @@ def _is_one(size: Any) -> bool:
 @register_rule(F.dropout)
 def _dropout_call(node: fx.Node, _: LayerOptions) -> Replacement:
     return nn.Call(functional.dropout), (
-        *_first(node),
+        *first(node),
         argument(node, 1, "p", 0.5),
         argument(node, 2, "training", True),
     )
@@ -215,100 +201,3 @@ def _batch_norm_act(module: Any, options: LayerOptions) -> Replacement:
             )
         elementwise_layer(part, frequencies=options.frequencies, method=options.method)
     return nn.BatchNormAct2d.from_spatial(module)
-
-
-def _islands(dim: Any, before: Layout) -> int:
-    """How often a call along an axis takes J or J̃: never, unless that may be an axis of pixels."""
-    return 2 if not isinstance(dim, int) or dim % before.ndim in before.axes else 0
-
-
-@register_rule(torch.cat, torch.concat)
-def _cat_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    return nn.Call(functional.cat, transforms=_islands(argument(node, 1, "dim", 0), layout(node)))
-
-
-_DIVISIONS: dict[Any, Any] = {
-    **dict.fromkeys((torch.chunk, "chunk"), (functional.chunk, "input", 2)),
-    **dict.fromkeys((torch.split, "split"), (functional.split, "tensor", 2)),
-    **dict.fromkeys((torch.unbind, "unbind"), (functional.unbind, "input", 1)),
-}
-"""A call → the function on activations, the name of its first argument, and the place of ``dim``."""
-
-
-@register_table(_DIVISIONS)
-def _division_call(entry: tuple[Any, str, int], node: fx.Node, _: LayerOptions) -> Replacement:
-    function, name, place = entry
-    return nn.Call(function, transforms=_islands(argument(node, place, "dim", 0), layout(argument(node, 0, name))))
-
-
-@register_rule(F.pad)
-def _pad_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    sides = argument(node, 1, "pad", ())
-    outwards = isinstance(sides, fx.Node) or any(isinstance(side, fx.Node) or side for side in sides[:4])
-    return nn.Call(functional.pad, transforms=2 if outwards else 0)
-
-
-@register_rule(operator.getitem)
-def _getitem_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    index: Any = node.args[1]
-    if splits(node.args[0]):
-        return nn.Call(operator.getitem)
-    before = layout(node.args[0])
-    if not constants(index):
-        return nn.Call(functional.getitem, transforms=2)
-    if functional.takes_pixels(index, *before):
-        return nn.Call(functional.pixel_index, returns="pixels", transforms=1)
-    return nn.Call(functional.getitem, transforms=0 if functional.kept_axes(index, *before) else 2)
-
-
-@register_rule(torch.flatten, "flatten")
-def _flatten_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    ndim, axes = layout(*_first(node))
-    start, end = argument(node, 1, "start_dim", 0), argument(node, 2, "end_dim", -1)
-    if not set(range(start % ndim, end % ndim + 1)) & set(axes):
-        return nn.Call(functional.merge)
-    return nn.Call(functional.flatten, returns="pixels", transforms=1)
-
-
-@register_rule("view", "reshape", torch.reshape)
-def _reshape_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    before, after = layout(*_first(node)), layout(node)
-    if len(new_sizes(node)) < 4:
-        # Vectors, or pixels in a row: no feature map.
-        return nn.Call(functional.reshape, returns="pixels", transforms=1)
-    # Where the pixel axes were not side by side, they are about to be merged with others.
-    apart = before.axes[1] - before.axes[0] > 1 or (before.ndim == after.ndim and before.axes != after.axes)
-    return nn.Call(functional.split_axes, transforms=2 if apart else 0)
-
-
-@register_rule(torch.squeeze, "squeeze")
-def _squeeze_call(node: fx.Node, _: LayerOptions) -> Replacement:
-    before = layout(*_first(node))
-    dims = argument(node, 1, "dim", before.axes)
-    if {dim % before.ndim for dim in (dims if isinstance(dims, list | tuple) else (dims,))} & set(before.axes):
-        return nn.Call(functional.squeeze, returns="pixels", transforms=1)
-    return nn.Call(functional.squeeze)
-
-
-_REDUCTIONS: dict[Any, Any] = {
-    **dict.fromkeys((torch.mean, "mean"), functional.reduce_mean),
-    **dict.fromkeys((torch.sum, "sum"), functional.reduce_sum),
-    **dict.fromkeys((torch.amax, "amax"), functional.reduce_amax),
-}
-
-
-@register_table(_REDUCTIONS)
-def _reduction_call(function: Any, node: fx.Node, options: LayerOptions) -> Replacement:
-    before, dims = layout(*_first(node)), dimensions(node)
-    keepdim = argument(node, 2, "keepdim", False)
-    if dims is None or not isinstance(keepdim, bool):
-        raise UnsupportedLayerError(f"{options.path}: the axes of a reduction must be constants")
-    if function is functional.reduce_mean and before == Layout(4, (2, 3)) and dims == (2, 3):
-        if keepdim:
-            return nn.GlobalAvgPool2d(), _first(node)
-        return nn.Call(functional.channel_mean, returns="pixels"), _first(node)
-    taken = set(dims) & set(before.axes)
-    if not taken:
-        return nn.Call(function, transforms=2 * (function is functional.reduce_amax))
-    stays = keepdim and len(taken) == 1
-    return nn.Call(function, returns="transform" if stays else "pixels", transforms=2 if stays else 1)

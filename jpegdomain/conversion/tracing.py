@@ -18,7 +18,7 @@ from jpegdomain.errors import UntraceableModelError
 
 from .registry import find_module_rule
 
-__all__ = ["Traced", "follow_mode", "owner_path", "same_calls", "trace"]
+__all__ = ["ContextError", "Traced", "owner_path", "same_calls", "trace"]
 
 
 _PATCHING = threading.Lock()
@@ -38,7 +38,7 @@ class Traced(NamedTuple):
 
 
 def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which records its call as soon as one argument is a proxy."""
+    """The function, recording its call as soon as one argument is a proxy."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         proxy = next((value for value in (*args, *kwargs.values()) if isinstance(value, fx.Proxy)), None)
@@ -73,22 +73,7 @@ def _contexts() -> tuple[Any, ...]:
     return torch.is_grad_enabled(), torch.is_inference_mode_enabled(), *autocast
 
 
-@contextmanager
-def _all_otherwise() -> Iterator[None]:
-    """No gradients, and autocast: what code sets for itself is noticed where it is not so already."""
-    kinds = ("cpu", "cuda")
-    before = [torch.is_autocast_enabled(kind) for kind in kinds]
-    with torch.set_grad_enabled(not torch.is_grad_enabled()):
-        for kind, enabled in zip(kinds, before, strict=True):
-            torch.set_autocast_enabled(kind, not enabled)
-        try:
-            yield
-        finally:
-            for kind, enabled in zip(kinds, before, strict=True):
-                torch.set_autocast_enabled(kind, enabled)
-
-
-class _ContextError(Exception):
+class ContextError(Exception):
     """A context manager in a model's code."""
 
 
@@ -110,7 +95,7 @@ class _Tracer(fx.Tracer):
 
     def create_node(self, *args: object, **kwargs: object) -> fx.Node:
         if _contexts() != self._contexts:
-            raise _ContextError("a graph keeps no `with torch.no_grad()`, autocast or the like of its forward")
+            raise ContextError("a graph keeps no `with torch.no_grad()`, autocast or the like of its forward")
         node = super().create_node(*args, **kwargs)  # type: ignore[arg-type]
         # The stack's last entry is the module whose forward is being traced.
         node.meta["owner"] = next(reversed([path for path, _ in self.module_stack.values()]), "")
@@ -258,43 +243,3 @@ def same_calls(one: fx.Graph, other: fx.Graph, constants: Mapping[str, Any] | No
         return listed
 
     return calls(one) == calls(other)
-
-
-def follow_mode(graph: fx.Graph, model: nn.Module) -> bool:
-    """Make the graph of a model in eval mode that of its training, too, if both make the same calls.
-
-    Args:
-        graph: In eval mode. Dropouts called as functions will follow the mode of the module whose code calls them.
-        model: A copy, as for `trace`.
-
-    Returns:
-        Whether the calls are the same.
-
-    Raises:
-        UntraceableModelError: If the code sets for itself whether gradients are recorded, or autocast.
-    """
-    try:
-        with _all_otherwise():
-            in_training = trace(model, training=True).graph
-    except UntraceableModelError as error:
-        if isinstance(error.__cause__, _ContextError):
-            raise
-        return False
-    if not same_calls(graph, in_training):
-        return False
-
-    def dropouts(calls: fx.Graph) -> list[fx.Node]:
-        return [node for node in calls.nodes if node.target is F.dropout]
-
-    for node, twin in zip(dropouts(graph), dropouts(in_training), strict=True):
-        if _flag(node) is False and _flag(twin) is True:
-            owner = owner_path(node)
-            with graph.inserting_before(node):
-                mode = graph.create_node("get_attr", f"{owner}.training" if owner else "training")
-            mode.meta["owner"] = owner
-            node.args, node.kwargs = node.args[:2], {**node.kwargs, "training": mode}
-    return True
-
-
-def _flag(dropout: fx.Node) -> Any:
-    return dropout.args[2] if len(dropout.args) > 2 else dropout.kwargs.get("training", True)

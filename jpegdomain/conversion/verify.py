@@ -40,15 +40,7 @@ class Report:
     dtype: torch.dtype
 
     def passes(self, tolerance: float | None = None) -> bool:
-        """Judge the report.
-
-        Args:
-            tolerance: The largest relative deviation allowed; `tolerances.TOLERANCE` of the dtype if None: 1e-9 in
-                float64, 1e-4 in float32.
-
-        Returns:
-            Whether the deviation is finite and within it.
-        """
+        """Return whether the relative deviation is within a tolerance: 1e-9 in float64, 1e-4 in float32 if None."""
         return self.relative <= (TOLERANCE[self.dtype] if tolerance is None else tolerance)
 
     def __str__(self) -> str:
