@@ -1,7 +1,7 @@
 """`convert`: a spatial model becomes one that runs on JPEG coefficients."""
 
 import copy
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import nn
@@ -87,41 +87,35 @@ def convert(
             "this model was given to torch.compile: convert first, torch.compile(jpegdomain.convert(model)) runs faster"
         )
     strategy = Strategy.named(plan)
-    recipe = _recipe(preprocess, mean, std)
+    transform, mean, std = _recipe(preprocess, mean, std)
     kept = _kept(channels)
     settings = Settings(frequencies, relu, form)
     own = copy.deepcopy(model)
     conversion = Conversion(type(own), settings, strategy)
     converted = become_converted(own)
-    converted._jpeg_source, converted.preprocess = conversion, recipe.transform
+    converted._jpeg_source, converted.preprocess = conversion, transform
     planned = conversion.plan(converted)
     settings.check_used() if planned else settings.check_used(path for path, _ in model.named_modules())
-    settled = conversion.channels, recipe.mean, recipe.std, conversion.entrance
+    settled = conversion.channels, mean, std, conversion.entrance
     converted.jpeg_entry = (Entry(*settled) if kept is None else MaskedEntry(kept, *settled)).train(model.training)
     converted._jpeg_plan = planned
     return converted
 
 
-class _Recipe(NamedTuple):
-    """What is done to files before the network: `preprocess.Recipe`, where None stands for the defaults."""
-
-    transform: Transform | None
-    mean: Values | None
-    std: Values | None
-
-
-def _recipe(preprocess: object, mean: Values | None, std: Values | None) -> _Recipe:
+def _recipe(
+    preprocess: object, mean: Values | None, std: Values | None
+) -> tuple[Transform | None, Values | None, Values | None]:
     """Read the preprocess, with mean and std from one place."""
     if preprocess is None or isinstance(preprocess, Transform):
-        return _Recipe(preprocess, mean, std)
+        return preprocess, mean, std
     if mean is not None or std is not None:
         raise ValueError("mean and std are the preprocess's own: give them there, or a jpegdomain.preprocess transform")
     recipe = from_torchvision(preprocess)
-    return _Recipe(recipe.transform, recipe.mean, recipe.std)
+    return recipe.transform, recipe.mean, recipe.std
 
 
 def _kept(channels: ChannelSet | nn.Module | None) -> ChannelSet | NormalisedGate | None:
-    """Read what is kept; a gate is copied."""
+    """Read what is kept of the frequency channels; a gate is copied."""
     if channels is None or isinstance(channels, ChannelSet):
         return channels
     if not isinstance(channels, nn.Module):

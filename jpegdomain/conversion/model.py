@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from jpegdomain.activation import Activation
 from jpegdomain.batch import JpegBatch, collate
@@ -21,13 +21,12 @@ from jpegdomain.functional.transform import pixels_of
 from jpegdomain.geometry import Extent
 from jpegdomain.planning import Cost, Plan, PlanRow
 from jpegdomain.preprocess import Transform
-from jpegdomain.table import record
 
 from .approximated import approximated
 from .building import Conversion, without_settings
 from .entered import Entered
 from .planned import Planned
-from .recording import Recorder
+from .recording import Recorder, rows_of_own_code
 from .shapes import copy_with_tensors
 from .watch import OWN, is_heard
 
@@ -57,7 +56,7 @@ class ConvertedModel(Entered):
         Args:
             *args: First files (`collate`, or a list of `read_jpeg`'s records), or normalised pixels in the transform
                 domain (`encode`); then further arguments of the source's ``forward``.
-            **kwargs: Likewise, by the source's names.
+            **kwargs: The same by the source's names.
 
         Returns:
             What the source model returns, logits for a classifier.
@@ -65,6 +64,7 @@ class ConvertedModel(Entered):
         Raises:
             InputError: If the first argument is neither, or its dtype is not that of the model, or ``torch.jit.trace``
                 calls.
+
         """
         if torch._C._get_tracing_state() is not None:
             raise InputError(
@@ -111,18 +111,20 @@ class ConvertedModel(Entered):
         return mapped(result, Activation, _pixels)
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1, *args: Any, **kwargs: Any) -> Plan:
-        """Say how a batch would run: each layer's form, cost and domain. ``print`` the result.
+        """Return how a batch would run in eval mode: each layer's form, cost and domain; ``print`` it.
 
+        Of a model that runs by its own code, the rows are the operations that meet activations, 'closed' or 'island'.
         The entry is not counted: what it costs depends on the files.
 
         Args:
             extent: Height and width of the images in pixels.
             batch: Images.
             *args: Further arguments of the source's ``forward``.
-            **kwargs: Likewise.
+            **kwargs: The same by name.
 
         Returns:
-            The plan, for eval mode; of a model that runs by its own code, the operations that meet activations.
+            The plan.
+
         """
         extent = Extent(*extent)
         own, plan = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(())), self._jpeg_plan
@@ -132,11 +134,13 @@ class ConvertedModel(Entered):
         sizes = batch, self.jpeg_entry.channels or 3, *extent.canvas
         given = Activation(torch.zeros(sizes, dtype=own.dtype, device=device), extent), *args
         with torch.no_grad():
-            if plan is None:
-                return Plan(batch, extent, _met(model, given, kwargs))
-            recorder = Recorder(model, plan.graph, plan.folded)
-            recorder.run(*_positional(plan.graph, given, kwargs))
-        return Plan(batch, extent, tuple(recorder.steps))
+            if plan is not None:
+                rows = Recorder(model, plan.graph, plan.folded).rows(given, kwargs)
+            elif self._jpeg_source.strategy.own_code_on_pixels:
+                rows = [PlanRow("", type(model).__name__, "pixels", (), "its own code", Cost())]
+            else:
+                rows = rows_of_own_code(model, lambda: model._by_source(given, kwargs, on_pixels=False))
+        return Plan(batch, extent, tuple(rows))
 
     @property
     def approximating(self) -> dict[str, nn.Module]:
@@ -161,21 +165,6 @@ def _pixels(x: Activation) -> Tensor:
     # Code may have turned gradients on for itself.
     with torch.set_grad_enabled(torch.is_grad_enabled() or x.requires_grad):
         return pixels_of(x)
-
-
-def _met(model: ConvertedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[PlanRow, ...]:
-    """The operations of a model that runs by its own code; what they cost is not known."""
-    if model._jpeg_source.strategy.own_code_on_pixels:
-        return (PlanRow("", type(model).__name__, "pixels", (), "its own code", Cost()),)
-    with record(model) as met:
-        model._by_source(args, kwargs, on_pixels=False)
-    return tuple(PlanRow(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met)
-
-
-def _positional(graph: fx.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-    """All arguments in order, as `fx.Interpreter` takes them."""
-    names = [node for node in graph.nodes if node.op == "placeholder"][len(args) :]
-    return [*args, *(kwargs.get(str(node.target), *node.args) for node in names)]
 
 
 def _deepcopy(model: ConvertedModel, memo: dict[int, Any]) -> Any:
@@ -215,17 +204,7 @@ def blank(source: type[nn.Module]) -> Any:
 
 
 def become_converted(model: nn.Module) -> ConvertedModel:
-    """Change the class of a copy of a source.
-
-    Args:
-        model: The copy.
-
-    Returns:
-        The same object.
-
-    Raises:
-        UnsupportedLayerError: If it has an attribute of a name that is needed.
-    """
+    """Change the class of a copy of a source."""
     for name in ("plan", "approximating", *OWN):
         if hasattr(model, name):
             raise UnsupportedLayerError(
@@ -240,7 +219,7 @@ def become_converted(model: nn.Module) -> ConvertedModel:
 
 
 def to_spatial(converted: ConvertedModel) -> nn.Module:
-    """Give the spatial model back, with the converted model's present modules, weights, statistics and mode.
+    """Return the spatial model, with the converted model's present modules, weights, statistics and mode.
 
     It takes pixels as they are: a set or a gate of frequency channels, which `convert` put into the entry, and mean and
     std stay behind.
@@ -250,6 +229,7 @@ def to_spatial(converted: ConvertedModel) -> nn.Module:
 
     Returns:
         A new model of the source's class that shares nothing with `converted`.
+
     """
     spatial: Any = copy.deepcopy(converted)
     forward = vars(spatial).get("_jpeg_forward")

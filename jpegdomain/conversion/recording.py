@@ -1,5 +1,6 @@
-"""One run on the meta device, taken down: what each call of a converted model costs, and in which domain it is."""
+"""The rows of a plan: one run on the meta device tells what each call costs, and in which domain it is."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, fx, nn
@@ -10,8 +11,9 @@ from jpegdomain.nn import Call, Layer, PixelFunction
 from jpegdomain.nn.base import Holder
 from jpegdomain.nn.costs import cost, elements, pixel_cost
 from jpegdomain.planning import Cost, PlanRow, transform_cost
+from jpegdomain.table import record
 
-__all__ = ["ENTRY", "ISLAND", "PATH", "Recorder"]
+__all__ = ["ENTRY", "ISLAND", "PATH", "Recorder", "rows_of_own_code"]
 
 ENTRY = "jpeg_entry"
 """Name of the entry among a converted model's modules."""
@@ -42,7 +44,13 @@ class Recorder(fx.Interpreter):
     def __init__(self, module: nn.Module, graph: fx.Graph, folded: frozenset[str]) -> None:
         super().__init__(module, graph=graph)
         self._folded = folded
-        self.steps: list[PlanRow] = []
+        self._rows: list[PlanRow] = []
+
+    def rows(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[PlanRow]:
+        """Run the graph on a call's arguments and return the rows."""
+        names = [node for node in self.graph.nodes if node.op == "placeholder"][len(args) :]
+        self.run(*args, *(kwargs.get(str(node.target), *node.args) for node in names))
+        return self._rows
 
     def fetch_attr(self, target: str) -> Any:
         """Find a module or a tensor, constants of the code on the meta device like all others."""
@@ -58,10 +66,10 @@ class Recorder(fx.Interpreter):
             features = [
                 each for value in given for each in _each(value) if isinstance(each, Activation) or _is_map(each)
             ]
-            self.steps.append(self._step(n, layer, features, result))
+            self._rows.append(self._row(n, layer, features, result))
         return result
 
-    def _step(self, node: fx.Node, layer: nn.Module | None, features: list[Any], result: Any) -> PlanRow:
+    def _row(self, node: fx.Node, layer: nn.Module | None, features: list[Any], result: Any) -> PlanRow:
         path = str(node.meta.get(PATH, node.target))
         if node.target in _TRANSFORMS:
             kind, form = _TRANSFORMS[node.target], "transform"
@@ -76,6 +84,13 @@ class Recorder(fx.Interpreter):
         domain = "transform" if any(isinstance(each, Activation) for each in _each(result)) else "pixels"
         output = tuple(result.shape[1:]) if isinstance(result, Activation | Tensor) else ()
         return PlanRow(path, kind, domain, output, form, price)
+
+
+def rows_of_own_code(model: nn.Module, run: Callable[[], Any]) -> list[PlanRow]:
+    """Run a model's own code and return the operations that meet activations; what they cost is not known."""
+    with record(model) as met:
+        run()
+    return [PlanRow(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met]
 
 
 def _price(layer: nn.Module | None, features: list[Any]) -> tuple[str, Cost]:

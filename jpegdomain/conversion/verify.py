@@ -65,13 +65,14 @@ def verify(
         converted: From `convert`.
         batch: Files, or an activation of normalised pixels, in the models' dtype and on their device.
         *args: Further arguments of the models.
-        **kwargs: Likewise.
+        **kwargs: The same by name.
 
     Returns:
         The report: over all tensors and numbers that the models return, in whatever they are nested.
 
     Raises:
         InputError: If `converted` was not made by `convert`, or the outputs differ in number or shape.
+
     """
     if not isinstance(converted, ConvertedModel):
         raise InputError(f"verify compares with a converted model, got {type(converted).__qualname__}")

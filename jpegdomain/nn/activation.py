@@ -1,12 +1,13 @@
 """Piecewise-linear activation functions as modules, by ASM or APX.
 
-A class statement enters a function everywhere: the torch module that it extends, and the functions and tensor methods
-(`calls`) that compute the same, become this layer in converted models, planned or not.
+A class statement enters a function everywhere: its `pieces` as a function of the settings `of` the module; the torch
+module that it extends, and the functions and tensor methods (`calls`) that compute the same of these settings, become
+this layer in converted models, planned or not.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -78,18 +79,23 @@ class Piecewise(Masking):
         **kwargs: As for the torch module.
     """
 
+    _pieces: ClassVar[tuple[Callable[..., PiecewiseLinear], tuple[str, ...]]]
+
     def __init_subclass__(
-        cls, calls: tuple[Any, ...] = (), arguments: tuple[str, ...] = (), tensors: tuple[str, ...] = ()
+        cls, pieces: Callable[..., PiecewiseLinear] | None = None, of: tuple[str, ...] = (), calls: tuple[Any, ...] = ()
     ) -> None:
         super().__init_subclass__()
+        if pieces is not None:
+            cls._pieces = pieces, of
         spatial = cls.__mro__[cls.__mro__.index(Layer) + 1]
         if spatial is not nn.Module:
             PIECEWISE.setdefault(spatial, cls)
-        approximates(cls, *calls, settings=arguments, tensors=tensors)
+        approximates(cls, *calls, settings=of)
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002
         """Return the function's pieces for the activation, or the pixels, that it is about to meet."""
-        raise NotImplementedError
+        function, names = self._pieces
+        return function(*(getattr(self, name) for name in names))
 
     def forward(self, input: Any, inplace: bool = False) -> Any:
         """Apply the function.
@@ -122,24 +128,22 @@ class Piecewise(Masking):
         return functional.between(pixels, extent, pieces, *settings, from_pixels=True, to_pixels=True)
 
 
-class ReLU(Piecewise, nn.ReLU, calls=(F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_")):
+class ReLU(
+    Piecewise, nn.ReLU, pieces=rectifiers.relu, calls=(F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_")
+):
     """``torch.nn.ReLU``: 0 up to 0, x above."""
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
         return F.relu(pixels, inplace)
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.relu()
 
-
-class Hardtanh(Piecewise, nn.Hardtanh, calls=(F.hardtanh, F.hardtanh_), arguments=("min_val", "max_val")):
+class Hardtanh(
+    Piecewise, nn.Hardtanh, pieces=rectifiers.hardtanh, of=("min_val", "max_val"), calls=(F.hardtanh, F.hardtanh_)
+):
     """``torch.nn.Hardtanh``: x between min_val and max_val, the nearer of them outside."""
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
         return F.hardtanh(pixels, self.min_val, self.max_val, inplace)
-
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.hardtanh(self.min_val, self.max_val)
 
 
 class ReLU6(Hardtanh, nn.ReLU6, calls=(F.relu6,)):
@@ -156,21 +160,17 @@ def _clamp(min: Any = None, max: Any = None, **settings: Any) -> Hardtanh:
 approximates(_clamp, torch.clamp, "clamp", "clamp_", settings=("min", "max"))
 
 
-class LeakyReLU(Piecewise, nn.LeakyReLU, calls=(F.leaky_relu, F.leaky_relu_), arguments=("negative_slope",)):
+class LeakyReLU(
+    Piecewise, nn.LeakyReLU, pieces=rectifiers.leaky_relu, of=("negative_slope",), calls=(F.leaky_relu, F.leaky_relu_)
+):
     """``torch.nn.LeakyReLU``: negative_slope·x up to 0, x above."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.leaky_relu(self.negative_slope)
 
-
-class PReLU(Piecewise, nn.PReLU):
+class PReLU(Piecewise, nn.PReLU, pieces=rectifiers.prelu, of=("weight",)):
     """``torch.nn.PReLU``: a learned slope, one or one per channel, up to 0; x above."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.prelu(self.weight)
 
-
-class PReLUCall(Piecewise, calls=(F.prelu, torch.prelu), tensors=("weight",)):
+class PReLUCall(Piecewise):
     """``torch.nn.functional.prelu``: its slopes, (1,) or (c,), are an argument of the layer."""
 
     def forward(self, input: Any, weight: Tensor, inplace: bool = False) -> Any:  # type: ignore[override]
@@ -184,36 +184,28 @@ class PReLUCall(Piecewise, calls=(F.prelu, torch.prelu), tensors=("weight",)):
         return apply(self._activation(input), pieces, self.frequencies, inplace)
 
 
-class RReLU(Piecewise, nn.RReLU):
+approximates(PReLUCall, F.prelu, tensors=("weight",))
+
+
+class RReLU(Piecewise, nn.RReLU, pieces=rectifiers.rrelu, of=("lower", "upper", "training")):
     """``torch.nn.RReLU``: up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.rrelu(self.lower, self.upper, self.training)
+
+def _threshold(edge: float, value: float) -> PiecewiseLinear:
+    return rectifiers.threshold(float(edge), float(value))
 
 
-class Threshold(Piecewise, nn.Threshold, calls=(F.threshold,), arguments=("threshold", "value")):
+class Threshold(Piecewise, nn.Threshold, pieces=_threshold, of=("threshold", "value"), calls=(F.threshold,)):
     """``torch.nn.Threshold``: value up to the threshold, x above."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.threshold(float(self.threshold), float(self.value))
 
-
-class Hardshrink(Piecewise, nn.Hardshrink, calls=(F.hardshrink,), arguments=("lambd",)):
+class Hardshrink(Piecewise, nn.Hardshrink, pieces=rectifiers.hardshrink, of=("lambd",), calls=(F.hardshrink,)):
     """``torch.nn.Hardshrink``: 0 between −λ and λ, x outside."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.hardshrink(self.lambd)
 
-
-class Softshrink(Piecewise, nn.Softshrink, calls=(F.softshrink,), arguments=("lambd",)):
+class Softshrink(Piecewise, nn.Softshrink, pieces=rectifiers.softshrink, of=("lambd",), calls=(F.softshrink,)):
     """``torch.nn.Softshrink``: 0 between −λ and λ, x moved towards 0 by λ outside."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.softshrink(self.lambd)
 
-
-class Hardsigmoid(Piecewise, nn.Hardsigmoid, calls=(F.hardsigmoid,)):
+class Hardsigmoid(Piecewise, nn.Hardsigmoid, pieces=rectifiers.hardsigmoid, calls=(F.hardsigmoid,)):
     """``torch.nn.Hardsigmoid``: x/6 + ½ between −3 and 3, 0 and 1 outside."""
-
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.hardsigmoid()

@@ -66,7 +66,7 @@ class GroupNorm(Layer, nn.GroupNorm):
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Normalise; the extent stays."""
-        return functional.group_norm(self._activation(x), self.num_groups, self.weight, self.bias, self.eps)
+        return super().forward(self._activation(x))  # type: ignore[arg-type, return-value]
 
 
 class InstanceNorm2d(Layer, nn.InstanceNorm2d):
@@ -74,16 +74,7 @@ class InstanceNorm2d(Layer, nn.InstanceNorm2d):
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Normalise; the extent stays."""
-        return functional.instance_norm(
-            self._activation(x),
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training or not self.track_running_stats,
-            0.0 if self.momentum is None else self.momentum,
-            self.eps,
-        )
+        return super().forward(self._activation(x))  # type: ignore[arg-type, return-value]
 
 
 _ELEMENTWISE: dict[type[nn.Module], type[Layer]] = {**PIECEWISE, nn.Dropout: Dropout, nn.Dropout2d: Dropout2d}
