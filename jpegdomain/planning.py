@@ -80,6 +80,7 @@ class Convolution:
         window: Kernel, stride, padding, dilation.
         extent: Height and width of the input in pixels.
         itemsize: Bytes of a number.
+
     """
 
     batch: int
@@ -184,11 +185,13 @@ class Plan:
         batch: Images.
         extent: Of the images.
         steps: In order of execution.
+        reason: Why the model runs by its own code, if it does.
     """
 
     batch: int
     extent: Extent
     steps: tuple[PlanRow, ...]
+    reason: str | None = None
 
     @property
     def total(self) -> Cost:
@@ -201,7 +204,8 @@ class Plan:
         total = self.total
         rows.append(("total", "", "", "", "", *_numbers(total)))
         title = f"plan for {self.batch} × {self.extent} in eval"
-        return "\n".join([title, *_table(rows)])
+        end = [] if self.reason is None else [f"its own code runs: {self.reason}"]
+        return "\n".join([title, *_table(rows), *end])
 
 
 def _numbers(cost: Cost) -> tuple[str, str, str]:

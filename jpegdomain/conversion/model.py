@@ -140,7 +140,7 @@ class ConvertedModel(Entered):
                 rows = [PlanRow("", type(model).__name__, "pixels", (), "its own code", Cost())]
             else:
                 rows = rows_of_own_code(model, lambda: model._by_source(given, kwargs, on_pixels=False))
-        return Plan(batch, extent, tuple(rows))
+        return Plan(batch, extent, tuple(rows), self._jpeg_source.reason)
 
     @property
     def approximating(self) -> dict[str, nn.Module]:

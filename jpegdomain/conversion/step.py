@@ -86,6 +86,7 @@ class InferenceStep:
         self._folded: TensorCache[tuple[Tensor, Tensor | None]] = TensorCache()
         self._packed: TensorCache[tuple[Tensor, Tensor | None]] = TensorCache()
 
+    @property
     def _parts(self) -> tuple[Tensor | None, ...]:
         """W, b, γ, β, E, Var; missing ones are None."""
         conv, norm = self.convolution, self.norm
@@ -94,7 +95,7 @@ class InferenceStep:
 
     def parts(self) -> list[Tensor]:
         """List the tensors that kernels are made of, if anything may be kept of them."""
-        tensors = [part for part in self._parts() if part is not None]
+        tensors = [part for part in self._parts if part is not None]
         return tensors if all(map(has_checksum, tensors)) else []
 
     def __call__(self, x: Any, other: Any = None, inplace: bool = False) -> Any:
@@ -124,7 +125,7 @@ class InferenceStep:
             weight, bias = fold_batch_norm(parts, eps)
             return pack(weight.contiguous(), settings, x.shape), bias
 
-        parts, eps = self._parts(), self._eps
+        parts, eps = self._parts, self._eps
         weight, bias = self._packed.get((self.checksum, eps, settings), make)
         exact = self.relu is not None and self.relu.exact
         if other is not None and not self._can_add(x, other):
@@ -145,7 +146,7 @@ class InferenceStep:
         return known and isinstance(other, Tensor) and tuple(other.shape) == shape and other.dtype == x.dtype
 
     def _weights(self) -> tuple[Tensor, Tensor | None]:
-        parts, eps = self._parts(), self._eps
+        parts, eps = self._parts, self._eps
         if self.norm is None or self.checksum is None:
             return fold_batch_norm(parts, eps)
 

@@ -37,28 +37,11 @@ class BatchNorm2d(Layer, nn.BatchNorm2d):
         Returns:
             Same type and extent as the input.
         """
-        if isinstance(x, Tensor):
-            return super().forward(x)
-        x = self._activation(x)
-        momentum = 0.0 if self.momentum is None else self.momentum
-        tracks = self.training and self.track_running_stats
-        if tracks and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            if self.momentum is None:
-                momentum = 1.0 / float(self.num_batches_tracked)
-        own = self.training or self.running_mean is None
-        keeps = not own or tracks
-        return functional.batch_norm(
-            x,
-            self.running_mean if keeps else None,
-            self.running_var if keeps else None,
-            self.weight,
-            self.bias,
-            own,
-            momentum,
-            self.eps,
-            inplace,
-        )
+        x = x if isinstance(x, Tensor) else self._activation(x)
+        if isinstance(x, Tensor) or not inplace or self.training or self.running_mean is None:
+            return super().forward(x)  # type: ignore[arg-type]
+        statistics = self.running_mean, self.running_var
+        return functional.batch_norm(x, *statistics, self.weight, self.bias, eps=self.eps, inplace=True)
 
 
 class GroupNorm(Layer, nn.GroupNorm):
@@ -144,13 +127,10 @@ class BatchNormAct2d(Layer, nn.BatchNorm2d):
 
     def forward(self, x: Any) -> Any:
         """Normalise, drop, activate; the result has the type and extent of the input."""
-        x = nn.BatchNorm2d.forward(self, x) if isinstance(x, Tensor) else self._normalised(self._activation(x))
+        x = nn.BatchNorm2d.forward(self, x if isinstance(x, Tensor) else self._activation(x))  # type: ignore[arg-type]
         for layer in (self.drop, self.act):
             if isinstance(x, Tensor) and isinstance(layer, Layer) and not layer.on_pixels:
                 x = functional.decode(layer(functional.encode(x)))
             else:
                 x = layer(x)
         return x
-
-    def _normalised(self, x: Activation) -> Activation:
-        return BatchNorm2d.forward(self, x)  # type: ignore[call-overload]
