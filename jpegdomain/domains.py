@@ -52,6 +52,7 @@ def choose_domains(operations: Sequence[Operation]) -> dict[str, Domain]:
 
     Returns:
         Name → domain.
+
     """
     cut = networkx.DiGraph()
     cut.add_nodes_from([(_TRANSFORM, ""), (_PIXELS, "")])

@@ -19,17 +19,7 @@ _UNKNOWN = (1, 64, 56, 56)
 
 
 def assign_domains(found: FeatureCalls, shapes: Shapes, stored: set[fx.Node], itemsize: int) -> dict[fx.Node, Domain]:
-    """Choose the domain of every call that meets feature maps, the least work in all.
-
-    Args:
-        found: The calls.
-        shapes: Of the source's graph.
-        stored: Nodes whose value has to be coefficients.
-        itemsize: Bytes of a number.
-
-    Returns:
-        Node of the source's graph → domain; the image itself is among the nodes.
-    """
+    """Choose the domain of the image and of every call that meets feature maps, the least work in all."""
     operations: list[Operation] = []
     nodes = [*(node for node in found.features if node.op == "placeholder"), *found.calls]
     for node in nodes:

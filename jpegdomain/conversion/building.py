@@ -28,16 +28,7 @@ _SETTINGS = ("frequencies", "method", "form")
 
 @dataclass
 class Conversion:
-    """What `convert` was asked for.
-
-    Args:
-        kind: The source's class.
-        settings: Per layer.
-        strategy: Of the plan.
-        entrance: The domain in which the plan takes the image.
-        channels: That the model takes; None if it is not known.
-        reason: Why there is no plan, or None.
-    """
+    """What `convert` was asked for, and what became of it: `reason` says why there is no plan."""
 
     kind: type[nn.Module]
     settings: Settings

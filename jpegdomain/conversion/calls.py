@@ -64,12 +64,7 @@ class FeatureCall:
 
 @dataclass
 class FeatureCalls:
-    """What `find_feature_calls` finds.
-
-    Args:
-        calls: Node of the source's graph → the call that meets feature maps, in order of execution.
-        features: Nodes whose value is a feature map, the image itself among them.
-    """
+    """The calls that meet feature maps, in order, and the nodes whose value is one, the image among them."""
 
     calls: dict[fx.Node, FeatureCall]
     features: set[fx.Node]
@@ -80,8 +75,10 @@ def find_feature_calls(
 ) -> FeatureCalls:
     """Find the calls that meet feature maps, and apply a rule to each.
 
+    Calls of the graph that read what another one overwrote are made to read that one's result.
+
     Args:
-        graph: Of the source; calls that read what another one overwrote are made to read that one's result.
+        graph: Of the source.
         source: The model's copy, whose modules the layers share their state with.
         settings: Of the conversion.
         shapes: Of the graph's values.
@@ -92,6 +89,7 @@ def find_feature_calls(
 
     Raises:
         UnsupportedLayerError: If a call has no rule, or its rule refuses it, and `strict`.
+
     """
     found = FeatureCalls({}, set())
     layers: dict[str, nn.Module] = {}

@@ -79,7 +79,8 @@ class FromQuantised(nn.Module):
             tables: (n, components, 64) int32, the quantisation steps in the same order.
 
         Returns:
-            What the source model returns.
+            The source's output.
+
         """
         dtype = next((p.dtype for p in self.converted.parameters()), torch.float32)
         wide = torch.promote_types(dtype, torch.float32)

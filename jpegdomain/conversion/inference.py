@@ -32,16 +32,7 @@ _Lookup = Callable[[fx.Node], Any]
 def for_inference(
     graph: fx.Graph, fetch: Callable[[str], Any], prefix: str
 ) -> tuple[fx.Graph, dict[str, InferenceStep], frozenset[str]]:
-    """Make the graph that a converted model runs while no gradients are recorded.
-
-    Args:
-        graph: Of a converted model.
-        fetch: Finds a module by its path.
-        prefix: Of the paths of steps.
-
-    Returns:
-        The graph; its steps by the rest of their paths; the paths of batch norms that went into kernels.
-    """
+    """Return the graph to run without gradients, its steps by name, and the paths of folded batch norms."""
     graph = copy.deepcopy(graph)
     steps: dict[str, InferenceStep] = {}
     folded: set[str] = set()

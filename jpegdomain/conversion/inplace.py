@@ -76,17 +76,7 @@ def memory_written(node: fx.Node, source: nn.Module) -> fx.Node | None:
 
 
 def redirect_readers(node: fx.Node, source: nn.Module, seen: set[fx.Node], path: str) -> None:
-    """Make later readers of what a call overwrites read the call's result instead.
-
-    Args:
-        node: The call.
-        source: The model, for the settings of its modules.
-        seen: The calls before it.
-        path: Of the call, for messages.
-
-    Raises:
-        UnsupportedLayerError: If what it overwrites is also read later under another name, as a view or an alias.
-    """
+    """Make calls that are not yet `seen` read this call's result instead of what it overwrites."""
     written = _written(node, source)
     if written is None:
         return

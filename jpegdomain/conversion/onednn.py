@@ -65,21 +65,8 @@ def convolve(
     other: Tensor | None = None,
     inplace: bool = False,
 ) -> Tensor:
-    """Convolve, add, and rectify in one pass.
-
-    Args:
-        x: (n, c, h, w) float32.
-        packed: From `pack`.
-        bias: (c',) or None.
-        settings: Of the convolution.
-        relu: Negative results become 0.
-        other: Added before that, or None; of the result's shape, more than one channel and one pixel (of one, oneDNN
-            does not know the layout).
-        inplace: Allows `other` to be overwritten.
-
-    Returns:
-        (n, c', h', w').
-    """
+    """Convolve (n, c, h, w) float32, add `other` if given, and rectify if `relu`, in one pass: (n, c', h', w')."""
+    # `other` has the result's shape, more than one channel and one pixel: of one, oneDNN does not know the layout.
     after: tuple[Any, ...] = ("relu" if relu else "none", [], "")
     if other is None:
         return torch.ops.mkldnn._convolution_pointwise(x, packed, bias, *settings, *after)

@@ -70,13 +70,7 @@ class LayerOptions:
 
 @dataclass
 class Settings:
-    """The options of a whole conversion.
-
-    Args:
-        frequencies: For all layers, or per layer; layers that match nothing get 15.
-        method: For all layers.
-        form: For all layers, or per layer; layers that match nothing get 'auto'.
-    """
+    """The options of a whole conversion; layers that match no pattern get 15 frequencies and the form 'auto'."""
 
     frequencies: PerLayer[int]
     method: Method

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from jpegdomain.functional.checksums import checksums
 from jpegdomain.nn import Layer
+from jpegdomain.transform.checksums import checksums
 
 from .inference import for_inference
 from .recording import ENTRY, PATH
@@ -26,9 +26,10 @@ class Planned:
     Args:
         graph: Calls of the model's modules by their paths, and of `layers` by their names below ``_jpeg_plan``.
         layers: Name → layer, or a constant of the model's code.
-        trains: Whether the calls are the same in training.
-        fixed: Arguments that decided the calls, as `tracing.trace` gives them.
+        trains: The calls are the same in training.
+        fixed: Arguments that decided the calls, as in `tracing.Traced`.
         model: Whose plan it is; not kept.
+
     """
 
     def __init__(
@@ -115,14 +116,7 @@ class Planned:
             place = end
 
     def layers(self, model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-        """List the layers of the plan.
-
-        Args:
-            model: Whose plan it is.
-
-        Yields:
-            The path of each in the source, a function's beside the modules of the one that calls it; and the layer.
-        """
+        """Yield the layers with their paths in the source, a function's beside the modules of the one that calls it."""
         seen: set[int] = set()
         for node in self.graph.nodes:
             if node.op == "call_module" and PATH in node.meta:

@@ -33,13 +33,7 @@ _TRANSFORMS = {
 
 
 class Recorder(fx.Interpreter):
-    """Runs a converted model's graph on the meta device and makes a row of every layer, call and transform.
-
-    Args:
-        module: The model on the meta device.
-        graph: Its graph.
-        folded: Paths of batch norms that are part of the kernels before them.
-    """
+    """Runs a converted model's graph on the meta device and makes a row of every layer, call and transform."""
 
     def __init__(self, module: nn.Module, graph: fx.Graph, folded: frozenset[str]) -> None:
         super().__init__(module, graph=graph)

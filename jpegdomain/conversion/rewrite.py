@@ -26,15 +26,7 @@ _CONSTANT = "_tensor_constant"
 
 
 class Rewriter:
-    """Walks the source's graph and builds the converted one.
-
-    Args:
-        source: The model, whose modules and tensors the graph refers to by their paths.
-        found: Its calls that meet feature maps.
-        domains: Of those calls and of the image.
-        stored: Nodes whose value has to be coefficients, wherever it is computed.
-        shows_islands: Calls without a form of their own on coefficients are marked as islands.
-    """
+    """Walks the source's graph and builds the converted one; `stored` nodes are coefficients wherever computed."""
 
     def __init__(
         self,

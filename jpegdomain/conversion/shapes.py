@@ -65,15 +65,7 @@ def channels_of(module: nn.Module) -> Any:
 
 
 def copy_with_tensors(model: _Model, replace: Callable[[Tensor], Tensor]) -> _Model:
-    """Deep-copy a model without its hooks, but take its parameters and buffers from elsewhere; tied ones stay tied.
-
-    Args:
-        model: Any model.
-        replace: Tensor → the values that take its place.
-
-    Returns:
-        The copy.
-    """
+    """Deep-copy a model without its hooks, each tensor replaced by `replace` of it; tied ones stay tied."""
 
     def replaced(tensor: Tensor) -> Tensor:
         values = replace(tensor.detach())

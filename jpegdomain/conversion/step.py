@@ -9,8 +9,8 @@ from torch import Tensor
 from jpegdomain import functional
 from jpegdomain import nn as layers
 from jpegdomain.activation import Activation
-from jpegdomain.functional.checksums import has_checksum
 from jpegdomain.geometry import Extent
+from jpegdomain.transform.checksums import has_checksum
 
 from .onednn import convolve, fits, pack
 
@@ -33,6 +33,7 @@ def fold_batch_norm(parts: Sequence[Any], eps: float) -> tuple[Tensor, Tensor | 
 
     Returns:
         W' and b'; W and b themselves without a batch norm.
+
     """
     weight, bias, gain, offset, mean, variance = parts
     if mean is None:
@@ -99,16 +100,7 @@ class InferenceStep:
         return tensors if all(map(has_checksum, tensors)) else []
 
     def __call__(self, x: Any, other: Any = None, inplace: bool = False) -> Any:
-        """Run the step.
-
-        Args:
-            x: An activation, or pixels.
-            other: Pixels, or a number, to be added before the ReLU; or None.
-            inplace: Allows `other` to be overwritten.
-
-        Returns:
-            Same type as `x`.
-        """
+        """Run the step on an activation or pixels; `other` is added before the ReLU and overwritten where `inplace`."""
         conv, norm = self.convolution, self.norm
         # Without running statistics, of which a user can rid it, it takes the batch's own.
         if norm is not None and (norm.training or norm.running_mean is None or self.checksum is None):

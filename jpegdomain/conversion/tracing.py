@@ -145,18 +145,7 @@ def _attributes(model: nn.Module) -> dict[str, tuple[Any, int | None]]:
 
 
 def trace(model: nn.Module, training: bool = False) -> Traced:
-    """Trace a model's ``forward``.
-
-    Args:
-        model: A copy for this purpose: its code may write to it, and it is left in the mode that it is traced in.
-        training: That mode.
-
-    Returns:
-        Its graph, and what it holds for.
-
-    Raises:
-        UntraceableModelError: If ``torch.fx`` cannot follow it, or its graph would not do all that the model does.
-    """
+    """Trace the ``forward`` of a copy of a model, which may write to it; raises UntraceableModelError."""
     model.train(training)
     parameters = inspect.signature(model.forward).parameters.values()
     defaults = {p.name: p.default for p in parameters if isinstance(p.default, bool | int | float | str | None)}

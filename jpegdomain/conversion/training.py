@@ -31,18 +31,7 @@ def _all_otherwise() -> Iterator[None]:
 
 
 def follow_mode(graph: fx.Graph, model: nn.Module) -> bool:
-    """Make the graph of a model in eval mode that of its training, too, if both make the same calls.
-
-    Args:
-        graph: In eval mode. Dropouts called as functions will follow the mode of the module whose code calls them.
-        model: A copy, as for `trace`.
-
-    Returns:
-        True if the calls are the same.
-
-    Raises:
-        UntraceableModelError: If the code sets for itself whether gradients are recorded, or autocast.
-    """
+    """Make the graph of a model in eval mode that of its training, too; False if training makes other calls."""
     try:
         with _all_otherwise():
             in_training = trace(model, training=True).graph

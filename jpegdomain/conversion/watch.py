@@ -46,12 +46,7 @@ class _Watched:
 
 
 class Watch:
-    """A model as it was when it was planned.
-
-    Args:
-        model: The model; itself it is not kept.
-        leaves: Paths of the modules that the plan calls as a whole.
-    """
+    """A model, itself not kept, as it was when it was planned; the plan calls the modules at `leaves` as a whole."""
 
     def __init__(self, model: nn.Module, leaves: Collection[str]) -> None:
         called = {id(model.get_submodule(path)) for path in leaves}

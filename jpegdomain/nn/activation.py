@@ -1,10 +1,11 @@
 """Piecewise-linear activation functions as modules, by ASM or APX.
 
-A class statement enters a function everywhere: its `pieces` as a function of the settings `of` the module; the torch
-module that it extends, and the functions and tensor methods (`calls`) that compute the same of these settings, become
-this layer in converted models, planned or not.
+A class statement enters a function everywhere. It names its `pieces`, a function of the module's settings; the torch
+module that it extends, and the functions and tensor methods (`calls`) with the same settings, become this layer in
+converted models, planned or not.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -16,7 +17,6 @@ from torch import Tensor, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.functional import PiecewiseLinear, rectifiers
-from jpegdomain.geometry import Extent
 
 from .base import Layer, Masking
 
@@ -82,15 +82,16 @@ class Piecewise(Masking):
     _pieces: ClassVar[tuple[Callable[..., PiecewiseLinear], tuple[str, ...]]]
 
     def __init_subclass__(
-        cls, pieces: Callable[..., PiecewiseLinear] | None = None, of: tuple[str, ...] = (), calls: tuple[Any, ...] = ()
+        cls, pieces: Callable[..., PiecewiseLinear] | None = None, calls: tuple[Any, ...] = ()
     ) -> None:
         super().__init_subclass__()
+        names = () if pieces is None else tuple(inspect.signature(pieces).parameters)
         if pieces is not None:
-            cls._pieces = pieces, of
+            cls._pieces = pieces, names
         spatial = cls.__mro__[cls.__mro__.index(Layer) + 1]
         if spatial is not nn.Module:
             PIECEWISE.setdefault(spatial, cls)
-        approximates(cls, *calls, settings=of)
+        approximates(cls, *calls, settings=names)
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002
         """Return the function's pieces for the activation, or the pixels, that it is about to meet."""
@@ -124,8 +125,7 @@ class Piecewise(Masking):
 
     def _masked(self, pixels: Tensor, pieces: PiecewiseLinear) -> Tensor:
         """ASM or APX between pixels."""
-        extent, settings = Extent(*pixels.shape[2:]), (self.frequencies, self.method)
-        return functional.between(pixels, extent, pieces, *settings, from_pixels=True, to_pixels=True)
+        return functional.piecewise_on_pixels(pixels, pieces, self.frequencies, self.method)
 
 
 class ReLU(
@@ -137,9 +137,7 @@ class ReLU(
         return F.relu(pixels, inplace)
 
 
-class Hardtanh(
-    Piecewise, nn.Hardtanh, pieces=rectifiers.hardtanh, of=("min_val", "max_val"), calls=(F.hardtanh, F.hardtanh_)
-):
+class Hardtanh(Piecewise, nn.Hardtanh, pieces=rectifiers.hardtanh, calls=(F.hardtanh, F.hardtanh_)):
     """``torch.nn.Hardtanh``: x between min_val and max_val, the nearer of them outside."""
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
@@ -160,13 +158,11 @@ def _clamp(min: Any = None, max: Any = None, **settings: Any) -> Hardtanh:
 approximates(_clamp, torch.clamp, "clamp", "clamp_", settings=("min", "max"))
 
 
-class LeakyReLU(
-    Piecewise, nn.LeakyReLU, pieces=rectifiers.leaky_relu, of=("negative_slope",), calls=(F.leaky_relu, F.leaky_relu_)
-):
+class LeakyReLU(Piecewise, nn.LeakyReLU, pieces=rectifiers.leaky_relu, calls=(F.leaky_relu, F.leaky_relu_)):
     """``torch.nn.LeakyReLU``: negative_slope·x up to 0, x above."""
 
 
-class PReLU(Piecewise, nn.PReLU, pieces=rectifiers.prelu, of=("weight",)):
+class PReLU(Piecewise, nn.PReLU, pieces=rectifiers.prelu):
     """``torch.nn.PReLU``: a learned slope, one or one per channel, up to 0; x above."""
 
 
@@ -175,9 +171,7 @@ class PReLUCall(Piecewise):
 
     def forward(self, input: Any, weight: Tensor, inplace: bool = False) -> Any:  # type: ignore[override]
         """Apply the function, as `Piecewise` does, for slopes (1,) or (c,)."""
-        pieces = PiecewiseLinear(
-            (0.0,), (weight.view(-1, 1, 1), 1.0), (0.0, 0.0), (False,), lambda pixels: F.prelu(pixels, weight)
-        )
+        pieces = rectifiers.prelu(weight)
         if isinstance(input, Tensor):
             return pieces.function(input) if self.exact else self._masked(input, pieces)
         apply = functional.asm if self.method == "asm" else functional.apx
@@ -187,23 +181,19 @@ class PReLUCall(Piecewise):
 approximates(PReLUCall, F.prelu, tensors=("weight",))
 
 
-class RReLU(Piecewise, nn.RReLU, pieces=rectifiers.rrelu, of=("lower", "upper", "training")):
+class RReLU(Piecewise, nn.RReLU, pieces=rectifiers.rrelu):
     """``torch.nn.RReLU``: up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
 
 
-def _threshold(edge: float, value: float) -> PiecewiseLinear:
-    return rectifiers.threshold(float(edge), float(value))
-
-
-class Threshold(Piecewise, nn.Threshold, pieces=_threshold, of=("threshold", "value"), calls=(F.threshold,)):
+class Threshold(Piecewise, nn.Threshold, pieces=rectifiers.threshold, calls=(F.threshold,)):
     """``torch.nn.Threshold``: value up to the threshold, x above."""
 
 
-class Hardshrink(Piecewise, nn.Hardshrink, pieces=rectifiers.hardshrink, of=("lambd",), calls=(F.hardshrink,)):
+class Hardshrink(Piecewise, nn.Hardshrink, pieces=rectifiers.hardshrink, calls=(F.hardshrink,)):
     """``torch.nn.Hardshrink``: 0 between −λ and λ, x outside."""
 
 
-class Softshrink(Piecewise, nn.Softshrink, pieces=rectifiers.softshrink, of=("lambd",), calls=(F.softshrink,)):
+class Softshrink(Piecewise, nn.Softshrink, pieces=rectifiers.softshrink, calls=(F.softshrink,)):
     """``torch.nn.Softshrink``: 0 between −λ and λ, x moved towards 0 by λ outside."""
 
 

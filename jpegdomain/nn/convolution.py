@@ -7,11 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
-from jpegdomain import folding, functional
+from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.errors import UnsupportedFoldError
 from jpegdomain.geometry import Extent, Window
 from jpegdomain.planning import FORMS, Convolution, Form, choose_form
+from jpegdomain.theory import folding
 
 from .base import Layer
 

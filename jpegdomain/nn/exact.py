@@ -63,10 +63,7 @@ class Pointwise(Holder):
 
 
 class Direct(Holder):
-    """A module that is linear and treats all pixels of a channel alike, run on the coefficients as they are.
-
-    So do a shuffle of channels, and dropping whole channels or images.
-    """
+    """A module that is linear and treats all pixels of a channel alike, such as a shuffle, run on the coefficients."""
 
     def forward(self, x: Activation) -> Activation:
         """Apply the module to the coefficients."""
@@ -126,11 +123,7 @@ class Call(Layer):
 
 
 class IslandCall(Call):
-    """A function of a feature map and other arguments, run exactly as J∘f∘J̃.
-
-    Args:
-        function: Such as ``torch.nn.functional.interpolate``: pixels, then the other arguments, to pixels.
-    """
+    """A function of pixels, such as ``torch.nn.functional.interpolate``, and other arguments, run exactly as J∘f∘J̃."""
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
         super().__init__(function, transforms=2)

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from jpegdomain import tensors
-
-from . import oracle
-from .oracle import FIGURE_A6, TABLE
+from tests import oracle
+from tests.oracle import FIGURE_A6, TABLE
 
 EXTENTS = [(8, 8), (16, 24), (7, 5), (9, 17), (1, 1)]
 BUILDERS = {

@@ -5,9 +5,10 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 from jpegdomain import Activation
-from jpegdomain.functional import apx_relu, asm_relu, constant_image, cut, decode, encode, operators
-from jpegdomain.functional.products import basis
+from jpegdomain.functional import apx_relu, asm_relu, constant_image, cut, decode, encode
 from jpegdomain.geometry import Extent
+from jpegdomain.transform import graph
+from jpegdomain.transform.reference import basis
 
 
 def random(*shape, seed=0):
@@ -21,9 +22,9 @@ def test_the_operators_keep_torchs_rules(requires_grad):
     pixels = random(2, 9, 9, 16).requires_grad_(requires_grad)
     coefficients = random(2, 9, 16, 16).requires_grad_(requires_grad)
     deciding = random(2, 9, 16, 16, seed=1)
-    torch.library.opcheck(operators.to_coefficients, (pixels,))
-    torch.library.opcheck(operators.from_coefficients, (coefficients, 9, 16, 6))
-    torch.library.opcheck(operators.masked, (coefficients, deciding, 9, 16, [0.0, 2.0, -1.0, 1.0], 6))
+    torch.library.opcheck(graph.to_coefficients, (pixels,))
+    torch.library.opcheck(graph.from_coefficients, (coefficients, 9, 16, 6))
+    torch.library.opcheck(graph.clamped, (coefficients, deciding, 9, 16, [0.0, 2.0, -1.0, 1.0], 6))
 
 
 def network(x, frequencies):

@@ -7,13 +7,12 @@ import torch.nn.functional as F
 
 from jpegdomain import functional
 from jpegdomain.errors import UnsupportedFoldError
-from jpegdomain.folding import dense, dense_of, stencil
 from jpegdomain.functional import encode
 from jpegdomain.geometry import Extent, Window
-from jpegdomain.tensors import to_zigzag
 from jpegdomain.testing import assert_commutes
-
-from . import oracle
+from jpegdomain.theory.folding import dense, dense_of, stencil
+from jpegdomain.theory.tensors import to_zigzag
+from tests import oracle
 
 TOLERANCE = 1e-10
 

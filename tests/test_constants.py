@@ -8,7 +8,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import grad, vmap
 
-from jpegdomain.functional.constants import constant
+from jpegdomain.constants import constant
 
 _numbers = itertools.count(2)
 

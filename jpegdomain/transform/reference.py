@@ -1,22 +1,21 @@
-"""J and J̃ as torch's own matrix products: on every device, for every dtype, and under every transform of torch.func."""
+"""The backend of torch's own matrix products: every device and dtype, and every transform of torch.func."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final, TypeAlias
+from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from jpegdomain.geometry import BLOCK
+from jpegdomain.constants import constant
+from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.tables import frequency_index
-from jpegdomain.tensors import dct_matrix
+from jpegdomain.theory.tensors import dct_matrix
 
-from .constants import constant
+from .protocol import Clamp, Frequencies, check_frequencies
 
-__all__ = ["Frequencies", "basis", "check_frequencies", "low_pass", "own_dtype", "separable"]
-
-Frequencies: TypeAlias = int | Tensor
-"""A number of spatial frequencies, 1…15, or a tensor without axes that holds one."""
+__all__ = ["basis", "forward", "inverse", "low_pass", "masked", "own_dtype", "separable", "supports"]
 
 _BASIS: Final = dct_matrix().tolist()
 _FREQUENCIES: Final = frequency_index().tolist()
@@ -30,15 +29,7 @@ _CACHED_ELEMENTS = 2**18
 
 @constant
 def basis(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Give the matrix of d_{αm}.
-
-    Args:
-        dtype: Of the result.
-        device: Of the result.
-
-    Returns:
-        (8, 8), row = frequency, column = sample.
-    """
+    """Return the orthonormal DCT-II matrix d_{αm}, (8, 8), row = frequency, column = sample."""
     return torch.tensor(_BASIS, dtype=dtype, device=device)
 
 
@@ -52,6 +43,42 @@ def _frequency_index(device: torch.device) -> Tensor:
 def _kept(frequencies: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(8, 8) ones where α+β < frequencies."""
     return (_frequency_index(device) < frequencies).to(dtype)
+
+
+def supports(*tensors: Tensor) -> bool:  # noqa: ARG001
+    """Return True."""
+    return True
+
+
+def forward(pixels: Tensor, *, inplace: bool = False) -> Tensor:
+    """Apply J, as `Backend.forward`; channels-last in memory from 8 channels on."""
+    extent = Extent(*pixels.shape[2:])
+    if not extent.whole:
+        height, width = extent.canvas
+        pixels = F.pad(pixels, (0, width - extent.width, 0, height - extent.height))
+    return separable(pixels, basis(pixels.dtype, pixels.device), inplace=inplace)
+
+
+def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
+    """Apply J̃, as `Backend.inverse`; channels-last in memory from 8 channels on."""
+    kept = low_pass(coefficients, frequencies)
+    return separable(kept, basis(kept.dtype, kept.device).T)[:, :, : extent.height, : extent.width]
+
+
+def masked(
+    value: Tensor,
+    mask_source: Tensor | None,
+    extent: Extent,
+    clamp: Clamp,
+    frequencies: int,
+    *,
+    inplace: bool = False,  # noqa: ARG001
+) -> Tensor:
+    """Apply J∘clamp∘J̃, as `Backend.masked`."""
+    approximation = inverse(value if mask_source is None else mask_source, extent, frequencies)
+    exact = approximation if mask_source is None else inverse(value, extent)
+    exact = torch.where(approximation >= clamp.high, clamp.above, exact)
+    return forward(torch.where(approximation <= clamp.low, clamp.below, exact))
 
 
 def separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
@@ -96,14 +123,7 @@ def _left_product(matrix: Tensor, stack: Tensor, out: Tensor | None = None) -> T
 
 
 def own_dtype(x: Tensor) -> AbstractContextManager[None]:
-    """Keep autocast out: a change of basis has the dtype of what it changes.
-
-    Args:
-        x: What is changed.
-
-    Returns:
-        The context to do it in.
-    """
+    """Return a context without autocast: a change of basis has the dtype of what it changes."""
     kind = x.device.type
     if kind == "meta" or not torch.is_autocast_enabled(kind):
         return nullcontext()
@@ -116,20 +136,6 @@ def _in_cache(strips: Tensor) -> Iterator[slice]:
     step = max(1, fitting if strips.device.type == "cpu" else len(strips))
     for start in range(0, len(strips), step):
         yield slice(start, start + step)
-
-
-def check_frequencies(frequencies: Frequencies) -> None:
-    """Refuse numbers of frequencies that there are none of.
-
-    Args:
-        frequencies: A number, or a tensor, which is not read.
-
-    Raises:
-        ValueError: If it is a number outside 1…15.
-    """
-    # Reading a tensor would wait for the device, and is impossible under vmap.
-    if not isinstance(frequencies, Tensor) and not 1 <= frequencies <= 15:
-        raise ValueError(f"frequencies is 1…15, got {frequencies}")
 
 
 def low_pass(coefficients: Tensor, frequencies: Frequencies) -> Tensor:

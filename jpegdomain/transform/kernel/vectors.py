@@ -17,67 +17,31 @@ VECTOR_BYTES: Final = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("a
 
 
 def vector_type(element: Any) -> Any:
-    """Give the LLVM type of a vector.
-
-    Args:
-        element: Numba's type of its elements.
-
-    Returns:
-        As many elements as a register holds.
-    """
+    """Return LLVM's type of a register full of elements, of which Numba's type is given."""
     scalar = ir.FloatType() if element == types.float32 else ir.DoubleType()
     return ir.VectorType(scalar, VECTOR_BYTES * 8 // element.bitwidth)
 
 
 def splat(builder: Any, scalar: Any, kind: Any) -> Any:
-    """Fill a vector with one scalar.
-
-    Args:
-        builder: Of the code.
-        scalar: The value.
-        kind: The vector's type.
-
-    Returns:
-        The vector.
-    """
+    """Fill a vector of a type with one scalar."""
     nothing = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(nothing, scalar, _INT32(0))
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT32, kind.count), [0] * kind.count))
 
 
 def fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """Multiply and add, a·b + c, in one instruction where the processor has it.
-
-    Args:
-        builder: Of the code.
-        a: A vector.
-        b: A vector.
-        c: A vector.
-
-    Returns:
-        A vector.
-    """
+    """Multiply and add vectors, a·b + c, in one instruction where the processor has it."""
     kind = a.type
     name = f"llvm.fmuladd.{_suffix(kind)}"
     function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
     return builder.call(function, [a, b, c])
 
 
-def clip(builder: Any, deciding: Any, value: Any, pieces: Sequence[Any]) -> Any:
-    """Choose by one vector what becomes of another: outside (low, high) a constant, inside the value.
-
-    Args:
-        builder: Of the code.
-        deciding: What is compared; not a number counts as inside.
-        value: What is kept.
-        pieces: Vectors low, high, below, above.
-
-    Returns:
-        below where deciding ≤ low, above where deciding ≥ high, else the value.
-    """
-    low, high, below, above = pieces
-    upper = builder.select(builder.fcmp_ordered(">=", deciding, high), above, value)
-    return builder.select(builder.fcmp_ordered("<=", deciding, low), below, upper)
+def clip(builder: Any, mask_source: Any, value: Any, clamp: Sequence[Any]) -> Any:
+    """Return below where mask_source ≤ low, above where mask_source ≥ high, else the value: also where it is NaN."""
+    low, high, below, above = clamp
+    upper = builder.select(builder.fcmp_ordered(">=", mask_source, high), above, value)
+    return builder.select(builder.fcmp_ordered("<=", mask_source, low), below, upper)
 
 
 class Lanes:
@@ -95,15 +59,7 @@ class Lanes:
         self._lanes = builder.trunc(lanes, _INT32)
 
     def mask(self, index: int, inside: Any) -> Any:
-        """Give the mask of one vector.
-
-        Args:
-            index: Which of the eight.
-            inside: How many of the eight are there, an LLVM int64.
-
-        Returns:
-            A vector of bits.
-        """
+        """Return the mask of the `index`-th vector, where `inside` of the eight are there."""
         there = self._builder.icmp_signed(">", inside, ir.IntType(64)(index))
         active = self._builder.select(there, self._lanes, _INT32(0))
         counts = ir.Constant(self._numbers, list(range(self._numbers.count)))
@@ -133,14 +89,7 @@ def load(builder: Any, address: Any, kind: Any, mask: Any = None) -> Any:
 
 
 def store(builder: Any, vector: Any, address: Any, mask: Any = None) -> None:
-    """Write a vector, aligned as its elements are.
-
-    Args:
-        builder: Of the code.
-        vector: What.
-        address: An LLVM int64.
-        mask: Elements to write, the memory of the others is not touched; None for all.
-    """
+    """Write a vector, aligned as its elements are; memory of elements outside the mask is not touched."""
     kind = vector.type
     pointer = builder.inttoptr(address, kind.as_pointer())
     if mask is None:

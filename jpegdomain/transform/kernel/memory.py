@@ -66,14 +66,7 @@ def _fetch(rights: int) -> Any:
 
 
 def workspace(size: int) -> Any:
-    """Make a function that gives memory on the stack of the one who calls it.
-
-    Args:
-        size: Bytes.
-
-    Returns:
-        A function without arguments that gives an address, aligned to 64 bytes.
-    """
+    """Make a function that returns the address of memory on its caller's stack, aligned to 64 bytes."""
 
     @intrinsic
     def reserve(_typing: Any) -> Any:

@@ -3,9 +3,8 @@
 import ctypes
 import functools
 import os
-import queue
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import torch
@@ -16,12 +15,12 @@ _FUNCTION: Final = ctypes.CFUNCTYPE(None, ctypes.c_int64)
 
 
 def in_threads(address: int, argument: int, threads: int) -> None:
-    """Call a function once in each of several threads, and wait for all of them.
+    """Call a function once in each of several threads, the caller's own included, and wait for all of them.
 
     Args:
         address: Of the function, void (*)(int64_t), which shares its work out by itself.
         argument: What every call is given.
-        threads: How many, the caller's own included.
+        threads: How many.
     """
     function = _function(address)
     if threads == 1:
@@ -56,42 +55,18 @@ def _torchs_own() -> Any | None:
     return parallel
 
 
-class _Workers:
-    """Threads that wait for work; one set per process, since a fork takes none along."""
-
-    def __init__(self) -> None:
-        self._work: queue.SimpleQueue[tuple[Callable[[int], None], int, queue.SimpleQueue[None]]] = queue.SimpleQueue()
-        self._count = 0
-        self._growing = threading.Lock()
-
-    def hand_over(self, function: Callable[[int], None], argument: int, times: int) -> "queue.SimpleQueue[None]":
-        with self._growing:
-            for _ in range(times - self._count):
-                threading.Thread(target=self._serve, daemon=True, name="jpegdomain-transforms").start()
-                self._count += 1
-        finished: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(times):
-            self._work.put((function, argument, finished))
-        return finished
-
-    def _serve(self) -> None:
-        while True:
-            function, argument, finished = self._work.get()
-            function(argument)
-            finished.put(None)
-
-
 @functools.cache
-def _workers() -> _Workers:
-    return _Workers()
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "jpegdomain-transforms")
 
 
+# A fork takes no threads along.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_workers.cache_clear)
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _in_own_threads(function: Callable[[int], None], argument: int, threads: int) -> None:
-    finished = _workers().hand_over(function, argument, threads - 1)
+    others = [_pool(threads - 1).submit(function, argument) for _ in range(threads - 1)]
     function(argument)
-    for _ in range(threads - 1):
-        finished.get()
+    for other in others:
+        other.result()

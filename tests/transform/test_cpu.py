@@ -1,6 +1,5 @@
 """The compiled transforms against matrices in float64: every way between pixels and coefficients, every edge."""
 
-import itertools
 import subprocess
 import sys
 
@@ -10,10 +9,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from jpegdomain import Activation
-from jpegdomain.functional import PiecewiseLinear, apx, asm, decode, encode, native, threads
-from jpegdomain.functional.blocks import from_coefficients, to_coefficients
-from jpegdomain.functional.piecewise import between
+from jpegdomain.functional import PiecewiseLinear, apx, asm, decode, encode, piecewise_on_pixels
 from jpegdomain.geometry import Extent
+from jpegdomain.transform import Clamp, backend, cpu, forward, inverse, reference, threads
 from tests import oracle
 
 EXTENTS = [(8, 8), (16, 24), (7, 5), (33, 8), (1, 1), (28, 13)]
@@ -49,7 +47,7 @@ def clipped(function, deciding, value):
 @pytest.fixture(params=[1, 2])
 def in_threads(request, monkeypatch):
     """As many threads, with work for each."""
-    monkeypatch.setattr(native, "_A_THREADS_WORTH", 1)
+    monkeypatch.setattr(cpu, "_A_THREADS_WORTH", 1)
     torch.set_num_threads(request.param)
     yield request.param
     torch.set_num_threads(1)
@@ -59,14 +57,14 @@ def in_threads(request, monkeypatch):
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-6)])
 @pytest.mark.usefixtures("in_threads")
-def test_to_and_from_coefficients(extent, channels, dtype, tolerance):
+def test_to_and_inverse(extent, channels, dtype, tolerance):
     pixels = random(3, channels, *extent, dtype=dtype)
     kept = pixels.clone()
-    assert native.takes(pixels)
-    coefficients = to_coefficients(pixels, Extent(*extent))
+    assert cpu.supports(pixels)
+    coefficients = forward(pixels)
     close(coefficients, oracle.encode(pixels.numpy()), tolerance)
     assert coefficients.is_contiguous(memory_format=torch.channels_last)
-    back = from_coefficients(coefficients, Extent(*extent))
+    back = inverse(coefficients, Extent(*extent))
     close(back, pixels, tolerance)
     assert back.shape == pixels.shape
     assert torch.equal(pixels, kept)
@@ -75,59 +73,51 @@ def test_to_and_from_coefficients(extent, channels, dtype, tolerance):
 @pytest.mark.parametrize("frequencies", range(1, 16))
 def test_from_the_lowest_frequencies(frequencies):
     pixels = random(2, 17, 12, 17)
-    found = from_coefficients(to_coefficients(pixels, Extent(12, 17)), Extent(12, 17), frequencies)
+    found = inverse(forward(pixels), Extent(12, 17), frequencies)
     close(found, oracle.truncated(pixels.numpy(), frequencies))
 
 
-WAYS = list(itertools.product([False, True], [False, True]))
-
-
-@pytest.mark.parametrize(("from_pixels", "to_pixels"), WAYS)
+@pytest.mark.parametrize("way", ["coefficients", "pixels"])
 @pytest.mark.parametrize("function", [RELU, HARDTANH, LEAKY], ids=["relu", "hardtanh", "leaky"])
 @pytest.mark.parametrize("method", ["asm", "apx"])
 @pytest.mark.parametrize("frequencies", [15, 6])
 @pytest.mark.parametrize(
-    ("channels", "extent", "added", "inplace"),
-    [(17, (12, 9), False, False), (16, (16, 8), True, True), (70, (3, 24), True, False), (3, (9, 9), False, True)],
+    ("channels", "extent", "inplace"),
+    [(17, (12, 9), False), (16, (16, 8), True), (70, (3, 24), False), (3, (9, 9), True)],
 )
-def test_between(from_pixels, to_pixels, function, method, frequencies, channels, extent, added, inplace):
+def test_piecewise_functions(way, function, method, frequencies, channels, extent, inplace):
     pixels = random(2, channels, *extent)
-    second = random(2, channels, *extent, seed=1)
-    total = pixels + second if added else pixels
-    approximation = oracle.truncated(total.numpy(), frequencies)
-    expected = clipped(function, approximation, total.numpy() if method == "asm" else approximation)
-    give = (lambda x: x.clone()) if from_pixels else (lambda x: encode(x).coefficients)
-    source, other = give(pixels), give(second) if added else None
-    kept = source.clone()
+    approximation = oracle.truncated(pixels.numpy(), frequencies)
+    expected = clipped(function, approximation, pixels.numpy() if method == "asm" else approximation)
+    x = encode(pixels)
+    kept = x.coefficients.clone()
     with torch.no_grad():
-        result = between(
-            source,
-            Extent(*extent),
-            function,
-            frequencies,
-            method,
-            from_pixels=from_pixels,
-            to_pixels=to_pixels,
-            second=other,
-            inplace=inplace,
-        )
-    close(result, expected if to_pixels else oracle.encode(expected), 1e-11)
+        if way == "pixels":
+            close(piecewise_on_pixels(pixels.clone(), function, frequencies, method), expected, 1e-11)
+        else:
+            result = (asm if method == "asm" else apx)(x, function, frequencies, inplace)
+            close(result.coefficients, oracle.encode(expected), 1e-11)
     if not inplace:
-        assert torch.equal(source, kept)
-    if added:
-        assert torch.equal(other, give(second))
+        assert torch.equal(x.coefficients, kept)
 
 
-@pytest.mark.parametrize(("from_pixels", "to_pixels"), WAYS)
 @pytest.mark.parametrize("frequencies", [15, 6])
-def test_between_has_gradients(from_pixels, to_pixels, frequencies):
-    extent = Extent(9, 7)
-    give = (lambda x: x) if from_pixels else (lambda x: encode(x).coefficients)
-    source, second = (give(random(1, 8, 9, 7, seed=seed)).requires_grad_() for seed in (0, 1))
-    run = lambda *pair: between(  # noqa: E731
-        pair[0], extent, RELU, frequencies, from_pixels=from_pixels, to_pixels=to_pixels, second=pair[1]
-    )
-    assert torch.autograd.gradcheck(run, (source, second))
+@pytest.mark.parametrize("clamp", [Clamp(low=0.0, below=0.0), Clamp(0.25, 0.5, 0.25, 0.5)])
+@pytest.mark.parametrize("extent", EXTENTS)
+def test_the_backends_compute_the_same(extent, clamp, frequencies):
+    value, mask_source = (forward(random(2, 9, *extent, seed=seed)) for seed in (0, 1))
+    assert backend(value) is cpu
+    there = Extent(*extent)
+    close(cpu.inverse(value, there, frequencies), reference.inverse(value, there, frequencies))
+    for source in (mask_source, value, None):
+        found = cpu.masked(value, source, there, clamp, frequencies)
+        close(found, reference.masked(value, source, there, clamp, frequencies))
+
+
+@pytest.mark.parametrize("frequencies", [15, 6])
+def test_piecewise_functions_of_pixels_have_gradients(frequencies):
+    pixels = random(1, 8, 9, 7).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: piecewise_on_pixels(x, RELU, frequencies), pixels)
 
 
 @pytest.mark.parametrize("extent", [(16, 16), (9, 16)])
@@ -136,7 +126,7 @@ def test_writing_over_the_source(extent):
     expected = oracle.encode(pixels.numpy())
     address = pixels.data_ptr()
     with torch.no_grad():
-        found = to_coefficients(pixels, Extent(*extent), inplace=True)
+        found = forward(pixels, inplace=True)
         close(found, expected)
         assert (found.data_ptr() == address) == Extent(*extent).whole
         again = asm(Activation(found, Extent(*extent)), RELU, 6, inplace=True)
@@ -148,7 +138,7 @@ def test_writing_over_is_seen_by_autograd():
     weight = torch.ones(1, requires_grad=True)
     product = (weight * pixels).sum()
     with torch.no_grad():
-        to_coefficients(pixels, Extent(8, 8), inplace=True)
+        forward(pixels, inplace=True)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         product.backward()
 
@@ -158,7 +148,7 @@ def test_nothing_is_written_over_while_gradients_are_recorded(recording):
     pixels = random(1, 8, 8, 8)
     kept = pixels.clone()
     with torch.set_grad_enabled(recording):
-        to_coefficients(pixels, Extent(8, 8), inplace=True)
+        forward(pixels, inplace=True)
     assert torch.equal(pixels, kept) == recording
 
 
@@ -175,18 +165,18 @@ def test_memory_in_any_order():
         wide[:, 4:13, 3:14, 5:15],
         stretched[:, :, ::2, ::2],
     ):
-        close(to_coefficients(same, Extent(11, 10)), expected)
+        close(forward(same), expected)
     row = random(1, 9, 1, 10)
-    close(to_coefficients(row.expand(2, -1, 12, -1), Extent(12, 10)), oracle.encode(row.expand(2, -1, 12, -1).numpy()))
+    close(forward(row.expand(2, -1, 12, -1)), oracle.encode(row.expand(2, -1, 12, -1).numpy()))
 
 
 @pytest.mark.parametrize("shape", [(0, 8, 9, 9), (0, 17, 8, 8)])
 def test_an_empty_batch(shape):
     pixels = random(*shape)
-    assert native.takes(pixels)
-    coefficients = to_coefficients(pixels, Extent(*shape[2:]))
+    assert cpu.supports(pixels)
+    coefficients = forward(pixels)
     assert coefficients.shape == (0, shape[1], *Extent(*shape[2:]).canvas)
-    assert from_coefficients(coefficients, Extent(*shape[2:])).shape == shape
+    assert inverse(coefficients, Extent(*shape[2:])).shape == shape
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own forward mode
@@ -196,8 +186,8 @@ def test_gradients_of_any_order(extent):
     pixels = random(1, 8, *extent).requires_grad_()
     coefficients = encode(pixels).coefficients.detach().requires_grad_()
     for run, x in (
-        (lambda x: to_coefficients(x, there), pixels),
-        (lambda x: from_coefficients(x, there, 6), coefficients),
+        (forward, pixels),
+        (lambda x: inverse(x, there, 6), coefficients),
         (lambda x: asm(Activation(x, there), RELU, 15).coefficients, coefficients),
         (lambda x: asm(Activation(x, there), HARDTANH, 6).coefficients, coefficients),
         (lambda x: apx(Activation(x, there), RELU, 6).coefficients, coefficients),
@@ -238,13 +228,13 @@ def test_what_is_not_a_number_stays_so():
 
 def test_where_the_compiled_transforms_do_not_run():
     x = random(1, 8, 8, 8)
-    assert native.takes(x)
-    assert not native.takes(x, x.bfloat16())
-    assert not native.takes(x.to("meta"))
-    assert not native.takes(x[:, :7])
-    assert not native.takes(torch.complex(x, x).conj().imag)
+    assert cpu.supports(x)
+    assert not cpu.supports(x, x.bfloat16())
+    assert not cpu.supports(x.to("meta"))
+    assert not cpu.supports(x[:, :7])
+    assert not cpu.supports(torch.complex(x, x).conj().imag)
     seen = []
-    torch.func.vmap(lambda one: seen.append(native.takes(one)) or one)(x[None])
+    torch.func.vmap(lambda one: seen.append(cpu.supports(one)) or one)(x[None])
     assert seen == [False]
     with FlopCounterMode(display=False) as counter:
         encode(x)
@@ -262,13 +252,14 @@ def test_own_threads_where_torch_has_no_openmp(monkeypatch, in_threads):
     monkeypatch.setattr(threads, "_torchs_own", lambda: None)
     pixels = random(3, 9, 33, 17)
     for _ in range(20):
-        close(to_coefficients(pixels, Extent(33, 17)), oracle.encode(pixels.numpy()))
+        close(forward(pixels), oracle.encode(pixels.numpy()))
 
 
 GUARDED = """
 import ctypes, mmap
 import torch
-from jpegdomain.functional.native import RELU, launch
+from jpegdomain.transform.cpu import launch
+from jpegdomain.transform import Clamp
 from jpegdomain.geometry import Extent
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -297,14 +288,12 @@ for dtype in (torch.float32, torch.float64):
                         shapes = [
                             (1, c, *(tuple(extent) if pixels else extent.canvas)) for pixels in (from_pixels, to_pixels)
                         ]
-                        source, second, out = (
-                            guarded(shape, dtype, at_end) for shape in (shapes[0], shapes[0], shapes[1])
-                        )
+                        source, out = (guarded(shape, dtype, at_end) for shape in shapes)
                         for frequencies in (15, 6):
-                            for deciding in (None, source):
+                            for mask_source in (None, source):
                                 launch(
                                     source, extent, from_pixels=from_pixels, to_pixels=to_pixels, out=out,
-                                    frequencies=frequencies, pieces=RELU, deciding=deciding, second=second,
+                                    frequencies=frequencies, clamp=Clamp(0.0, 1.0, 0.0, 1.0), mask_source=mask_source,
                                 )
 print("untouched")
 """
@@ -326,7 +315,7 @@ def test_memory_between_the_rows_is_not_written(channels, to_pixels):
     inside = (slice(None), slice(2, 2 + channels), slice(1, 1 + height), slice(2, 2 + width))
     pixels = random(2, channels, 11, 10)
     source = encode(pixels).coefficients if to_pixels else pixels
-    native.launch(source, extent, from_pixels=not to_pixels, to_pixels=to_pixels, out=wide[inside])
+    cpu.launch(source, extent, from_pixels=not to_pixels, to_pixels=to_pixels, out=wide[inside])
     close(wide[inside], pixels if to_pixels else oracle.encode(pixels.numpy()))
     wide[inside] = 7
     assert bool((wide == 7).all())

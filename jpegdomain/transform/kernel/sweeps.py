@@ -6,11 +6,11 @@ from typing import Any, Final
 from jpegdomain.compiled.jit import compiled
 
 from .memory import fetch_to_read, fetch_to_write
-from .stages import part_of_stage, whole_stage
+from .stages import stage
 from .vectors import VECTOR_BYTES
 
-__all__ = ["add", "choose", "choose_forward", "clip_forward", "forward", "forward_cut_inverse", "inverse"]
-__all__ += ["inverse_choose", "inverse_choose_forward", "inverse_clip", "inverse_clip_forward"]
+__all__ = ["choose", "forward", "forward_cut_inverse", "inverse"]
+__all__ += ["inverse_choose_forward", "inverse_clip", "inverse_clip_forward"]
 
 _VECTOR: Final = VECTOR_BYTES
 
@@ -19,17 +19,17 @@ def _sweep(*steps: str) -> Callable[..., None]:
     """Make the sweep of a stage.
 
     Args:
-        *steps: As in `stages.whole_stage`.
+        *steps: As in `stages.stage`.
 
     Returns:
-        sweep(source, other, target, pieces, lines, run, item): three places (address, step from line to line, step
-        from vector to vector, bytes to what comes next, which is fetched ahead, or 0); the pieces of 'clip'; (count,
+        sweep(source, other, target, clamp, lines, run, item): three places (address, step from line to line, step
+        from vector to vector, bytes to what comes next, which is fetched ahead, or 0); the clamp; (count,
         there, read, written, cut, read limit, cut limit), of which the limits fall by one from line to line and the
         lines beyond `there` are zero; the bytes of a pixel's channels; the bytes of an element.
     """
-    whole, part = whole_stage(*steps), part_of_stage(*steps)
+    do = stage(*steps)
 
-    def sweep(source: Any, other: Any, target: Any, pieces: Any, lines: Any, run: int, item: int) -> None:
+    def sweep(source: Any, other: Any, target: Any, clamp: Any, lines: Any, run: int, item: int) -> None:
         count, there, most_read, written, most_cut, read_limit, cut_limit = lines
         for line in range(count):
             read = max(0, min(most_read, read_limit - line)) if line < there else 0
@@ -43,23 +43,19 @@ def _sweep(*steps: str) -> Callable[..., None]:
                     fetch_to_write(c + first + target[3], target[2])
                 places = (a + first, source[2]), (b + first, other[2]), (c + first, target[2])
                 if all_there and first + _VECTOR <= run:
-                    whole(places[0], places[1], places[2], pieces)
+                    do(places[0], places[1], places[2], clamp, ())
                 else:
                     lanes = min(_VECTOR, run - first) // item
-                    part(places[0], places[1], places[2], pieces, (lanes, read, written, cut))
+                    do(places[0], places[1], places[2], clamp, (lanes, read, written, cut))
 
     sweep.__qualname__ = f"sweep_{'_'.join(steps)}"
     return compiled(sweep)
 
 
-add = _sweep("add")
 forward = _sweep("forward")
 inverse = _sweep("inverse")
-clip_forward = _sweep("clip", "cut", "forward")
 inverse_clip = _sweep("inverse", "clip")
-inverse_choose = _sweep("inverse", "choose")
 inverse_clip_forward = _sweep("inverse", "clip", "cut", "forward")
 inverse_choose_forward = _sweep("inverse", "choose", "cut", "forward")
 forward_cut_inverse = _sweep("forward", "cut", "inverse")
 choose = _sweep("choose")
-choose_forward = _sweep("choose", "cut", "forward")

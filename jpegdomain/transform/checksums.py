@@ -1,7 +1,8 @@
-"""Whether tensors have changed, however they were written to."""
+"""Checksums of tensors, which tell whether they were written to by any means."""
 
 import functools
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import torch
@@ -10,16 +11,17 @@ from torch import Tensor
 
 from jpegdomain.compiled import compiled_address
 
-from .entries import CHECKSUMS
+from .cpu import TRANSFORMS
 from .threads import in_threads
 
 __all__ = ["checksums", "has_checksum"]
 
-_LANES = 64
+_ENTRY: Final = TRANSFORMS.entry("checksums", "run", lambda types: types.void(types.int64), from_c=True)
+_LANES: Final = 64
 
 
 def has_checksum(tensor: Tensor) -> bool:
-    """Say whether `checksums` can read a tensor: all of its numbers lie in the machine's memory without gaps."""
+    """Return whether `checksums` can read a tensor: its numbers lie in this machine's memory without gaps."""
     dense = tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
     return dense and tensor.device.type == "cpu" and tensor.layout == torch.strided
 
@@ -44,4 +46,4 @@ def checksums(tensors: Sequence[Tensor]) -> NDArray[np.uint32]:
 
 @functools.cache
 def _address() -> int:
-    return compiled_address(CHECKSUMS)
+    return compiled_address(_ENTRY)

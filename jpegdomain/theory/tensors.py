@@ -20,8 +20,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from .geometry import BLOCK
-from .tables import ZIGZAG
+from jpegdomain.geometry import BLOCK
+from jpegdomain.tables import ZIGZAG
 
 __all__ = [
     "B",
@@ -92,10 +92,6 @@ def dct_matrix(*, dtype: torch.dtype = torch.float64, device: _Device = None) ->
     d[α, m] = ½·V(α)·cos((2m+1)απ/16) with V(0) = 1/√2, V = 1 otherwise: the factor of eq. (5) along one axis, and
     of T.81 A.3.3.
 
-    Args:
-        dtype: Of the result.
-        device: Of the result.
-
     Returns:
         (8, 8) orthogonal, row = frequency, column = sample.
     """
@@ -104,12 +100,6 @@ def dct_matrix(*, dtype: torch.dtype = torch.float64, device: _Device = None) ->
 
 def B(height: int, width: int, *, dtype: torch.dtype = torch.float64, device: _Device = None) -> Tensor:
     """Build the blocking map B^{hw}_{xymn}, eq. (4): 1 where pixel h, w is at offset m, n of block x, y.
-
-    Args:
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
-        dtype: Of the result.
-        device: Of the result.
 
     Returns:
         (height, width, ⌈height/8⌉, ⌈width/8⌉, 8, 8) indexed [h, w, x, y, m, n].
@@ -120,10 +110,6 @@ def B(height: int, width: int, *, dtype: torch.dtype = torch.float64, device: _D
 def D(*, dtype: torch.dtype = torch.float64, device: _Device = None) -> Tensor:
     """Build the two-dimensional DCT D^{mn}_{αβ}, eq. (5): ¼V(α)V(β)cos((2m+1)απ/16)cos((2n+1)βπ/16).
 
-    Args:
-        dtype: Of the result.
-        device: Of the result.
-
     Returns:
         (8, 8, 8, 8) indexed [m, n, α, β]; orthonormal, so its transpose is the inverse.
     """
@@ -133,10 +119,6 @@ def D(*, dtype: torch.dtype = torch.float64, device: _Device = None) -> Tensor:
 def Z(*, dtype: torch.dtype = torch.float64, device: _Device = None) -> Tensor:
     """Build the zigzag map Z^{αβ}_γ, eq. (6): 1 where frequency α, β is at zigzag position γ (T.81 figure A.6).
 
-    Args:
-        dtype: Of the result.
-        device: Of the result.
-
     Returns:
         (8, 8, 64) indexed [α, β, γ].
     """
@@ -145,11 +127,6 @@ def Z(*, dtype: torch.dtype = torch.float64, device: _Device = None) -> Tensor:
 
 def S(table: ArrayLike | Tensor | None = None, *, dtype: torch.dtype = torch.float64, device: _Device = None) -> Tensor:
     """Build the quantisation scaling S^γ_k, eq. (7): 1/q_k on the diagonal.
-
-    Args:
-        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
-        dtype: Of the result.
-        device: Of the result.
 
     Returns:
         (64, 64) indexed [γ, k], both in zigzag order.
@@ -161,11 +138,6 @@ def S_tilde(
     table: ArrayLike | Tensor | None = None, *, dtype: torch.dtype = torch.float64, device: _Device = None
 ) -> Tensor:
     """Build the dequantisation scaling S̃^k_γ, eq. (9): q_k on the diagonal.
-
-    Args:
-        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
-        dtype: Of the result.
-        device: Of the result.
 
     Returns:
         (64, 64) indexed [k, γ], both in zigzag order.
@@ -182,13 +154,6 @@ def J(
     device: _Device = None,
 ) -> Tensor:
     """Build the JPEG transform J^{hw}_{xyk} = B·D·Z·S, eqs. (3) and (8); I'_{xyk} = J^{hw}_{xyk} I_{hw}.
-
-    Args:
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
-        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
-        dtype: Of the result.
-        device: Of the result.
 
     Returns:
         (height, width, ⌈height/8⌉, ⌈width/8⌉, 64) indexed [h, w, x, y, k], k in zigzag order.
@@ -209,13 +174,6 @@ def J_tilde(
 ) -> Tensor:
     """Build the inverse transform J̃^{xyk}_{hw} = B·D·Z·S̃, eq. (10).
 
-    Args:
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
-        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
-        dtype: Of the result.
-        device: Of the result.
-
     Returns:
         (⌈height/8⌉, ⌈width/8⌉, 64, height, width) indexed [x, y, k, h, w], k in zigzag order.
     """
@@ -228,10 +186,6 @@ def H_dct(*, dtype: torch.dtype = torch.float64, device: _Device = None) -> Tens
 
     F'_{α'β'} = Σ F^{αβ} H^{αβmn}_{α'β'} G_{mn} is the block F with its pixels multiplied by the mask G.
 
-    Args:
-        dtype: Of the result.
-        device: Of the result.
-
     Returns:
         (8, 8, 8, 8, 8, 8) indexed [α, β, m, n, α', β'].
     """
@@ -243,11 +197,6 @@ def H(table: ArrayLike | Tensor | None = None, *, dtype: torch.dtype = torch.flo
 
     H^{kmn}_{k'} = S̃·Z·D^{αβmn}·D^{mn}_{α'β'}·Z·S: `H_dct` between dequantisation and quantisation.
 
-    Args:
-        table: (8, 8) quantisation table, row = vertical frequency, or (64,) row-major; ones if None.
-        dtype: Of the result.
-        device: Of the result.
-
     Returns:
         (64, 8, 8, 64) indexed [k, m, n, k'], both k in zigzag order.
     """
@@ -257,28 +206,14 @@ def H(table: ArrayLike | Tensor | None = None, *, dtype: torch.dtype = torch.flo
 
 
 def to_zigzag(coefficients: Tensor) -> Tensor:
-    """Rearrange the in-place layout into the paper's (x, y, k), k in zigzag order.
-
-    Args:
-        coefficients: (…, 8X, 8Y), each 8×8 tile a block, row = vertical frequency.
-
-    Returns:
-        (…, X, Y, 64).
-    """
+    """Rearrange the in-place layout (…, 8X, 8Y) into the paper's (…, X, Y, 64), in zigzag order."""
     blocks = coefficients.unflatten(-1, (-1, BLOCK)).unflatten(-3, (-1, BLOCK)).transpose(-3, -2)
     order = torch.from_numpy(ZIGZAG.copy()).to(coefficients.device)
     return blocks.flatten(-2).index_select(-1, order)
 
 
 def from_zigzag(coefficients: Tensor) -> Tensor:
-    """Rearrange the paper's (x, y, k), k in zigzag order, into the in-place layout.
-
-    Args:
-        coefficients: (…, X, Y, 64).
-
-    Returns:
-        (…, 8X, 8Y), each 8×8 tile a block, row = vertical frequency.
-    """
+    """Undo `to_zigzag`: (…, X, Y, 64) → (…, 8X, 8Y)."""
     order = torch.from_numpy(np.argsort(ZIGZAG)).to(coefficients.device)
     blocks = coefficients.index_select(-1, order).unflatten(-1, (BLOCK, BLOCK))
     return blocks.transpose(-3, -2).flatten(-4, -3).flatten(-2)

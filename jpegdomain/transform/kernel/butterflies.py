@@ -15,15 +15,7 @@ _HALF_COSINES: Final = [0.5 * math.cos(k * math.pi / 16) for k in range(16)]
 
 
 def forward(builder: Any, x: Sequence[Any]) -> list[Any]:
-    """Transform: y_k = Σ_i d_{ki} x_i, even k from the sums x_i + x_{7−i}, odd k from the differences.
-
-    Args:
-        builder: Of the code.
-        x: Eight vectors.
-
-    Returns:
-        Eight vectors.
-    """
+    """Transform eight vectors: y_k = Σ_i d_{ki} x_i, even k from the sums x_i + x_{7−i}, odd from the differences."""
     kind = x[0].type
     sums = [builder.fadd(x[i], x[7 - i]) for i in range(4)]
     differences = [builder.fsub(x[i], x[7 - i]) for i in range(4)]
@@ -41,15 +33,7 @@ def forward(builder: Any, x: Sequence[Any]) -> list[Any]:
 
 
 def inverse(builder: Any, y: Sequence[Any]) -> list[Any]:
-    """Invert `forward`: x_i = Σ_k d_{ki} y_k, the even k symmetric about the middle, the odd ones antisymmetric.
-
-    Args:
-        builder: Of the code.
-        y: Eight vectors.
-
-    Returns:
-        Eight vectors.
-    """
+    """Invert `forward`: x_i = Σ_k d_{ki} y_k, the even k symmetric about the middle, the odd ones antisymmetric."""
     kind = y[0].type
     scale = _constant(kind, _HALF_COSINES[4])
     outer = builder.fmul(builder.fadd(y[0], y[4]), scale)

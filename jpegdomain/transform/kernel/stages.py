@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from .butterflies import forward, inverse
 from .vectors import Lanes, clip, load, splat, store, vector_type
 
-__all__ = ["part_of_stage", "whole_stage"]
+__all__ = ["stage"]
 
 _INT64: Final = ir.IntType(64)
 
@@ -33,15 +33,13 @@ class _Stage:
         self._inside: Any = None if part is None else part[1]
         self._written: Any = None if part is None else part[2]
 
-    def run(self, steps: Sequence[str], places: Sequence[Any], pieces: Sequence[Any]) -> None:
+    def run(self, steps: Sequence[str], places: Sequence[Any], clamp: Sequence[Any]) -> None:
         source, other, target = places
-        self._pieces = [splat(self._builder, piece, self._kind) for piece in pieces]
+        self._clamp = [splat(self._builder, number, self._kind) for number in clamp]
         vectors = self._read(source, self._inside)
         for step in steps:
             if step == "choose":
-                self._deciding = inverse(self._builder, self._read(other, _INT64(8)))
-            elif step == "add":
-                self._deciding = self._read(other, self._inside)
+                self._mask_source = inverse(self._builder, self._read(other, _INT64(8)))
             vectors = getattr(self, f"_{step}")(vectors)
         for i, vector in enumerate(vectors):
             mask = None if self._lanes is None else self._lanes.mask(i, self._written)
@@ -61,15 +59,12 @@ class _Stage:
     def _inverse(self, vectors: list[Any]) -> list[Any]:
         return inverse(self._builder, vectors)
 
-    def _add(self, vectors: list[Any]) -> list[Any]:
-        return [self._builder.fadd(a, b) for a, b in zip(vectors, self._deciding, strict=True)]
-
     def _clip(self, vectors: list[Any]) -> list[Any]:
-        return [clip(self._builder, vector, vector, self._pieces) for vector in vectors]
+        return [clip(self._builder, vector, vector, self._clamp) for vector in vectors]
 
     def _choose(self, vectors: list[Any]) -> list[Any]:
-        pairs = zip(self._deciding, vectors, strict=True)
-        return [clip(self._builder, deciding, vector, self._pieces) for deciding, vector in pairs]
+        pairs = zip(self._mask_source, vectors, strict=True)
+        return [clip(self._builder, mask_source, vector, self._clamp) for mask_source, vector in pairs]
 
     def _cut(self, vectors: list[Any]) -> list[Any]:
         if self._part is None:
@@ -81,44 +76,24 @@ class _Stage:
         ]
 
 
-def whole_stage(*steps: str) -> Callable[..., None]:
-    """Make a stage for whole vectors, all eight of them.
+def stage(*steps: str) -> Callable[..., None]:
+    """Make a stage.
 
     Args:
-        *steps: What is done, in turn: 'forward', 'inverse', 'clip', 'choose', 'add', 'cut'.
+        *steps: What is done, in turn: 'forward', 'inverse', 'clip', 'choose', 'cut'.
 
     Returns:
-        stage(source, other, target, pieces): three places (address, step from one vector to the next), and (low, high,
-        below, above), whose type is that of the elements.
+        run(source, other, target, clamp, part): three places (address, step from one vector to the next); (low, high,
+        below, above), whose type is that of the elements; and (lanes, read, written, cut), or () for eight whole
+        vectors.
     """
 
     @intrinsic
-    def stage(_typing: Any, source: Any, other: Any, target: Any, pieces: Any) -> Any:
+    def run(_typing: Any, source: Any, other: Any, target: Any, clamp: Any, part: Any) -> Any:
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> None:
             unpacked = [cgutils.unpack_tuple(builder, argument) for argument in arguments]
-            _Stage(builder, pieces.dtype, None).run(steps, unpacked[:3], unpacked[3])
+            _Stage(builder, clamp.dtype, unpacked[4] or None).run(steps, unpacked[:3], unpacked[3])
 
-        return types.void(source, other, target, pieces), generate
+        return types.void(source, other, target, clamp, part), generate
 
-    return stage
-
-
-def part_of_stage(*steps: str) -> Callable[..., None]:
-    """Make the same stage for vectors of which not all are there.
-
-    Args:
-        *steps: As for `whole_stage`.
-
-    Returns:
-        stage(source, other, target, pieces, part), part being (lanes, read, written, cut).
-    """
-
-    @intrinsic
-    def stage(_typing: Any, source: Any, other: Any, target: Any, pieces: Any, part: Any) -> Any:
-        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> None:
-            unpacked = [cgutils.unpack_tuple(builder, argument) for argument in arguments]
-            _Stage(builder, pieces.dtype, unpacked[4]).run(steps, unpacked[:3], unpacked[3])
-
-        return types.void(source, other, target, pieces, part), generate
-
-    return stage
+    return run

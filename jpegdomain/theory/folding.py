@@ -17,11 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .activation import Activation
-from .errors import UnsupportedFoldError
-from .functional.constants import constant
-from .functional.transform import decode, encode
-from .geometry import BLOCK, Extent, Window, block_count, padded_size, window_output
+from jpegdomain.constants import constant
+from jpegdomain.errors import UnsupportedFoldError
+from jpegdomain.geometry import BLOCK, Extent, Window, block_count, padded_size, window_output
+
 from .tensors import dct_matrix
 
 __all__ = ["dense", "dense_of", "stencil"]
@@ -68,6 +67,12 @@ def _stencil_taps(
     return torch.from_numpy(np.einsum("au,tuxv,bv->taxb", _dct(), blocks, _dct())).to(device, dtype)
 
 
+@constant
+def _axis(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(8⌈size/8⌉, size) J along one axis."""
+    return torch.from_numpy(np.kron(np.eye(block_count(size)), _dct())[:, :size].copy()).to(device, dtype)
+
+
 def _check(weight: Tensor, groups: int) -> None:
     if weight.dim() != 4 or weight.shape[0] % groups:
         raise UnsupportedFoldError(
@@ -92,18 +97,7 @@ def dense(weight: Tensor, window: Window, extent: Extent, *, groups: int = 1) ->
         y[p', i', j'] = Σ Ξ[p', i', j', p, i, j]·x[p, i, j].
     """
     _check(weight, groups)
-    rows, columns = (
-        _dense_taps(
-            extent[axis],
-            window.kernel[axis],
-            window.stride[axis],
-            window.padding[axis],
-            window.dilation[axis],
-            weight.dtype,
-            weight.device,
-        )
-        for axis in (0, 1)
-    )
+    rows, columns = (_dense_taps(extent[axis], *window.along(axis), weight.dtype, weight.device) for axis in (0, 1))
     parts = torch.einsum("goiab,aIx,bJy->goIJixy", weight.unflatten(0, (groups, -1)), rows, columns)
     if groups == 1:
         return parts[0]
@@ -128,19 +122,21 @@ def stencil(weight: Tensor, window: Window, *, groups: int = 1) -> Tensor:
         (64·c', 64·c/groups, X-reach, Y-reach) in the weight's dtype and on its device.
     """
     _check(weight, groups)
-    rows, columns = (
-        _stencil_taps(
-            window.kernel[axis],
-            window.stride[axis],
-            window.padding[axis],
-            window.dilation[axis],
-            weight.dtype,
-            weight.device,
-        )
-        for axis in (0, 1)
-    )
+    rows, columns = (_stencil_taps(*window.along(axis), weight.dtype, weight.device) for axis in (0, 1))
     folded = torch.einsum("oiab,aAxu,bBzv->oABiuvxz", weight, rows, columns)
     return folded.flatten(3, 5).flatten(0, 2).contiguous()
+
+
+def _transform(pixels: Tensor) -> Tensor:
+    """J by the definition, (…, h, w) → (…, 8X, 8Y): one matrix per axis."""
+    rows, columns = (_axis(size, pixels.dtype, pixels.device) for size in pixels.shape[-2:])
+    return rows @ pixels @ columns.T
+
+
+def _invert(coefficients: Tensor, extent: Extent) -> Tensor:
+    """J̃ by the definition, (…, 8X, 8Y) → (…, h, w)."""
+    rows, columns = (_axis(size, coefficients.dtype, coefficients.device) for size in extent)
+    return rows.T @ coefficients @ columns
 
 
 def dense_of(
@@ -180,5 +176,5 @@ def dense_of(
             "the operation is not linear: it moves the zero image, or its value of a difference is not the difference "
             "of its values"
         )
-    images = encode(operation(decode(Activation(basis, extent)))).coefficients
+    images = _transform(operation(_invert(basis, extent)))
     return images.permute(1, 2, 3, 0).unflatten(-1, (channels, height, width)).contiguous()
