@@ -70,18 +70,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution's sizes.
-
-    Args:
-        batch: Images.
-        channels_in: c.
-        channels_out: c'.
-        groups: As in ``torch.nn.Conv2d``.
-        window: Kernel, stride, padding, dilation.
-        extent: Height and width of the input in pixels.
-        itemsize: Bytes of a number.
-
-    """
+    """A convolution's sizes: images, channels, groups, window, extent of the input in pixels, bytes of a number."""
 
     batch: int
     channels_in: int

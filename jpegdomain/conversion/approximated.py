@@ -56,12 +56,6 @@ def approximated(model: nn.Module, settings: Settings) -> Iterator[None]:
         yield
 
 
-def _calls() -> dict[Any, Any]:
-    """The table, with tensor methods in the place of their names."""
-    table = APPROXIMATED_CALLS.items()
-    return {getattr(Tensor, key, None) if isinstance(key, str) else key: call for key, call in table}
-
-
 class _Approximating(TorchFunctionMode):
     """Replaces piecewise-linear functions and maxima of feature maps.
 
@@ -71,7 +65,10 @@ class _Approximating(TorchFunctionMode):
 
     def __init__(self, options: Callable[[str], tuple[int, Any]]) -> None:
         super().__init__()
-        self._options, self._calls = options, _calls()
+        self._options = options
+        # Tensor methods in the place of their names.
+        names = ((getattr(Tensor, key, None) if isinstance(key, str) else key, key) for key in APPROXIMATED_CALLS)
+        self._calls = {function: APPROXIMATED_CALLS[key] for function, key in names}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -73,24 +73,7 @@ class FeatureCalls:
 def find_feature_calls(
     graph: fx.Graph, source: nn.Module, settings: Settings, shapes: Shapes, strict: bool
 ) -> FeatureCalls:
-    """Find the calls that meet feature maps, and apply a rule to each.
-
-    Calls of the graph that read what another one overwrote are made to read that one's result.
-
-    Args:
-        graph: Of the source.
-        source: The model's copy, whose modules the layers share their state with.
-        settings: Of the conversion.
-        shapes: Of the graph's values.
-        strict: Every such call needs a rule; otherwise those without one stay on pixels.
-
-    Returns:
-        The calls.
-
-    Raises:
-        UnsupportedLayerError: If a call has no rule, or its rule refuses it, and `strict`.
-
-    """
+    """Find the calls that meet feature maps and apply rules; those without one stay on pixels, or raise if `strict`."""
     found = FeatureCalls({}, set())
     layers: dict[str, nn.Module] = {}
     seen: set[fx.Node] = set()
@@ -138,7 +121,7 @@ def _apply_rule(
         replacement: Replacement = layers[options.path]
     else:
         replacement = _replacement(node, module, options)
-    if replacement is AS_IT_IS:
+    if replacement == AS_IT_IS:
         return None
     if isinstance(replacement, tuple):
         replacement, arguments = replacement

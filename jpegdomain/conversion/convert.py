@@ -78,8 +78,7 @@ def convert(
         ValueError: If an option is invalid or names a layer that does not exist; if mean and std are given twice.
     """
     if not isinstance(model, nn.Module) or isinstance(model, ConvertedModel):
-        kind = type(model).__qualname__
-        raise InputError(f"convert takes a spatial torch.nn.Module, got {kind}")
+        raise InputError(f"convert takes a spatial torch.nn.Module, got {type(model).__qualname__}")
     if isinstance(model, torch.jit.ScriptModule):
         raise InputError("a scripted model has no Python code: convert the model that was scripted")
     if hasattr(model, "_orig_mod"):

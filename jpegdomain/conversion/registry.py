@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from torch import nn
 
@@ -18,15 +18,10 @@ Key: TypeAlias = type[nn.Module] | Callable[..., Any] | str
 function whose package need not be installed."""
 
 
-class _AsItIs:
-    def __repr__(self) -> str:
-        return "AS_IT_IS"
-
-
-AS_IT_IS = _AsItIs()
+AS_IT_IS: Literal["as it is"] = "as it is"
 """What a rule returns for a call that works on activations as it is."""
 
-Replacement: TypeAlias = nn.Module | tuple[nn.Module, tuple[Any, ...]] | _AsItIs
+Replacement: TypeAlias = nn.Module | tuple[nn.Module, tuple[Any, ...]] | Literal["as it is"]
 """What takes the layer's place: a module called with the same arguments, a module and its arguments, or AS_IT_IS."""
 
 Rule: TypeAlias = Callable[[Any, LayerOptions], Replacement]

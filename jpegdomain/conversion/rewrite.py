@@ -39,9 +39,7 @@ class Rewriter:
         self.source = source
         self.layers: dict[str, nn.Module | Tensor] = {}
         """Name → what the graph calls or reads besides the model's own modules and tensors."""
-        self._found = found
-        self._domains = domains
-        self._stored = stored
+        self._found, self._domains, self._stored = found, domains, stored
         self._shows_islands = shows_islands
         self.entrance: Domain = "transform"
         """The domain that the image comes in."""

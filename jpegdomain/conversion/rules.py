@@ -37,7 +37,7 @@ _HOLDERS: dict[type[nn.Layer], str] = {
 }
 """A layer that holds a module and runs it as it is → classes of modules, torch's or by their dotted names."""
 
-_HELD: dict[Any, Any] = {
+_HELD: dict[Any, Any] = {spatial.Identity: lambda module: module} | {
     getattr(spatial, name, name): holder for holder, names in _HOLDERS.items() for name in names.split()
 }
 
@@ -141,11 +141,6 @@ def _island_call(function: Any, node: fx.Node, options: LayerOptions) -> Replace
 @register_table(_CALLS)
 def _call(arguments: tuple[Any, ...], _node: fx.Node, _: LayerOptions) -> Replacement:
     return nn.Call(*arguments)
-
-
-@register_rule(spatial.Identity)
-def _identity(module: spatial.Identity, _: LayerOptions) -> Replacement:
-    return module
 
 
 @register_rule("contiguous", "clone", torch.clone)

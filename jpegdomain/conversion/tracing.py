@@ -26,12 +26,7 @@ _COLLECTIONS = (list, dict, set)
 
 
 class Traced(NamedTuple):
-    """What `trace` finds.
-
-    Args:
-        graph: Of the model's calls.
-        fixed: Arguments whose value decides which calls there are, by name: their place and the value traced with.
-    """
+    """A graph, and the arguments whose value decided its calls: name → place, and the value traced with."""
 
     graph: fx.Graph
     fixed: dict[str, tuple[int, Any]]
@@ -108,40 +103,27 @@ class _Tracer(fx.Tracer):
         return super().create_arg(a)
 
 
-class _Effects:
-    """What a model's code does to the model itself, which a graph of its calls would not do again."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self._attributes = _attributes(model)
-        self._versions = _versions(model)
-
-    def seen(self, model: nn.Module) -> str | None:
-        """Return the name of an attribute or a buffer that the code has written to, or None."""
-        for name, version in _versions(model).items():
-            if version != self._versions.get(name):
-                return name
-        after = _attributes(model)
-        for name in [*after, *(name for name in self._attributes if name not in after)]:
-            before, now = self._attributes.get(name), after.get(name)
-            if before is None or now is None or before[0] is not now[0] or before[1] != now[1]:
-                return name
-        return None
-
-
-def _versions(model: nn.Module) -> dict[str, int]:
-    """Name of a buffer → torch's count of the writes to it."""
-    return {name: buffer._version for name, buffer in model.named_buffers() if not buffer.is_inference()}
-
-
-def _attributes(model: nn.Module) -> dict[str, tuple[Any, int | None]]:
-    """Path of an attribute → its value, and how many values that holds; those that fx itself adds are left out."""
-    found: dict[str, tuple[Any, int | None]] = {}
+def _state(model: nn.Module) -> dict[str, tuple[Any, int | None]]:
+    """What code may write to, and a graph of its calls would not: buffers and torch's count of writes, attributes."""
+    found: dict[str, tuple[Any, int | None]] = {
+        name: (buffer, buffer._version) for name, buffer in model.named_buffers() if not buffer.is_inference()
+    }
     for path, module in model.named_modules():
         for name, value in vars(module).items():
+            # fx itself adds these.
             if not name.startswith("_tensor_constant"):
                 size = len(value) if isinstance(value, _COLLECTIONS) else None
                 found[f"{path}.{name}" if path else name] = value, size
     return found
+
+
+def _written(before: dict[str, tuple[Any, int | None]], after: dict[str, tuple[Any, int | None]]) -> str | None:
+    """The first name whose value is another one."""
+    for name in {**after, **before}:
+        was, now = before.get(name), after.get(name)
+        if was is None or now is None or was[0] is not now[0] or was[1] != now[1]:
+            return name
+    return None
 
 
 def trace(model: nn.Module, training: bool = False) -> Traced:
@@ -169,15 +151,15 @@ def trace(model: nn.Module, training: bool = False) -> Traced:
 
 def _follow(model: nn.Module, constants: dict[str, Any]) -> Traced:
     """Trace a model for given values of some arguments."""
-    before, effects = _random_states(), _Effects(model)
+    randomness, state = _random_states(), _state(model)
     try:
         with _more_recorded():
             graph = _Tracer().trace(model, concrete_args=constants or None)
     except Exception as error:
         raise UntraceableModelError(f"torch.fx cannot trace {type(model).__qualname__}: {error}") from error
-    if (effect := effects.seen(model)) is not None:
+    if (effect := _written(state, _state(model))) is not None:
         raise UntraceableModelError(f"the forward of {type(model).__qualname__} writes to {effect}")
-    if _random_states() != before:
+    if _random_states() != randomness:
         raise UntraceableModelError(f"the forward of {type(model).__qualname__} draws random numbers")
     parameters = inspect.signature(model.forward).parameters.values()
     names = [p.name for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]

@@ -41,12 +41,13 @@ __all__ = [
 
 
 class ApproximatedCall(NamedTuple):
-    """The layer for a call of a function.
+    """The layer for a call of a function, made of the call's settings by their names, of `frequencies` and `method`.
 
     Args:
-        layer: Made of the call's settings by their names, of `frequencies` and `method`.
+        layer: Makes it.
         settings: Names of the arguments after the feature map that are settings.
         tensors: Names of the arguments after the feature map that the layer is called with.
+
     """
 
     layer: Callable[..., Masking]

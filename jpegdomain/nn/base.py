@@ -9,9 +9,12 @@ from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
 from jpegdomain.functional import Frequencies, Method
 
-__all__ = ["Holder", "Layer", "Masking", "check_masking"]
+__all__ = ["Features", "Holder", "Layer", "Masking", "check_masking"]
 
 _Self = TypeVar("_Self", bound="Layer")
+
+Features = TypeVar("Features", Activation, Tensor)
+"""A feature map: as an activation, or as pixels."""
 
 
 class Layer(nn.Module):

@@ -1,6 +1,6 @@
 """Convolution as a module: the spatial kernel is the parameter, Ξ a cache beside it."""
 
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -8,13 +8,12 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from jpegdomain import functional
-from jpegdomain.activation import Activation
 from jpegdomain.errors import UnsupportedFoldError
 from jpegdomain.geometry import Extent, Window
 from jpegdomain.planning import FORMS, Convolution, Form, choose_form
 from jpegdomain.theory import folding
 
-from .base import Layer
+from .base import Features, Layer
 
 __all__ = ["Conv2d"]
 
@@ -68,15 +67,8 @@ class Conv2d(Layer, torch.nn.Conv2d):
 
     def sizes(self, batch: int, extent: Extent) -> Convolution:
         """Return the layer as the planner sees it, for a batch of images of one extent in pixels."""
-        return Convolution(
-            batch,
-            self.in_channels,
-            self.out_channels,
-            self.groups,
-            self.window,
-            extent,
-            self.weight.element_size(),
-        )
+        channels = self.in_channels, self.out_channels, self.groups
+        return Convolution(batch, *channels, self.window, extent, self.weight.element_size())
 
     def chosen_form(self, batch: int, extent: Extent) -> Form:
         """Return the form that a batch runs in: the one that was set, or the planner's.
@@ -90,15 +82,7 @@ class Conv2d(Layer, torch.nn.Conv2d):
         return choose_form(self.sizes(batch, extent))
 
     def folded(self, extent: Extent, form: Form) -> Tensor:
-        """Return Ξ, from the cache if it is still valid.
-
-        Args:
-            extent: Of the input, in pixels; only the dense form depends on it.
-            form: 'dense' or 'stencil'.
-
-        Returns:
-            `folding.dense` or `folding.stencil` of the weight.
-        """
+        """Return `folding.dense` or `folding.stencil` of the weight for an extent in pixels; cached while valid."""
         if self._learning() or self.weight.is_meta or torch.compiler.is_compiling():
             return self._fold(extent, form)
         window = self.window
@@ -111,11 +95,7 @@ class Conv2d(Layer, torch.nn.Conv2d):
                 kept = _FOLDED[self.weight] = key, self.weight.detach().clone(), self._fold(extent, form)
         return kept[2]
 
-    @overload
-    def forward(self, x: Activation) -> Activation: ...
-    @overload
-    def forward(self, x: Tensor) -> Tensor: ...
-    def forward(self, x: Activation | Tensor) -> Activation | Tensor:
+    def forward(self, x: Features) -> Features:
         """Convolve; the result has the type of the input and out_channels."""
         if isinstance(x, Tensor):
             return super().forward(x)

@@ -1,7 +1,7 @@
 """Layers that run something as it is: a module between J̃ and J, or on the coefficients; a function of activations."""
 
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 
-from .base import Holder, Layer
+from .base import Features, Holder, Layer
 
 __all__ = [
     "Call",
@@ -45,11 +45,7 @@ class Pointwise(Holder):
 
     on_pixels = True
 
-    @overload
-    def forward(self, x: Activation) -> Activation: ...
-    @overload
-    def forward(self, x: Tensor) -> Tensor: ...
-    def forward(self, x: Activation | Tensor) -> Activation | Tensor:
+    def forward(self, x: Features) -> Features:
         """Apply the function; the result has the type and extent of the input."""
         x = x if isinstance(x, Tensor) else self._feature_map(x)
         if x.device.type == "meta":

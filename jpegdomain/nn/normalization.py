@@ -1,6 +1,6 @@
 """Normalisations as modules, and batch normalisation with the activation function after it."""
 
-from typing import Any, overload
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -8,7 +8,7 @@ from jpegdomain import functional
 from jpegdomain.activation import Activation
 
 from .activation import PIECEWISE
-from .base import Layer
+from .base import Features, Layer
 from .exact import Dropout, Dropout2d, Pointwise
 
 __all__ = ["BatchNorm2d", "BatchNormAct2d", "GroupNorm", "InstanceNorm2d", "elementwise_layer"]
@@ -23,11 +23,7 @@ class BatchNorm2d(Layer, nn.BatchNorm2d):
 
     on_pixels = True
 
-    @overload
-    def forward(self, x: Activation, inplace: bool = False) -> Activation: ...
-    @overload
-    def forward(self, x: Tensor, inplace: bool = False) -> Tensor: ...
-    def forward(self, x: Activation | Tensor, inplace: bool = False) -> Activation | Tensor:
+    def forward(self, x: Features, inplace: bool = False) -> Features:
         """Normalise.
 
         Args:
@@ -39,7 +35,7 @@ class BatchNorm2d(Layer, nn.BatchNorm2d):
         """
         x = x if isinstance(x, Tensor) else self._activation(x)
         if isinstance(x, Tensor) or not inplace or self.training or self.running_mean is None:
-            return super().forward(x)  # type: ignore[arg-type]
+            return super().forward(x)  # type: ignore[arg-type, return-value]
         statistics = self.running_mean, self.running_var
         return functional.batch_norm(x, *statistics, self.weight, self.bias, eps=self.eps, inplace=True)
 

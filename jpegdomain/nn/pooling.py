@@ -1,6 +1,6 @@
 """Pooling as modules."""
 
-from typing import Any, ClassVar, Literal, overload
+from typing import Any, ClassVar, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from jpegdomain import functional
 from jpegdomain.activation import Activation
 
 from .activation import approximates
-from .base import Layer, Masking
+from .base import Features, Layer, Masking
 
 __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
 
@@ -29,22 +29,11 @@ class MaxPool2d(Masking, nn.MaxPool2d):
             raise ValueError("MaxPool2d returns no indices of pixels: pool with return_indices=False")
         super().__setattr__(name, value)
 
-    @overload
-    def forward(self, x: Activation) -> Activation: ...
-    @overload
-    def forward(self, x: Tensor) -> Tensor: ...
-    def forward(self, x: Activation | Tensor) -> Activation | Tensor:
+    def forward(self, x: Features) -> Features:
         """Pool."""
-        return functional.max_pool2d(  # type: ignore[type-var]
-            x if isinstance(x, Tensor) else self._activation(x),
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.ceil_mode,
-            self.frequencies,
-            self.method,
-        )
+        window = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        x = x if isinstance(x, Tensor) else self._activation(x)
+        return functional.max_pool2d(x, *window, self.frequencies, self.method)
 
 
 _WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
@@ -56,15 +45,8 @@ class AvgPool2d(Layer, nn.AvgPool2d):
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Pool."""
-        return functional.avg_pool2d(
-            self._activation(x),
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-            self.divisor_override,
-        )
+        window = self.kernel_size, self.stride, self.padding, self.ceil_mode
+        return functional.avg_pool2d(self._activation(x), *window, self.count_include_pad, self.divisor_override)
 
     def extra_repr(self) -> str:
         """Describe all settings; torch leaves out the last three."""
