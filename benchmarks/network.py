@@ -2,28 +2,35 @@
 
     python -m benchmarks.network --model resnet18
     python -m benchmarks.network --model resnet18 --train
+    python -m benchmarks.network --model resnet18 --engines --threads 1
 
 In eval, or with --train a whole training step: forward, backward, SGD. The tables say in which kernels a plan's time
-goes.
+goes. With --engines both sides run in eager torch, and compiled by torch with frozen weights, by ONNX Runtime and by
+OpenVINO, where these are installed: what a user can get for the network on this CPU.
 """
 
 import argparse
 import copy
+import importlib.util
 import statistics
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
 import jpegdomain as jd
 from benchmarks.timing import interleaved, ratio, write
 
 _PLANS = ("fused", "transform")
+_SAME = 1e-3
+"""How far, relative to the largest logit, another engine's float32 may be off."""
 _WHOLE = "whole"
 _KERNELS = {
     # What the compiled transforms take is in no operation of torch's: it is what the whole has besides them.
@@ -85,7 +92,7 @@ def _forward(model: nn.Module, images: Any) -> _Run:
     return run
 
 
-def _step(model: nn.Module, images: Any, labels: torch.Tensor) -> _Run:
+def _step(model: nn.Module, images: Any, labels: Tensor) -> _Run:
     """A training step on weights of its own."""
     model = copy.deepcopy(model).train()
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
@@ -98,9 +105,9 @@ def _step(model: nn.Module, images: Any, labels: torch.Tensor) -> _Run:
     return run
 
 
-def _spatial(model: nn.Module, pixels: torch.Tensor, side: Callable[[nn.Module, Any], _Run]) -> tuple[_Run, str]:
+def _spatial(model: nn.Module, pixels: Tensor, side: Callable[[nn.Module, Any], _Run]) -> tuple[_Run, str]:
     """The spatial side in the memory format that is faster for it."""
-    layouts = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}
+    layouts = {name: getattr(torch, name) for name in ("channels_last", "contiguous_format")}
     runs = {
         name: side(copy.deepcopy(model).to(memory_format=layout), pixels.contiguous(memory_format=layout))
         for name, layout in layouts.items()
@@ -108,6 +115,87 @@ def _spatial(model: nn.Module, pixels: torch.Tensor, side: Callable[[nn.Module, 
     seconds = interleaved(runs, 3)
     best = min(runs, key=lambda name: min(seconds[name]))
     return runs[best], best
+
+
+def _onnx(model: nn.Module, given: Tensor, folder: str) -> Path:
+    path = Path(folder) / "network.onnx"
+    torch.onnx.export(model, (given,), path, dynamo=True, external_data=False, verbose=False)
+    return path
+
+
+def _onnx_runtime(model: nn.Module, given: Tensor) -> _Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
+    with tempfile.TemporaryDirectory() as folder:
+        session = onnxruntime.InferenceSession(_onnx(model, given, folder), options, providers=["CPUExecutionProvider"])
+    inputs = {session.get_inputs()[0].name: given.numpy()}
+    return lambda: session.run(None, inputs)[0]
+
+
+def _openvino(model: nn.Module, given: Tensor) -> _Run:
+    import openvino
+
+    # By default it may round to bfloat16.
+    settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = openvino.Core().compile_model(_onnx(model, given, folder), "CPU", settings)
+    request, array = compiled.create_infer_request(), given.numpy()
+    return lambda: request.infer([array], share_inputs=True)[0]
+
+
+def _compiled(model: nn.Module, given: Any) -> _Run:
+    compiled = torch.compile(model)
+
+    def run() -> object:
+        with torch._inductor.config.patch(freezing=True), torch.no_grad():
+            return compiled(given)
+
+    return run
+
+
+_ENGINES: dict[str, tuple[str, Callable[[nn.Module, Tensor], _Run]]] = {
+    "ONNX Runtime": ("onnxruntime", _onnx_runtime),
+    "OpenVINO": ("openvino", _openvino),
+}
+"""Name → the package that has to be installed, and how it runs a module of one tensor."""
+
+
+def _in_engines(name: str, compiled: _Run, exported: nn.Module, given: Tensor) -> dict[str, _Run]:
+    """One side in all engines there are; eager is there already."""
+    runs = {f"{name}, torch.compile": compiled}
+    for engine, (package, run_by) in _ENGINES.items():
+        if importlib.util.find_spec(package) is not None:
+            runs[f"{name}, {engine}"] = run_by(exported, given.contiguous())
+    return runs
+
+
+def _check(sides: dict[str, _Run]) -> None:
+    """All engines' logits must be the spatial network's, in float32's precision."""
+    expected = torch.as_tensor(np.asarray(sides["spatial"]()))
+    for name, run in sides.items():
+        got = torch.as_tensor(np.asarray(run()))
+        deviation = ((got - expected).abs().max() / expected.abs().max()).item()
+        if not deviation < _SAME:
+            raise AssertionError(f"{name} is {deviation:.3g} off")
+
+
+def _fastest(seconds: dict[str, list[float]], name: str) -> str:
+    """The engine with the smallest median among those of one side."""
+    runs = [run for run in seconds if run.partition(",")[0] == name]
+    return min(runs, key=lambda run: statistics.median(seconds[run]))
+
+
+def _compared(seconds: dict[str, list[float]], plans: Sequence[str]) -> dict[str, Any]:
+    rival = _fastest(seconds, "spatial")
+    best = {plan: _fastest(seconds, plan) for plan in plans}
+    for plan in plans:
+        bounds = "{median:.2f} ({smallest:.2f}…{largest:.2f})".format(**ratio(seconds[best[plan]], seconds[rival]))
+        print(f"  {best[plan]} over {rival}: {bounds}")
+    return {"fastest": {"spatial": rival} | best} | {
+        f"{plan}_over_fastest": ratio(seconds[best[plan]], seconds[rival]) for plan in plans
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -122,12 +210,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", default="resnet18", help="a torchvision classifier (default resnet18)")
     parser.add_argument("--plan", choices=(*_PLANS, "both"), default="both", help="of the converted side")
     parser.add_argument("--train", action="store_true", help="time training steps instead of eval")
+    parser.add_argument("--engines", action="store_true", help="time compiled and exported networks, too; eval only")
     parser.add_argument("--size", type=int, default=224, help="height and width (default 224)")
     parser.add_argument("--batch", type=int, help="images at a time (default 8, in training 16)")
     parser.add_argument("--repeats", type=int, default=21, help="counted rounds (default 21)")
     parser.add_argument("--threads", type=int, help="of torch; default: torch's own choice")
-    parser.add_argument("--output", type=Path, help="default results/network-MODEL.json, in training …-training.json")
+    parser.add_argument("--output", type=Path, help="default results/network-MODEL….json")
     options = parser.parse_args(arguments)
+    if options.engines and options.train:
+        parser.error("--engines times eval only")
     if options.threads:
         torch.set_num_threads(options.threads)
     batch = options.batch or (16 if options.train else 8)
@@ -143,10 +234,20 @@ def main(arguments: list[str] | None = None) -> None:
 
     spatial, layout = _spatial(model, pixels, side)
     sides = {"spatial": spatial}
+    if options.engines:
+        images = pixels.contiguous(memory_format=getattr(torch, layout))
+        laid_out = copy.deepcopy(model).to(memory_format=getattr(torch, layout))
+        sides |= _in_engines("spatial", _compiled(laid_out, images), model, pixels)
     for plan in plans:
         converted = jd.convert(model, plan=plan)
         print(f"{plan}: {jd.verify(model, converted, activation)}")
         sides[plan] = side(converted, activation)
+        if options.engines:
+            exported = jd.exportable(converted, (options.size, options.size))
+            coefficients = activation.coefficients
+            sides |= _in_engines(plan, _compiled(exported, coefficients), exported, coefficients)
+    if options.engines:
+        _check(sides)
     seconds = interleaved(sides, options.repeats)
     compared = {plan: ratio(seconds[plan], seconds["spatial"]) for plan in plans}
     kernels = {plan: _by_kernel(sides[plan]) for plan in plans}
@@ -156,9 +257,14 @@ def main(arguments: list[str] | None = None) -> None:
     for plan in plans:
         bounds = "{median:.2f} ({smallest:.2f}…{largest:.2f})".format(**compared[plan])
         print(f"  {plan} plan {medians[plan]:.1f} ms, ratio {bounds}")
+    engines = {}
+    if options.engines:
+        for name in sides:
+            print(f"  {name:<28}{medians[name]:>9.1f} ms")
+        engines = _compared(seconds, plans)
     for plan in plans:
         print(_rows(f"{plan} plan by kernel", kernels[plan]))
-    suffix = "-training" if options.train else ""
+    suffix = "-training" if options.train else "-engines" if options.engines else ""
     write(
         options.output or Path(f"results/network-{options.model}{suffix}.json"),
         "network",
@@ -171,6 +277,7 @@ def main(arguments: list[str] | None = None) -> None:
             "seed": 0,
         },
         {"median_ms": medians, "memory_format": layout}
+        | engines
         | {f"{plan}_over_spatial": compared[plan] for plan in plans}
         | {f"{plan}_ms_by_kernel": kernels[plan] for plan in plans},
     )

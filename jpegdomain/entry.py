@@ -119,7 +119,7 @@ class Entry(nn.Module):
             if self.domain == "transform":
                 return x
             pixels = decode(x)
-            if torch._C._are_functorch_transforms_active():
+            if pixels.dim() != 4 or torch._C._are_functorch_transforms_active():
                 # vmap cannot tell in which order a tensor lies in memory.
                 return pixels
             # As convolutions read it fastest, their backward pass above all.

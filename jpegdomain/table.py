@@ -135,7 +135,9 @@ def record(model: nn.Module | None = None) -> Iterator[list[Met]]:
     """
     if model is not None and not isinstance(model, nn.Module):
         raise InputError(f"record takes a torch.nn.Module, got {type(model).__qualname__}")
-    paths = {} if model is None else {module: path for path, module in model.named_modules()}
+    modules = () if model is None else model.named_modules()
+    # Scripted code takes no hooks.
+    paths = {module: path for path, module in modules if not isinstance(module, torch.jit.ScriptModule)}
     running: list[str] = []
     met: list[Met] = []
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -49,7 +50,8 @@ def approximated(model: nn.Module, settings: Settings) -> Iterator[None]:
 
     with ExitStack() as stack:
         for path, module in model.named_modules():
-            if module is not model:
+            # Scripted code takes no hooks.
+            if module is not model and not isinstance(module, torch.jit.ScriptModule):
                 stack.callback(module.register_forward_pre_hook(partial(enter, path), prepend=True).remove)
                 stack.callback(module.register_forward_hook(leave, always_call=True).remove)
         stack.enter_context(_Approximating(frequencies_of))

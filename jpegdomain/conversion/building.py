@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from jpegdomain.errors import UnsupportedLayerError, UntraceableModelError
 
 from .assign_domains import assign_domains, results_of_steps
 from .calls import find_feature_calls
+from .copying import copy_with_tensors
 from .options import Settings, Strategy
 from .planned import Planned
 from .registry import find_module_rule
 from .rewrite import Rewriter
-from .shapes import channels_of, copy_with_tensors, input_channels, shapes_of
+from .shapes import channels_of, shapes_of
 from .tracing import trace
 from .training import follow_mode
 from .watch import OWN
@@ -47,7 +48,7 @@ class Conversion:
             planned = self._planned(source, model)
         except (UntraceableModelError, UnsupportedLayerError) as reason:
             self.reason = str(reason)
-            self.channels = self.channels or _channels(source)
+            self.channels = self.channels or channels_of(source)
             self.entrance = "pixels"
             return None
         self.reason = None
@@ -56,7 +57,7 @@ class Conversion:
         return planned
 
     def _planned(self, source: nn.Module, model: nn.Module) -> Planned:
-        if "_jpeg_forward" in vars(model):
+        if "_jpeg_forward" in vars(model) and not isinstance(model, fx.GraphModule):
             raise UntraceableModelError("its forward was replaced")
         like = next((p for p in source.parameters()), torch.empty(()))
         with torch.inference_mode(False), torch.enable_grad(), _scratch(source) as scratch, _scratch(source) as other:
@@ -65,8 +66,7 @@ class Conversion:
             for name, value in vars(scratch).items():
                 if name.startswith("_tensor_constant"):
                     object.__setattr__(source, name, value)
-        self.channels = input_channels(graph, source)
-        shapes = shapes_of(graph, source)
+        shapes, self.channels = shapes_of(graph, source)
         strategy = self.strategy
         found = find_feature_calls(graph, source, self.settings, shapes, strict=strategy.strict)
         stored = results_of_steps(found) if strategy.stores_steps else set()
@@ -98,8 +98,9 @@ def _scratch(source: nn.Module) -> Iterator[nn.Module]:
     finally:
         # fx leaves cycles behind, which would keep the kernels alive.
         for module in scratch.modules():
-            module._parameters.clear()
-            module._buffers.clear()
+            if not isinstance(module, torch.jit.ScriptModule):
+                module._parameters.clear()
+                module._buffers.clear()
 
 
 def source_view(model: nn.Module, kind: type[nn.Module]) -> nn.Module:
@@ -118,8 +119,3 @@ def without_settings(module: nn.Module) -> None:
 
 def _settings_of(layer: nn.Module) -> dict[str, Any]:
     return {name: getattr(layer, name) for name in _SETTINGS if hasattr(layer, name)}
-
-
-def _channels(source: nn.Module) -> int | None:
-    """Channels of the first module that has any."""
-    return next((c for module in source.modules() if isinstance(c := channels_of(module), int)), None)

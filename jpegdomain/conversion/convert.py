@@ -14,6 +14,7 @@ from jpegdomain.planning import Form
 from jpegdomain.preprocess import Transform, from_torchvision
 
 from .building import Conversion
+from .copying import copied
 from .model import ConvertedModel, become_converted
 from .options import PerLayer, PlanName, Settings, Strategy
 
@@ -89,7 +90,7 @@ def convert(
     transform, mean, std = _recipe(preprocess, mean, std)
     kept = _kept(channels)
     settings = Settings(frequencies, relu, form)
-    own = copy.deepcopy(model)
+    own = copied(model)
     conversion = Conversion(type(own), settings, strategy)
     converted = become_converted(own)
     converted._jpeg_source, converted.preprocess = conversion, transform

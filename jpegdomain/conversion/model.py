@@ -4,12 +4,11 @@ import copy
 import types
 from collections.abc import Sequence
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from jpegdomain.activation import Activation
 from jpegdomain.batch import JpegBatch, collate
@@ -19,15 +18,15 @@ from jpegdomain.functional import encode
 from jpegdomain.functional.islands import mapped
 from jpegdomain.functional.pixels import pixels_of
 from jpegdomain.geometry import Extent
-from jpegdomain.planning import Cost, Plan, PlanRow
+from jpegdomain.planning import Plan
 from jpegdomain.preprocess import Transform
 
 from .approximated import approximated
 from .building import Conversion, without_settings
+from .copying import copied
 from .entered import Entered
 from .planned import Planned
-from .recording import Recorder, rows_of_own_code
-from .shapes import copy_with_tensors
+from .recording import plan_of
 from .watch import OWN, is_heard
 
 __all__ = ["ConvertedModel", "become_converted", "to_spatial"]
@@ -55,7 +54,8 @@ class ConvertedModel(Entered):
 
         Args:
             *args: First files (`collate`, or a list of `read_jpeg`'s records), or normalised pixels in the transform
-                domain (`encode`); then further arguments of the source's ``forward``.
+                domain (`encode`), or a list of either, each of a size of its own, for a source that takes a list of
+                images; then further arguments of the source's ``forward``.
             **kwargs: The same by the source's names.
 
         Returns:
@@ -68,14 +68,17 @@ class ConvertedModel(Entered):
         """
         if torch._C._get_tracing_state() is not None:
             raise InputError(
-                "torch.jit.trace cannot follow extents: give jpegdomain.exportable(model, …) to torch.export"
+                "torch.jit.trace cannot follow extents: torch.export takes jpegdomain.exportable(model, …)"
             )
         args = self._collated(args)
-        self._check_dtype(args[0] if args else next(iter(kwargs.values()), None))
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        several = isinstance(first, (list, tuple))
+        for x in first if several else [first]:  # type: ignore[union-attr]
+            self._check_dtype(x)
         plan = self._jpeg_plan
         if plan is not None and not torch.compiler.is_compiling() and not plan.holds(self):
             plan = self._jpeg_plan = self._jpeg_source.plan(self)
-        if plan is not None and plan.takes(self, args, kwargs):
+        if plan is not None and not several and plan.takes(self, args, kwargs):
             return plan(self, args, kwargs)
         return self._by_source(args, kwargs, self._jpeg_source.strategy.own_code_on_pixels or is_heard(self))
 
@@ -88,27 +91,34 @@ class ConvertedModel(Entered):
         return args
 
     def _check_dtype(self, x: Any) -> None:
-        if isinstance(x, (JpegBatch, Activation)):
-            for parameter in self.parameters():
-                own = parameter.dtype
-                if own != x.dtype and not torch.is_autocast_enabled(x.device.type):
-                    raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
-                break
+        own = next((parameter.dtype for parameter in self.parameters()), None)
+        differs = isinstance(x, (JpegBatch, Activation)) and own not in (None, x.dtype)
+        if differs and not torch.is_autocast_enabled(x.device.type):
+            raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
 
     def _by_source(self, args: tuple[Any, ...], kwargs: dict[str, Any], on_pixels: bool) -> Any:
         """Run the source's own code: on pixels, as hooks expect them, or on an activation by the table."""
         name = None if args else next(iter(kwargs), None)
-        x = self.jpeg_entry(args[0] if args else kwargs.get(name))  # type: ignore[arg-type]
-        if on_pixels:
-            # As the source is given them: no view merges the axes of channels-last pixels.
-            x = (x if isinstance(x, Tensor) else pixels_of(x)).contiguous()
-        elif isinstance(x, Tensor):
-            x = encode(x)
+        given: Any = args[0] if args else kwargs.get(name)  # type: ignore[arg-type]
+        several = isinstance(given, (list, tuple)) and len(given) > 0
+        x: Any = [self._image(each, on_pixels) for each in given] if several else self._entered(given, on_pixels)
         forward = vars(self).get("_jpeg_forward") or super().forward
         settings = self._jpeg_source.present(self)
         with approximated(self, settings) if settings.approximates else nullcontext():
             result = forward(x, *args[1:], **kwargs) if args else forward(**{**kwargs, str(name): x})
         return mapped(result, Activation, _pixels)
+
+    def _entered(self, given: Any, on_pixels: bool) -> Activation | Tensor:
+        x = self.jpeg_entry(given)
+        if on_pixels:
+            # As the source is given them: no view merges the axes of channels-last pixels.
+            return (x if isinstance(x, Tensor) else pixels_of(x)).contiguous()
+        return encode(x) if isinstance(x, Tensor) else x
+
+    def _image(self, given: Any, on_pixels: bool) -> Any:
+        """One of several images: a batch of one file without its first axis, as detectors take them."""
+        x: Any = self._entered(given, on_pixels)
+        return x[0] if isinstance(given, JpegBatch) and len(given) == 1 else x
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1, *args: Any, **kwargs: Any) -> Plan:
         """Return how a batch would run in eval mode: each layer's form, cost and domain; ``print`` it.
@@ -126,21 +136,7 @@ class ConvertedModel(Entered):
             The plan.
 
         """
-        extent = Extent(*extent)
-        own, plan = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(())), self._jpeg_plan
-        # On the meta device shapes are worked out and nothing is computed; but code that looks at values needs some.
-        device = own.device if plan is None else torch.device("meta")
-        model = copy_with_tensors(self, partial(Tensor.to, device=device, copy=True)).eval()
-        sizes = batch, self.jpeg_entry.channels or 3, *extent.canvas
-        given = Activation(torch.zeros(sizes, dtype=own.dtype, device=device), extent), *args
-        with torch.no_grad():
-            if plan is not None:
-                rows = Recorder(model, plan.graph, plan.folded).rows(given, kwargs)
-            elif self._jpeg_source.strategy.own_code_on_pixels:
-                rows = [PlanRow("", type(model).__name__, "pixels", (), "its own code", Cost())]
-            else:
-                rows = rows_of_own_code(model, lambda: model._by_source(given, kwargs, on_pixels=False))
-        return Plan(batch, extent, tuple(rows), self._jpeg_source.reason)
+        return plan_of(self, Extent(*extent), batch, args, kwargs)
 
     @property
     def approximating(self) -> dict[str, nn.Module]:
@@ -169,9 +165,19 @@ def _pixels(x: Activation) -> Tensor:
 
 def _deepcopy(model: ConvertedModel, memo: dict[int, Any]) -> Any:
     """Copy as pickles do, where the source's class has a way of its own that would lose what it does not know."""
-    copied = memo[id(model)] = blank(_source_class(model))
-    copied.__setstate__(copy.deepcopy(model.__getstate__(), memo))
-    return copied
+    own = memo[id(model)] = blank(_source_class(model))
+    own.__setstate__(copy.deepcopy(model.__getstate__(), memo))
+    return own
+
+
+def _recompile(model: Any) -> Any:
+    """Keep the code that a graph module writes as its class's forward, which is ours."""
+    code, kind = fx.GraphModule.recompile(model), type(model)
+    vars(model)["_jpeg_forward"] = types.MethodType(vars(kind)["forward"], model)
+    for name in ("forward", "__call__", "_wrapped_call"):
+        if name in vars(kind):
+            delattr(kind, name)
+    return code
 
 
 _CLASSES: "WeakValueDictionary[type[nn.Module], type[ConvertedModel]]" = WeakValueDictionary()
@@ -184,10 +190,10 @@ def _converted_class(source: type[nn.Module]) -> type[ConvertedModel]:
         facts: dict[str, Any] = {"__module__": source.__module__, "__qualname__": f"Converted{source.__qualname__}"}
         if hasattr(source, "__deepcopy__"):
             facts["__deepcopy__"] = _deepcopy
-        made = types.new_class(
-            f"Converted{source.__name__}", (ConvertedModel, source), {}, lambda own: own.update(facts)
-        )
-        found = _CLASSES[source] = made
+        if issubclass(source, fx.GraphModule):
+            facts["recompile"] = _recompile
+        name, bases = f"Converted{source.__name__}", (ConvertedModel, source)
+        found = _CLASSES[source] = types.new_class(name, bases, {}, lambda own: own.update(facts))
     return found
 
 
@@ -199,8 +205,7 @@ def _source_class(converted: ConvertedModel) -> type[nn.Module]:
 
 def blank(source: type[nn.Module]) -> Any:
     """Make an object without attributes, of the class that converted models of a class have; for copies and pickles."""
-    kind = _converted_class(source)
-    return kind.__new__(kind)
+    return object.__new__(_converted_class(source))
 
 
 def become_converted(model: nn.Module) -> ConvertedModel:
@@ -236,7 +241,10 @@ def to_spatial(converted: ConvertedModel) -> nn.Module:
     for name in OWN:
         vars(spatial).pop(name, None)
     spatial.__class__ = _source_class(converted)
-    if forward is not None:
+    if isinstance(spatial, fx.GraphModule):
+        # Each has a class of its own, with its graph's code.
+        spatial = copied(spatial)
+    elif forward is not None:
         spatial.forward = forward
     for module in spatial.modules():
         without_settings(module)

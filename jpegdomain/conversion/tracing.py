@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from jpegdomain.errors import UntraceableModelError
+from jpegdomain.functional.islands import DRAWS
 
 from .registry import find_module_rule
 
@@ -159,7 +160,7 @@ def _follow(model: nn.Module, constants: dict[str, Any]) -> Traced:
         raise UntraceableModelError(f"torch.fx cannot trace {type(model).__qualname__}: {error}") from error
     if (effect := _written(state, _state(model))) is not None:
         raise UntraceableModelError(f"the forward of {type(model).__qualname__} writes to {effect}")
-    if _random_states() != randomness:
+    if _random_states() != randomness or any(map(_draws, graph.nodes)):
         raise UntraceableModelError(f"the forward of {type(model).__qualname__} draws random numbers")
     parameters = inspect.signature(model.forward).parameters.values()
     names = [p.name for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
@@ -174,6 +175,15 @@ def _follow(model: nn.Module, constants: dict[str, Any]) -> Traced:
 
 def _random_states() -> tuple[Any, ...]:
     return torch.get_rng_state().numpy().tobytes(), random.getstate(), str(np.random.get_state(legacy=False))  # noqa: NPY002
+
+
+def _draws(node: fx.Node) -> bool:
+    """Whether a call draws numbers, in the order of its argument in memory, which is this package's business."""
+    if node.op not in {"call_function", "call_method"}:
+        return False
+    operation: Any = getattr(torch.Tensor, node.target, None) if isinstance(node.target, str) else node.target
+    # These draw in training only, and some networks are used to it.
+    return operation in DRAWS and not any(word in operation.__name__ for word in ("dropout", "rrelu"))
 
 
 def _unchecked(graph: fx.Graph, placeholder: fx.Node, name: str) -> None:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation
-from jpegdomain.errors import InputError
 from jpegdomain.geometry import Extent
 from jpegdomain.table import implements
 
@@ -113,18 +112,11 @@ def split_axes(input: Activation, *shape: int | Sequence[int]) -> Activation:
     """``torch.reshape``: other axes than the pixels' on the coefficients, anything else as J∘reshape∘J̃.
 
     Returns:
-        A feature map, (n, c, h, w) if its pixel axes did not survive.
-
-    Raises:
-        InputError: If the pixel axes do not survive, and the result has not four axes.
+        A feature map; if its pixel axes did not survive, its pixels are taken to lie along the last two.
     """
     sizes, old = _sizes(input, shape), input.shape
     places = _survivors(input, sizes)
     if not places:
-        if len(sizes) != 4:
-            raise InputError(
-                f"a feature map {tuple(old)} reshaped to {tuple(sizes)} has its pixel axes taken apart; decode it first"
-            )
         return encode(decode(input).reshape(sizes), like=input)
     axes = places[-1]
     if input.axes[0] and axes[0] and sizes[0] == old[0]:

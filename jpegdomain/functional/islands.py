@@ -14,9 +14,9 @@ from jpegdomain.table import Entry, Runtime, entry, note, operations, runs_by
 from .pixels import pixels_of, transform
 from .views import VIEWS, as_views, refresh, write_through
 
-__all__ = ["mapped", "run"]
+__all__ = ["DRAWS", "mapped", "run"]
 
-_DRAWS: Final = frozenset(
+DRAWS: Final = frozenset(
     operation
     for name in (
         *("alpha_dropout", "bernoulli", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"),
@@ -118,7 +118,7 @@ def _on_pixels(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     found = _agree(args, kwargs)
     if not found:
         return operation(*args, **kwargs), None
-    contiguous = operation in VIEWS or operation in _DRAWS
+    contiguous = operation in VIEWS or operation in DRAWS
     made: list[Tensor] = []
 
     def pixels(x: Activation) -> Tensor:

@@ -191,29 +191,31 @@ def _joins(tensors: Any, dim: Any = 0) -> bool:
 
 
 @implements("cat", "concat", "concatenate", accepts=_joins)
-def cat(tensors: Sequence[Activation], dim: int = 0) -> Activation:
-    """``torch.cat``: along pixels as J∘cat∘J̃, along all other axes on the coefficients.
+def cat(tensors: Sequence[Activation | Tensor], dim: int = 0) -> Activation:
+    """``torch.cat``: along pixels as J∘cat∘J̃, along all other axes on the coefficients; plain tensors are encoded.
 
     Returns:
         A feature map.
 
     Raises:
         ExtentMismatchError: If the extents differ.
-        InputError: If some are plain tensors, or their axes differ.
+        InputError: If none is an activation, or their axes differ.
     """
-    if not all(isinstance(x, Activation) for x in tensors):
-        raise InputError("cat takes activations only: encode the pixels among them first")
-    if len({(x.ndim, *x.axes) for x in tensors}) > 1:
+    like = next((x for x in tensors if isinstance(x, Activation)), None)
+    if like is None:
+        raise InputError("one of the tensors must be an Activation")
+    parts = [x if isinstance(x, Activation) else encode(x, axes=like.axes, like=like) for x in tensors]
+    if len({(x.ndim, *x.axes) for x in parts}) > 1:
         raise InputError("cat takes activations with the same axes only: permute them alike first")
-    first = tensors[0]
+    first = parts[0]
     if dim % first.ndim in first.axes:
-        return encode(torch.cat([decode(x) for x in tensors], dim), axes=first.axes, like=first)
-    if len(extents := {x.extent for x in tensors}) > 1:
+        return encode(torch.cat([decode(x) for x in parts], dim), axes=first.axes, like=first)
+    if len(extents := {x.extent for x in parts}) > 1:
         listed = ", ".join(str(extent) for extent in sorted(extents))
         raise ExtentMismatchError(f"activations of different extents cannot be combined: {listed}")
-    if not any(x.has_coefficients for x in tensors):
-        return Activation.from_pixels(torch.cat([pixels_of(x) for x in tensors], dim), first.axes, first)
-    return first.replace(torch.cat([x.coefficients for x in tensors], dim))
+    if not any(x.has_coefficients for x in parts):
+        return Activation.from_pixels(torch.cat([pixels_of(x) for x in parts], dim), first.axes, first)
+    return first.replace(torch.cat([x.coefficients for x in parts], dim))
 
 
 def _pads_others(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> bool:

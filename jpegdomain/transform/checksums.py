@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jpegdomain.compiled import compiled_address
+from jpegdomain.compiled import CompiledFunction
 
 from .cpu import TRANSFORMS
 from .threads import in_threads
 
 __all__ = ["checksums", "has_checksum"]
 
-_ENTRY: Final = TRANSFORMS.entry("checksums", "run", lambda types: types.void(types.int64), from_c=True)
+_ENTRY: Final = CompiledFunction(TRANSFORMS, "checksums", "run", lambda types: types.void(types.int64), from_c=True)
 _LANES: Final = 64
 
 
@@ -46,4 +46,4 @@ def checksums(tensors: Sequence[Tensor]) -> NDArray[np.uint32]:
 
 @functools.cache
 def _address() -> int:
-    return compiled_address(_ENTRY)
+    return _ENTRY.address()

@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from jpegdomain.compiled import Family, compiled_address
+from jpegdomain.compiled import CompiledFunction, KernelPackage
 from jpegdomain.geometry import BLOCK, Extent
 
 from . import reference
@@ -20,9 +20,10 @@ from .threads import in_threads
 __all__ = ["TRANSFORMS", "can_vectorize", "forward", "inverse", "launch", "map_pixels", "masked", "masked_pixels"]
 __all__ += ["supports"]
 
-TRANSFORMS: Final = Family("transforms", f"{__package__}.kernel", Path(__file__).parent / "kernel")
+TRANSFORMS: Final = KernelPackage("transforms", f"{__package__}.kernel", Path(__file__).parent / "kernel")
 _ENTRIES: Final = {
-    dtype: TRANSFORMS.entry(
+    dtype: CompiledFunction(
+        TRANSFORMS,
         "tiles",
         f"run_{name}",
         lambda types: types.void(types.int64),
@@ -242,7 +243,7 @@ def launch(
 
 @functools.cache
 def _address(dtype: torch.dtype) -> int:
-    return compiled_address(_ENTRIES[dtype])
+    return _ENTRIES[dtype].address()
 
 
 def _channels_together(x: Any) -> Any:

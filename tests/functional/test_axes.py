@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from jpegdomain.activation import Activation
-from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.errors import ExtentMismatchError
 from jpegdomain.functional import (
     decode,
     encode,
@@ -122,9 +122,15 @@ def test_pixel_shuffle_by_hand(extent):
     )
 
 
-def test_pixel_axes_that_are_taken_apart_are_named():
-    with pytest.raises(InputError, match=r"reshaped to \(2, 3, 2, 8, 8\) has its pixel axes taken apart"):
-        split_axes(encode(torch.zeros(2, 3, 16, 8)), 2, 3, 2, 8, 8)
+@every_extent
+def test_space_to_depth_by_hand(extent):
+    height, width = extent
+    sizes = (2, 3, height, 2, width, 2), (0, 3, 5, 1, 2, 4), (2, 12, height, width)
+    assert_commutes(
+        lambda x: split_axes(permute(split_axes(x, sizes[0]), sizes[1]), sizes[2]),
+        lambda x: x.reshape(sizes[0]).permute(sizes[1]).reshape(sizes[2]),
+        (2 * height, 2 * width),
+    )
 
 
 @every_extent

@@ -4,159 +4,107 @@ A block's mask says which of its coefficients are not zero, so that a scan that 
 has nothing to say of a block costs a comparison.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from jpegdomain.compiled.jit import inlined
 from jpegdomain.tables import ZIGZAG
 
+from . import fault_codes as codes
+from . import layout as L
 from .feed import damage, more
-from .huffman import LONG
+from .huffman import LONG, Word, entry_at, first_size, peek, refilled, steps_of, symbol_at, value_of
+from .layout import Bytes, Integers, Memory, Samples
 from .mcu import first_lost
-from .numbers import BAD_CODE, LOST_BEFORE, NO_FAULT
-from .reservoir import Word, peek, refilled, symbol_at, value_of
 from .scan import scan_of
-from .slots import (
-    AC,
-    BASE,
-    COMPONENT,
-    FIELDS,
-    FIRST,
-    HIGH,
-    KEEP,
-    LAST,
-    LOST_AC,
-    LOW,
-    MODE,
-    PART,
-    PROBE,
-    ROOM,
-    Integers,
-    Masks,
-    Samples,
-    Skips,
-    Tables,
-)
-from .words import Bytes, lowest_bit
+from .words import lowest_bit
 
 __all__ = ["ac_scan"]
 
 _BAD: Final = -1
 
+Band: TypeAlias = tuple[int, int, int, int]
+"""Position of the Huffman table; Ss, Se, Al."""
+
 _ZIGZAG = ZIGZAG.astype(np.uint8)
 _U0 = np.uint64(0)
 _U1 = np.uint64(1)
-_U6 = np.uint64(6)
-_U12 = np.uint64(12)
-_M6 = np.uint64(63)
-_M8 = np.uint64(255)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _TOP = np.uint64(63)
-_PROBE_SHIFT = np.uint64(64 - PROBE)
 
 
 @inlined
 def _decode_interval(
-    data: Bytes,
-    out: Samples,
-    origin: int,
-    keep: int,  # noqa: ARG001 (as all of them)
-    state: Integers,
-    tables: Tables,
-    work: Integers,
-    scratch: Bytes,
-    skips: Skips,  # noqa: ARG001
-    masks: Masks,
-    lost: Bytes,
-    block: int,
-    end: int,
-    low: int,
+    data: Bytes, out: Samples, origin: int, keep: int, state: Integers, memory: Memory, mcu: int, end: int, low: int
 ) -> tuple[int, int, int, int]:
     """Begin a band of blocks, or bring one more bit of it, as `scan_of` asks it."""
-    first, last, low_bit, refines = state[FIRST], state[LAST], state[LOW], state[HIGH] > 0
-    table = state[AC]
-    base = state[COMPONENT + FIELDS * state[PART] + BASE]
+    work, scratch, masks = memory.work, memory.scratch, memory.masks
+    first, last, refines = state[L.FIRST], state[L.LAST], state[L.HIGH] > 0
+    band = state[L.AC], first, last, state[L.LOW]
+    base = state[L.COMPONENT + L.FIELDS * state[L.PART] + L.BASE]
     start, index = origin + base, base // 64
-    spare = origin + state[ROOM]
+    spare = origin + state[L.ROOM]
     # Bits `first` to `last`.
-    band = (_ALL << np.uint64(first)) & (_ALL >> np.uint64(63 - last))
+    in_band = (_ALL << np.uint64(first)) & (_ALL >> np.uint64(63 - last))
     stop = end
-    if refines and state[MODE] == KEEP:
+    if refines and state[L.MODE] == L.KEEP:
         # The bits of a block depend on what is known of it.
-        stop = first_lost(lost, index + block, index + end, LOST_AC) - index
+        stop = first_lost(memory.lost, index + mcu, index + end, L.LOST_AC) - index
     word, bits, at, run = _U0, 0, 0, 0
-    fault = NO_FAULT
-    while block < stop:
+    fault = codes.NO_FAULT
+    while mcu < stop:
         if run > 0:
             # Blocks of a run have nothing new in this band: step over those that have nothing old either.
             if refines:
-                while run > 0 and block < stop and masks[np.uint64(index + block)] & band == _U0:
-                    block += 1
+                while run > 0 and mcu < stop and masks[np.uint64(index + mcu)] & in_band == _U0:
+                    mcu += 1
                     run -= 1
             else:
-                step = min(run, stop - block)
+                step = min(run, stop - mcu)
                 run -= step
-                block += step
-            if run == 0 or block == stop:
+                mcu += step
+            if run == 0 or mcu == stop:
                 continue
-        here = start + 64 * block
+        here = start + 64 * mcu
         for j in range(64):
             out[np.uint64(spare + j)] = out[np.uint64(here + j)]
-        mask = masks[np.uint64(index + block)]
+        mask = masks[np.uint64(index + mcu)]
         if refines:
-            word, bits, at, run, mask = _refine(
-                word, bits, at, scratch, tables, table, out, here, first, last, low_bit, run, mask
-            )
+            word, bits, at, run, mask = _refine(word, bits, at, memory, band, out, here, mask, run)
         else:
-            word, bits, at, run, mask = _begin(
-                word, bits, at, scratch, tables, table, out, here, first, last, low_bit, mask
-            )
+            word, bits, at, run, mask = _begin(word, bits, at, memory, band, out, here, mask)
         if run == _BAD:
-            fault = damage(data, state, work, bits, at, BAD_CODE)
+            fault = damage(data, state, work, bits, at, codes.BAD_CODE)
         elif at > low:
             at, low, fault = more(data, state, work, scratch, bits, at)
-            if fault != NO_FAULT:
-                fault = damage(data, state, work, bits, at, fault)
-        if fault != NO_FAULT:
+        if fault:
             for j in range(64):
                 out[here + j] = out[spare + j]
-            return block, bits, at, fault
-        masks[np.uint64(index + block)] = mask
-        block += 1
+            return mcu, bits, at, fault
+        masks[np.uint64(index + mcu)] = mask
+        mcu += 1
     if stop < end:
-        fault = damage(data, state, work, bits, at, LOST_BEFORE)
-    return block, bits, at, fault
+        fault = damage(data, state, work, bits, at, codes.LOST_BEFORE)
+    return mcu, bits, at, fault
 
 
 @inlined
 def _begin(
-    word: Word,
-    bits: int,
-    at: int,
-    scratch: Bytes,
-    tables: Tables,
-    table: int,
-    out: Samples,
-    here: int,
-    first: int,
-    last: int,
-    low_bit: int,
-    mask: Word,
+    word: Word, bits: int, at: int, memory: Memory, band: Band, out: Samples, here: int, mask: Word
 ) -> tuple[Word, int, int, int, Word]:
-    """Decode a block's first bits of a band; where these say that a coefficient is zero, nothing is written.
-
-    Returns:
-        The reservoir, how many blocks after it have none (`_BAD` for damage), and the block's mask.
-    """
+    """Decode a block's first bits of a band. Returns the reservoir, the blocks after it without any, and its mask."""
+    # Where the bits say that a coefficient is zero, nothing is written. `_BAD` blocks after it stand for damage.
+    tables, scratch = memory.tables, memory.scratch
+    table, first, last, low_bit = band
     k = first - 1
     while k < last:
         word, bits, at = refilled(word, bits, at, scratch)
-        entry = tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
-        steps = np.int64((entry >> _U12) & _M8)
+        entry = entry_at(word, tables, table)
+        steps = steps_of(entry)
         if steps < LONG:
             k += steps
-            used = (entry >> _U6) & _M6
+            used = first_size(entry)
             value = np.int64(entry) >> 48
         else:
             length, symbol = symbol_at(word, tables, table)
@@ -184,25 +132,12 @@ def _begin(
 
 @inlined
 def _refine(
-    word: Word,
-    bits: int,
-    at: int,
-    scratch: Bytes,
-    tables: Tables,
-    table: int,
-    out: Samples,
-    here: int,
-    first: int,
-    last: int,
-    low_bit: int,
-    run: int,
-    mask: Word,
+    word: Word, bits: int, at: int, memory: Memory, band: Band, out: Samples, here: int, mask: Word, run: int
 ) -> tuple[Word, int, int, int, Word]:
-    """Decode one more bit of a block's band: of the coefficients known, and those that it makes ±1.
-
-    Returns:
-        As `_begin`, but for a run that includes what is left of this block.
-    """
+    """Decode one more bit of a block's band: of the coefficients known, and those that it makes ±1."""
+    # Returns as `_begin`, but the run includes what is left of this block.
+    tables, scratch = memory.tables, memory.scratch
+    table, first, last, low_bit = band
     k = first
     fresh = run == 0
     # Those that the block has by now; those that it gets are not refined.
