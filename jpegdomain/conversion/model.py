@@ -67,9 +67,7 @@ class ConvertedModel(Entered):
 
         """
         if torch._C._get_tracing_state() is not None:
-            raise InputError(
-                "torch.jit.trace cannot follow extents: torch.export takes jpegdomain.exportable(model, …)"
-            )
+            raise InputError("torch.jit.trace cannot follow extents: give jpegdomain.exportable(model) to torch.export")
         args = self._collated(args)
         first = args[0] if args else next(iter(kwargs.values()), None)
         several = isinstance(first, (list, tuple))
@@ -83,7 +81,7 @@ class ConvertedModel(Entered):
         return self._by_source(args, kwargs, self._jpeg_source.strategy.own_code_on_pixels or is_heard(self))
 
     def _collated(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        x = args[0] if args else None
+        x = next(iter(args), None)
         # Tuples of types, here and in the layers: torch 2.6 compiles no unions.
         if isinstance(x, (list, tuple)) and x and all(isinstance(image, JpegImage) for image in x):
             like = next(self.parameters(), torch.empty(0))
