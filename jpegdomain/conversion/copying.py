@@ -1,4 +1,4 @@
-"""Deep copies of a model with other tensors in them: on the meta device, or beside the model's own."""
+"""Deep copies of a model: with its modes, or with other tensors in it."""
 
 import copy
 from collections.abc import Callable
@@ -9,12 +9,6 @@ from torch import Tensor, nn
 __all__ = ["copied", "copy_with_tensors"]
 
 _Model = TypeVar("_Model", bound=nn.Module)
-
-
-def _replaced(tensor: Tensor, values: Tensor) -> Tensor:
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(values, requires_grad=tensor.requires_grad)
-    return values
 
 
 def copied(model: _Model) -> _Model:
@@ -29,19 +23,14 @@ def copied(model: _Model) -> _Model:
 
 
 def copy_with_tensors(model: _Model, replace: Callable[[Tensor], Tensor], hooks: bool = False) -> _Model:
-    """Deep-copy a model, but take its parameters and buffers from elsewhere; tied ones stay tied.
+    """Deep-copy a model, without its forward hooks unless asked, each tensor replaced by `replace` of it."""
 
-    Args:
-        model: Any model.
-        replace: Tensor → the values that take its place.
-        hooks: Whether the copy has the model's forward hooks.
+    def replaced(tensor: Tensor) -> Tensor:
+        values = replace(tensor.detach())
+        return nn.Parameter(values, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
 
-    Returns:
-        The copy.
-    """
-    tensors = [*model.parameters(), *model.buffers()]
-    # deepcopy looks an object up here before it copies it.
-    memo = {id(tensor): _replaced(tensor, replace(tensor.detach())) for tensor in tensors}
+    # deepcopy looks an object up here before it copies it; so tied tensors stay tied.
+    memo = {id(tensor): replaced(tensor) for tensor in (*model.parameters(), *model.buffers())}
     own = copy.deepcopy(model, memo)
     for module in () if hooks else own.modules():
         module._forward_hooks.clear()

@@ -35,16 +35,7 @@ class _Recorder(fx.Interpreter):
 
 
 def shapes_of(graph: fx.Graph, source: nn.Module) -> tuple[Shapes, int | None]:
-    """Work out shapes for one image.
-
-    Args:
-        graph: Of the source.
-        source: The model.
-
-    Returns:
-        The shapes, none if the model runs on no usual image, or needs more than an image; and the channels of the
-        image, None if nothing tells.
-    """
+    """Return the shapes for one image, none if the model runs on no usual one; and its channels, if anything tells."""
     like = next((p for p in source.parameters() if p.is_floating_point()), torch.empty(()))
     called = [source.get_submodule(str(node.target)) for node in graph.nodes if node.op == "call_module"]
     guess = _first_channels(called)
@@ -63,14 +54,7 @@ def shapes_of(graph: fx.Graph, source: nn.Module) -> tuple[Shapes, int | None]:
 
 
 def channels_of(source: nn.Module) -> int | None:
-    """Find out how many channels a model takes that has no graph.
-
-    Args:
-        source: The model.
-
-    Returns:
-        The channels of its first convolution, if it runs with them or nothing else is known to run; or None.
-    """
+    """Return the channels that a model without a graph takes, by its first convolution and what it runs with."""
     guess = _first_channels(source.modules())
     if guess in (None, 1, 3):
         return guess
