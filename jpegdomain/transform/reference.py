@@ -52,10 +52,10 @@ def supports(*tensors: Tensor) -> bool:  # noqa: ARG001
 
 def forward(pixels: Tensor, *, inplace: bool = False) -> Tensor:
     """Apply J, as `Backend.forward`; channels-last in memory from 8 channels on."""
-    extent = Extent(*pixels.shape[2:])
-    if not extent.whole:
-        height, width = extent.canvas
-        pixels = F.pad(pixels, (0, width - extent.width, 0, height - extent.height))
+    # Not by `Extent`: the compiler of torch 2.6 knows no properties of named tuples that it has made itself.
+    below, right = (-size % BLOCK for size in pixels.shape[2:])
+    if below or right:
+        pixels = F.pad(pixels, (0, right, 0, below))
     return separable(pixels, basis(pixels.dtype, pixels.device), inplace=inplace)
 
 
