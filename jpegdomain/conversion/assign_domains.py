@@ -69,7 +69,7 @@ def results_of_steps(found: FeatureCalls) -> set[fx.Node]:
 
 
 def _inside(node: fx.Node, found: FeatureCalls) -> bool:
-    """Whether a value is inside a step."""
+    """True if a value is inside a step."""
     if len(node.users) != 1:
         return False
     reader = found.calls.get(next(iter(node.users)))
@@ -77,7 +77,7 @@ def _inside(node: fx.Node, found: FeatureCalls) -> bool:
 
 
 def _go_together(first: nn.Module | None, then: nn.Module | None) -> bool:
-    """Whether a layer and the only reader of its result are of one step."""
+    """True if a layer and the only reader of its result belong to one step."""
     normalises = isinstance(then, layers.BatchNorm2d)
     acts = isinstance(then, layers.Piecewise | layers.Pointwise)
     if isinstance(first, layers.Conv2d):

@@ -123,7 +123,7 @@ def _other_term(sum_: fx.Node, term: fx.Node) -> fx.Node | None:
 
 
 def _is_new(node: fx.Node, module: _Lookup) -> bool:
-    """Whether a call's result is memory of its own."""
+    """True if a call's result is memory of its own."""
     layer = module(node)
     if node.target in _SUMS:
         return not _writes(node, module)
@@ -135,6 +135,6 @@ def _is_new(node: fx.Node, module: _Lookup) -> bool:
 
 
 def _writes(sum_: fx.Node, module: _Lookup) -> bool:
-    """Whether a sum goes to memory that others, the caller for one, may know."""
+    """True if a sum goes to memory that others, such as the caller, may hold."""
     first = sum_.args[0] if sum_.args else None
     return sum_.target is operator.iadd and not (isinstance(first, fx.Node) and _is_new(first, module))

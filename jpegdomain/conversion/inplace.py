@@ -50,7 +50,7 @@ def _written(node: fx.Node, source: nn.Module) -> fx.Node | None:
 
 
 def _may_return_its_input(module: nn.Module) -> bool:
-    """Whether it does, or nobody knows: what is written elsewhere can be a dropout of its own."""
+    """True if it does or nobody knows: a class from elsewhere can be a dropout of its own."""
     nearest = next(cls for cls in type(module).__mro__ if cls.__module__.partition(".")[0] == "torch")
     return nearest is nn.Module or isinstance(module, (*_VIEW_MODULES, *_DROPOUTS))
 

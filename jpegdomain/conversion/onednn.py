@@ -17,7 +17,7 @@ __all__ = ["convolve", "fits", "pack"]
 
 @lru_cache(maxsize=1)
 def _works() -> bool:
-    """Whether this torch has the operators, and they do what they did when this was written."""
+    """True if this torch has the operators, and they compute what this code expects."""
     if not torch.backends.mkldnn.is_available():
         return False
     with torch.inference_mode(False), torch.no_grad():

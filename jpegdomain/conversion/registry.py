@@ -90,6 +90,6 @@ def find_module_rule(module: nn.Module) -> Rule | None:
 
 
 def _computes_as(cls: type[nn.Module], base: type[nn.Module]) -> bool:
-    """Whether a subclass leaves all that its base defines for the forward pass as it is."""
+    """True if a subclass overrides nothing that its base defines for the forward pass."""
     methods = {name for name, _ in inspect.getmembers(base, inspect.isfunction) if "forward" in name}
     return all(getattr(cls, name) is getattr(base, name) for name in methods)

@@ -178,7 +178,7 @@ def _random_states() -> tuple[Any, ...]:
 
 
 def _draws(node: fx.Node) -> bool:
-    """Whether a call draws numbers, in the order of its argument in memory, which is this package's business."""
+    """True if a call draws random numbers: their order is that of its argument in memory, which plans choose."""
     if node.op not in {"call_function", "call_method"}:
         return False
     operation: Any = getattr(torch.Tensor, node.target, None) if isinstance(node.target, str) else node.target
@@ -187,7 +187,7 @@ def _draws(node: fx.Node) -> bool:
 
 
 def _unchecked(graph: fx.Graph, placeholder: fx.Node, name: str) -> None:
-    """Give an argument that was traced as a constant its name back, without fx's check of its value."""
+    """Rename an argument that was traced as a constant as it was, and remove fx's check of its value."""
     checks: list[fx.Node] = list(placeholder.users)
     for check in checks:
         checks.extend(check.users)

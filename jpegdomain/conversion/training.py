@@ -1,4 +1,4 @@
-"""Whether a graph of a model in eval mode is that of its training, too."""
+"""The graph of a model in eval mode as that of its training, where both make the same calls."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

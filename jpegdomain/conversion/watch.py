@@ -1,4 +1,4 @@
-"""Whether a model is still what its plan was made of: its modules, their settings, and nobody who listens in."""
+"""Notices whether a model is still what its plan was made of: its modules, their settings, and no hooks."""
 
 from collections.abc import Collection
 from operator import is_
