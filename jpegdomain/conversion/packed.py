@@ -29,13 +29,14 @@ def _works() -> bool:
         try:
             packed = pack(weight, settings, x.shape)
             alone = convolve(x, packed, bias, settings, relu=False)
+            bounded = convolve(x, packed, bias, settings, relu=(0.0, 0.5))
             summed = convolve(x, packed, bias, settings, relu=True, other=other)
             memory = other.contiguous(memory_format=torch.channels_last)
             inplace = convolve(x, packed, bias, settings, relu=True, other=memory, inplace=True)
         except (AttributeError, RuntimeError, TypeError):
             return False
         total = (expected + other).relu()
-        pairs = ((alone, expected), (summed, total), (inplace, total))
+        pairs = ((alone, expected), (bounded, expected.clamp(0, 0.5)), (summed, total), (inplace, total))
         return all(torch.allclose(got, right, rtol=1e-4, atol=1e-4) for got, right in pairs)
 
 
@@ -79,7 +80,7 @@ def convolve(
     bias: Tensor | None,
     settings: Settings,
     *,
-    relu: bool,
+    relu: bool | tuple[float, float],
     other: Tensor | None = None,
     inplace: bool = False,
 ) -> Tensor:
@@ -90,7 +91,7 @@ def convolve(
         packed: From `pack`.
         bias: (c',) or None.
         settings: Of the convolution.
-        relu: Whether negative results become 0.
+        relu: Whether negative results become 0; or, without `other`, the bounds of all results.
         other: Is added before that; of the result's shape, more than one channel and one pixel (of one, oneDNN does
             not know the layout), or None.
         inplace: Whether `other` may be written over.
@@ -99,6 +100,8 @@ def convolve(
         (n, c', h', w').
     """
     after: tuple[Any, ...] = ("relu" if relu else "none", [], "")
+    if isinstance(relu, tuple):
+        after = "hardtanh", list(relu), ""
     if other is None:
         return torch.ops.mkldnn._convolution_pointwise(x, packed, bias, *settings, *after)
     after = ("relu" if relu else None, [], None)

@@ -12,7 +12,7 @@ from jpegdomain.functional.checksums import has_checksum
 from jpegdomain.geometry import Extent
 
 from .folded import Kept, fold, parts_of
-from .packed import convolve, fits, pack
+from .packed import Settings, convolve, fits, pack
 
 __all__ = ["InferenceStep"]
 
@@ -26,14 +26,17 @@ class InferenceStep:
     Args:
         convolution: On coefficients or on pixels.
         norm: That can be folded, or None.
-        relu: Or None.
+        relu: Or None; `layers.Hardtanh` and ReLU6, too.
     """
 
     checksum: Any = None
     """Of the tensors that kernels are made of; None while nobody knows, then nothing is kept."""
 
     def __init__(
-        self, convolution: layers.Conv2d, norm: layers.BatchNorm2d | None = None, relu: layers.ReLU | None = None
+        self,
+        convolution: layers.Conv2d,
+        norm: layers.BatchNorm2d | None = None,
+        relu: layers.ReLU | layers.Hardtanh | None = None,
     ) -> None:
         self.convolution, self.norm, self.relu = convolution, norm, relu
         self._folded: Kept[tuple[Tensor, Tensor | None]] = Kept()
@@ -66,18 +69,20 @@ class InferenceStep:
             return self._finish(self._plain(x), other)
         dilation = functional.own_dilation(conv.kernel_size, conv.dilation)
         settings = (list(zeros), list(conv.window.stride), list(dilation), conv.groups)
-
-        def make() -> tuple[Tensor, Tensor | None]:
-            weight, bias = fold(parts, eps)
-            return pack(weight.contiguous(), settings, x.shape), bias
-
-        parts, eps = parts_of(conv, norm), self._eps
-        weight, bias = self._packed.get((self.checksum, eps, settings), make)
+        weight, bias = self._packed.get((self.checksum, self._eps, settings), lambda: self._pack(settings, x))
         exact = self.relu is not None and not isinstance(self.relu.frequencies, Tensor) and self.relu.frequencies == 15
+        relu: bool | tuple[float, float] = exact
+        if exact and isinstance(self.relu, layers.Hardtanh):
+            # Only without a sum.
+            relu = exact = other is None and (self.relu.min_val, self.relu.max_val)
         if other is not None and not self._can_add(x, other):
             return self._finish(convolve(x, weight, bias, settings, relu=False), other)
-        result = convolve(x, weight, bias, settings, relu=exact, other=other, inplace=inplace)
-        return result if exact or self.relu is None else self.relu(result)
+        result = convolve(x, weight, bias, settings, relu=relu, other=other, inplace=inplace)
+        return result if exact else self._finish(result, None)
+
+    def _pack(self, settings: Settings, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        weight, bias = fold(parts_of(self.convolution, self.norm), self._eps)
+        return pack(weight.contiguous(), settings, x.shape), bias
 
     @property
     def _eps(self) -> float:
@@ -112,6 +117,11 @@ class InferenceStep:
             return conv(x) if norm is None else norm(conv(x))
         if conv.padding_mode != "zeros":
             return functional.encode(self._plain(functional.decode(x)))
+        if conv.window.pointwise and self.checksum is not None and fits(x.coefficients, conv.weight):
+            settings = [0, 0], [1, 1], [1, 1], conv.groups
+            weight, bias = self._packed.get((self.checksum, self._eps), lambda: self._pack(settings, x.coefficients))
+            result = x.replace(convolve(x.coefficients, weight, None, settings, relu=False))
+            return result if bias is None else functional.add(result, bias.view(-1, 1, 1), inplace=True)
         weight, bias = self._weights()
         return functional.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
 
