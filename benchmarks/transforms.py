@@ -18,8 +18,8 @@ from torch import Tensor
 from benchmarks.timing import interleaved, ratio, write
 from jpegdomain import Activation
 from jpegdomain.functional import PiecewiseLinear, asm, decode, encode
-from jpegdomain.functional.products import basis, separable
 from jpegdomain.geometry import Extent
+from jpegdomain.transform.reference import basis, separable
 
 _SHAPES = [(64, 112), (64, 56), (128, 28), (256, 14), (512, 7), (256, 56), (512, 28), (1024, 14), (2048, 7)]
 """Channels, and height and width, of the layers of ResNet-18 and ResNet-50 at 224×224."""

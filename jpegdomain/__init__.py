@@ -5,7 +5,6 @@ from . import (
     codec,
     data,
     errors,
-    folding,
     frequency,
     functional,
     geometry,
@@ -14,7 +13,6 @@ from . import (
     planning,
     preprocess,
     tables,
-    tensors,
     testing,
 )
 from .activation import Activation
@@ -24,6 +22,7 @@ from .conversion import ConvertedModel, Report, convert, exportable, register_ru
 from .data import Collate, JpegDataset, JpegFolder, loader
 from .entry import decode_luma, decode_rgb
 from .functional import decode, encode
+from .theory import folding, tensors
 
 __version__ = "0.1.0"
 

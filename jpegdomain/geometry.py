@@ -58,45 +58,24 @@ class Extent(NamedTuple):
 
 
 def pair(value: Pair) -> tuple[int, int]:
-    """Read one number as two equal ones.
-
-    Args:
-        value: One number, a sequence of one, or a sequence of two.
-
-    Returns:
-        Two numbers.
-    """
+    """Read a number, or a sequence of one, as two equal numbers; of two as it is."""
     if isinstance(value, int):
         return value, value
     return int(value[0]), int(value[-1])
 
 
 def block_count(size: int) -> int:
-    """Count the blocks that cover `size` samples, ⌈size/8⌉.
-
-    Args:
-        size: A number of samples.
-
-    Returns:
-        A number of blocks.
-    """
+    """Count the blocks that cover `size` samples, ⌈size/8⌉."""
     return -(-size // BLOCK)
 
 
 def padded_size(size: int) -> int:
-    """Round up to whole blocks, 8·⌈size/8⌉.
-
-    Args:
-        size: A number of samples.
-
-    Returns:
-        A number of samples.
-    """
+    """Round a number of samples up to whole blocks, 8·⌈size/8⌉."""
     return BLOCK * block_count(size)
 
 
 def component_extent(extent: Extent, factors: tuple[int, int], largest: tuple[int, int]) -> Extent:
-    """Give a JPEG component's own size from the image's (T.81 A.1.1).
+    """Compute a JPEG component's own size from the image's (T.81 A.1.1).
 
     Args:
         extent: The image's height and width.
@@ -113,7 +92,7 @@ def component_extent(extent: Extent, factors: tuple[int, int], largest: tuple[in
 
 
 def window_output(size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> int:
-    """Count the positions of a sliding window along one axis.
+    """Count the positions of a sliding window along one axis, as torch does.
 
     Args:
         size: Input samples.
@@ -165,9 +144,9 @@ class Window(NamedTuple):
 
         Args:
             kernel: One number or (vertical, horizontal).
-            stride: Likewise.
-            padding: Likewise, ((top, bottom), (left, right)), 'valid', or 'same' (the odd zero goes to the end).
-            dilation: Likewise.
+            stride: As `kernel`.
+            padding: As `kernel`, or ((top, bottom), (left, right)), 'valid', 'same' (the odd zero goes to the end).
+            dilation: As `kernel`.
 
         Returns:
             The window.
@@ -201,23 +180,16 @@ class Window(NamedTuple):
         (top, bottom), (left, right) = self.padding
         return (top, left) if top == bottom and left == right else None
 
+    def along(self, axis: int) -> tuple[int, int, tuple[int, int], int]:
+        """Return kernel, stride, padding and dilation along an axis."""
+        return self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+
     def output(self, extent: Extent) -> Extent:
-        """Give the extent after the window has slid over one.
-
-        Args:
-            extent: Of the input.
-
-        Returns:
-            The output's height and width (`window_output` along each axis).
-        """
-        height, width = (
-            window_output(extent[axis], self.kernel[axis], self.stride[axis], self.padding[axis], self.dilation[axis])
-            for axis in (0, 1)
-        )
-        return Extent(height, width)
+        """Return the output's height and width, `window_output` along each axis."""
+        return Extent(*(window_output(extent[axis], *self.along(axis)) for axis in (0, 1)))
 
     def reach(self, axis: int) -> tuple[int, int]:
-        """Give the input blocks that an output block's samples come from, relative to block stride·position.
+        """Return the input blocks that an output block's samples come from, relative to block stride·position.
 
         Output sample u of block x' reads samples 8·stride·x' + stride·u + dilation·t − before, t = 0…kernel−1.
 

@@ -51,27 +51,13 @@ _LISTENERS: list[Callable[[Any, str, Any], None]] = []
 
 
 def operations(name: str) -> list[Any]:
-    """Find all that torch calls by one name: the function, the tensor method, the function of ``nn.functional``.
-
-    Args:
-        name: Such as 'add' or '__getitem__'.
-
-    Returns:
-        The operations, each once.
-    """
+    """List all that torch calls by one name: the function, the tensor method, the function of ``nn.functional``."""
     found = (getattr(place, name, None) for place in (torch, Tensor, F, getattr(torch, "special", None)))
     return list(dict.fromkeys(operation for operation in found if callable(operation)))
 
 
 def getter(name: str) -> Any:
-    """Find the operation that reads an attribute of a tensor.
-
-    Args:
-        name: Of the attribute.
-
-    Returns:
-        The operation, as ``__torch_function__`` is given it.
-    """
+    """Return the operation that reads an attribute of a tensor, as ``__torch_function__`` is given it."""
     return getattr(Tensor, name).__get__
 
 
@@ -98,14 +84,7 @@ def implements(*names: Any, accepts: Callable[..., bool], anywhere: bool = False
 
 
 def entry(operation: Any) -> Entry | None:
-    """Look an operation up.
-
-    Args:
-        operation: As ``__torch_function__`` is given it.
-
-    Returns:
-        How it runs on coefficients, or None if it has no closed form.
-    """
+    """Return how an operation runs on coefficients, or None if it has no closed form."""
     return _TABLE.get(operation)
 
 
@@ -126,31 +105,17 @@ class Runtime(NamedTuple):
 
 
 def runs_by(runtime: Runtime) -> None:
-    """Name the functions that run operations.
-
-    Args:
-        runtime: The functions.
-    """
+    """Register the functions that run operations."""
     _RUNTIME[:] = [runtime]
 
 
 def runtime() -> Runtime:
-    """Give the functions that run operations.
-
-    Returns:
-        What `runs_by` was given.
-    """
+    """Return what `runs_by` registered."""
     return _RUNTIME[0]
 
 
 def note(operation: Any, form: str, result: Any) -> None:
-    """Tell whoever records.
-
-    Args:
-        operation: That has run.
-        form: 'closed' or 'island'.
-        result: What it returned.
-    """
+    """Tell who records that an operation has run in a form, 'closed' or 'island', and what it returned."""
     for listener in _LISTENERS:
         listener(operation, form, result)
 
@@ -160,7 +125,7 @@ def record(model: nn.Module | None = None) -> Iterator[list[Met]]:
     """List the operations that meet activations, in the order in which they run.
 
     Args:
-        model: Whose modules' paths are to be named.
+        model: A module whose submodules' paths are to be named, or None.
 
     Yields:
         The list, which grows.

@@ -79,9 +79,5 @@ def quality_table(base: NDArray[np.int64], quality: int) -> NDArray[np.int64]:
 
 
 def frequency_index() -> NDArray[np.int64]:
-    """Give each coefficient's spatial frequency α+β.
-
-    Returns:
-        (8, 8) integers 0…14; ``frequency_index() < n`` are the coefficients that ``frequencies=n`` keeps.
-    """
+    """Return each coefficient's spatial frequency α+β, (8, 8); `frequencies=n` keeps those below n."""
     return np.add.outer(np.arange(8), np.arange(8))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from jpegdomain.codec import JpegImage
-from jpegdomain.codec.complaints import RE_ENCODE, complaint
+from jpegdomain.codec.messages import RE_ENCODE, message
 from jpegdomain.colour import INKS, MIXING
 from jpegdomain.errors import ExtentMismatchError, InputError, UnsupportedJpegError
 from jpegdomain.geometry import BLOCK, Extent
@@ -136,7 +136,7 @@ def check_color(image: JpegImage) -> None:
     """
     if image.color not in MIXING["rgb"] and image.color not in INKS:
         raise UnsupportedJpegError(
-            complaint(
+            message(
                 image.source,
                 f"{len(image.components)} components ({image.color}) make no batch: a network's entry is for "
                 "grayscale, YCbCr, RGB, CMYK and YCCK",

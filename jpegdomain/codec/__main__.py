@@ -2,7 +2,7 @@
 
 import argparse
 
-from jpegdomain.compiled import compiled_entry, families
+from jpegdomain.compiled import kernel_packages
 
 
 def main() -> None:
@@ -10,10 +10,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m jpegdomain.codec", description="The library's compiled code.")
     parser.add_argument("command", choices=["warm"], help="compile everything ahead of its first use")
     parser.parse_args()
-    for family in families():
-        for entry in family.entries:
-            compiled_entry(entry)
-    names = ", ".join(family.name for family in families())
+    for package in kernel_packages():
+        for function in package.functions:
+            function.load()
+    names = ", ".join(package.name for package in kernel_packages())
     print(f"jpegdomain: compiled and kept: {names}")
 
 

@@ -1,35 +1,31 @@
-"""From the kernel's arrays to records."""
+"""From the kernel's arrays to records: a sound file's, and what a file lost or did wrong."""
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegdomain.geometry import Extent, component_extent
+from jpegdomain.geometry import Extent
+from jpegdomain.tables import ZIGZAG
 
-from .kernel.slots import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE
+from .fault_messages import error_of, warning_of
+from .kernel import layout as L
+from .kernel.layout import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE
 from .metadata import NO_METADATA, Color, color_of, metadata_of
-from .records import Component, JpegImage
+from .records import Component, JpegImage, component_extents
+from .segments import FrameHeader
 
-__all__ = ["Plan", "build", "plan_of", "views"]
+__all__ = ["FrameLayout", "add_faults", "build", "layout_of", "views"]
 
-
-class _Draft:
-    """A record while it is made.
-
-    The records' own constructors, with their checks, would take as long as decoding a small file does.
-    """
-
-
-_Cut: TypeAlias = tuple[slice, tuple[int, int, int]]
-_Part: TypeAlias = tuple[int, tuple[int, int], Extent]
+_ROW_MAJOR: Final = np.argsort(ZIGZAG)
+"""By row-major index: the zigzag position."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class FrameLayout:
     """What all files with the same frame header have in common.
 
     Attributes:
@@ -41,112 +37,73 @@ class Plan:
 
     extent: Extent
     color: Color
-    cuts: tuple[_Cut, ...]
-    parts: tuple[_Part, ...]
+    cuts: tuple[tuple[slice, tuple[int, int, int]], ...]
+    parts: tuple[tuple[int, tuple[int, int], Extent], ...]
 
 
 @functools.lru_cache(maxsize=1024)
-def _plan(frame: bytes, height: int, keep: int, jfif: bool, adobe: int | None) -> Plan:
-    """Read a sound frame header once more: a data set has few of them.
-
-    Args:
-        frame: Its parameters (T.81 B.2.2).
-        height: The image's height, which a DNL segment may have given.
-        keep: Frequencies along each side of a block.
-        jfif: Whether the file has a JFIF segment.
-        adobe: The transform byte of its Adobe segment.
-
-    Returns:
-        The plan.
-    """
-    extent = Extent(height, int.from_bytes(frame[3:5], "big"))
-    factors = [(packed % 16, packed // 16) for packed in frame[7::3]]
-    largest = (max(vertical for vertical, _ in factors), max(horizontal for _, horizontal in factors))
-    cuts: list[_Cut] = []
-    parts: list[_Part] = []
+def _layout(payload: bytes, height: int, keep: int, jfif: bool, adobe: int | None) -> FrameLayout:
+    """Lay out the frame of this header; a data set has few different ones."""
+    frame = FrameHeader.parse(payload)
+    # The height may come from a DNL segment.
+    extent = Extent(height, frame.width)
+    extents = component_extents(extent, frame.factors)
+    cuts = []
     start = 0
-    for identifier, pair in zip(frame[6::3], factors, strict=True):
-        own = component_extent(extent, pair, largest)
-        rows, columns = own.blocks
+    for rows, columns in (own.blocks for own in extents):
         stop = start + rows * columns * keep * keep
         cuts.append((slice(start, stop), (rows, columns, keep * keep)))
-        parts.append((identifier, pair, own))
         start = stop
-    return Plan(extent, color_of(tuple(frame[6::3]), jfif, adobe), tuple(cuts), tuple(parts))
+    parts = tuple(zip(frame.identifiers, frame.factors, extents, strict=True))
+    return FrameLayout(extent, color_of(frame.identifiers, jfif, adobe), tuple(cuts), parts)
 
 
-def plan_of(data: bytes, report: list[int], begin: int, keep: int) -> Plan:
-    """Give the plan of a file.
-
-    Args:
-        data: The file.
-        report: The first entries of its state, as `kernel.slots` has them.
-        begin: Where the file began in the data that the kernel saw.
-        keep: Frequencies along each side of a block.
-
-    Returns:
-        The plan, the same object for files with the same frame header.
-    """
+def layout_of(data: bytes, report: list[int], begin: int, keep: int) -> FrameLayout:
+    """Return the layout of a file, which began at `begin` in the data that the kernel saw, by its state `report`."""
     frame = report[FRAME] - begin
     adobe = report[ADOBE] if report[ADOBE] >= 0 else None
-    header = data[frame + 4 : frame + 10 + 3 * report[COUNT]]
-    return _plan(header, report[HEIGHT], keep, report[JFIF] == 1, adobe)
+    payload = data[frame + 4 : frame + 10 + 3 * report[COUNT]]
+    return _layout(payload, report[HEIGHT], keep, report[JFIF] == 1, adobe)
 
 
-def views(plan: Plan, out: NDArray[np.int16], files: int) -> Iterator[tuple[NDArray[np.int16], ...]]:
-    """Take the coefficients of files with one plan apart: all at once, which costs a third of one by one.
-
-    Args:
-        plan: Theirs.
-        out: Their coefficients, one file behind the other.
-        files: How many.
-
-    Returns:
-        For each file the components' (block rows, block columns, m·m) arrays, C-contiguous views.
-    """
+def views(layout: FrameLayout, out: NDArray[np.int16], files: int) -> Iterator[tuple[NDArray[np.int16], ...]]:
+    """Split files with one layout into C-contiguous views: all at once, which costs a third of one by one."""
     table = out.reshape(files, -1)
-    return zip(*[list(table[:, place].reshape(files, *shape)) for place, shape in plan.cuts], strict=True)
+    return zip(*[list(table[:, place].reshape(files, *shape)) for place, shape in layout.cuts], strict=True)
+
+
+class _Draft:
+    """A record in the making: the constructors, with their checks, take as long as decoding a small file.
+
+    What is not set here has the class's default.
+    """
 
 
 def build(
-    plan: Plan,
+    layout: FrameLayout,
     data: bytes,
     name: str,
     report: list[int],
     arrays: tuple[NDArray[np.int16], ...],
     quant: NDArray[np.uint16],
 ) -> JpegImage:
-    """Make the record of one file.
-
-    Args:
-        plan: Its plan.
-        data: The file.
-        name: Its name.
-        report: The first entries of its state, as `kernel.slots` has them.
-        arrays: Its components' coefficients, read-only.
-        quant: uint16 (4, 64), its components' tables, likewise.
-
-    Returns:
-        The record.
-    """
+    """Make the record of one file from the beginning of its state, its components' coefficients and (4, 64) tables."""
     components = []
-    # The quantisation tables are four, whatever the components.
-    for (identifier, factors, extent), coefficients, table in zip(plan.parts, arrays, quant, strict=False):
+    # There are always four quantisation tables.
+    for (identifier, factors, extent), coefficients, table in zip(layout.parts, arrays, quant, strict=False):
         component: Any = _Draft()
         component.identifier = identifier
         component.coefficients = coefficients
         component.table = table
         component.factors = factors
         component.extent = extent
-        component.arrived = None
-        component.lowest_bit = None
         component.__class__ = Component
         components.append(component)
     orientation, exif, icc = metadata_of(data) if report[EXIF] or report[ICC] else NO_METADATA
     image: Any = _Draft()
     image.components = tuple(components)
-    image.extent = plan.extent
-    image.color = plan.color
+    image.extent = layout.extent
+    image.color = layout.color
     image.orientation = orientation
     image.progressive = report[PROGRESSIVE] == 1
     image.source = name
@@ -154,8 +111,50 @@ def build(
     image.adobe = report[ADOBE] if report[ADOBE] >= 0 else None
     image.icc = icc
     image.exif = exif
-    image.damage = None
-    image.warnings = ()
     image.__class__ = JpegImage
     done: JpegImage = image
     return done
+
+
+def add_faults(
+    image: JpegImage,
+    layout: FrameLayout,
+    state: NDArray[np.int64],
+    work: NDArray[np.int64],
+    lost: NDArray[np.uint8],
+    beginning: bytes,
+) -> JpegImage:
+    """Add to a record what the kernel noted: warnings, losses, and which blocks and bits have not come."""
+    components = []
+    for i, (place, (rows, columns, size)) in enumerate(layout.cuts):
+        arrived = np.ones((rows, columns), np.bool_)
+        if state[L.COMPONENT + L.FIELDS * i + L.SEEN] == 0:
+            arrived[:] = False
+        elif len(lost):
+            arrived = lost[place.start // size :][: rows * columns].reshape(rows, columns) == 0
+        lowest = np.zeros(64, np.int8)
+        if state[PROGRESSIVE] == 1:
+            lowest = work[L.SENT + 64 * i :][:64][_ROW_MAJOR].astype(np.int8)
+        components.append(
+            replace(
+                image.components[i],
+                arrived=None if arrived.all() else arrived,
+                lowest_bit=lowest if lowest.any() else None,
+            )
+        )
+    warnings = _lines(state, L.WARNINGS, L.WARNING_LIST, warning_of)
+    damage = _lines(state, L.LOSSES, L.LOSS_LIST, functools.partial(_damage, image.source, beginning))
+    return replace(image, components=tuple(components), damage="\n".join(damage) or None, warnings=warnings)
+
+
+def _damage(name: str, beginning: bytes, fault: int, offset: int, marker: int, details: list[int]) -> str:
+    return str(error_of(name, fault, offset, marker, details, beginning))
+
+
+def _lines(state: NDArray[np.int64], count: int, start: int, line: Any) -> tuple[str, ...]:
+    """Write the notes of a list, a line each, and how many there were beyond the first ones."""
+    total = int(state[count])
+    stop = start + min(total, L.NOTES) * L.NOTE_FIELDS
+    notes = state[start:stop].reshape(-1, L.NOTE_FIELDS).tolist()
+    lines = [line(fault, offset, marker, details) for fault, offset, marker, *details in notes]
+    return (*lines, f"and {total - L.NOTES} more") if total > L.NOTES else tuple(lines)

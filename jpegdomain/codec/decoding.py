@@ -1,54 +1,28 @@
-"""One file's bytes, or a few small files' at a time, to records: which compiled function, how much memory."""
+"""From bytes to records, of one file or a few small ones at a time: which compiled function, how much memory."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegdomain.compiled import Entry, compiled_entry, is_ready
+from jpegdomain.compiled import CompiledFunction
 from jpegdomain.errors import JpegFileError, JpegTooLargeError
 
-from .building import Plan, build, plan_of, views
-from .complaints import RAISE_LIMIT, complaint
-from .entries import ARITHMETIC, PROGRESSIVE, SEQUENTIAL
-from .faults import error_of
-from .kernel.slots import (
-    DETAIL,
-    DONE,
-    FAULT,
-    FAULTY,
-    FRAME,
-    HEIGHT,
-    INCOMPLETE,
-    KEEP,
-    LENIENT,
-    LOSSES,
-    MARGIN,
-    MARKER,
-    NEEDS_ROOM,
-    OFFSET,
-    OTHER_CODING,
-    OTHER_MODE,
-    OUTCOME,
-    REPORT,
-    ROOM,
-    SCANS,
-    STRICT,
-    WARNINGS,
-    WIDTH,
-)
-from .losses import damage_of, shortfalls_of, warnings_of
+from .building import FrameLayout, add_faults, build, layout_of, views
+from .fault_messages import error_of
+from .kernel import layout as L
+from .kernels import ARITHMETIC, PROGRESSIVE, SEQUENTIAL
+from .messages import RAISE_LIMIT, SIGNATURE, message
 from .records import JpegImage
-from .signatures import SIGNATURE
-from .workspace import Arena, Workspace, give_back, lend
+from .workspace import Arena, Workspace, acquire, release
 
 __all__ = ["MAX_PIXELS", "MAX_SCANS", "Settings", "decode", "decode_or_error", "decode_small"]
 
 MAX_PIXELS: Final = 178_956_970
-"""The most pixels that are read unless told otherwise: where Pillow raises its decompression-bomb error."""
+"""The default of `max_pixels`: where Pillow raises its decompression-bomb error."""
 MAX_SCANS: Final = 500
-"""The most scans that are read unless told otherwise: as libjpeg-turbo's own fuzzers allow; encoders write ten."""
+"""The default of `max_scans`: as libjpeg-turbo's own fuzzers allow; encoders write ten."""
 
 _PROGRESSIVE_FRAME: Final = b"\xff\xc2"
 _NEAR: Final = 512
@@ -56,15 +30,7 @@ _NEAR: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `read_jpeg` was asked.
-
-    Attributes:
-        keep: 1…8, frequencies along each side of a block.
-        on_error: Whether lost data raises, or what is left is kept.
-        max_pixels: The largest height × width, None for no limit.
-        max_scans: The most scans.
-        strict: Whether to refuse, too, what costs no coefficient.
-    """
+    """The options of `read_jpeg`, checked."""
 
     keep: int
     on_error: Literal["raise", "keep"]
@@ -74,76 +40,76 @@ class Settings:
 
 
 def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = None) -> JpegImage:
-    """Decode one file.
-
-    Args:
-        data: The file.
-        name: Its name, for messages.
-        settings: How.
-        arena: Where the coefficients of a file that is not tiny go; None for memory of its own.
-
-    Returns:
-        The record.
-    """
-    workspace = lend()
+    """Decode one file. Its coefficients go to the arena, unless it is tiny; without one, to memory of their own."""
+    workspace = acquire()
     try:
         return _decode(data, name, settings, workspace, arena)
     finally:
-        give_back(workspace)
+        release(workspace)
 
 
 def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, arena: Arena | None) -> JpegImage:
     # A component that does not come has coefficients 0, whatever its steps: 1 is as good as any.
     quant = np.ones((1, 4, 64), np.uint16)
-    out = workspace.small
-    mode = STRICT if settings.strict else LENIENT
-    call = _Call(data, quant, settings, workspace)
-    entry = _likely_entry(data)
-    report = call.run(entry, out, mode)
+    out, keep = workspace.small, settings.keep
+    mode = L.STRICT if settings.strict else L.LENIENT
+    lost = workspace.lost
+    function = _likely_function(data)
+
+    def run(mode: int) -> list[int]:
+        workspace.bounds[1] = len(data)
+        masks = workspace.masks
+        if function is not SEQUENTIAL and out is workspace.small:
+            out.fill(0)
+            masks.fill(0)
+        elif function is PROGRESSIVE:
+            masks = np.zeros((len(out) - L.MARGIN) // 64, np.uint64)
+        function(
+            np.frombuffer(data, np.uint8),
+            workspace.bounds,
+            out,
+            workspace.first,
+            quant,
+            (*workspace.kernel, masks, lost),
+            (settings.keep, mode, settings.max_scans),
+        )
+        report: list[int] = workspace.report.tolist()
+        return report
+
+    report = run(mode)
     _check_pixels(report, data, name, settings)
-    if report[OUTCOME] == OTHER_MODE:
-        entry = PROGRESSIVE if entry is SEQUENTIAL else SEQUENTIAL
-        report = call.run(entry, out, mode)
-    elif report[OUTCOME] == OTHER_CODING:
-        entry = ARITHMETIC
-        report = call.run(entry, out, mode)
-    if report[OUTCOME] == NEEDS_ROOM:
+    if report[L.OUTCOME] == L.OTHER_MODE:
+        function = PROGRESSIVE if function is SEQUENTIAL else SEQUENTIAL
+        report = run(mode)
+    elif report[L.OUTCOME] == L.OTHER_CODING:
+        function = ARITHMETIC
+        report = run(mode)
+    if report[L.OUTCOME] == L.NEEDS_ROOM:
         # A sequential reader writes every block; the others add to what is there.
-        out = _memory(report[ROOM] + MARGIN, entry is not SEQUENTIAL, arena)
-        report = call.run(entry, out, mode)
-    if report[OUTCOME] == FAULTY:
-        details = report[DETAIL : DETAIL + 4]
-        error = error_of(name, report[FAULT], report[OFFSET], report[MARKER], details, data[:SIGNATURE])
-        if settings.on_error == "raise" or report[SCANS] == 0 or isinstance(error, JpegTooLargeError):
+        out = _memory(report[L.ROOM] + L.MARGIN, function is not SEQUENTIAL, arena)
+        report = run(mode)
+    if report[L.OUTCOME] == L.FAULTY:
+        details = report[L.DETAIL : L.DETAIL + 4]
+        error = error_of(name, report[L.FAULT], report[L.OFFSET], report[L.MARKER], details, data[:SIGNATURE])
+        if settings.on_error == "raise" or report[L.SCANS] == 0 or isinstance(error, JpegTooLargeError):
             raise error
         # Once more: what is lost depends on where restart markers say that intervals belong.
-        out = _memory(report[ROOM] + MARGIN, True, arena)
-        report = call.run(entry, out, KEEP)
-    keep = settings.keep
-    if entry is not SEQUENTIAL and keep < 8:
-        blocks = out[: report[ROOM]].reshape(-1, 8, 8)
+        out = _memory(report[L.ROOM] + L.MARGIN, True, arena)
+        lost = np.zeros(report[L.ROOM] // (64 if function is not SEQUENTIAL else keep * keep), np.uint8)
+        report = run(L.KEEP)
+    if function is not SEQUENTIAL and keep < 8:
+        blocks = out[: report[L.ROOM]].reshape(-1, 8, 8)
         out = blocks[:, :keep, :keep].copy().reshape(-1)
     elif out is workspace.small:
-        out = out[: report[ROOM]].copy()
+        out = out[: report[L.ROOM]].copy()
     out.setflags(write=False)
     quant.setflags(write=False)
-    plan = plan_of(data, report, 0, keep)
-    arrays = tuple([out[place].reshape(shape) for place, shape in plan.cuts])
-    image = build(plan, data, name, report, arrays, quant[0])
-    if report[WARNINGS] or report[LOSSES] or report[INCOMPLETE]:
-        return _with_shortfalls(image, plan, call)
+    layout = layout_of(data, report, 0, keep)
+    arrays = tuple([out[place].reshape(shape) for place, shape in layout.cuts])
+    image = build(layout, data, name, report, arrays, quant[0])
+    if report[L.WARNINGS] or report[L.LOSSES] or report[L.INCOMPLETE]:
+        return add_faults(image, layout, workspace.states[0], workspace.kernel[1], lost, data[:SIGNATURE])
     return image
-
-
-def _with_shortfalls(image: JpegImage, plan: Plan, call: "_Call") -> JpegImage:
-    state = call.workspace.first[0]
-    missing = shortfalls_of(plan, state, call.workspace.kernel[1], call.lost, call.settings.keep)
-    components = tuple(
-        replace(component, arrived=shortfall.arrived, lowest_bit=shortfall.lowest_bit)
-        for component, shortfall in zip(image.components, missing, strict=True)
-    )
-    damage = damage_of(state, image.source, call.data[:SIGNATURE])
-    return replace(image, components=components, damage=damage, warnings=warnings_of(state))
 
 
 def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
@@ -155,106 +121,43 @@ def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
     return out
 
 
-def _likely_entry(data: bytes) -> Entry:
-    """Guess from a progressive frame's marker near the beginning, where a thumbnail's may stand too."""
-    if is_ready(PROGRESSIVE) and data.find(_PROGRESSIVE_FRAME, 0, _NEAR) > 0:
+def _likely_function(data: bytes) -> CompiledFunction:
+    """Guess by the marker of a progressive frame near the beginning, which may be a thumbnail's."""
+    if PROGRESSIVE.is_loaded and data.find(_PROGRESSIVE_FRAME, 0, _NEAR) > 0:
         return PROGRESSIVE
     return SEQUENTIAL
 
 
-class _Call:
-    """Calls of the compiled functions with one file.
-
-    Attributes:
-        data: The file.
-        quant: uint16 (1, 4, 64), where its quantisation tables go.
-        settings: How to read it.
-        workspace: A workspace.
-        lost: uint8, what each block lost in the last call; empty if losses were not kept.
-    """
-
-    __slots__ = ("data", "lost", "quant", "settings", "workspace")
-
-    def __init__(self, data: bytes, quant: NDArray[np.uint16], settings: Settings, workspace: Workspace) -> None:
-        self.data, self.quant, self.settings, self.workspace = data, quant, settings, workspace
-        self.lost = workspace.lost
-
-    def run(self, entry: Entry, out: NDArray[np.int16], mode: int) -> list[int]:
-        """Read the file into `out`.
-
-        Args:
-            entry: By which function.
-            out: The workspace's small array, or one of the size that the function asked for.
-            mode: `STRICT`, `LENIENT` or `KEEP`.
-
-        Returns:
-            The beginning of its state, as `kernel.slots` has it.
-        """
-        workspace, settings = self.workspace, self.settings
-        workspace.bounds[1] = len(self.data)
-        masks = workspace.masks
-        if entry is not SEQUENTIAL and out is workspace.small:
-            out.fill(0)
-            masks.fill(0)
-        elif entry is PROGRESSIVE:
-            masks = np.zeros((len(out) - MARGIN) // 64, np.uint64)
-        if mode == KEEP:
-            size = 64 if entry is not SEQUENTIAL else settings.keep * settings.keep
-            self.lost = np.zeros((len(out) - MARGIN) // size, np.uint8)
-        compiled_entry(entry)(
-            np.frombuffer(self.data, np.uint8),
-            workspace.bounds,
-            out,
-            workspace.first,
-            self.quant,
-            *workspace.kernel,
-            masks,
-            self.lost,
-            settings.keep,
-            mode,
-            settings.max_scans,
-        )
-        report: list[int] = workspace.report.tolist()
-        return report
-
-
 def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[JpegImage | JpegFileError]:
-    """Decode a few small files with one call of the compiled function.
-
-    Args:
-        files: At most `BATCH` files and their names.
-        settings: How.
-
-    Returns:
-        For each file its record, or the error that `decode` would raise. Records of one call share their memory.
-    """
-    workspace = lend()
+    """Decode at most `BATCH` small files, each to its record or `decode`'s error; the records share their memory."""
+    workspace = acquire()
     try:
         reports, bounds, out, quant = _run_small([data for data, _ in files], settings, workspace)
     finally:
-        give_back(workspace)
+        release(workspace)
     results: list[JpegImage | JpegFileError] = []
     place = number = 0
     while number < len(files):
-        first, plan = number, None
-        # Files of a data set have the same size more often than not: as many as have one plan go together.
-        while number < len(files) and reports[number][OUTCOME] == DONE:
-            following = plan_of(files[number][0], reports[number], bounds[number], settings.keep)
-            if plan is not None and following is not plan:
+        first = number
+        layout: FrameLayout | None = None
+        # Files of a data set have the same size more often than not: as many as have one layout go together.
+        while number < len(files) and reports[number][L.OUTCOME] == L.DONE:
+            following = layout_of(files[number][0], reports[number], bounds[number], settings.keep)
+            if layout is not None and following is not layout:
                 break
-            plan = following
+            layout = following
             number += 1
-        if plan is None:
+        if layout is None:
             results.append(decode_or_error(*files[number], settings))
             number += 1
             continue
-        end = place + reports[first][ROOM] * (number - first)
+        end = place + reports[first][L.ROOM] * (number - first)
         too_large = _too_large(reports[first], settings)
-        for i, arrays in enumerate(views(plan, out[place:end], number - first), first):
+        for i, arrays in enumerate(views(layout, out[place:end], number - first), first):
             if too_large:
                 results.append(decode_or_error(*files[i], settings))
             else:
-                results.append(build(plan, *files[i], reports[i], arrays, quant[i]))
+                results.append(build(layout, *files[i], reports[i], arrays, quant[i]))
         place = end
     return results
 
@@ -278,21 +181,17 @@ def _run_small(
     # Files that are not sound are read again, alone.
     states = workspace.states[: len(files)]
     quant = np.empty((len(files), 4, 64), np.uint16)
-    compiled_entry(SEQUENTIAL)(
+    SEQUENTIAL(
         np.frombuffer(b"".join(files), np.uint8),
         np.array(bounds, np.int64),
         workspace.out,
         states,
         quant,
-        *workspace.kernel,
-        workspace.masks,
-        workspace.lost,
-        settings.keep,
-        STRICT,
-        settings.max_scans,
+        (*workspace.kernel, workspace.masks, workspace.lost),
+        (settings.keep, L.STRICT, settings.max_scans),
     )
-    reports: list[list[int]] = states[:, :REPORT].tolist()
-    used = sum(report[ROOM] for report in reports if report[OUTCOME] == DONE)
+    reports: list[list[int]] = states[:, : L.REPORT].tolist()
+    used = sum(report[L.ROOM] for report in reports if report[L.OUTCOME] == L.DONE)
     out = workspace.out[:used].copy()
     out.setflags(write=False)
     quant.setflags(write=False)
@@ -300,11 +199,11 @@ def _run_small(
 
 
 def _too_large(report: list[int], settings: Settings) -> bool:
-    return settings.max_pixels is not None and report[HEIGHT] * report[WIDTH] > settings.max_pixels
+    return settings.max_pixels is not None and report[L.HEIGHT] * report[L.WIDTH] > settings.max_pixels
 
 
 def _check_pixels(report: list[int], data: bytes, name: str, settings: Settings) -> None:
     if _too_large(report, settings):
-        reason = f"{report[HEIGHT]}×{report[WIDTH]} pixels are more than max_pixels, {settings.max_pixels}"
-        frame = report[FRAME]
-        raise JpegTooLargeError(complaint(name, reason, frame, data[frame + 1], RAISE_LIMIT))
+        reason = f"{report[L.HEIGHT]}×{report[L.WIDTH]} pixels are more than max_pixels, {settings.max_pixels}"
+        frame = report[L.FRAME]
+        raise JpegTooLargeError(message(name, reason, frame, data[frame + 1], RAISE_LIMIT))

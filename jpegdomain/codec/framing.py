@@ -1,4 +1,4 @@
-"""The marker segments of a file that is written: what stands around the entropy-coded data (T.81 Annex B)."""
+"""The marker segments of a file that is written, around its entropy-coded data (T.81 Annex B)."""
 
 import struct
 from collections.abc import Sequence
@@ -9,20 +9,12 @@ from numpy.typing import NDArray
 
 from jpegdomain.tables import ZIGZAG
 
+from .kernel import markers
+from .metadata import tiff_orientation, with_orientation
 from .records import Component, JpegImage
-from .tiff import tiff_orientation, with_orientation
 
 __all__ = ["application_segments", "frame_segment", "huffman_segment", "quantisation_segment", "scan_segment"]
 
-_SOF_BASELINE: Final = 0xC0
-_SOF_EXTENDED: Final = 0xC1
-_DHT: Final = 0xC4
-_SOS: Final = 0xDA
-_DQT: Final = 0xDB
-_JFIF: Final = 0xE0
-_EXIF: Final = 0xE1
-_ICC: Final = 0xE2
-_ADOBE: Final = 0xEE
 
 # Version 1.01, square pixels of no stated size, no thumbnail.
 _JFIF_PAYLOAD: Final = b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
@@ -35,90 +27,58 @@ _WIDEST_BASELINE_STEP: Final = 255
 
 
 def application_segments(image: JpegImage) -> bytes:
-    """Write what says the colour model, then EXIF and the colour profile.
-
-    Args:
-        image: A record.
+    """Write the segments that state the colour model, EXIF and the colour profile.
 
     Returns:
-        JFIF for gray and YCbCr, unless the image has Adobe's marker alone; Adobe's marker where the image has
-        it, for RGB and for YCCK; nothing of both for others. EXIF comes with the record's orientation, and
-        is made for it where there is none; the colour profile follows. Both take as many segments as they need.
+        JFIF for gray and YCbCr, unless the image has Adobe's marker alone; Adobe's marker where the image has it, for
+        RGB and for YCCK; neither for others. EXIF comes with the record's orientation, and is made for it where there
+        is none; the colour profile follows. Both take as many segments as they need.
     """
     pieces = []
     if image.color in {"gray", "ycbcr"} and (image.jfif or image.adobe is None):
-        pieces.append(_segment(_JFIF, _JFIF_PAYLOAD))
+        pieces.append(_segment(markers.APP0, _JFIF_PAYLOAD))
     exif = _exif_block(image)
     if exif is not None:
-        pieces += [_segment(_EXIF, _EXIF_NAME + chunk) for chunk in _chunks(exif, len(_EXIF_NAME))]
+        pieces += [_segment(markers.APP1, _EXIF_NAME + chunk) for chunk in _chunks(exif, len(_EXIF_NAME))]
     if image.icc is not None:
         chunks = _chunks(image.icc, len(_ICC_NAME) + 2)
         for number, chunk in enumerate(chunks, start=1):
-            pieces.append(_segment(_ICC, _ICC_NAME + bytes([number, len(chunks)]) + chunk))
+            pieces.append(_segment(markers.APP2, _ICC_NAME + bytes([number, len(chunks)]) + chunk))
     if image.adobe is not None or image.color in {"rgb", "ycck"}:
-        pieces.append(_segment(_ADOBE, _ADOBE_PAYLOAD + bytes([_adobe_transform(image)])))
+        pieces.append(_segment(markers.APP14, _ADOBE_PAYLOAD + bytes([_adobe_transform(image)])))
     return b"".join(pieces)
 
 
 def quantisation_segment(tables: Sequence[NDArray[np.uint16]]) -> bytes:
-    """Write tables in slots 0, 1, … (B.2.4.1).
-
-    Args:
-        tables: Up to four, uint16 (64,), row-major frequency order.
-
-    Returns:
-        A DQT segment, each table with 8-bit steps if they fit and 16-bit steps if not.
-    """
+    """Write DQT (B.2.4.1): tables, uint16 (64,), in slots 0, 1, …, each with 16-bit steps only where it needs them."""
     payload = b""
     for slot, table in enumerate(tables):
         wide = int(table.max()) > _WIDEST_BASELINE_STEP
         payload += bytes([16 * wide + slot]) + table[ZIGZAG].astype(">u2" if wide else np.uint8).tobytes()
-    return _segment(_DQT, payload)
+    return _segment(markers.DQT, payload)
 
 
 def frame_segment(image: JpegImage, slots: Sequence[int]) -> bytes:
-    """Write the frame header (B.2.2).
-
-    Args:
-        image: A record.
-        slots: For each component, that of its quantisation table.
-
-    Returns:
-        SOF0, or SOF1 if a table has 16-bit steps, which baseline decoders need not read.
-    """
+    """Write the frame header (B.2.2) with each component's slot of a quantisation table."""
+    # SOF0, or SOF1 if a table has 16-bit steps, which baseline decoders need not read.
     wide = any(int(part.table.max()) > _WIDEST_BASELINE_STEP for part in image.components)
     payload = struct.pack(">BHHB", 8, *image.extent, len(image.components))
     for part, slot in zip(image.components, slots, strict=True):
         vertical, horizontal = part.factors
         payload += bytes([part.identifier, 16 * horizontal + vertical, slot])
-    return _segment(_SOF_EXTENDED if wide else _SOF_BASELINE, payload)
+    return _segment(markers.SOF1 if wide else markers.SOF0, payload)
 
 
 def huffman_segment(tables: Sequence[tuple[int, NDArray[np.int64], NDArray[np.int64]]]) -> bytes:
-    """Write Huffman tables (B.2.4.2).
-
-    Args:
-        tables: Class (0 DC, 1 AC) · 16 + slot, BITS and HUFFVAL of each.
-
-    Returns:
-        A DHT segment.
-    """
+    """Write DHT (B.2.4.2): for each table 16 · class (0 DC, 1 AC) + slot, BITS and HUFFVAL."""
     pieces = [bytes([place, *numbers.tolist(), *symbols.tolist()]) for place, numbers, symbols in tables]
-    return _segment(_DHT, b"".join(pieces))
+    return _segment(markers.DHT, b"".join(pieces))
 
 
 def scan_segment(components: Sequence[Component], slots: Sequence[int]) -> bytes:
-    """Write the header of a sequential scan (B.2.3).
-
-    Args:
-        components: Of the scan.
-        slots: For each, that of its Huffman tables, DC and AC alike.
-
-    Returns:
-        An SOS segment, without the entropy-coded data.
-    """
+    """Write the header of a sequential scan (B.2.3) with each component's slot of Huffman tables, DC and AC alike."""
     pairs = [bytes([part.identifier, 17 * slot]) for part, slot in zip(components, slots, strict=True)]
-    return _segment(_SOS, bytes([len(pairs), *b"".join(pairs), 0, 63, 0]))
+    return _segment(markers.SOS, bytes([len(pairs), *b"".join(pairs), 0, 63, 0]))
 
 
 def _adobe_transform(image: JpegImage) -> int:

@@ -1,34 +1,47 @@
-"""What the application segments say: the colour model, EXIF and its orientation, the ICC profile."""
+"""What the application segments say: the colour model, EXIF and its orientation, the ICC profile.
 
+The EXIF block is a TIFF structure; its orientation is read as Pillow reads it, and written.
+"""
+
+import math
 import re
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
+from .kernel import markers
 from .segments import SOS, Segment, segments
-from .tiff import tiff_orientation
 
-__all__ = ["NO_METADATA", "Color", "Metadata", "color_of", "metadata_of"]
+__all__ = ["NO_METADATA", "Color", "Metadata", "color_of", "metadata_of", "tiff_orientation", "with_orientation"]
 
 Color = Literal["gray", "ycbcr", "rgb", "cmyk", "ycck", "unknown"]
 """What a file's components are; ``unknown`` for two of them."""
 
-_APP1: Final = 0xE1
-_APP2: Final = 0xE2
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC: Final = b"ICC_PROFILE\0"
 # What Pillow looks for where EXIF has no orientation: an attribute or an element.
 _XMP_ORIENTATION: Final = re.compile(rb'tiff:Orientation(="|>)([0-9])')
+_ORDERS: Final = {
+    b"II*\0": "<",
+    b"MM\0*": ">",
+    # Two that no writer should write, and the big-endian BigTIFF, whose directory Pillow reads as any other's.
+    b"II\0*": "<",
+    b"MM*\0": ">",
+    b"MM\0+": ">",
+}
+_ORIENTATION: Final = 0x0112
+_SHORT: Final = 3
+# TIFF 6.0, section 2, and the later types 13, IFD, and 16, LONG8: how `struct` writes one value. The tag's bytes and
+# texts are no numbers: Pillow gives them as such, and turns nothing.
+_TYPES: Final = dict(
+    zip((*range(1, 14), 16), ["s", "s", "H", "I", "II", "b", "s", "h", "i", "ii", "f", "d", "I", "Q"], strict=True)
+)
 
 
 class Metadata(NamedTuple):
-    """What segments before the first scan say.
-
-    Attributes:
-        orientation: 1…8, 1 without.
-        exif: The EXIF data, from its TIFF header on; of several segments, joined. None without.
-        icc: The ICC profile, its chunks joined; None without, or if one is missing.
-    """
+    """What segments before the first scan say, as `JpegImage` has it."""
 
     orientation: int
     exif: bytes | None
@@ -39,18 +52,8 @@ NO_METADATA: Final = Metadata(1, None, None)
 
 
 def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Color:
-    """Decide the colour model by libjpeg's default rules.
-
-    Args:
-        identifiers: The frame's component identifiers, one to four.
-        jfif: Whether the file has a JFIF segment.
-        adobe: The transform byte of its Adobe segment, None without.
-
-    Returns:
-        ``gray`` for one component. For three, JFIF means YCbCr; else Adobe's transform 0 means RGB and any other
-        YCbCr; else the identifiers R, G, B mean RGB; else YCbCr. For four, an Adobe transform other than 0 means
-        YCCK, of which only 2 is defined; else CMYK.
-    """
+    """Decide the colour model by libjpeg's default rules, from identifiers, JFIF and the Adobe transform byte."""
+    # For four components, Adobe's transform is 2 for YCCK; any other than 0 is taken for it.
     if len(identifiers) == 3:
         if jfif:
             return "ycbcr"
@@ -65,17 +68,14 @@ def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Col
 
 
 def metadata_of(found: bytes | Iterable[Segment]) -> Metadata:
-    """Read the metadata as Pillow reads it.
+    """Read the metadata of a file, or of its segments up to the first scan header, as Pillow reads it.
 
-    Several EXIF segments are one block cut in pieces. The orientation is EXIF's; if EXIF has no such tag, that of
-    the last XMP segment. The chunks of a profile (ICC.1, annex B.4) are put in the order of
-    their numbers, if as many are there as the first of them says.
-
-    Args:
-        found: A file, or its segments; those behind the first scan header do not count.
+    Several EXIF segments are one block cut in pieces. The orientation is EXIF's; if EXIF has no such tag, that of the
+    last XMP segment. The chunks of a profile (ICC.1, annex B.4) are put in the order of their numbers, if as many are
+    there as the first of them says.
 
     Returns:
-        Them.
+        Orientation, EXIF and profile.
     """
     exif: list[bytes] = []
     chunks: list[bytes] = []
@@ -84,11 +84,11 @@ def metadata_of(found: bytes | Iterable[Segment]) -> Metadata:
         marker, payload = segment.marker, segment.payload
         if marker == SOS:
             break
-        if marker == _APP1 and payload.startswith(_EXIF):
+        if marker == markers.APP1 and payload.startswith(_EXIF):
             exif.append(payload[len(_EXIF) :])
-        elif marker == _APP1 and payload.startswith(_XMP):
+        elif marker == markers.APP1 and payload.startswith(_XMP):
             xmp = payload[len(_XMP) :]
-        elif marker == _APP2 and payload.startswith(_ICC) and len(payload) >= len(_ICC) + 2:
+        elif marker == markers.APP2 and payload.startswith(_ICC) and len(payload) >= len(_ICC) + 2:
             chunks.append(payload[len(_ICC) :])
     block = b"".join(exif) if exif else None
     return Metadata(_orientation(block, xmp), block, _joined(chunks))
@@ -108,3 +108,116 @@ def _joined(chunks: list[bytes]) -> bytes | None:
     if not ordered or ordered[0][1] != len(ordered):
         return None
     return b"".join(chunk[2:] for chunk in ordered)
+
+
+class _Entry(NamedTuple):
+    """A directory entry."""
+
+    place: int
+    tag: int
+    kind: int
+    values: int
+    value: int  # its last four bytes: where its values are, if they are longer than that
+
+
+class _Directory(NamedTuple):
+    """A first directory."""
+
+    order: str  # "<" or ">"
+    announced: int  # how many entries it should have
+    entries: list[_Entry]  # those that are there
+    stop: int  # the position behind them
+
+
+def tiff_orientation(block: bytes) -> int | None:
+    """Read tag 0x0112 of the first directory (Exif 2.3, 4.6.2), as Pillow's ``ImageOps.exif_transpose`` does.
+
+    The first entry of the tag that has a known type and its values counts, and of several values the first: a number of
+    any type.
+
+    Returns:
+        1…8, 1 for other values; None if the tag is absent or out of shape.
+    """
+    # Some writers put the name twice.
+    block = block.removeprefix(_EXIF)
+    directory = _directory(block)
+    if directory is None:
+        return None
+    for entry, at in _with_values(block, directory):
+        if entry.tag == _ORIENTATION:
+            return _number(*struct.unpack_from(directory.order + _TYPES[entry.kind], block, at))
+    return None
+
+
+def with_orientation(block: bytes, orientation: int) -> bytes | None:
+    """Set the orientation of a TIFF structure.
+
+    Returns:
+        The block with one SHORT in place of its first entry of the tag; or, if it has none, with a copy of its first
+        directory at its end that has one more entry, so that all else stays where it was. None if its first directory
+        is absent or cut short.
+    """
+    tiff = bytearray(block.removeprefix(_EXIF))
+    head = block[: len(block) - len(tiff)]
+    directory = _directory(bytes(tiff))
+    if directory is None:
+        return None
+    order, entries = directory.order, directory.entries
+    fresh = struct.pack(order + "HHIHH", _ORIENTATION, _SHORT, 1, orientation, 0)
+    for entry in entries:
+        if entry.tag == _ORIENTATION:
+            tiff[entry.place : entry.place + len(fresh)] = fresh
+            return head + bytes(tiff)
+    if len(entries) < directory.announced or directory.announced == 0xFFFF:
+        return None
+    following = bytes(tiff[directory.stop : directory.stop + 4]).ljust(4, b"\0")
+    # The entries stand in the order of their tags, directories at even places (TIFF 6.0, section 2).
+    rows = [bytes(tiff[entry.place : entry.place + len(fresh)]) for entry in entries]
+    rows.insert(sum(entry.tag < _ORIENTATION for entry in entries), fresh)
+    tiff += bytes(len(tiff) % 2)
+    struct.pack_into(order + "I", tiff, 4, len(tiff))
+    return head + bytes(tiff) + struct.pack(order + "H", len(entries) + 1) + b"".join(rows) + following
+
+
+def _directory(block: bytes) -> _Directory | None:
+    """Read the first directory, as far as it is there; None without one."""
+    order = _ORDERS.get(block[:4])
+    if order is None or len(block) < 8:
+        return None
+    (start,) = struct.unpack_from(order + "I", block, 4)
+    if start + 2 > len(block):
+        return None
+    (count,) = struct.unpack_from(order + "H", block, start)
+    whole = min(count, (len(block) - start - 2) // 12)
+    stop = start + 2 + 12 * whole
+    places = range(start + 2, stop, 12)
+    entries = [_Entry(place, *struct.unpack_from(order + "HHII", block, place)) for place in places]
+    return _Directory(order, count, entries, stop)
+
+
+def _with_values(block: bytes, directory: _Directory) -> Iterator[tuple[_Entry, int]]:
+    """Yield the entries that Pillow takes, of each tag the first, with the position of its values."""
+    # Values longer than four bytes that lie behind the end of the block end the search, as Pillow ends it; those that
+    # are longer than the block itself, alone or with those before them, are passed over.
+    seen: set[int] = set()
+    total = 0
+    for entry in directory.entries:
+        if entry.tag in seen or entry.kind not in _TYPES or not entry.values:
+            continue
+        size, at = entry.values * struct.calcsize("=" + _TYPES[entry.kind]), entry.place + 8
+        if size > 4:
+            total, at = total + size, entry.value
+            if total > len(block):
+                continue
+            if at + size > len(block):
+                return
+        seen.add(entry.tag)
+        yield entry, at
+
+
+def _number(value: float | bytes, divisor: int = 1) -> int:
+    """Read a tag's value, a fraction of two numbers where its type has them, as an orientation."""
+    if isinstance(value, bytes) or not divisor or not math.isfinite(value):
+        return 1
+    number = Fraction(value) / divisor
+    return int(number) if number in range(1, 9) else 1

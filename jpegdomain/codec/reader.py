@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias, overload
 from jpegdomain.errors import InputError, JpegFileError
 
 from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode, decode_or_error, decode_small
-from .kernel.slots import MOST_SCANS
+from .kernel.layout import MOST_SCANS
 from .records import JpegImage
 from .sources import Source, load
 from .workspace import BATCH, Arena
@@ -33,9 +33,9 @@ def read_jpeg(
 ) -> JpegImage:
     """Read a JPEG file's quantised coefficients; nothing is dequantised, upsampled, turned or rounded.
 
-    Read are baseline, extended sequential and progressive files (T.81 SOF0, SOF1, SOF2) with Huffman coding and 8
-    bits a sample, of one to four components. A path that cannot be opened raises what `open` does. JPEG has no
-    checksum: damage that leaves a legal code, such as a few bytes lost inside one block, cannot be noticed.
+    Files may be baseline, extended sequential or progressive, with Huffman or arithmetic coding (T.81 SOF0, SOF1, SOF2,
+    SOF9, SOF10), of 8 bits a sample and one to four components. A path that cannot be opened raises what `open` does.
+    JPEG has no checksum: damage that leaves a legal code, such as a few bytes lost inside one block, cannot be noticed.
 
     What a file does wrong without a coefficient being lost by it is a line in `JpegImage.warnings`, as in libjpeg:
     bytes between segments, restart markers with a wrong number or where none is needed, a missing end-of-image marker
@@ -49,7 +49,7 @@ def read_jpeg(
             stands to its end.
         keep: m, 1…8: read the m×m lowest frequencies of each block, as (block rows, block columns, m·m) arrays.
             The others are passed over; so are scans of a progressive file that these do not depend on.
-        on_error: What lost data behind the first scan header does: ``raise``, or ``keep`` what can be had. Reading
+        on_error: What lost data behind the first scan header does: ``raise``, or ``keep`` what is left. Reading
             then goes on at the next restart marker, by libjpeg's rules, or scan. What did not come is zero;
             `JpegImage.damage` says what was wrong and where, and `Component.arrived` which blocks came.
         max_pixels: The largest height × width, None for no limit. It bounds the memory: whole blocks of a pixel's two
@@ -68,7 +68,7 @@ def read_jpeg(
         DamagedJpegError: If it contradicts the standard.
         UnsupportedJpegError: If it is lossless, hierarchical, or has 12 bits a sample.
         JpegTooLargeError: If it has more than `max_pixels` or `max_scans`.
-        InputError: If an argument is none of these.
+        InputError: If an argument is invalid.
     """
     settings = _settings(keep, on_error, max_pixels, max_scans, strict)
     data, name = load(source)
@@ -119,25 +119,25 @@ def read_jpegs(
             ``<bytes>, sources[3]``.
         threads: How many threads read at a time; decoding does not hold the GIL. They pay for photographs. Files of
             a few kilobytes are read faster by one thread: what Python does for each of them holds the GIL.
-        keep: As for `read_jpeg`.
-        on_error: Likewise.
-        max_pixels: Likewise, for each file.
-        max_scans: Likewise.
-        strict: Likewise.
-        return_errors: Whether the error of a file that cannot be read, or a path that cannot be opened, stands in its
-            place in the result, instead of being raised.
+        keep: As for `read_jpeg`, here and below.
+        on_error: What lost data does.
+        max_pixels: The largest height × width of each file.
+        max_scans: The most scans of each file.
+        strict: Whether to refuse whatever the standard does not allow.
+        return_errors: Whether to return the error of a file that cannot be read, or of a path that cannot be opened, in
+            its place in the result, instead of raising it.
 
     Returns:
         A record for each source, in their order.
 
     Raises:
-        InputError: If an argument is not what it must be.
-        JpegFileError: The first source's that cannot be read, in their order; see `read_jpeg`.
-        OSError: Likewise.
+        InputError: If an argument is invalid.
+        JpegFileError: Of the first source that cannot be read; see `read_jpeg`.
+        OSError: Of the first path that cannot be opened, if it comes before.
     """
     settings = _settings(keep, on_error, max_pixels, max_scans, strict)
     if not isinstance(threads, int) or threads < 1:
-        raise InputError(f"threads is a number from 1 on, got {threads!r}")
+        raise InputError(f"threads must be 1 or more, got {threads!r}")
     given = list(sources)
     if threads == 1 or len(given) < 2:
         # A file that is read alone has memory of its own size.
@@ -158,17 +158,7 @@ def read_jpegs(
 
 
 def _read_some(sources: list[Source], first: int, settings: Settings, arenas: list[Arena | None]) -> list[Result]:
-    """Read files one after the other, runs of small ones together.
-
-    Args:
-        sources: Any number.
-        first: The position of the first of them, by which those that have no name are named.
-        settings: How.
-        arenas: One for each thread, to take and give back.
-
-    Returns:
-        A record or an error for each.
-    """
+    """Read files to records or errors, runs of small ones together; the first is named by its position `first`."""
     results: list[Result] = []
     waiting: list[tuple[bytes, str]] = []
     arena = arenas.pop()
@@ -203,7 +193,7 @@ def _settings(keep: int, on_error: OnError, max_pixels: int | None, max_scans: i
     if on_error not in {"raise", "keep"}:
         raise InputError(f"on_error is 'raise' or 'keep', got {on_error!r}")
     if max_pixels is not None and (not isinstance(max_pixels, int) or max_pixels < 1):
-        raise InputError(f"max_pixels is a number from 1 on, or None for no limit, got {max_pixels!r}")
+        raise InputError(f"max_pixels must be 1 or more, or None for no limit, got {max_pixels!r}")
     if not isinstance(max_scans, int) or isinstance(max_scans, bool) or not 1 <= max_scans <= MOST_SCANS:
         raise InputError(f"max_scans is a number of scans, 1…{MOST_SCANS}, got {max_scans!r}")
     if strict and on_error == "keep":

@@ -2,24 +2,23 @@
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jpegdomain.errors import InputError, UnsupportedJpegError
-from jpegdomain.geometry import Extent
+from jpegdomain.geometry import Extent, component_extent
 
-from .complaints import RE_ENCODE, complaint
+from .messages import RE_ENCODE, message
 from .metadata import Color
 
-__all__ = ["Component", "JpegImage", "upsampling_of"]
+__all__ = ["Component", "JpegImage", "component_extents", "upsampling_of"]
 
-# (vertical, horizontal) steps of chroma samples in luma samples → the usual name.
-_ONE: Final = (Fraction(1), Fraction(1))
-_NAMES: Final[dict[tuple[Fraction | int, Fraction | int], str]] = {
+# (vertical, horizontal) pixels per chroma sample → the usual name.
+_NAMES: Final = {
     (1, 1): "4:4:4",
     (1, 2): "4:2:2",
     (2, 2): "4:2:0",
@@ -29,16 +28,15 @@ _NAMES: Final[dict[tuple[Fraction | int, Fraction | int], str]] = {
 }
 
 
+def component_extents(extent: Extent, factors: Sequence[tuple[int, int]]) -> tuple[Extent, ...]:
+    """Return each component's height and width in samples, ⌈image·V/Vmax⌉ × ⌈image·H/Hmax⌉ (T.81 A.1.1)."""
+    largest = (max(vertical for vertical, _ in factors), max(horizontal for _, horizontal in factors))
+    return tuple(component_extent(extent, pair, largest) for pair in factors)
+
+
 @functools.lru_cache(maxsize=256)
 def upsampling_of(factors: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...] | None:
-    """Give pixels per sample, vertically and horizontally, for each component.
-
-    Args:
-        factors: (vertical, horizontal) sampling factors of each component.
-
-    Returns:
-        (Vmax/V, Hmax/H) for each; None if these are no whole numbers.
-    """
+    """Return pixels per sample of each component, (Vmax/V, Hmax/H); None if these are not whole numbers."""
     largest = [max(pair[axis] for pair in factors) for axis in (0, 1)]
     if any(largest[axis] % pair[axis] for pair in factors for axis in (0, 1)):
         return None
@@ -96,8 +94,7 @@ class Component:
                 array.flags.writeable = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Arrays come writeable out of a pickle (a data loader's worker sends one): go through the
-        # constructor.
+        # Arrays come writeable out of a pickle (a data loader's worker sends one): go through the constructor.
         return Component, tuple(getattr(self, field.name) for field in fields(self))
 
     @property
@@ -156,13 +153,12 @@ class JpegImage:
         """For each component, (Vmax/V, Hmax/H): pixels per sample, vertically and horizontally.
 
         Raises:
-            UnsupportedJpegError: If these are no whole numbers.
+            UnsupportedJpegError: If these are not whole numbers.
         """
-        steps = upsampling_of(tuple(component.factors for component in self.components))
+        steps = upsampling_of(self._factors)
         if steps is None:
-            raise UnsupportedJpegError(
-                complaint(self.source, f"sampling factors {self.sampling} are not whole multiples", advice=RE_ENCODE)
-            )
+            reason = f"sampling factors {self.sampling} are not whole multiples"
+            raise UnsupportedJpegError(message(self.source, reason, advice=RE_ENCODE))
         return steps
 
     @property
@@ -170,15 +166,14 @@ class JpegImage:
         """``gray``, ``4:4:4``, ``4:2:2``, ``4:2:0``, ``4:4:0``, ``4:1:1``, ``4:1:0``, or ``HxV,HxV,…``."""
         if len(self.components) == 1:
             return "gray"
-        first, *others = self._steps()
-        if len(others) == 2 and first == _ONE and others[0] == others[1] and others[0] in _NAMES:
-            return _NAMES[others[0]]
-        return ",".join(f"{h}x{v}" for v, h in (component.factors for component in self.components))
+        steps = upsampling_of(self._factors)
+        if steps and len(steps) == 3 and steps[0] == (1, 1) and steps[1] == steps[2] in _NAMES:
+            return _NAMES[steps[1]]
+        return ",".join(f"{horizontal}x{vertical}" for vertical, horizontal in self._factors)
 
-    def _steps(self) -> list[tuple[Fraction, Fraction]]:
-        vertical = max(component.factors[0] for component in self.components)
-        horizontal = max(component.factors[1] for component in self.components)
-        return [(Fraction(vertical, v), Fraction(horizontal, h)) for v, h in (part.factors for part in self.components)]
+    @property
+    def _factors(self) -> tuple[tuple[int, int], ...]:
+        return tuple(component.factors for component in self.components)
 
     def __repr__(self) -> str:
         kind = self.color if self.sampling == "gray" else f"{self.color} {self.sampling}"

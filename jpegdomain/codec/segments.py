@@ -1,53 +1,58 @@
-"""The one walk over a file's marker segments in Python, as lenient as libjpeg's (T.81 B.1.1)."""
+"""Marker segments in Python, walked over and read as leniently as by libjpeg (T.81 B.1.1)."""
 
 import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["DNL", "EOI", "SOI", "SOS", "Segment", "is_frame", "is_read", "segments"]
+from .kernel.markers import DNL, EOI, SOF0, SOF1, SOF2, SOF9, SOF10, SOI, SOS
 
-SOI: Final = 0xD8
-EOI: Final = 0xD9
-SOS: Final = 0xDA
-DNL: Final = 0xDC
+__all__ = ["DNL", "EOI", "SOI", "SOS", "FrameHeader", "Segment", "is_frame", "is_read", "segments"]
+
 
 # FF bytes may fill up to a marker. FF 00 and restart markers belong to a scan, and mean nothing elsewhere.
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _FIRST_WITH_LENGTH: Final = 0xC0
 """What comes before it is reserved, or TEM: markers that stand alone."""
-_READ: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_READ: Final = frozenset({SOF0, SOF1, SOF2, SOF9, SOF10})
 _NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
 """DHT, JPG and DAC, which stand among the numbers of the frame headers."""
 
 
 class Segment(NamedTuple):
-    """One marker and what belongs to it.
+    """One marker and what belongs to it."""
 
-    Attributes:
-        marker: The marker's second byte.
-        start: Where it begins, with the FF bytes that fill up to it.
-        at: The last FF before `marker`.
-        payload: What follows the length, shorter than that says if the data ends first.
-        stop: The position behind it by its length, which may lie behind the end of the data.
-    """
+    marker: int  # its second byte
+    start: int  # where it begins, with the FF bytes that fill up to it
+    at: int  # the last FF before `marker`
+    payload: bytes  # what follows the length, shorter than that says if the data ends first
+    stop: int  # the position behind it by its length, which may lie behind the end of the data
 
-    marker: int
-    start: int
-    at: int
-    payload: bytes
-    stop: int
+
+class FrameHeader(NamedTuple):
+    """The parameters of a frame (B.2.2); factors are (vertical, horizontal)."""
+
+    height: int
+    width: int
+    identifiers: tuple[int, ...]
+    factors: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def parse(cls, payload: bytes) -> "FrameHeader":
+        """Read a payload of the right length."""
+        height, width = (int.from_bytes(payload[i : i + 2], "big") for i in (1, 3))
+        return cls(height, width, tuple(payload[6::3]), tuple((packed & 15, packed >> 4) for packed in payload[7::3]))
 
 
 def segments(data: bytes, at: int = 2) -> Iterator[Segment]:
     """Walk over a file's segments up to its end-of-image marker.
 
     What stands between two of them is passed over up to the next FF that begins a marker: entropy-coded data, restart
-    markers and bytes that do not belong there. A length of 0 or 1 is one of 2, no payload. A frame header ends behind
-    its one to four components, whatever its length says.
+    markers and bytes that do not belong there. A length of 0 or 1 is taken for 2, no payload. A frame header ends
+    behind its one to four components, whatever its length says.
 
     Args:
         data: A file, whole or cut.
-        at: Where to begin; behind SOI unless told.
+        at: Where to begin; behind SOI by default.
 
     Yields:
         The segments, EOI the last.
@@ -63,17 +68,17 @@ def segments(data: bytes, at: int = 2) -> Iterator[Segment]:
 
 
 def is_frame(marker: int) -> bool:
-    """Tell whether a segment is a frame header, or announces one, of any kind: SOFn, DHP, JPEG-LS's."""
+    """Return whether a segment is a frame header, or announces one, of any kind: SOFn, DHP, JPEG-LS's."""
     return (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES) or marker in {0xDE, 0xF7}
 
 
 def is_read(marker: int) -> bool:
-    """Tell whether a frame header is of a kind that is read: baseline, extended sequential or progressive."""
+    """Return whether a frame is of a kind that is read: SOF0, SOF1, SOF2, SOF9 and SOF10."""
     return marker in _READ
 
 
 def _stop(data: bytes, marker: int, at: int) -> int:
-    """Give the position behind a segment whose length stands at `at`."""
+    """Return the position behind a segment whose length stands at `at`."""
     stop = at + max(2, int.from_bytes(data[at : at + 2].ljust(2, b"\0"), "big"))
     if marker in _READ and at + 8 <= len(data):
         count = data[at + 7]

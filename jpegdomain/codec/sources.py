@@ -3,6 +3,7 @@
 import functools
 import io
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
@@ -13,19 +14,12 @@ from jpegdomain.errors import InputError
 __all__ = ["Held", "Source", "load"]
 
 
+@dataclass(slots=True)
 class Held:
-    """A file that has been read from its disk, with its name for messages.
+    """A file that has been read from its disk, with its name for messages."""
 
-    Attributes:
-        data: Its bytes.
-        name: Its name.
-    """
-
-    __slots__ = ("data", "name")
-
-    def __init__(self, data: bytes, name: str) -> None:
-        self.data = data
-        self.name = name
+    data: bytes
+    name: str
 
 
 class _Array(Protocol):
@@ -49,15 +43,14 @@ def load(source: object, number: int | None = None, place: str = _SOURCES) -> tu
 
     Args:
         source: A `Source`. A file object is read from where it stands to its end.
-        number: Its position among several, which is added to the name of one that has none of its own.
+        number: Its position among several, part of its name if it has none of its own.
         place: How the position is written.
 
     Returns:
-        The bytes, and a name for messages: the path, the file object's name, or ``<bytes>``, ``<array>`` and the like,
-        followed by the position.
+        The bytes, and a name for messages: the path, the file object's name, or ``<bytes>`` and the like.
 
     Raises:
-        InputError: If `source` is nothing of these.
+        InputError: If `source` is not a `Source`.
     """
     if isinstance(source, bytes):
         # The usual case, of which there are many in a second.

@@ -1,23 +1,23 @@
-"""The arrays that a decoding needs and does not return: lent to one call at a time, used again by the next."""
+"""The arrays that a decoding needs and does not return, used again by the next one."""
 
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernel.slots import MARGIN, REPORT, SCRATCH, SKIPS, STATE, STORE, STRIDE, WORK
+from .kernel.layout import MARGIN, REPORT, SCRATCH, SKIPS, STATE, STORE, STRIDE, WORK
 
-__all__ = ["BATCH", "Arena", "Workspace", "give_back", "lend"]
+__all__ = ["BATCH", "Arena", "Workspace", "acquire", "release"]
 
 BATCH: Final = 64
-"""Files in one call, at most."""
+"""The most files in one call."""
 _ROOM: Final = 1 << 17
 _SMALL: Final = 1 << 13
 _ARENA: Final = 1 << 23
 
 
 class Workspace:
-    """About a megabyte, touched as far as it is needed.
+    """About a megabyte, of which a call touches what it needs.
 
     Attributes:
         kernel: Huffman tables, integers, bytes and skips, in the order of the compiled functions' parameters. The
@@ -27,7 +27,7 @@ class Workspace:
         masks: uint64, for the blocks that fit into `small`.
         lost: uint8, empty: for files whose losses are not kept.
         states: int64 (BATCH, STATE), a row for each file of a call.
-        bounds: int64 (2,), the beginning 0 and the end of a call's one file.
+        bounds: int64 (2,), 0 and the length of a call's one file.
         first: The first row of `states`.
         report: The beginning of that row, which Python looks at.
     """
@@ -60,7 +60,7 @@ class Arena:
         self._free = np.empty(0, np.int16)
 
     def take(self, size: int) -> NDArray[np.int16]:
-        """Give an int16 array of `size` whose content is arbitrary."""
+        """Return `size` int16 of arbitrary content."""
         if size > _ARENA // 8:
             return np.empty(size, np.int16)
         if size > len(self._free):
@@ -76,22 +76,14 @@ class Arena:
 _free: list[Workspace] = []
 
 
-def lend() -> Workspace:
-    """Lend a workspace.
-
-    Returns:
-        One that nobody else has.
-    """
+def acquire() -> Workspace:
+    """Return a workspace that nobody else has."""
     try:
         return _free.pop()
     except IndexError:
         return Workspace()
 
 
-def give_back(workspace: Workspace) -> None:
-    """Take a workspace back.
-
-    Args:
-        workspace: What `lend` gave.
-    """
+def release(workspace: Workspace) -> None:
+    """Make a workspace available to the next `acquire`."""
     _free.append(workspace)

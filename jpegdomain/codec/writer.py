@@ -1,34 +1,34 @@
 """From a `JpegImage` back to a file: the same coefficients and tables, coded anew."""
 
+import io
+import os
+import secrets
+import shutil
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import BinaryIO, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegdomain.compiled import compiled_entry
 from jpegdomain.errors import InputError
-from jpegdomain.geometry import component_extent
 
-from .entries import PACK, TOKENIZE
-from .framing import application_segments, frame_segment, huffman_segment, quantisation_segment, scan_segment
-from .kernel.packing import LARGEST_AC, LARGEST_DC_STEP
-from .optimal import canonical_codes, optimal_table
-from .records import Component, JpegImage
-from .storing import Destination, check_destination, store
+from .coding import scans
+from .framing import application_segments, frame_segment, quantisation_segment
+from .records import Component, JpegImage, component_extents
 
 __all__ = ["write_jpeg"]
+
+Destination: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | BinaryIO
+"""A path, or a file object opened for binary writing."""
 
 _SOI: Final = b"\xff\xd8"
 _EOI: Final = b"\xff\xd9"
 _COMPONENTS: Final = {"gray": 1, "unknown": 2, "ycbcr": 3, "rgb": 3, "cmyk": 4, "ycck": 4}
 _LARGEST_SIDE: Final = 65535
-_LARGEST_MCU: Final = 10
 _LARGEST_FACTOR: Final = 4
 # What 255 segments hold besides their names and numbers.
 _LARGEST_PROFILE: Final = 255 * (65533 - 14)
-# Those whose first and last component look alike, so that these share Huffman tables and the others do.
-_LUMA_AND_CHROMA: Final = {"ycbcr", "ycck"}
 
 
 def write_jpeg(image: JpegImage, path: Destination | None = None) -> bytes:
@@ -63,7 +63,7 @@ def write_jpeg(image: JpegImage, path: Destination | None = None) -> bytes:
     """
     _check(image)
     if path is not None:
-        check_destination(path)
+        _check_destination(path)
     tables, slots = _distinct_tables(image.components)
     head = [
         _SOI,
@@ -71,93 +71,14 @@ def write_jpeg(image: JpegImage, path: Destination | None = None) -> bytes:
         quantisation_segment(tables),
         frame_segment(image, slots),
     ]
-    data = b"".join([*head, *_scans(image), _EOI])
+    data = b"".join([*head, *scans(image), _EOI])
     if path is not None:
-        store(data, path)
+        _store(data, path)
     return data
 
 
-def _scans(image: JpegImage) -> list[bytes]:
-    """Code the scans.
-
-    Args:
-        image: A record that can be written.
-
-    Returns:
-        The Huffman tables, then scan headers and entropy-coded data in turn.
-    """
-    parts = image.components
-    alike = image.color not in _LUMA_AND_CHROMA
-    chosen = [0 if alike or index in {0, 3} else 1 for index in range(len(parts))]
-    together = sum(vertical * horizontal for vertical, horizontal in (part.factors for part in parts)) <= _LARGEST_MCU
-    scans = [list(range(len(parts)))] if together else [[index] for index in range(len(parts))]
-
-    counts = np.zeros(4 * 256, np.int64)
-    entries = [_tokens(image, [(parts[index], chosen[index]) for index in scan], counts) for scan in scans]
-    codes, lengths = np.zeros(4 * 256, np.uint64), np.zeros(4 * 256, np.int64)
-    written = []
-    for table, part in enumerate(counts.reshape(4, 256)):
-        if part.any():
-            numbers, symbols = optimal_table(part)
-            here = slice(256 * table, 256 * table + 256)
-            codes[here], lengths[here] = canonical_codes(numbers, symbols)
-            kind, slot = divmod(table, 2)
-            written.append((16 * kind + slot, numbers, symbols))
-    pieces = [huffman_segment(written)]
-    # Twice the bits if every byte were FF.
-    room = int((counts * (lengths + np.arange(4 * 256) % 16)).sum()) // 4 + 16
-    pack = compiled_entry(PACK)
-    out = np.empty(room, np.uint8)
-    for scan, entry in zip(scans, entries, strict=True):
-        pieces.append(scan_segment([parts[index] for index in scan], [chosen[index] for index in scan]))
-        written_bytes = pack(entry, codes, lengths, out)
-        pieces.append(out[:written_bytes].tobytes())
-    return pieces
-
-
-def _tokens(image: JpegImage, parts: Sequence[tuple[Component, int]], counts: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Turn one scan's blocks into symbols.
-
-    Args:
-        image: The record.
-        parts: The scan's components, each with the slot of its Huffman tables.
-        counts: To be added to.
-
-    Returns:
-        The entries that `tokenize` makes.
-
-    Raises:
-        InputError: If a coefficient is out of range.
-    """
-    if len(parts) == 1:
-        # A scan of one component has no MCUs of several blocks, whatever its factors (A.2.2).
-        factors, grid = [(1, 1)], parts[0][0].extent.blocks
-    else:
-        factors = [part.factors for part, _ in parts]
-        vertical, horizontal = (max(pair[axis] for pair in factors) for axis in (0, 1))
-        grid = (-(-image.extent.height // (8 * vertical)), -(-image.extent.width // (8 * horizontal)))
-    geometry = np.array([(*pair, slot) for pair, (_, slot) in zip(factors, parts, strict=True)], np.int64)
-    blocks = grid[0] * grid[1] * int((geometry[:, 0] * geometry[:, 1]).sum())
-    entries = np.empty(64 * blocks, np.uint32)
-    one, two, three, four = [part.coefficients for part, _ in [*parts, *[parts[0]] * (4 - len(parts))]]
-    count = compiled_entry(TOKENIZE)((one, two, three, four), geometry, grid, entries, counts, np.zeros(4, np.int64))
-    if count < 0:
-        raise InputError(
-            f"{image.source}: component {parts[-1 - count][0].identifier} has a coefficient that no 8-bit JPEG file "
-            f"can hold: AC reaches ±{LARGEST_AC}, DC ±{LARGEST_DC_STEP} from one block to the next"
-        )
-    return entries[:count]
-
-
 def _distinct_tables(components: Sequence[Component]) -> tuple[list[NDArray[np.uint16]], list[int]]:
-    """Number the quantisation tables, equal ones alike.
-
-    Args:
-        components: Up to four.
-
-    Returns:
-        The tables, and for each component the number of its own.
-    """
+    """Return the distinct quantisation tables, and for each component the number of its own."""
     tables: dict[bytes, NDArray[np.uint16]] = {}
     for component in components:
         tables.setdefault(component.table.tobytes(), component.table)
@@ -185,9 +106,7 @@ def _check(image: JpegImage) -> None:
     factors = [part.factors for part in parts]
     if not all(1 <= factor <= _LARGEST_FACTOR for pair in factors for factor in pair):
         raise _unwritable(image, f"sampling factors are 1…{_LARGEST_FACTOR}, not {factors}")
-    largest = (max(vertical for vertical, _ in factors), max(horizontal for _, horizontal in factors))
-    for part in parts:
-        extent = component_extent(image.extent, part.factors, largest)
+    for part, extent in zip(parts, component_extents(image.extent, factors), strict=True):
         if part.extent != extent:
             raise _unwritable(image, f"component {part.identifier} is {extent} by its factors, not {part.extent}")
         if part.keep < 8:
@@ -200,3 +119,46 @@ def _check(image: JpegImage) -> None:
 
 def _unwritable(image: JpegImage, reason: str) -> InputError:
     return InputError(f"{image.source} cannot be written: {reason}")
+
+
+def _check_destination(destination: object) -> None:
+    """Raise InputError if `destination` is neither a path nor a binary file."""
+    if isinstance(destination, str | os.PathLike):
+        return
+    if isinstance(destination, io.TextIOBase):
+        raise InputError("write_jpeg needs a file object opened in binary mode; this one was opened for text")
+    if not callable(getattr(destination, "write", None)):
+        raise InputError(f"write_jpeg takes a path or a binary file object, got {type(destination).__name__}")
+
+
+def _store(data: bytes, destination: Destination) -> None:
+    """Write a file's bytes to a path, where they appear whole or not at all, or to a file object where it stands."""
+    if isinstance(destination, str | os.PathLike):
+        _replace(Path(os.fsdecode(destination)), data)
+        return
+    rest = memoryview(data)
+    while rest:
+        # Unbuffered files may take less than all; other objects need not say how much they took.
+        taken = destination.write(rest)
+        if taken == 0:
+            raise OSError(f"{destination!r} takes no more bytes: {len(rest)} of {len(data)} are left")
+        rest = rest[len(rest) if taken is None else taken :]
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put a file in its place, whole. A link stays one: what it points to is replaced, and keeps its permissions."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        # A pipe or a device cannot be replaced, and has no half-written state.
+        path.write_bytes(data)
+        return
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with fresh.open("xb") as file:
+            if path.exists():
+                shutil.copymode(path, fresh)
+            file.write(data)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise

@@ -1,6 +1,5 @@
-"""Functions compiled by Numba once per machine: what there is, how it is compiled, where it is kept."""
+"""Functions compiled by Numba once per machine: which there are, how they are compiled, where the code is kept."""
 
-from .compiling import compiled_address, compiled_entry, is_ready
-from .family import Entry, Family, families
+from .kernels import CompiledFunction, KernelPackage, kernel_packages
 
-__all__ = ["Entry", "Family", "compiled_address", "compiled_entry", "families", "is_ready"]
+__all__ = ["CompiledFunction", "KernelPackage", "kernel_packages"]

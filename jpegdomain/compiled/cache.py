@@ -1,4 +1,4 @@
-"""Where compiled code is kept, so that a machine compiles once: and the lock that makes it once."""
+"""The folder that keeps compiled code, so that a machine compiles once, and the lock that ensures it."""
 
 import atexit
 import functools
@@ -16,7 +16,7 @@ from typing import Any, Final
 import llvmlite.binding as llvm
 import numba
 
-from .family import Family
+from .kernels import KernelPackage
 
 try:
     import fcntl
@@ -28,25 +28,22 @@ __all__ = ["cache_folder", "discard", "one_process"]
 _JIT: Final = Path(__file__).with_name("jit.py")
 
 
-def cache_folder(family: Family) -> Path | None:
-    """Find a folder for a family's compiled code that this process can write to.
-
-    Args:
-        family: Whose code.
+def cache_folder(package: KernelPackage) -> Path | None:
+    """Find a folder for a package's compiled code that this process can write to.
 
     Returns:
         A folder for this source code, Numba and processor: below ``JPEGDOMAIN_CACHE`` if that is set, else the
-        family's own ``__pycache__``, else the user's cache folder, else a temporary one if there is code to put into
+        package's own ``__pycache__``, else the user's cache folder, else a temporary one if there is code to put into
         it; None if none of them can be written. What was compiled ahead in a folder that this process can only read
         is copied into the one that it can write: Numba wants to write where it reads.
     """
     try:
-        name = f"{family.name}-{_fingerprint(family)}"
+        name = f"{package.name}-{_fingerprint(package)}"
     except (OSError, RuntimeError):
-        # A source or a processor that does not say what it is.
+        # A source that cannot be read, or a processor without a name.
         return None
     ready: Path | None = None
-    for parent in _candidates(family):
+    for parent in _candidates(package):
         folder = parent / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -84,11 +81,7 @@ def _filled(folder: Path, ready: Path | None) -> Path:
 
 
 def discard(folder: Path) -> None:
-    """Remove code that cannot be used, lest every process try it again.
-
-    Args:
-        folder: What `cache_folder` found.
-    """
+    """Remove code that cannot be used, so that no other process tries it."""
     with suppress(OSError):
         for path in [*folder.rglob("*.nbi"), *folder.rglob("*.nbc")]:
             path.unlink(missing_ok=True)
@@ -96,14 +89,7 @@ def discard(folder: Path) -> None:
 
 @contextmanager
 def one_process(folder: Path) -> Iterator[None]:
-    """Hold off other processes that want to compile into a folder.
-
-    Args:
-        folder: What `cache_folder` found.
-
-    Yields:
-        Nothing. Where the system has no such locks, two processes may compile the same thing: the last one's stays.
-    """
+    """Keep other processes from compiling into a folder; on systems without such locks, the last one's code stays."""
     with (folder / "lock").open("ab") as file:
         if fcntl is not None:
             # Where the file system knows no locks, go on without one.
@@ -112,10 +98,10 @@ def one_process(folder: Path) -> Iterator[None]:
         yield
 
 
-def _candidates(family: Family) -> Iterator[Path]:
+def _candidates(package: KernelPackage) -> Iterator[Path]:
     if chosen := os.environ.get("JPEGDOMAIN_CACHE"):
         yield Path(chosen)
-    yield family.folder / "__pycache__"
+    yield package.folder / "__pycache__"
     # RuntimeError: a user without a home.
     try:
         home = Path.home()
@@ -129,17 +115,10 @@ def _candidates(family: Family) -> Iterator[Path]:
         yield Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "jpegdomain"
 
 
-def _fingerprint(family: Family) -> str:
-    """Name all that compiled code depends on. Numba itself looks at one source file's date only.
-
-    Args:
-        family: Whose code.
-
-    Returns:
-        Sixteen hexadecimal digits.
-    """
+def _fingerprint(package: KernelPackage) -> str:
+    """Hash all that compiled code depends on. Numba itself looks at one source file's date only."""
     known = hashlib.sha256()
-    for path in [*sorted(family.folder.glob("*.py")), *family.others, _JIT]:
+    for path in [*sorted(package.folder.glob("*.py")), *package.others, _JIT]:
         known.update(path.read_bytes())
     settings: Any = numba.config
     for fact in (
@@ -150,12 +129,12 @@ def _fingerprint(family: Family) -> str:
         platform.machine(),
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),
-        # The processor that NUMBA_CPU_NAME and its like name in place of this one.
+        # The processor that NUMBA_CPU_NAME and others name in place of this one.
         settings.CPU_NAME,
         settings.CPU_FEATURES,
         settings.ENABLE_AVX,
         # Numba keeps code by the path of its source: each installation has a folder of its own.
-        family.folder.resolve(),
+        package.folder.resolve(),
     ):
         known.update(str(fact).encode())
     return known.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""How the kernel's functions are compiled: without the GIL, without Python's division checks, inlined or not."""
+"""How kernels are compiled: without the GIL, without Python's division checks, inlined or not."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
@@ -9,7 +9,6 @@ __all__ = ["OPTIONS", "compiled", "inlined"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-
 # No function here makes an array, and Python holds those that it passes: so there is nothing to count. Counting
 # references, an atomic operation, costs a tenth of the time.
 OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
@@ -17,41 +16,27 @@ OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt":
 # What Python never calls needs no entrance for it: a fifth of the time to compile.
 _INNER: Final = OPTIONS | {"no_cpython_wrapper": True}
 
-
 _names: set[str] = set()
 
 
 def compiled(function: Function) -> Function:
-    """Mark a function for compilation at its first use by another one.
+    """Compile a function at its first use by another one.
 
-    The linker knows a function by its ``__module__`` and ``__qualname__`` and by the types of its arguments. Functions
-    that a factory makes need a ``__qualname__`` each: of two that share one, loaded from two processes' caches, it
-    would run the first in the place of both.
-
-    Args:
-        function: The function.
+    The linker knows a function by its ``__module__`` and ``__qualname__`` and by the types of its arguments, so
+    functions made by a factory need a ``__qualname__`` each: of two that share one, loaded from two processes' caches,
+    it would run the first in the place of both.
 
     Returns:
-        Its dispatcher.
+        The function's dispatcher.
 
     Raises:
-        ValueError: If another function has its name.
+        ValueError: If the function has no name of its own.
     """
     return cast(Function, _once(njit(**_INNER)(_named(function))))
 
 
 def inlined(function: Function) -> Function:
-    """Mark a function for compilation into each of its callers: for those that run per block or per symbol.
-
-    Args:
-        function: The function, with a name of its own as in `compiled`.
-
-    Returns:
-        Its dispatcher.
-
-    Raises:
-        ValueError: If another function has its name.
-    """
+    """Compile a function into each of its callers, for those that run per block or symbol; names as in `compiled`."""
     return cast(Function, _once(njit(**_INNER, forceinline=True)(_named(function))))
 
 

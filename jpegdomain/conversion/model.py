@@ -16,7 +16,7 @@ from jpegdomain.codec import JpegImage
 from jpegdomain.errors import InputError, UnsupportedLayerError
 from jpegdomain.functional import encode
 from jpegdomain.functional.islands import mapped
-from jpegdomain.functional.transform import pixels_of
+from jpegdomain.functional.pixels import pixels_of
 from jpegdomain.geometry import Extent
 from jpegdomain.planning import Cost, Plan, Step
 from jpegdomain.preprocess import Transform

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from jpegdomain.functional.checksums import checksums
 from jpegdomain.nn import Layer
+from jpegdomain.transform.checksums import checksums
 
 from .inference import for_inference
 from .recording import ENTRY, PATH

@@ -8,8 +8,8 @@ from torch import Tensor
 from jpegdomain import functional
 from jpegdomain import nn as layers
 from jpegdomain.activation import Activation
-from jpegdomain.functional.checksums import has_checksum
 from jpegdomain.geometry import Extent
+from jpegdomain.transform.checksums import has_checksum
 
 from .folded import Kept, fold, parts_of
 from .packed import Settings, convolve, fits, pack

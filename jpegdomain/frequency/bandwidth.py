@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage, read_jpeg, write_jpeg
-from jpegdomain.codec.complaints import RE_ENCODE, complaint
+from jpegdomain.codec.messages import RE_ENCODE, message
 from jpegdomain.codec.segments import SOS, segments
 from jpegdomain.codec.sources import Source, load
 from jpegdomain.errors import InputError, UnsupportedJpegError
@@ -165,7 +165,7 @@ def selected(image: JpegImage, selection: ChannelSet | Tensor) -> JpegImage:
     """
     if image.color not in _COMPONENTS or len(image.components) != _COMPONENTS[image.color]:
         reason = f"channels are frequencies of Y, Cb and Cr, which a {image.color} file does not have"
-        raise UnsupportedJpegError(complaint(image.source, reason, advice=RE_ENCODE))
+        raise UnsupportedJpegError(message(image.source, reason, advice=RE_ENCODE))
     if image.keep < BLOCK:
         raise InputError(f"{image.source} was read with keep={image.keep}: read all of its frequencies")
     components = tuple(

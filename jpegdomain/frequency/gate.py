@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from jpegdomain.errors import InputError
-from jpegdomain.functional.products import own_dtype
+from jpegdomain.transform.reference import own_dtype
 
 from .channel_set import CHANNELS
 

@@ -14,9 +14,9 @@ from jpegdomain.domains import Domain
 from jpegdomain.entry import Entry, Values
 from jpegdomain.errors import InputError
 from jpegdomain.functional import affine, cut, decode
-from jpegdomain.functional.products import own_dtype
 from jpegdomain.geometry import BLOCK
 from jpegdomain.planes import Components, first_activation
+from jpegdomain.transform.reference import own_dtype
 
 from .channel_set import ChannelSet
 from .normalised_gate import NormalisedGate

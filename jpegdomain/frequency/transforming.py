@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jpegdomain.colour import RGB_TO_YCBCR
+from jpegdomain.constants import constant
 from jpegdomain.functional import encode
-from jpegdomain.functional.constants import constant
-from jpegdomain.functional.products import basis, own_dtype
 from jpegdomain.geometry import BLOCK, Extent
+from jpegdomain.transform.reference import basis, own_dtype
 
 __all__ = ["picked", "transformed"]
 

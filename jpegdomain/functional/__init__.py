@@ -1,21 +1,22 @@
 """Every layer as a function of an `Activation`; state and options are `jpegdomain.nn`'s."""
 
-from . import conversions, einops_backend, islands, rectifiers, views
+from jpegdomain.transform import Frequencies, affine, constant_image, cut, low_pass
+
+from . import conversions, islands, rectifiers, views
 from .axes import expand, expand_as, flatten, merge, permute, reshape, split_axes, squeeze, transpose, unsqueeze
 from .channels import linear, reduce_amax, reduce_mean, reduce_sum
 from .convolution import conv2d, conv2d_dense, conv2d_stencil
-from .division import chunk, split, stack, unbind
 from .faulty_kernels import adds_safely, conv2d_on_pixels, own_dilation
-from .group_normalization import group_norm, instance_norm, layer_norm
-from .indexing import getitem, kept_axes, pixel_index, takes_pixels
+from .indexing import chunk, getitem, kept_axes, pixel_index, split, stack, takes_pixels, unbind
 from .maps import (
+    dropout,
     each_from_pixels,
     each_to_pixels,
     elementwise,
     four_axes,
     island,
 )
-from .normalization import batch_norm, channel_mean
+from .normalization import batch_norm, channel_mean, group_norm, instance_norm, layer_norm
 from .piecewise import (
     Method,
     PiecewiseLinear,
@@ -23,14 +24,12 @@ from .piecewise import (
     apx_relu,
     asm,
     asm_relu,
-    between,
-    harmonic_mixing,
+    piecewise_on_pixels,
     pointwise,
 )
+from .pixels import decode, encode
 from .pooling import adaptive_avg_pool2d, avg_pool2d, global_avg_pool2d, max_pool2d
-from .regularization import dropout
 from .structure import add, cat, div, mul, neg, pad, sub
-from .transform import Frequencies, affine, constant_image, cut, decode, encode, low_pass
 
 __all__ = [
     "Frequencies",
@@ -46,7 +45,6 @@ __all__ = [
     "asm_relu",
     "avg_pool2d",
     "batch_norm",
-    "between",
     "cat",
     "channel_mean",
     "chunk",
@@ -62,7 +60,6 @@ __all__ = [
     "dropout",
     "each_from_pixels",
     "each_to_pixels",
-    "einops_backend",
     "elementwise",
     "encode",
     "expand",
@@ -72,7 +69,6 @@ __all__ = [
     "getitem",
     "global_avg_pool2d",
     "group_norm",
-    "harmonic_mixing",
     "instance_norm",
     "island",
     "islands",
@@ -87,6 +83,7 @@ __all__ = [
     "own_dilation",
     "pad",
     "permute",
+    "piecewise_on_pixels",
     "pixel_index",
     "pointwise",
     "rectifiers",

@@ -12,7 +12,7 @@ from jpegdomain.geometry import Extent
 from jpegdomain.table import implements
 
 from .maps import alone
-from .transform import decode, encode
+from .pixels import decode, encode
 
 __all__ = [
     "expand",
@@ -35,16 +35,7 @@ def _listed(sizes: Sequence[int | Sequence[int]]) -> list[int]:
 
 @implements("permute", accepts=alone)
 def permute(input: Activation, *sizes: int | Sequence[int], dims: Sequence[int] | None = None) -> Activation:
-    """Permute the axes. Exchanged pixel axes are no exception: J(Iᵀ) = J(I)ᵀ.
-
-    Args:
-        input: The feature map.
-        *sizes: As in ``torch.Tensor.permute``.
-        dims: Likewise, by name.
-
-    Returns:
-        A feature map.
-    """
+    """``torch.permute``; the pixel axes are no exception: J(Iᵀ) = J(I)ᵀ."""
     order = [dim % input.ndim for dim in _listed(sizes if dims is None else (dims,))]
     vertical, horizontal = (order.index(axis) for axis in input.axes)
     extent = input.extent if vertical < horizontal else Extent(input.extent.width, input.extent.height)
@@ -54,16 +45,7 @@ def permute(input: Activation, *sizes: int | Sequence[int], dims: Sequence[int] 
 
 @implements("transpose", "swapaxes", "swapdims", accepts=alone)
 def transpose(input: Activation, dim0: int, dim1: int) -> Activation:
-    """Exchange two axes.
-
-    Args:
-        input: The feature map.
-        dim0: One axis.
-        dim1: The other.
-
-    Returns:
-        A feature map.
-    """
+    """``torch.transpose``, as `permute`."""
     order = list(range(input.ndim))
     order[dim0], order[dim1] = order[dim1], order[dim0]
     return permute(input, order)
@@ -71,15 +53,7 @@ def transpose(input: Activation, dim0: int, dim1: int) -> Activation:
 
 @implements("unsqueeze", accepts=alone)
 def unsqueeze(input: Activation, dim: int) -> Activation:
-    """Insert an axis of size one.
-
-    Args:
-        input: The feature map.
-        dim: As in ``torch.unsqueeze``.
-
-    Returns:
-        A feature map.
-    """
+    """``torch.unsqueeze`` on the coefficients."""
     place = dim % (input.ndim + 1)
     first, second = (axis + (axis >= place) for axis in input.axes)
     return input.moved(lambda values: values.unsqueeze(place), axes=(first, second))
@@ -95,15 +69,7 @@ def _squeezes_others(input: Any, *dim: Any) -> bool:
 
 @implements("squeeze", accepts=_squeezes_others)
 def squeeze(input: Activation, *dim: int | Sequence[int]) -> Activation | Tensor:
-    """Drop axes of size one; where pixel axes are among them, the result leaves the transform domain.
-
-    Args:
-        input: The feature map.
-        *dim: As in ``torch.squeeze``; none for all.
-
-    Returns:
-        A feature map, or pixels.
-    """
+    """``torch.squeeze``; where pixel axes are among those dropped, the result is pixels."""
     shape, axes = input.shape, input.axes
     asked = {one % input.ndim for one in _listed(dim)} if dim else set(range(input.ndim))
     dropped = sorted(one for one in asked if shape[one] == 1)
@@ -143,11 +109,7 @@ def _keeps_axes(input: Any, *shape: Any, **named: Any) -> bool:
 
 @implements("reshape", "view", accepts=_keeps_axes)
 def split_axes(input: Activation, *shape: int | Sequence[int]) -> Activation:
-    """Reshape: split and merge other axes than the pixels' on the coefficients, anything else as J∘reshape∘J̃.
-
-    Args:
-        input: The feature map.
-        *shape: As in ``torch.Tensor.reshape``.
+    """``torch.reshape``: other axes than the pixels' on the coefficients, anything else as J∘reshape∘J̃.
 
     Returns:
         A feature map; if its pixel axes did not survive, its pixels are taken to lie along the last two.
@@ -183,70 +145,28 @@ def _merges_others(input: Any, start_dim: int = 0, end_dim: int = -1) -> bool:
 
 @implements("flatten", accepts=_merges_others)
 def merge(input: Activation, start_dim: int = 0, end_dim: int = -1) -> Activation:
-    """Flatten axes that are not the pixels' on the coefficients.
-
-    Args:
-        input: The feature map.
-        start_dim: As in ``torch.flatten``.
-        end_dim: Likewise.
-
-    Returns:
-        A feature map.
-    """
+    """``torch.flatten`` of axes that are not the pixels', on the coefficients."""
     shape = list(input.shape)
     start, end = start_dim % len(shape), end_dim % len(shape)
     return split_axes(input, [*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]])
 
 
 def flatten(input: Activation, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Leave the transform domain and flatten.
-
-    Args:
-        input: The feature map.
-        start_dim: As in ``torch.flatten``.
-        end_dim: Likewise.
-
-    Returns:
-        Pixels.
-    """
+    """``torch.flatten``; the result is pixels."""
     return torch.flatten(decode(input), start_dim, end_dim)
 
 
 def reshape(input: Activation, *shape: int | Sequence[int]) -> Tensor:
-    """Leave the transform domain and reshape; also what ``view`` becomes where it takes the pixel axes apart.
-
-    Args:
-        input: The feature map.
-        *shape: As in ``torch.Tensor.reshape``.
-
-    Returns:
-        Pixels.
-    """
+    """``torch.reshape``, and ``view`` where it takes the pixel axes apart; the result is pixels."""
     return decode(input).reshape(_listed(shape))
 
 
 def expand(input: Tensor | Activation, *sizes: int | Sequence[int]) -> Tensor:
-    """Repeat along axes of size one, on pixels; a feature map leaves the transform domain.
-
-    Args:
-        input: The tensor or feature map.
-        *sizes: As in ``torch.Tensor.expand``.
-
-    Returns:
-        Pixels; `mul` knows a tensor that holds one factor for all pixels of a channel.
-    """
+    """``torch.Tensor.expand``; the result is pixels, in which `mul` finds a factor that all of a channel's share."""
     pixels = input if isinstance(input, Tensor) else decode(input)
     return pixels.expand(*_listed(sizes))
 
 
 def expand_as(input: Tensor | Activation, other: Tensor | Activation) -> Tensor:
-    """Repeat along axes of size one until the shape is another's.
-
-    Args:
-        input: The tensor or feature map.
-        other: The tensor or feature map whose shape is taken.
-
-    Returns:
-        Pixels, as for `expand`.
-    """
+    """``torch.Tensor.expand_as``, as `expand`."""
     return expand(input, other.shape)

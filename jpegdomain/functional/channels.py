@@ -13,7 +13,7 @@ from jpegdomain.geometry import BLOCK
 from jpegdomain.table import implements
 
 from .maps import alone, island, ones_along
-from .transform import decode, encode
+from .pixels import decode, encode
 
 __all__ = ["linear", "reduce_amax", "reduce_mean", "reduce_sum"]
 
@@ -24,16 +24,7 @@ def _maps_others(input: Any, weight: Any, bias: Any = None) -> bool:
 
 @implements(F.linear, accepts=_maps_others)
 def linear(input: Activation, weight: Tensor, bias: Tensor | None = None) -> Activation:
-    """Map the last axis by a matrix, J(Wx + b) = W·J(x) + b·J(1); on channels-last maps a 1×1 convolution.
-
-    Args:
-        input: The feature map; where its last axis holds pixels, the map is taken as J∘W∘J̃.
-        weight: (c', c).
-        bias: (c',) or None.
-
-    Returns:
-        A feature map with c' in the place of c.
-    """
+    """Map the last axis by a matrix (c', c), J(Wx + b) = W·J(x) + b·J(1); J∘W∘J̃ where that axis holds pixels."""
     axes = input.axes
     if input.ndim - 1 in axes:
         return island(input, lambda pixels: F.linear(pixels, weight, bias))
@@ -84,12 +75,7 @@ def _reduces(input: Any, dim: Any = None, keepdim: Any = False) -> bool:
 def reduce_mean(
     input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False
 ) -> Activation | Tensor:
-    """Average over axes: over others than the pixels' on the coefficients.
-
-    Args:
-        input: The feature map.
-        dim: As in ``torch.mean``.
-        keepdim: Likewise.
+    """``torch.mean``: over both pixel axes from DC, over others on the coefficients.
 
     Returns:
         A feature map while both pixel axes are there, also where one of them was averaged with `keepdim`; else pixels.
@@ -99,30 +85,12 @@ def reduce_mean(
 
 @implements("sum", accepts=_reduces, anywhere=True)
 def reduce_sum(input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Activation | Tensor:
-    """Add up over axes: over others than the pixels' on the coefficients.
-
-    Args:
-        input: The feature map.
-        dim: As in ``torch.sum``.
-        keepdim: Likewise.
-
-    Returns:
-        As for `reduce_mean`.
-    """
+    """``torch.sum``, as `reduce_mean`."""
     return _reduce(input, dim, keepdim, torch.sum, linear=True)
 
 
 def reduce_amax(
     input: Activation, dim: int | Sequence[int] | None = None, keepdim: bool = False
 ) -> Activation | Tensor:
-    """Take the largest value over axes, J∘max∘J̃.
-
-    Args:
-        input: The feature map.
-        dim: As in ``torch.amax``.
-        keepdim: Likewise.
-
-    Returns:
-        As for `reduce_mean`.
-    """
+    """``torch.amax``, J∘max∘J̃; the result is as for `reduce_mean`."""
     return _reduce(input, dim, keepdim, torch.amax, linear=False)

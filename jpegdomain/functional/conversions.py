@@ -1,5 +1,6 @@
-"""Copies, casts and moves of activations, new ones like them, their gradients, and flips: all on the coefficients."""
+"""Copies, casts, moves and flips of activations, new ones like them, their gradients; and einops' functions on them."""
 
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,12 +8,12 @@ import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation
+from jpegdomain.constants import constant
 from jpegdomain.geometry import BLOCK
 from jpegdomain.table import getter, implements
 
-from .constants import constant
 from .maps import alone
-from .transform import decode, encode, pixels_of
+from .pixels import decode, encode, pixels_of
 
 __all__: list[str] = []
 
@@ -154,3 +155,16 @@ def _flip(input: Activation, *dims: Any) -> Activation:
         sizes[axis] = blocks.shape[axis]
         coefficients = blocks * _signs(blocks.shape[axis], blocks.dtype, blocks.device).view(sizes)
     return input.replace(coefficients)
+
+
+if importlib.util.find_spec("einops") is not None:
+    from einops._backends import TorchBackend
+
+    class EinopsBackend(TorchBackend):  # type: ignore[misc, unused-ignore]
+        """Takes activations as torch's tensors: einops looks for a backend among all subclasses of its own."""
+
+        framework_name = "jpegdomain"
+
+        def is_appropriate_type(self, tensor: Any) -> bool:
+            """Return whether einops should use this backend."""
+            return isinstance(tensor, Activation)

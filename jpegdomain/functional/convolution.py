@@ -7,10 +7,11 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK, Extent, Padding, Pair, Window
 from jpegdomain.table import implements
+from jpegdomain.transform import affine, cut
 
 from .faulty_kernels import conv2d_on_pixels
 from .maps import plain
-from .transform import affine, cut, decode, encode
+from .pixels import decode, encode
 
 __all__ = ["conv2d", "conv2d_dense", "conv2d_stencil"]
 
@@ -28,15 +29,7 @@ def conv2d(
     """Convolve in the factored form, J∘(the spatial kernel)∘J̃ (eq. 11 with C left as it is).
 
     A 1×1 kernel at stride 1 acts alike on every pixel, so it commutes with J and runs on the coefficients as they are.
-
-    Args:
-        input: The activation.
-        weight: (c', c/groups, kh, kw) the spatial kernel.
-        bias: (c',) or None.
-        stride: As in ``torch.nn.functional.conv2d``.
-        padding: Likewise, or ((top, bottom), (left, right)).
-        dilation: As in ``torch.nn.functional.conv2d``.
-        groups: As in ``torch.nn.functional.conv2d``.
+    The arguments are those of ``torch.nn.functional.conv2d``; `padding` may be ((top, bottom), (left, right)), too.
 
     Returns:
         The activation of the window's output extent.

@@ -41,20 +41,7 @@ def conv2d_on_pixels(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Tensor:
-    """``torch.nn.functional.conv2d``, clear of faults 1 and 4: C_s(x) = C_1(x[:, :, ::s, ::s]) for a 1×1 kernel.
-
-    Args:
-        x: (n, c, h, w) pixels.
-        weight: (c', c/groups, kh, kw).
-        bias: (c',) or None.
-        stride: As in ``torch.nn.functional.conv2d``.
-        padding: Likewise.
-        dilation: Likewise.
-        groups: Likewise.
-
-    Returns:
-        (n, c', h', w').
-    """
+    """``torch.nn.functional.conv2d``, clear of faults 1 and 4: C_s(x) = C_1(x[:, :, ::s, ::s]) for a 1×1 kernel."""
     down, right = pair(stride)
     dilation = own_dilation(weight.shape[2:], dilation)
     few = x.shape[1] < _VECTOR and x.device.type == "cpu" and x.dim() == 4
@@ -64,44 +51,28 @@ def conv2d_on_pixels(
 
 
 def own_dilation(kernel: Sequence[int], dilation: Pair) -> tuple[int, int]:
-    """Give a kernel's dilation clear of fault 4: 1 along axes where the kernel is 1, which have nothing to dilate.
-
-    Args:
-        kernel: Height and width.
-        dilation: Vertical and horizontal.
-
-    Returns:
-        The dilation that means the same.
-    """
+    """Return a kernel's dilation clear of fault 4: 1 along axes where the kernel is 1 and has nothing to dilate."""
     down, right = pair(dilation)
     return down if kernel[0] != 1 else 1, right if kernel[1] != 1 else 1
 
 
 def adds_safely(channels: int, groups: int) -> bool:
-    """Say whether a convolution may add to its result in the same pass: not where fault 2 is.
-
-    Args:
-        channels: Of the result.
-        groups: Of the convolution.
-
-    Returns:
-        Whether it is not depthwise, or its channels fill whole vectors.
-    """
+    """Return whether a convolution may add to its result in the same pass: not where fault 2 is."""
     return groups == 1 or groups < channels or channels % _VECTOR == 0
 
 
 def check_windows(
     size: Sequence[int], kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool = False
 ) -> None:
-    """Make sure that every window of a max-pooling holds a pixel: fault 3.
+    """Raise unless every window of a max-pooling holds a pixel: fault 3.
 
     Args:
         size: Height and width of the feature map.
-        kernel: As in ``torch.nn.functional.max_pool2d``.
-        stride: Likewise.
-        padding: Likewise.
-        dilation: Likewise.
-        ceil_mode: Likewise.
+        kernel: This and the following as in ``torch.nn.functional.max_pool2d``.
+        stride: Of the windows.
+        padding: On both sides.
+        dilation: Of the windows.
+        ceil_mode: Whether windows may end outside.
 
     Raises:
         InputError: If one holds none.

@@ -1,19 +1,21 @@
-"""Indexing: images and channels on the coefficients as they are, pixels as J∘(slice)∘J̃."""
+"""Indexing, splitting and stacking: other axes on the coefficients as they are, the pixels' as J∘f∘J̃."""
 
+import functools
 from collections.abc import Sequence
 from types import EllipsisType
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 
 from jpegdomain.activation import Activation
-from jpegdomain.errors import InputError
+from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.table import implements
 
 from .maps import alone
-from .transform import decode, encode
+from .pixels import decode, encode, pixels_of
 
-__all__ = ["Index", "getitem", "kept_axes", "pixel_index", "takes_pixels"]
+__all__ = ["chunk", "getitem", "kept_axes", "pixel_index", "split", "stack", "takes_pixels", "unbind"]
 
 Index: TypeAlias = int | slice | EllipsisType | Tensor | Sequence[int] | None
 """One part of a tensor's index."""
@@ -31,7 +33,7 @@ def _parts(index: Index | tuple[Index, ...], ndim: int) -> list[Index]:
 def kept_axes(
     index: Index | tuple[Index, ...], ndim: int = 4, axes: tuple[int, int] = (2, 3)
 ) -> tuple[int, int] | None:
-    """Say where the pixel axes lie after indexing.
+    """Find the pixel axes after indexing.
 
     Args:
         index: As for a tensor.
@@ -60,16 +62,7 @@ def kept_axes(
 
 
 def takes_pixels(index: Index | tuple[Index, ...], ndim: int = 4, axes: tuple[int, int] = (2, 3)) -> bool:
-    """Say whether an index takes one row or one column, so that the result is no feature map.
-
-    Args:
-        index: As for a tensor.
-        ndim: Of the feature map.
-        axes: Positions of its pixel axes.
-
-    Returns:
-        Whether there is a number for a pixel axis.
-    """
+    """Return whether an index takes one row or one column, so that the result is no feature map."""
     taken = [part for part in _parts(index, ndim) if part is not None]
     return any(isinstance(taken[axis], int) for axis in axes)
 
@@ -81,10 +74,6 @@ def _keeps_axes(input: Any, index: Any) -> bool:
 @implements("__getitem__", accepts=_keeps_axes)
 def getitem(input: Activation, index: Index | tuple[Index, ...]) -> Activation:
     """Index: images and channels by numbers and slices on the coefficients, anything else as J∘(slice)∘J̃.
-
-    Args:
-        input: The feature map.
-        index: As for a tensor of its shape.
 
     Returns:
         A feature map, (n, c, h, w) if the index took pixels.
@@ -102,13 +91,89 @@ def getitem(input: Activation, index: Index | tuple[Index, ...]) -> Activation:
 
 
 def pixel_index(input: Activation, index: Index | tuple[Index, ...]) -> Tensor:
-    """Leave the transform domain and index.
+    """Index the pixels."""
+    return decode(input)[index]
 
-    Args:
-        input: The feature map.
-        index: As for a tensor of its shape.
+
+def _divided(input: Activation, sizes: Sequence[int], dim: int) -> tuple[Activation, ...]:
+    """Consecutive parts of the given sizes."""
+    axes, axis = input.axes, dim % input.ndim
+    if axis in axes:
+        return tuple(encode(part, axes=axes, like=input) for part in decode(input).split(list(sizes), axis))
+    starts = [sum(sizes[:place]) for place in range(len(sizes))]
+    return tuple(
+        input.moved(functools.partial(torch.narrow, dim=axis, start=start, length=size))
+        for start, size in zip(starts, sizes, strict=True)
+    )
+
+
+def _others(input: Any, sizes: Any = None, dim: Any = 0) -> bool:
+    """Whether an activation is divided along another axis than its pixels'."""
+    return alone(input, sizes, dim) and isinstance(dim, int) and dim % input.ndim not in input.axes
+
+
+def _splits(tensor: Any, split_size_or_sections: Any = None, dim: Any = 0, *, split_size: Any = None) -> bool:
+    return split_size is None and _others(tensor, split_size_or_sections, dim)
+
+
+@implements("split", "split_with_sizes", accepts=_splits)
+def split(tensor: Activation, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Activation, ...]:
+    """``torch.split``."""
+    sizes = split_size_or_sections
+    if isinstance(sizes, int):
+        whole = tensor.shape[dim]
+        sizes = [min(sizes, whole - start) for start in range(0, whole, sizes)]
+    return _divided(tensor, sizes, dim)
+
+
+def _chunks(input: Any, chunks: Any, dim: Any = 0) -> bool:
+    return _others(input, chunks, dim)
+
+
+@implements("chunk", accepts=_chunks)
+def chunk(input: Activation, chunks: int, dim: int = 0) -> tuple[Activation, ...]:
+    """``torch.chunk``."""
+    return split(input, -(-input.shape[dim] // chunks), dim)
+
+
+def _unbinds(input: Any, dim: Any = 0) -> bool:
+    return _others(input, None, dim)
+
+
+@implements("unbind", accepts=_unbinds)
+def unbind(input: Activation, dim: int = 0) -> tuple[Activation, ...]:
+    """``torch.unbind`` along an axis that is not a pixel axis."""
+    before: list[Index] = [slice(None)] * (dim % input.ndim)
+    return tuple(getitem(input, (*before, index)) for index in range(input.shape[dim]))
+
+
+def _stacks(tensors: Any, dim: Any = 0) -> bool:
+    """Whether feature maps can be stacked without their pixels."""
+    parts = list(tensors)
+    if not isinstance(dim, int) or not all(isinstance(x, Activation) for x in parts):
+        return False
+    return len({(x.axes, tuple(x.shape)) for x in parts}) == 1
+
+
+@implements("stack", accepts=_stacks)
+def stack(tensors: Sequence[Activation], dim: int = 0) -> Activation:
+    """``torch.stack``.
 
     Returns:
-        Pixels.
+        A feature map with one axis more.
+
+    Raises:
+        ExtentMismatchError: If the extents differ.
+        InputError: If some are plain tensors, or their axes differ.
     """
-    return decode(input)[index]
+    if any(isinstance(x, Tensor) for x in tensors) or len({x.axes for x in tensors}) > 1:
+        raise InputError("stack takes feature maps with the same axes only: encode the pixels among them first")
+    if len({x.extent for x in tensors}) > 1:
+        listed = ", ".join(sorted({str(x.extent) for x in tensors}))
+        raise ExtentMismatchError(f"feature maps of different extents cannot be stacked: {listed}")
+    place = dim % (tensors[0].ndim + 1)
+    first, second = (axis + (axis >= place) for axis in tensors[0].axes)
+    if not any(x.has_coefficients for x in tensors):
+        return Activation.from_pixels(torch.stack([pixels_of(x) for x in tensors], place), (first, second), tensors[0])
+    stacked = torch.stack([x.coefficients for x in tensors], place)
+    return tensors[0].replace(stacked, axes=(first, second))

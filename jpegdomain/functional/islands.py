@@ -11,7 +11,7 @@ from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
 from jpegdomain.table import Entry, Runtime, entry, note, operations, runs_by
 
-from .transform import pixels_of, transform
+from .pixels import pixels_of, transform
 from .views import VIEWS, as_views, refresh, write_through
 
 __all__ = ["DRAWS", "mapped", "run"]
@@ -39,9 +39,6 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
     Returns:
         What it returns on pixels; feature maps as activations.
-
-    Raises:
-        InputError: If activations of different options meet.
     """
     if kwargs.get("out") is not None:
         return _with_out(operation, args, kwargs)
@@ -90,7 +87,7 @@ def _activations(value: Any) -> Iterator[Activation]:
 
 
 def _agree(args: Any, kwargs: Any) -> list[Activation]:
-    """All activations among the arguments; their options must be the same."""
+    """All activations among the arguments; InputError if their options differ."""
     found = list(_activations((args, kwargs)))
     for x in found:
         if (x.frequencies, x.method) != (found[0].frequencies, found[0].method):
@@ -239,10 +236,6 @@ def _into(target: Any, result: Any) -> Any:
 
 def write(target: Activation, value: Activation | Tensor) -> None:
     """Give an activation new pixels, as ``torch.Tensor.copy_`` without broadcasting.
-
-    Args:
-        target: Written to.
-        value: Of its shape.
 
     Raises:
         InputError: If the shapes differ.

@@ -4,14 +4,18 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from jpegdomain.activation import Activation
+from jpegdomain.table import implements
+from jpegdomain.transform import constant_image
 
-from .transform import as_four, constant_image, decode, encode, from_four
+from .pixels import as_four, decode, encode, from_four
 
 __all__ = [
     "alone",
+    "dropout",
     "each_from_pixels",
     "each_to_pixels",
     "elementwise",
@@ -25,81 +29,33 @@ _PLAIN = (2, 3)
 
 
 def alone(input: Any, *args: Any, **kwargs: Any) -> bool:
-    """Tell whether the first argument of an operation is an activation, and no other is.
-
-    Args:
-        input: The first argument.
-        *args: The others.
-        **kwargs: Likewise.
-
-    Returns:
-        Whether it is so.
-    """
+    """Return whether an operation's first argument is an activation, and no other is."""
     return isinstance(input, Activation) and not any(isinstance(x, Activation) for x in (*args, *kwargs.values()))
 
 
 def plain(input: Any, *args: Any, **kwargs: Any) -> bool:
-    """Tell whether the first argument is an activation (n, c, h, w), and no other is an activation.
-
-    Args:
-        input: The first argument.
-        *args: The others.
-        **kwargs: Likewise.
-
-    Returns:
-        Whether it is so.
-    """
+    """Return whether an operation's first argument is an activation (n, c, h, w), and no other is an activation."""
     return alone(input, *args, **kwargs) and (input.ndim, input.axes) == (4, _PLAIN)
 
 
 def each_to_pixels(parts: Sequence[Activation]) -> tuple[Tensor, ...]:
-    """Apply J̃ to several feature maps.
-
-    Args:
-        parts: The feature maps.
-
-    Returns:
-        The pixels of each.
-    """
+    """Apply J̃ to several feature maps."""
     return tuple(decode(part) for part in parts)
 
 
 def each_from_pixels(parts: Sequence[Tensor], axes: tuple[int, int] = _PLAIN) -> tuple[Activation, ...]:
-    """Apply J to several tensors.
-
-    Args:
-        parts: The tensors.
-        axes: Positions of the pixel axes of each.
-
-    Returns:
-        The feature maps.
-    """
+    """Apply J to several tensors."""
     return tuple(encode(part, axes=axes) for part in parts)
 
 
 def four_axes(shape: Sequence[int], axes: tuple[int, int] = _PLAIN) -> tuple[int, ...]:
-    """Read sizes as those of a feature map (n, c, h, w): all axes but the first and the pixels' are channels.
-
-    Args:
-        shape: Of pixels.
-        axes: Positions of the pixel axes.
-
-    Returns:
-        Four sizes.
-    """
+    """Read sizes as (n, c, h, w): all axes but the first and the pixels' are channels."""
     others = [size for axis, size in enumerate(shape) if axis not in axes]
     return (*(others[:1] or [1]), math.prod(others[1:]), *(shape[axis] for axis in axes))
 
 
 def ones_along(x: Activation) -> Tensor:
-    """Transform the image of ones, placed along the feature map's pixel axes.
-
-    Args:
-        x: The feature map.
-
-    Returns:
-        Coefficients that broadcast with the feature map's.
-    """
+    """Transform the image of ones: coefficients that broadcast with the feature map's."""
     sizes = [1] * x.ndim
     for axis, size in zip(x.axes, x.extent.canvas, strict=True):
         sizes[axis] = size
@@ -123,13 +79,22 @@ def elementwise(x: Activation, function: Callable[[Activation], Activation]) -> 
 
 
 def island(x: Activation, function: Callable[[Tensor], Tensor]) -> Activation:
-    """Apply any function of feature maps exactly, J∘f∘J̃.
-
-    Args:
-        x: The feature map.
-        function: Pixels with the feature map's axes to pixels with as many axes.
-
-    Returns:
-        A feature map with its pixel axes in the same places.
-    """
+    """Apply any function of pixels that keeps their number of axes exactly, J∘f∘J̃; the pixel axes stay in place."""
     return encode(function(decode(x)), axes=x.axes, like=x)
+
+
+def dropout(input: Activation, p: float = 0.5, training: bool = True) -> Activation:
+    """Drop pixels, J∘(mask)∘J̃, as ``torch.nn.functional.dropout``; the map itself outside training."""
+    return island(input, lambda pixels: F.dropout(pixels, p, training)) if training else input
+
+
+def _is_off(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False, *, train: bool = False) -> bool:  # noqa: ARG001
+    """Whether a dropout does nothing, as whose result torch gives its argument itself."""
+    return alone(input) and not (training or train)
+
+
+@implements(
+    *(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout), accepts=_is_off
+)
+def _itself(input: Activation, *_args: Any, **_kwargs: Any) -> Activation:
+    return input

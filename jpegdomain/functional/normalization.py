@@ -1,4 +1,6 @@
-"""Batch normalisation on coefficients."""
+"""Normalisation: statistics from the coefficients, or over the channels of every pixel."""
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -7,20 +9,17 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import BLOCK
 from jpegdomain.table import implements
+from jpegdomain.transform import affine, constant_image
 
-from .maps import plain
-from .transform import affine, constant_image
+from .maps import island, plain
 
-__all__ = ["batch_norm", "channel_mean"]
+__all__ = ["batch_norm", "channel_mean", "group_norm", "instance_norm", "layer_norm"]
 
 
 def channel_mean(x: Activation) -> Tensor:
     """Average each channel's pixels over the extent, from DC alone: Σ_blocks 8·DC/(H·W), eq. (22) at any size.
 
     A block's orthonormal DC is an eighth of the sum of its 64 pixels, and pixels outside the extent are zero.
-
-    Args:
-        x: The activation.
 
     Returns:
         (n, c) means.
@@ -45,19 +44,8 @@ def batch_norm(
 
     In training, the mean comes from DC, and the variance by Parseval from the coefficients of the centred image,
     Var[I] = Σ (J(I) − E[I]·J(1))²/(N·H·W): theorem 2 of Ehrlich & Davis for any number of blocks, partial ones
-    included. The running statistics are updated in place, the variance unbiased.
-
-    Args:
-        input: The activation.
-        running_mean: (c,) or None.
-        running_var: (c,) or None.
-        weight: (c,) γ, or None for 1.
-        bias: (c,) β, or None for 0.
-        training: Whether to use, and track, the batch's own statistics.
-        momentum: Share of the batch in the running statistics.
-        eps: ε.
-        inplace: Whether the activation may be written over, outside training; without effect while gradients are
-            recorded.
+    included. The running statistics are updated in place, the variance unbiased. `inplace` lets the activation be
+    written over outside training, while no gradients are recorded.
 
     Returns:
         An activation of the same extent.
@@ -95,3 +83,78 @@ def batch_norm(
     if weight is not None:
         scale = scale * weight
     return input.replace(affine(centred, input.extent, scale, bias).to(input.dtype))
+
+
+@implements(F.group_norm, accepts=plain)
+def group_norm(
+    input: Activation, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Activation:
+    """Normalise groups of channels, γ·(I − E[I])/√(Var[I] + ε) + β, as ``torch.nn.functional.group_norm``.
+
+    The mean is read from DC; the variance follows by Parseval from the coefficients of the centred image, as in
+    `batch_norm`, here over the channels of one group of one image.
+
+    Returns:
+        An activation of the same extent.
+
+    Raises:
+        ValueError: If the channels do not divide into the groups.
+    """
+    images, channels = input.coefficients.shape[:2]
+    if channels % num_groups:
+        raise ValueError(f"{channels} channels do not divide into {num_groups} groups")
+    precision = torch.promote_types(input.dtype, torch.float32)
+    wide = input.replace(input.coefficients.to(precision))
+
+    def over_groups(values: Tensor) -> Tensor:
+        """(n, c) → the mean over each group, (n, c)."""
+        means = values.view(images, num_groups, -1).mean(2, keepdim=True)
+        return means.expand(-1, -1, channels // num_groups).reshape(images, channels)
+
+    ones = constant_image(input.extent, dtype=precision, device=input.device)
+    centred = wide.coefficients - over_groups(channel_mean(wide))[:, :, None, None] * ones
+    energy = centred.square().sum(dim=(2, 3)) / (input.extent.height * input.extent.width)
+    scale = torch.rsqrt(over_groups(energy) + eps)
+    if weight is not None:
+        scale = scale * weight
+    result = centred * scale[:, :, None, None]
+    if bias is not None:
+        result = result + bias.to(precision).view(-1, 1, 1) * ones
+    return input.replace(result.to(input.dtype))
+
+
+@implements(F.instance_norm, accepts=plain)
+def instance_norm(
+    input: Activation,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Activation:
+    """``torch.nn.functional.instance_norm``: `batch_norm` of one image that has n·c channels."""
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    images, channels = input.coefficients.shape[:2]
+    mean, variance, scale, shift = (
+        None if t is None else t.repeat(images) for t in (running_mean, running_var, weight, bias)
+    )
+    one = input.replace(input.coefficients.reshape(1, images * channels, *input.extent.canvas))
+    result = batch_norm(one, mean, variance, scale, shift, True, momentum, eps)
+    for kept, updated in zip((running_mean, running_var), (mean, variance), strict=True):
+        if kept is not None and updated is not None:
+            kept.copy_(updated.view(images, channels).mean(0))
+    return input.replace(result.coefficients.view(input.coefficients.shape))
+
+
+def layer_norm(
+    input: Activation,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Activation:
+    """``torch.nn.functional.layer_norm``, J∘f∘J̃: over the channels, each pixel has a variance of its own."""
+    return island(input, lambda pixels: F.layer_norm(pixels, list(normalized_shape), weight, bias, eps))

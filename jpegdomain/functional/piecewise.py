@@ -8,24 +8,20 @@ from torch import Tensor
 
 from jpegdomain.activation import Activation, Method
 from jpegdomain.geometry import Extent
+from jpegdomain.transform import (
+    Clamp,
+    Frequencies,
+    backend,
+    check_frequencies,
+    cpu,
+    forward,
+    inverse,
+    reference,
+)
 
-from . import operators
-from .blocks import from_coefficients, is_followed, masked, to_coefficients
-from .native import Pieces, launch, takes
-from .products import check_frequencies
-from .transform import Frequencies, decode, encode, low_pass, map_pixels
+from .pixels import map_pixels
 
-__all__ = [
-    "Method",
-    "PiecewiseLinear",
-    "apx",
-    "apx_relu",
-    "asm",
-    "asm_relu",
-    "between",
-    "harmonic_mixing",
-    "pointwise",
-]
+__all__ = ["Method", "PiecewiseLinear", "apx", "apx_relu", "asm", "asm_relu", "piecewise_on_pixels", "pointwise"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,19 +61,15 @@ class PiecewiseLinear:
             result = torch.where(above, self._piece(index, exact), result)
         return result
 
-    def constant_outside(self) -> Pieces | None:
-        """Describe the function as the identity between constants, if it is that: ReLU, ReLU6, Hardtanh, Threshold.
-
-        Returns:
-            The constants and their places, or None for another function.
-        """
+    def as_clamp(self) -> Clamp | None:
+        """Return the function as the identity between constants if it is that: ReLU, ReLU6, Hardtanh, Threshold."""
         if not all(isinstance(slope, float) for slope in self.slopes):
             return None
         if self.slopes == (0.0, 1.0) and self.closed == (False,) and self.intercepts[1] == 0:
-            return Pieces(low=self.breakpoints[0], below=self.intercepts[0])
+            return Clamp(low=self.breakpoints[0], below=self.intercepts[0])
         if self.slopes == (0.0, 1.0, 0.0) and self.closed == (False, True) and self.intercepts[1] == 0:
             low, high = self.breakpoints
-            return Pieces(low, high, self.intercepts[0], self.intercepts[2])
+            return Clamp(low, high, self.intercepts[0], self.intercepts[2])
         return None
 
     @property
@@ -114,11 +106,7 @@ def asm(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15,
     Returns:
         An activation of the same extent.
     """
-    if (at_once := _at_once(x, function, frequencies, inplace, masks=True)) is not None:
-        return at_once
-    if not isinstance(frequencies, Tensor) and frequencies == 15:
-        return map_pixels(x, function.function, inplace=inplace)
-    return map_pixels(x, function.by_masks, frequencies=(15, frequencies), inplace=inplace)
+    return _apply(x, function, frequencies, "asm", inplace)
 
 
 def apx(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15, inplace: bool = False) -> Activation:
@@ -133,156 +121,49 @@ def apx(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15,
     Returns:
         An activation of the same extent.
     """
-    if (at_once := _at_once(x, function, frequencies, inplace, masks=False)) is not None:
-        return at_once
+    return _apply(x, function, frequencies, "apx", inplace)
+
+
+def _apply(
+    x: Activation, function: PiecewiseLinear, frequencies: Frequencies, method: Method, inplace: bool
+) -> Activation:
+    check_frequencies(frequencies)
+    coefficients, clamp, chosen = x.coefficients, function.as_clamp(), backend(x.coefficients)
+    if clamp is not None and not isinstance(frequencies, Tensor) and chosen is not reference:
+        mask_source = coefficients if method == "asm" else None
+        return x.replace(chosen.masked(coefficients, mask_source, x.extent, clamp, frequencies, inplace=inplace))
+    if method == "asm" and (isinstance(frequencies, Tensor) or frequencies < 15):
+        return map_pixels(x, function.by_masks, frequencies=(15, frequencies), inplace=inplace)
     return map_pixels(x, function.function, frequencies=(frequencies,), inplace=inplace)
 
 
-def between(
-    source: Tensor,
-    extent: Extent,
-    function: PiecewiseLinear,
-    frequencies: Frequencies = 15,
-    method: Method = "asm",
-    *,
-    from_pixels: bool,
-    to_pixels: bool,
-    second: Tensor | None = None,
-    inplace: bool = False,
+def piecewise_on_pixels(
+    pixels: Tensor, function: PiecewiseLinear, frequencies: Frequencies = 15, method: Method = "asm"
 ) -> Tensor:
-    """Apply a piecewise-linear function on the way between pixels and coefficients: ASM or APX of source + second.
-
-    One pass over memory, reading and writing each number once, where the compiled transforms can run and the function
-    is the identity between two constants (ReLU, ReLU6, Hardtanh, Threshold). The result is the same everywhere.
-
-    Args:
-        source: (n, c, h, w) pixels or (n, c, 8X, 8Y) coefficients.
-        extent: Height and width in pixels.
-        function: The pieces.
-        frequencies: As in `asm`.
-        method: 'asm' or 'apx'.
-        from_pixels: Whether the source holds pixels.
-        to_pixels: Whether pixels are wanted.
-        second: What is added before, in the source's domain and of its shape, or None.
-        inplace: Whether the source's memory may be written over; without effect while gradients are recorded.
-
-    Returns:
-        (n, c, h, w) pixels or (n, c, 8X, 8Y) coefficients.
-
-    Raises:
-        ValueError: If a number of frequencies is outside 1…15.
-    """
+    """Apply J̃∘(ASM or APX)∘J to pixels (n, c, h, w): a blockwise low-pass decides, as in `asm` and `apx`."""
     check_frequencies(frequencies)
-    exact_everywhere = not isinstance(frequencies, Tensor) and frequencies == 15
-    pieces = function.constant_outside()
-    given = (source,) if second is None else (source, second)
-    can = pieces is not None and not isinstance(frequencies, Tensor) and takes(*given)
-    if can and not any(map(is_followed, given)) and not (from_pixels and to_pixels and exact_everywhere):
-        return launch(
-            source,
-            extent,
-            from_pixels=from_pixels,
-            to_pixels=to_pixels,
-            frequencies=int(frequencies),
-            pieces=pieces,
-            deciding=source if method == "asm" and not exact_everywhere else None,
-            second=second,
-            inplace=inplace,
-        )
-    if second is not None:
-        source = source + second
-    if not (from_pixels or to_pixels):
-        apply = asm if method == "asm" else apx
-        return apply(Activation(source, extent), function, frequencies).coefficients
-    exact = source if from_pixels else from_coefficients(source, extent)
-    if exact_everywhere:
-        result = function.function(exact)
-    else:
-        coefficients = to_coefficients(source, extent) if from_pixels else source
-        # A mask has no gradient.
-        with torch.set_grad_enabled(torch.is_grad_enabled() and method == "apx"):
-            approximation = from_coefficients(coefficients, extent, frequencies)
-        result = function.by_masks(exact, approximation) if method == "asm" else function.function(approximation)
-    return result if to_pixels else to_coefficients(result, extent, inplace=result is not source)
-
-
-def _at_once(
-    x: Activation, function: PiecewiseLinear, frequencies: Frequencies, inplace: bool, *, masks: bool
-) -> Activation | None:
-    """Apply ASM or APX in one pass over memory, where the compiled transforms can."""
-    coefficients, extent = x.coefficients, x.extent
-    pieces = function.constant_outside()
-    if pieces is None or isinstance(frequencies, Tensor) or not (takes(coefficients) or operators.takes(coefficients)):
-        return None
-    check_frequencies(frequencies)
-    if operators.takes(coefficients):
-        kept = coefficients if masks else low_pass(coefficients, frequencies)
-        return x.replace(operators.masked(kept, kept, *extent, list(pieces), frequencies))
-    if is_followed(coefficients):
-        kept = coefficients if masks else low_pass(coefficients, frequencies)
-        return x.replace(masked(kept, kept, extent, pieces, frequencies))
-    result = launch(
-        coefficients,
-        extent,
-        from_pixels=False,
-        to_pixels=False,
-        frequencies=frequencies,
-        pieces=pieces,
-        deciding=coefficients if masks and frequencies < 15 else None,
-        inplace=inplace,
-    )
-    return x.replace(result)
+    if not isinstance(frequencies, Tensor) and frequencies == 15:
+        return function.function(pixels)
+    clamp, extent = function.as_clamp(), Extent(*pixels.shape[2:])
+    if clamp is not None and not isinstance(frequencies, Tensor) and backend(pixels) is cpu:
+        mask_source = pixels if method == "asm" else None
+        return cpu.masked_pixels(pixels, mask_source, clamp, frequencies)
+    # A mask has no gradient.
+    with torch.set_grad_enabled(torch.is_grad_enabled() and method == "apx"):
+        approximation = inverse(forward(pixels), extent, frequencies)
+    return function.by_masks(pixels, approximation) if method == "asm" else function.function(approximation)
 
 
 def asm_relu(x: Activation, frequencies: int = 15) -> Activation:
-    """ReLU by approximated spatial masking, r(x) = nnm(x)·x with nnm(x) = 1 where x > 0, eqs. (18) and (19).
-
-    Args:
-        x: The activation.
-        frequencies: 1…15.
-
-    Returns:
-        An activation of the same extent.
-    """
+    """ReLU by approximated spatial masking, r(x) = nnm(x)·x with nnm(x) = 1 where x > 0, eqs. (18) and (19)."""
     return asm(x, _RELU, frequencies)
 
 
 def apx_relu(x: Activation, frequencies: int = 15) -> Activation:
-    """ReLU of the truncated reconstruction.
-
-    Args:
-        x: The activation.
-        frequencies: 1…15.
-
-    Returns:
-        An activation of the same extent.
-    """
+    """ReLU of the truncated reconstruction, as `apx`."""
     return apx(x, _RELU, frequencies)
 
 
-def harmonic_mixing(x: Activation, mask: Tensor) -> Activation:
-    """Multiply by a spatial mask, F'_{α'β'} = F^{αβ} H^{αβmn}_{α'β'} G_{mn}, eq. (16).
-
-    The dense H costs 64³ products a block; the contraction is run as J∘(mask)∘J̃, 4·8·64.
-
-    Args:
-        x: The activation.
-        mask: Broadcasts with (n, c, h, w).
-
-    Returns:
-        An activation of the same extent.
-    """
-    return encode(decode(x) * mask, like=x)
-
-
 def pointwise(x: Activation, function: Callable[[Tensor], Tensor]) -> Activation:
-    """Apply any function of single pixels exactly, J∘f∘J̃.
-
-    Args:
-        x: The activation.
-        function: (n, c, h, w) → (n, c, h, w), each pixel by itself.
-
-    Returns:
-        An activation of the same extent.
-    """
+    """Apply any function of single pixels exactly, J∘f∘J̃; the extent stays."""
     return map_pixels(x, function)

@@ -8,12 +8,13 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import Pair, pair
 from jpegdomain.table import implements
+from jpegdomain.transform import Frequencies
 
 from .faulty_kernels import check_windows
 from .maps import plain
 from .normalization import channel_mean
 from .piecewise import Method
-from .transform import Frequencies, decode, encode, pixels_of
+from .pixels import decode, encode, pixels_of
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "max_pool2d"]
 
@@ -21,16 +22,7 @@ Features = TypeVar("Features", Activation, Tensor)
 
 
 def global_avg_pool2d(x: Activation) -> Tensor:
-    """Average over the extent by reading DC (section 4.5): Σ_blocks 8·DC/(H·W).
-
-    One pixel has no use for a block, so the result leaves the transform domain.
-
-    Args:
-        x: The activation.
-
-    Returns:
-        (n, c, 1, 1) pixels.
-    """
+    """Average over the extent by reading DC (section 4.5), Σ_blocks 8·DC/(H·W): (n, c, 1, 1) pixels."""
     return channel_mean(x)[:, :, None, None]
 
 
@@ -43,20 +35,7 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Activation:
-    """Average over windows, exactly: from DC where one window covers the extent, else J∘pool∘J̃.
-
-    Args:
-        input: The activation.
-        kernel_size: As in ``torch.nn.functional.avg_pool2d``.
-        stride: Likewise.
-        padding: Likewise.
-        ceil_mode: Likewise.
-        count_include_pad: Likewise.
-        divisor_override: Likewise.
-
-    Returns:
-        The activation of the pooled extent.
-    """
+    """``torch.nn.functional.avg_pool2d``: from DC where one window covers the extent, else J∘pool∘J̃."""
     if pair(kernel_size) == input.extent and pair(padding) == (0, 0) and divisor_override is None:
         return encode(global_avg_pool2d(input), like=input)
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding)
@@ -77,15 +56,7 @@ def _adaptive_global(input: Activation, output_size: Any) -> Tensor:  # noqa: AR
 
 
 def adaptive_avg_pool2d(input: Activation, output_size: int | tuple[int | None, int | None] | None) -> Activation:
-    """Average over windows that give a fixed output extent, J∘pool∘J̃.
-
-    Args:
-        input: The activation.
-        output_size: As in ``torch.nn.functional.adaptive_avg_pool2d``.
-
-    Returns:
-        The activation of that extent.
-    """
+    """``torch.nn.functional.adaptive_avg_pool2d``, J∘pool∘J̃."""
     return encode(F.adaptive_avg_pool2d(decode(input), output_size), like=input)
 
 
@@ -114,19 +85,16 @@ def max_pool2d(
 
     Args:
         x: The activation; or pixels (n, c, h, w), for J̃∘pool∘J of which the outer transforms cancel.
-        kernel_size: As in ``torch.nn.functional.max_pool2d``.
-        stride: Likewise.
-        padding: Likewise.
-        dilation: Likewise.
-        ceil_mode: Likewise.
+        kernel_size: This and those up to `ceil_mode` as in ``torch.nn.functional.max_pool2d``.
+        stride: The kernel size if None.
+        padding: On both sides.
+        dilation: Of the window.
+        ceil_mode: Whether windows may begin inside and end outside.
         frequencies: 1…15, α+β < frequencies decide; or a tensor, as in `functional.low_pass`.
         method: 'asm' or 'apx'.
 
     Returns:
         The activation of the pooled extent, or its pixels.
-
-    Raises:
-        InputError: If a window holds padding alone.
     """
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding), pair(dilation), ceil_mode
     check_windows(x.shape[2:], *window)

@@ -11,9 +11,10 @@ from torch import Tensor
 from jpegdomain.activation import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.table import implements
+from jpegdomain.transform import affine
 
 from .maps import alone, ones_along, plain
-from .transform import affine, decode, encode, pixels_of
+from .pixels import decode, encode, pixels_of
 
 __all__ = ["add", "cat", "div", "mul", "neg", "pad", "sub"]
 
@@ -103,21 +104,17 @@ def _made(x: Activation, coefficients: Tensor) -> Activation:
 
 @implements("add", "__add__", "__radd__", accepts=_adds, anywhere=True)
 def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = False) -> Activation:
-    """Add, J(F + G) = J(F) + J(G), eq. (25); constants are added through J(1).
+    """``torch.add``: J(F + G) = J(F) + J(G), eq. (25); constants are added through J(1).
 
     Args:
         input: An activation, or with the other an activation: pixels or a number.
-        other: Likewise.
-        alpha: Factor of `other`, as in ``torch.add``.
+        other: As `input`.
+        alpha: Factor of `other`.
         inplace: Whether `input` may be written over where both are activations; without effect while gradients are
             recorded.
 
     Returns:
         An activation.
-
-    Raises:
-        ExtentMismatchError: If their extents differ.
-        InputError: If neither is an activation.
     """
     if isinstance(input, Activation) and isinstance(other, Activation) and _alike(input, other):
         widest = input if input.ndim >= other.ndim else other
@@ -137,7 +134,7 @@ def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = Fal
 
 @implements("sub", "subtract", "__sub__", accepts=_adds, anywhere=True)
 def sub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
-    """Subtract, `add` with the factor −alpha."""
+    """``torch.sub``: `add` with the factor −alpha."""
     return add(input, other, alpha=-alpha)
 
 
@@ -148,18 +145,14 @@ def _rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
 
 @implements("mul", "multiply", "__mul__", "__rmul__", accepts=_scales, anywhere=True)
 def mul(input: Operand, other: Operand) -> Activation:
-    """Multiply: by what is the same for every pixel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16).
+    """``torch.mul``: by what is the same for every pixel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16).
 
     Args:
         input: An activation, or with the other an activation: pixels or a number.
-        other: Likewise.
+        other: As `input`.
 
     Returns:
         An activation.
-
-    Raises:
-        ExtentMismatchError: If their extents differ.
-        InputError: If neither is an activation.
     """
     input, other = _collapsed(input), _collapsed(other)
     for one, two in ((input, other), (other, input)):
@@ -170,19 +163,7 @@ def mul(input: Operand, other: Operand) -> Activation:
 
 @implements("div", "divide", "true_divide", "__truediv__", accepts=_divides, anywhere=True)
 def div(input: Operand, other: Operand) -> Activation:
-    """Divide: by what is the same for every pixel directly, else as J∘(quotient)∘J̃.
-
-    Args:
-        input: An activation, or with the other an activation: pixels or a number.
-        other: Likewise.
-
-    Returns:
-        An activation.
-
-    Raises:
-        ExtentMismatchError: If their extents differ.
-        InputError: If neither is an activation.
-    """
+    """``torch.div``: by what is the same for every pixel directly, else as J∘(quotient)∘J̃; operands as in `mul`."""
     if isinstance(input, Activation) and _free_of_pixels(other := _collapsed(other), input):
         return _made(input, input.coefficients / other)
     return _on_pixels(operator.truediv, input, other)
@@ -190,7 +171,7 @@ def div(input: Operand, other: Operand) -> Activation:
 
 @implements("neg", "negative", "__neg__", accepts=alone)
 def neg(input: Activation) -> Activation:
-    """Change the sign."""
+    """``torch.neg``."""
     return input.moved(torch.neg)
 
 
@@ -211,17 +192,13 @@ def _joins(tensors: Any, dim: Any = 0) -> bool:
 
 @implements("cat", "concat", "concatenate", accepts=_joins)
 def cat(tensors: Sequence[Activation | Tensor], dim: int = 0) -> Activation:
-    """Concatenate along pixels as J∘cat∘J̃, along all other axes on the coefficients.
-
-    Args:
-        tensors: Feature maps with the same axes, at least one an activation; pixels among them are encoded.
-        dim: As in ``torch.cat``.
+    """``torch.cat``: along pixels as J∘cat∘J̃, along all other axes on the coefficients; plain tensors are encoded.
 
     Returns:
         A feature map.
 
     Raises:
-        ExtentMismatchError: If their extents differ.
+        ExtentMismatchError: If the extents differ.
         InputError: If none is an activation, or their axes differ.
     """
     like = next((x for x in tensors if isinstance(x, Activation)), None)
@@ -247,17 +224,7 @@ def _pads_others(input: Any, pad: Any, mode: str = "constant", value: Any = None
 
 @implements("pad", accepts=_pads_others)
 def pad(input: Activation, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Activation:
-    """Pad: channels and images by zeros on the coefficients, anything else as J∘pad∘J̃.
-
-    Args:
-        input: The activation.
-        pad: As in ``torch.nn.functional.pad``: (left, right, top, bottom, front, back, …).
-        mode: Likewise.
-        value: Likewise.
-
-    Returns:
-        An activation.
-    """
+    """``torch.nn.functional.pad``: channels and images by zeros on the coefficients, else as J∘pad∘J̃."""
     if _pads_others(input, pad, mode, value):
         return input.replace(F.pad(input.coefficients, list(pad)))
     return encode(F.pad(decode(input), list(pad), mode, value), like=input)

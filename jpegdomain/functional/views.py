@@ -8,7 +8,7 @@ from torch import Tensor
 from jpegdomain.activation import Activation, View
 from jpegdomain.table import getter, operations, runtime
 
-from .transform import decode, encode, pixels_of
+from .pixels import decode, encode, pixels_of
 
 __all__ = ["VIEWS", "as_views", "refresh", "write_through"]
 
@@ -37,15 +37,7 @@ VIEWS: Final = frozenset(operation for name in _NAMES for operation in operation
 
 
 def as_views(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, pixels: Tensor | None) -> None:
-    """Remember that results are views of the first argument.
-
-    Args:
-        operation: Of `VIEWS`.
-        args: Its arguments, an activation first.
-        kwargs: Its keyword arguments.
-        result: An activation or tensor, or several.
-        pixels: Those of the activation if it ran on them, else None.
-    """
+    """Remember that an operation's results are views of its first argument, whose `pixels` it ran on, if on any."""
     base = args[0]
     several = isinstance(result, (tuple, list))
     for place, part in enumerate(result if several else (result,)):
@@ -63,11 +55,7 @@ def _unwatched(pixels: Tensor) -> bool:
 
 
 def refresh(x: Activation) -> None:
-    """Bring an activation up to date with what was written to those that it shares pixels with.
-
-    Args:
-        x: The activation.
-    """
+    """Bring an activation up to date with what was written to those that it shares pixels with."""
     view = x._view
     if view is not None:
         base = view.base
@@ -91,11 +79,7 @@ def refresh(x: Activation) -> None:
 
 
 def write_through(x: Activation) -> None:
-    """Write new values of an activation to those that it shares pixels with.
-
-    Args:
-        x: The activation, which has its new coefficients.
-    """
+    """Write new values of an activation to those that it shares pixels with."""
     lent, x._lent = x._lent, []
     view, x._view = x._view, None
     present = pixels_of(x)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.functional import PiecewiseLinear, rectifiers
-from jpegdomain.geometry import Extent
 from jpegdomain.planning import Cost
 
 from .base import elements
@@ -82,15 +81,7 @@ class Piecewise(Masking):
 
     def _masked(self, pixels: Tensor, pieces: PiecewiseLinear) -> Tensor:
         """ASM or APX between pixels."""
-        return functional.between(
-            pixels,
-            Extent(*pixels.shape[2:]),
-            pieces,
-            self.frequencies,
-            self.method,
-            from_pixels=True,
-            to_pixels=True,
-        )
+        return functional.piecewise_on_pixels(pixels, pieces, self.frequencies, self.method)
 
 
 class ReLU(Piecewise, nn.ReLU):

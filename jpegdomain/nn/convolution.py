@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
-from jpegdomain import folding, functional
+from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.errors import UnsupportedFoldError
 from jpegdomain.geometry import Extent, Window
@@ -20,6 +20,7 @@ from jpegdomain.planning import (
     convolution_cost,
     spatial_convolution_cost,
 )
+from jpegdomain.theory import folding
 
 from .base import Layer
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from jpegdomain.batch import AxisMaps, Group, Plane
 from jpegdomain.colour import INKS, Target, mixing
-from jpegdomain.functional.products import basis as basis_of
 from jpegdomain.geometry import BLOCK, padded_size
+from jpegdomain.transform.reference import basis as basis_of
 
 from .components import Components
 from .whole import whole_pixels

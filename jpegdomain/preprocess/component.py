@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from jpegdomain.geometry import BLOCK, Extent, block_count
-from jpegdomain.tensors import dct_matrix
+from jpegdomain.theory.tensors import dct_matrix
 
 from .axis import AxisMap
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any, Final
 
-from jpegdomain.compiled import Family
+from jpegdomain.compiled import CompiledFunction, KernelPackage
 
 __all__ = ["PREPROCESS", "RENDER"]
 
-PREPROCESS: Final = Family("preprocess", f"{__package__}.kernel", Path(__file__).parent / "kernel")
+PREPROCESS: Final = KernelPackage("preprocess", f"{__package__}.kernel", Path(__file__).parent / "kernel")
 
 
 def _render(types: Any) -> Any:
@@ -28,6 +28,6 @@ def _render(types: Any) -> Any:
     )
 
 
-RENDER: Final = PREPROCESS.entry(
-    "images", "render", _render, "the path from coefficients to pixels, about five seconds"
+RENDER: Final = CompiledFunction(
+    PREPROCESS, "images", "render", _render, "the path from coefficients to pixels, about five seconds"
 )

@@ -18,7 +18,6 @@ from torch import Tensor
 from jpegdomain.codec import Component, JpegImage
 from jpegdomain.codec.metadata import Color
 from jpegdomain.colour import BLACK, MIXING, Matrix, Target
-from jpegdomain.compiled import compiled_entry
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK, Extent
 
@@ -210,7 +209,7 @@ def _render_some(images: Sequence[JpegImage], work: _Work, out: NDArray[np.float
         scratch = np.empty(0, np.float32)
     if scratch.size < plan.scratch:
         scratch = np.empty(plan.scratch, np.float32)
-    compiled_entry(RENDER)(
+    RENDER(
         coefficients,
         steps,
         plan.integers,

@@ -6,7 +6,7 @@ names of tables F.4 and F.5. Of jpegdomain it knows Table D.3; libjpeg, which re
 
 import collections
 
-from jpegdomain.codec.kernel.estimation import ESTIMATES
+from jpegdomain.codec.kernel.arithmetic import ESTIMATES
 
 
 def usual(slot):

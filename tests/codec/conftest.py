@@ -2,11 +2,10 @@
 
 import pytest
 
-from jpegdomain.codec.entries import CODEC
-from jpegdomain.compiled import compiled_entry
+from jpegdomain.codec.kernels import CODEC
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled():
-    for entry in CODEC.entries:
-        compiled_entry(entry)
+    for function in CODEC.functions:
+        function.load()

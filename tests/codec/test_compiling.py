@@ -93,7 +93,7 @@ def test_a_spoilt_cache_is_no_reason_to_fail(file, tmp_path):
 def test_without_a_folder_it_works_and_says_so(file, tmp_path):
     a_file_in_the_way(tmp_path / "home")
     nowhere = (
-        "import pathlib; from jpegdomain.codec.entries import CODEC\n"
+        "import pathlib; from jpegdomain.codec.kernels import CODEC\n"
         "object.__setattr__(CODEC, 'folder', pathlib.Path('/dev/null/kernel'))\n"
     )
     printed, said = outcome(process("-c", nowhere + READ, file, XDG_CACHE_HOME=tmp_path / "home"))

@@ -65,7 +65,7 @@ def test_that_mode_notices_an_index_out_of_bounds(checked_cache):
         "from jpegdomain.codec import workspace\n"
         "small = workspace.Workspace()\n"
         "small.kernel = (*small.kernel[:2], np.zeros(100, np.uint8), small.kernel[3])\n"
-        "workspace.give_back(small)\n"
+        "workspace.release(small)\n"
         "try: jd.read_jpeg(sys.argv[1])\n"
         "except IndexError: print('noticed')\n"
     )

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from jpegdomain.compiled import Family, cache, compiled_address, compiled_entry, families, is_ready
+from jpegdomain.compiled import CompiledFunction, KernelPackage, cache, kernel_packages
 
 from .processes import a_file_in_the_way, outcome, process
 
@@ -18,61 +18,61 @@ def add(a, b):
 
 
 @pytest.fixture
-def family(monkeypatch, tmp_path):
+def package(monkeypatch, tmp_path):
     """Known to nobody but the test."""
-    monkeypatch.setattr("jpegdomain.compiled.family._families", [])
-    return Family("made", "made_kernels", tmp_path)
+    monkeypatch.setattr("jpegdomain.compiled.kernels._packages", [])
+    return KernelPackage("made", "made_kernels", tmp_path)
 
 
-def test_the_packages_own_folder_comes_first(monkeypatch, tmp_path, family):
+def test_the_packages_own_folder_comes_first(monkeypatch, tmp_path, package):
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    assert cache.cache_folder(family).parent == tmp_path / "__pycache__"
+    assert cache.cache_folder(package).parent == tmp_path / "__pycache__"
     monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "chosen"))
-    assert cache.cache_folder(family).parent == tmp_path / "chosen"
+    assert cache.cache_folder(package).parent == tmp_path / "chosen"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems keep caches elsewhere")
-def test_then_the_users_cache_then_none(monkeypatch, tmp_path, family):
+def test_then_the_users_cache_then_none(monkeypatch, tmp_path, package):
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     a_file_in_the_way(tmp_path / "__pycache__")
-    assert cache.cache_folder(family).parent == tmp_path / "home" / "jpegdomain"
+    assert cache.cache_folder(package).parent == tmp_path / "home" / "jpegdomain"
     a_file_in_the_way(tmp_path / "elsewhere")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
-    assert cache.cache_folder(family) is None
+    assert cache.cache_folder(package) is None
 
 
-def test_other_source_code_has_another_folder(monkeypatch, tmp_path, family):
+def test_other_source_code_has_another_folder(monkeypatch, tmp_path, package):
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
     (tmp_path / "a.py").write_text("1")
-    first = cache.cache_folder(family)
-    assert cache.cache_folder(family) == first
+    first = cache.cache_folder(package)
+    assert cache.cache_folder(package) == first
     (tmp_path / "a.py").write_text("2")
-    assert cache.cache_folder(family) != first
+    assert cache.cache_folder(package) != first
 
 
 @pytest.mark.parametrize(("setting", "value"), [("CPU_NAME", "generic"), ("CPU_FEATURES", ""), ("ENABLE_AVX", 0)])
-def test_code_for_another_processor_has_another_folder(monkeypatch, family, setting, value):
-    """NUMBA_CPU_NAME and its like choose a processor in place of this one."""
+def test_code_for_another_processor_has_another_folder(monkeypatch, package, setting, value):
+    """NUMBA_CPU_NAME and others choose a processor in place of this one."""
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
     # The tests themselves may run for another processor.
     for name, none in (("CPU_NAME", None), ("CPU_FEATURES", None), ("ENABLE_AVX", 1)):
         monkeypatch.setattr(f"numba.config.{name}", none)
-    before = cache.cache_folder(family)
+    before = cache.cache_folder(package)
     monkeypatch.setattr(f"numba.config.{setting}", value)
-    assert cache.cache_folder(family) not in (None, before)
+    assert cache.cache_folder(package) not in (None, before)
 
 
-def test_families_do_not_make_one_another_stale(tmp_path, monkeypatch):
+def test_packages_do_not_make_one_another_stale(tmp_path, monkeypatch):
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
-    monkeypatch.setattr("jpegdomain.compiled.family._families", [])
+    monkeypatch.setattr("jpegdomain.compiled.kernels._packages", [])
     beside = tmp_path / "beside.py"
     beside.write_text("1")
-    pair = [Family("one", "one", tmp_path / "one", (beside,)), Family("two", "two", tmp_path / "two")]
+    pair = [KernelPackage("one", "one", tmp_path / "one", (beside,)), KernelPackage("two", "two", tmp_path / "two")]
     for one in pair:
         one.folder.mkdir()
-    assert families() == tuple(pair)
+    assert kernel_packages() == tuple(pair)
     before = [cache.cache_folder(one) for one in pair]
     beside.write_text("2")
     after = [cache.cache_folder(one) for one in pair]
@@ -96,9 +96,9 @@ def test_one_process_waits_for_the_other(tmp_path):
 
 
 @pytest.mark.parametrize("writable", [True, False])
-def test_code_that_can_only_be_read_is_copied(tmp_path, monkeypatch, family, writable):
+def test_code_that_can_only_be_read_is_copied(tmp_path, monkeypatch, package, writable):
     """Compiled ahead by another user, or on a file system that is read-only now."""
-    name = f"made-{cache._fingerprint(family)}"
+    name = f"made-{cache._fingerprint(package)}"
     (tmp_path / "read" / name / "kernel_1").mkdir(parents=True)
     # No user can open a folder for writing.
     (tmp_path / "read" / name / "lock").mkdir()
@@ -106,47 +106,49 @@ def test_code_that_can_only_be_read_is_copied(tmp_path, monkeypatch, family, wri
         (tmp_path / "read" / name / path).write_text(path)
     candidates = [tmp_path / "read", tmp_path / "written"][: 1 + writable]
     monkeypatch.setattr(cache, "_candidates", lambda _: iter(candidates))
-    folder = cache.cache_folder(family)
+    folder = cache.cache_folder(package)
     assert (folder == tmp_path / "written" / name) is writable
     for path in ("sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc"):
         assert (folder / path).read_text() == path
 
 
-def test_an_entry_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, family, capsys):
+def test_a_function_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, package, capsys):
     monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "kept"))
-    package = tmp_path / "made_kernels"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "sums.py").write_text(SOURCE)
+    sources = tmp_path / "made_kernels"
+    sources.mkdir()
+    (sources / "__init__.py").touch()
+    (sources / "sums.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
-    entry = family.entry("sums", "add", lambda types: types.void(types.int64[::1], types.int64), "sums, a moment")
-    assert not is_ready(entry)
-    assert family.entries == [entry]
+    function = CompiledFunction(
+        package, "sums", "add", lambda types: types.void(types.int64[::1], types.int64), "sums, a moment"
+    )
+    assert not function.is_loaded
+    assert package.functions == [function]
     numbers = np.array([1, 2])
-    compiled_entry(entry)(numbers, 4)
+    function(numbers, 4)
     assert numbers.tolist() == [5, 2]
-    assert is_ready(entry)
-    folder = cache.cache_folder(family)
+    assert function.is_loaded
+    folder = cache.cache_folder(package)
     assert capsys.readouterr().err == f"jpegdomain: compiling sums, a moment; kept in {folder}\n"
     assert (folder / "add").exists()
     assert list(folder.rglob("*.nbc"))
     with pytest.raises(TypeError, match="No matching definition"):
-        compiled_entry(entry)(numbers.astype(np.float32), 4)
+        function(numbers.astype(np.float32), 4)
 
 
 @pytest.mark.parametrize("compiled_before", [False, True])
-def test_an_entry_can_be_called_from_c(tmp_path, monkeypatch, family, compiled_before):
+def test_a_function_can_be_called_from_c(tmp_path, monkeypatch, package, compiled_before):
     monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "kept"))
-    package = tmp_path / "made_kernels"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "twice.py").write_text("def twice(a):\n    return 2 * a\n")
+    sources = tmp_path / "made_kernels"
+    sources.mkdir()
+    (sources / "__init__.py").touch()
+    (sources / "twice.py").write_text("def twice(a):\n    return 2 * a\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "made_kernels", raising=False)
     monkeypatch.delitem(sys.modules, "made_kernels.twice", raising=False)
     signature = lambda types: types.int64(types.int64)  # noqa: E731
     for _ in range(1 + compiled_before):
-        # A second entry for the same function finds the first one's code in the folder.
-        entry = family.entry("twice", "twice", signature, from_c=True)
-        address = compiled_address(entry)
+        # A second one for the same function finds the first one's code in the folder.
+        function = CompiledFunction(package, "twice", "twice", signature, from_c=True)
+        address = function.address()
     assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(21) == 42

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from jpegdomain.activation import Activation
-from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.errors import ExtentMismatchError
 from jpegdomain.functional import (
     decode,
     encode,

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 
 from jpegdomain.errors import ExtentMismatchError
-from jpegdomain.folding import dense, stencil
 from jpegdomain.functional import conv2d, conv2d_dense, conv2d_stencil, decode, encode
 from jpegdomain.geometry import Extent, Window
 from jpegdomain.testing import assert_commutes
+from jpegdomain.theory.folding import dense, stencil
 from tests import oracle
 
 

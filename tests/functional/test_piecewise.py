@@ -114,9 +114,10 @@ def test_relu_by_name_is_the_layer(frequencies):
 
 
 @pytest.mark.parametrize("extent", [(13, 9), (16, 8)])
-def test_harmonic_mixing_multiplies_pixels_by_a_mask(extent):
+def test_pixels_are_multiplied_by_a_mask(extent):
+    """Eq. (16)."""
     mask = random(3, *extent) > 0
-    assert_commutes(lambda x: functional.harmonic_mixing(x, mask), lambda x: x * mask, extent)
+    assert_commutes(lambda x: functional.mul(x, mask), lambda x: x * mask, extent)
 
 
 @pytest.mark.parametrize("function", [torch.sigmoid, F.silu, F.gelu, torch.cos, lambda x: x + 1, F.hardswish])

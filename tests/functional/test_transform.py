@@ -10,7 +10,7 @@ import torch
 from jpegdomain import Activation
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.functional import affine, apx_relu, asm_relu, constant_image, cut, decode, encode, low_pass
-from jpegdomain.functional.transform import inverse_blocks, map_pixels, transform_blocks
+from jpegdomain.functional.pixels import map_pixels
 from jpegdomain.geometry import Extent
 from jpegdomain.testing import assert_commutes
 from tests import oracle
@@ -100,12 +100,6 @@ def test_gradients_of_encode_and_decode(channels):
     assert torch.autograd.gradcheck(lambda x: decode(Activation(x, Extent(7, 9)), frequencies=6), coefficients)
 
 
-def test_blocks_functions_take_whole_blocks():
-    pixels = random(1, 2, 16, 8)
-    close(transform_blocks(pixels), oracle.encode(pixels.numpy()))
-    close(inverse_blocks(pixels), oracle.decode(pixels.numpy(), 16, 8))
-
-
 @pytest.mark.parametrize("value", [torch.zeros(8), torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [[1.0]]])
 def test_encode_takes_floating_point_images_only(value):
     with pytest.raises(InputError, match=r"encode takes a floating-point tensor \(n, c, h, w\); got "):
@@ -190,7 +184,7 @@ INFERENCE_FIRST = """
 import torch
 from jpegdomain import encode, decode
 from jpegdomain.functional import asm_relu, batch_norm, conv2d_stencil
-from jpegdomain.folding import stencil
+from jpegdomain.theory.folding import stencil
 from jpegdomain.geometry import Window
 from jpegdomain.nn import Conv2d
 

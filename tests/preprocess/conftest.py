@@ -2,12 +2,11 @@
 
 import pytest
 
-from jpegdomain.codec.entries import SEQUENTIAL
-from jpegdomain.compiled import compiled_entry
+from jpegdomain.codec.kernels import SEQUENTIAL
 from jpegdomain.preprocess.entries import PREPROCESS
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled():
-    for entry in (*PREPROCESS.entries, SEQUENTIAL):
-        compiled_entry(entry)
+    for function in (*PREPROCESS.functions, SEQUENTIAL):
+        function.load()

@@ -1,4 +1,4 @@
-"""One block of a sequential scan (T.81 F.2.2)."""
+"""A scan of a baseline or extended sequential frame (T.81 F.2)."""
 
 from typing import Final
 
@@ -7,35 +7,25 @@ import numpy as np
 from jpegdomain.compiled.jit import compiled, inlined
 from jpegdomain.tables import ZIGZAG
 
-from .huffman import LONG, STOP
-from .reservoir import Word, refilled, symbol_at, value_of
-from .slots import PROBE, SKIP_PROBE, SKIPS, Samples, Skips, Tables
-from .words import Bytes
+from . import layout as L
+from .huffman import LONG, STOP, Word, entry_at, first_size, refilled, steps_of, symbol_at, value_of
+from .layout import Bytes, Integers, Memory, Samples, Skips, Tables
 
-__all__ = ["BAD", "LAST_WANTED", "ORDER", "build_skips", "difference", "fill_block", "pass_over"]
+__all__ = ["LAST_WANTED", "ORDER", "difference", "fill_block", "pass_over", "prepare_skips"]
 
-BAD: Final = 100
-"""A zigzag position that only damage leads to: beyond the block, below `STOP`."""
+_BAD: Final = 100  # a zigzag position that only damage leads to: beyond the block, below `STOP`
 
-_U6 = np.uint64(6)
-_U12 = np.uint64(12)
 _U20 = np.uint64(20)
 _U32 = np.uint64(32)
 _M6 = np.uint64(63)
 _M8 = np.uint64(255)
-_PROBE_SHIFT = np.uint64(64 - PROBE)
-_SKIP_SHIFT = np.uint64(64 - SKIP_PROBE)
+_SKIP_SHIFT = np.uint64(64 - L.SKIP_PROBE)
 
 
 def _orders() -> Bytes:
-    """Row m, position k: where the coefficient at zigzag position k stands among the m×m lowest, m·α+β.
-
-    One place more takes what is not wanted. Positions from 64 on, where ends of blocks lead, write zeros: to the
-    last place, which is zero then.
-
-    Returns:
-        uint8 (9, 256).
-    """
+    """Return uint8 (9, 256): in row m, for zigzag position k, the place m·α+β among the m×m lowest coefficients."""
+    # One place more takes what is not wanted. Positions from 64 on, where ends of blocks lead, write zeros: to the last
+    # place, which is zero then.
     orders = np.zeros((9, 64 + 192), np.uint8)
     for m in range(1, 9):
         rows, columns = ZIGZAG // 8, ZIGZAG % 8
@@ -50,13 +40,12 @@ LAST_WANTED = np.array([0] + [int(np.flatnonzero(ORDER[m, :64] < m * m).max()) f
 
 
 @inlined
-def difference(
-    word: Word, bits: int, at: int, scratch: Bytes, tables: Tables, table: int
-) -> tuple[Word, int, int, int, bool]:
+def difference(word: Word, bits: int, at: int, memory: Memory, table: int) -> tuple[Word, int, int, int, bool]:
     """Decode a DC difference (T.81 F.2.2.1)."""
+    tables, scratch = memory.tables, memory.scratch
     word, bits, at = refilled(word, bits, at, scratch)
-    entry = tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
-    if (entry >> _U12) & _M8 == np.uint64(LONG):
+    entry = entry_at(word, tables, table)
+    if steps_of(entry) == LONG:
         length, size = symbol_at(word, tables, table)
         value = value_of(word << np.uint64(length), size)
         used = length + size
@@ -67,28 +56,17 @@ def difference(
 
 @inlined
 def fill_block(
-    word: Word,
-    bits: int,
-    at: int,
-    scratch: Bytes,
-    tables: Tables,
-    table: int,
-    target: Samples,
-    base: int,
-    order: Bytes,
-    last: int,
+    word: Word, bits: int, at: int, memory: Memory, table: int, target: Samples, base: int, order: Bytes, last: int
 ) -> tuple[Word, int, int, int]:
-    """Decode AC coefficients up to zigzag position `last` at least, into a block of zeros (T.81 F.2.2.2).
-
-    Returns:
-        The reservoir, and the zigzag position reached: 63 or more at the block's end, between 64 and `STOP` for damage.
-    """
+    """Decode AC coefficients up to zigzag position `last` at least, into a block of zeros (T.81 F.2.2.2)."""
+    # Returns the reservoir, and the position reached: 63 or more at the block's end, between 64 and `STOP` for damage.
+    tables, scratch = memory.tables, memory.scratch
     k = 0
     while k < last:
         word, bits, at = refilled(word, bits, at, scratch)
         for _ in range(4):
-            entry = tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
-            one = k + np.int64((entry >> _U12) & _M8)
+            entry = entry_at(word, tables, table)
+            one = k + steps_of(entry)
             if one < 63:
                 target[np.uint64(base + order[np.uint64(one)])] = np.int16(entry >> _U32)
                 k = one + np.int64((entry >> _U20) & _M8)
@@ -99,38 +77,30 @@ def fill_block(
                 if k >= last:
                     break
             else:
-                word, bits, at, k = _one_symbol(word, bits, at, scratch, tables, table, target, base, order, k)
+                word, bits, at, k = _one_symbol(word, bits, at, memory, table, target, base, order, k)
                 break
     return word, bits, at, k
 
 
 @inlined
 def _one_symbol(
-    word: Word,
-    bits: int,
-    at: int,
-    scratch: Bytes,
-    tables: Tables,
-    table: int,
-    target: Samples,
-    base: int,
-    order: Bytes,
-    k: int,
+    word: Word, bits: int, at: int, memory: Memory, table: int, target: Samples, base: int, order: Bytes, k: int
 ) -> tuple[Word, int, int, int]:
     """Decode one symbol and its value by whatever way: a long one, an end of block, or the block's last coefficient."""
-    entry = tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
-    steps = np.int64((entry >> _U12) & _M8)
+    tables, scratch = memory.tables, memory.scratch
+    entry = entry_at(word, tables, table)
+    steps = steps_of(entry)
     if steps < LONG:
         k += steps
         if k < 64:
             target[np.uint64(base + order[np.uint64(k)])] = np.int16(entry >> _U32)
-        used = (entry >> _U6) & _M6
+        used = first_size(entry)
         return word << used, bits - np.int64(used), at, k
     word, bits, at = refilled(word, bits, at, scratch)
     length, symbol = symbol_at(word, tables, table)
     run, size = symbol >> 4, symbol & 15
     if length == 0:
-        k = BAD
+        k = _BAD
     elif size == 0 and run < 15:
         k = STOP
     else:
@@ -143,25 +113,11 @@ def _one_symbol(
 
 @inlined
 def pass_over(
-    word: Word,
-    bits: int,
-    at: int,
-    scratch: Bytes,
-    tables: Tables,
-    table: int,
-    skips: Skips,
-    skip: int,
-    out: Samples,
-    draft: int,
-    k: int,
+    word: Word, bits: int, at: int, memory: Memory, table: int, out: Samples, draft: int, k: int
 ) -> tuple[Word, int, int, int]:
-    """Pass over the rest of a block whose zigzag position k has been reached, several symbols at a time.
-
-    What must be written nevertheless goes to the block at `draft`.
-
-    Returns:
-        The reservoir, and the zigzag position reached, as `fill_block` does.
-    """
+    """Pass over the rest of a block from zigzag position k on, several symbols at a time; returns as `fill_block`."""
+    # What must be written nevertheless goes to the block at `draft`.
+    scratch, skips, skip = memory.scratch, memory.skips, table // L.STRIDE * L.SKIPS
     while k < 63:
         word, bits, at = refilled(word, bits, at, scratch)
         for _ in range(4):
@@ -169,7 +125,7 @@ def pass_over(
             reached = k + (entry >> 4)
             # The entry may go beyond the block's end into the next one: an end of block may not follow position 63.
             if (reached & (STOP - 1)) + (reached >> 7) > 63:
-                word, bits, at, k = _one_symbol(word, bits, at, scratch, tables, table, out, draft, ORDER[8], k)
+                word, bits, at, k = _one_symbol(word, bits, at, memory, table, out, draft, ORDER[8], k)
                 break
             word <<= np.uint64(entry & 15)
             bits -= entry & 15
@@ -180,21 +136,32 @@ def pass_over(
 
 
 @compiled
-def build_skips(tables: Tables, table: int, skips: Skips, skip: int) -> None:
+def prepare_skips(state: Integers, memory: Memory) -> None:
+    """Build what `pass_over` needs of the scan's tables."""
+    tables, skips = memory.tables, memory.skips
+    for part in range(state[L.PARTS]):
+        table = state[L.AC + part]
+        if tables[table + L.SKIP_BUILT] == np.uint64(0):
+            _build_skips(tables, table, skips, table // L.STRIDE * L.SKIPS)
+            tables[table + L.SKIP_BUILT] = np.uint64(1)
+
+
+@compiled
+def _build_skips(tables: Tables, table: int, skips: Skips, skip: int) -> None:
     """For every pattern of `SKIP_PROBE` bits: 4 bits, how many of them whole symbols take; above, their steps."""
-    for probe in range(SKIPS):
+    for probe in range(L.SKIPS):
         used, steps = 0, 0
         while steps < STOP:
             word = np.uint64(probe << used) << _SKIP_SHIFT
-            entry = tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
-            step = np.int64((entry >> _U12) & _M8)
-            size = np.int64((entry >> _U6) & _M6)
+            entry = entry_at(word, tables, table)
+            step = steps_of(entry)
+            size = np.int64(first_size(entry))
             if step == LONG:
                 length, symbol = symbol_at(word, tables, table)
                 if length == 0 or symbol & 15 == 0:
                     break
                 step, size = (symbol >> 4) + 1, length + (symbol & 15)
-            if used + size > SKIP_PROBE or (step < STOP and steps + step > 63):
+            if used + size > L.SKIP_PROBE or (step < STOP and steps + step > 63):
                 break
             used += size
             steps += step

@@ -1,41 +1,21 @@
 """The segments that define tables: DQT, DHT, DAC, DRI (T.81 B.2.4). They are checked, and their places noted."""
 
+from typing import Final
+
 import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 from jpegdomain.tables import ZIGZAG
 
+from . import fault_codes as codes
+from . import layout as L
+from . import markers
+from .layout import Bytes, Integers, Steps
 from .notes import tolerated
-from .numbers import (
-    BAD_CATEGORY,
-    BAD_CONDITIONING,
-    BAD_HUFFMAN_SLOT,
-    BAD_STEPS_SLOT,
-    CONDITIONING_LENGTH,
-    HUFFMAN_LENGTH,
-    INTERVAL_LENGTH,
-    NO_FAULT,
-    STEPS_LENGTH,
-    TOO_MANY_CODES,
-    ZERO_STEP,
-)
-from .slots import (
-    CONDITIONING,
-    CONDITIONING_SLOTS,
-    DETAIL,
-    HUFFMAN,
-    INTERVAL,
-    MARKER,
-    MODE,
-    PLACE,
-    STEPS,
-    STRICT,
-    Integers,
-)
-from .slots import Steps as StepsArray
-from .words import Bytes
 
 __all__ = [
+    "STANDARD_PLACES",
+    "STANDARD_TABLE_DATA",
     "blame_definition",
     "copy_steps",
     "define_conditioning",
@@ -46,42 +26,40 @@ __all__ = [
 ]
 
 _LARGEST_DC_CATEGORY = 15
-_DHT = 0xC4
-_DQT = 0xDB
 _ZIGZAG = ZIGZAG.astype(np.uint8)
 
 
 @compiled
 def define_steps(data: Bytes, at: int, end: int, state: Integers) -> int:
-    """Take a DQT segment whose payload is ``data[at:end]`` (B.2.4.1)."""
-    fault = NO_FAULT
-    while at < end and fault == NO_FAULT:
+    """Read a DQT segment whose payload is ``data[at:end]`` (B.2.4.1)."""
+    fault = codes.NO_FAULT
+    while at < end and not fault:
         wide, slot = np.int64(data[at] >> 4), np.int64(data[at] & 15)
-        state[DETAIL], state[DETAIL + 1] = wide, slot
+        state[L.DETAIL], state[L.DETAIL + 1] = wide, slot
         if wide > 1 or slot > 3:
-            fault = tolerated(state, BAD_STEPS_SLOT)
-            _break_undefined(state, STEPS, 4)
+            fault = tolerated(state, codes.BAD_STEPS_SLOT)
+            _break_undefined(state, L.STEPS, 4)
         size = 64 << min(wide, 1)
         here = at
         at += 1 + size
-        if fault == NO_FAULT and at > end:
-            fault = tolerated(state, STEPS_LENGTH)
+        if not fault and at > end:
+            fault = tolerated(state, codes.STEPS_LENGTH)
             if slot < 4 and not _is_zero(data, here, end):
-                state[STEPS + slot] = -state[PLACE]
-        elif fault == NO_FAULT:
+                state[L.STEPS + slot] = -state[L.PLACE]
+        elif not fault:
             if _has_zero_step(data, here, wide):
-                fault = tolerated(state, ZERO_STEP)
+                fault = tolerated(state, codes.ZERO_STEP)
             if slot < 4:
-                state[STEPS + slot] = here
+                state[L.STEPS + slot] = here
     return fault
 
 
 @compiled
 def _break_undefined(state: Integers, slots: int, count: int) -> None:
-    """Where the slot of a definition is none, it may have been meant for any that has no table."""
+    """Mark all slots without a table as broken: a definition with an impossible slot may have been meant for any."""
     for slot in range(slots, slots + count):
         if state[slot] == 0:
-            state[slot] = -state[PLACE]
+            state[slot] = -state[L.PLACE]
 
 
 @compiled
@@ -95,7 +73,7 @@ def _has_zero_step(data: Bytes, at: int, wide: int) -> bool:
 
 @compiled
 def _is_zero(data: Bytes, at: int, end: int) -> bool:
-    """Tell whether bytes are nothing but padding."""
+    """Return whether bytes are nothing but padding."""
     for i in range(at, end):  # noqa: SIM110 (Numba knows no generators)
         if data[i] != 0:
             return False
@@ -103,7 +81,7 @@ def _is_zero(data: Bytes, at: int, end: int) -> bool:
 
 
 @compiled
-def copy_steps(data: Bytes, at: int, steps: StepsArray) -> None:
+def copy_steps(data: Bytes, at: int, steps: Steps) -> None:
     """Read the quantisation table whose definition stands at `at` into row-major frequency order."""
     wide = min(np.int64(data[at] >> 4), 1)
     for i in range(64):
@@ -114,33 +92,35 @@ def copy_steps(data: Bytes, at: int, steps: StepsArray) -> None:
 
 @compiled
 def define_huffman(data: Bytes, at: int, end: int, state: Integers) -> int:
-    """Take a DHT segment whose payload is ``data[at:end]`` (B.2.4.2), and check that its codes can exist (C.2)."""
-    fault = NO_FAULT
-    while at < end and fault == NO_FAULT:
+    """Read a DHT segment whose payload is ``data[at:end]`` (B.2.4.2), and check that its codes can exist (C.2)."""
+    fault = codes.NO_FAULT
+    while at < end and not fault:
         kind, slot = np.int64(data[at] >> 4), np.int64(data[at] & 15)
-        state[DETAIL], state[DETAIL + 1] = kind, slot
+        state[L.DETAIL], state[L.DETAIL + 1] = kind, slot
         known = kind < 2 and slot < 4
         if not known:
-            fault = tolerated(state, BAD_HUFFMAN_SLOT)
-            _break_undefined(state, HUFFMAN, 8)
-        if fault == NO_FAULT and at + 17 > end:
+            fault = tolerated(state, codes.BAD_HUFFMAN_SLOT)
+            _break_undefined(state, L.HUFFMAN, 8)
+        if not fault and at + 17 > end:
             # Less than a table's head: padding.
-            fault = tolerated(state, HUFFMAN_LENGTH)
+            fault = tolerated(state, codes.HUFFMAN_LENGTH)
             at = end
-        elif fault == NO_FAULT:
+        elif not fault:
             total = 0
             for length in range(1, 17):
                 total += np.int64(data[at + length])
             here = at
             at += 17 + total
-            wrong = HUFFMAN_LENGTH if at > end else _wrong_with(data, here, kind, total) if known else NO_FAULT
-            if wrong != NO_FAULT:
+            wrong = (
+                codes.HUFFMAN_LENGTH if at > end else _wrong_with(data, here, kind, total) if known else codes.NO_FAULT
+            )
+            if wrong:
                 fault = tolerated(state, wrong)
-            if known and wrong != NO_FAULT:
-                state[HUFFMAN + 4 * kind + slot] = -state[PLACE]
-            elif known and (total > 0 or state[MODE] == STRICT or state[HUFFMAN + 4 * kind + slot] == 0):
+            if known and wrong:
+                state[L.HUFFMAN + 4 * kind + slot] = -state[L.PLACE]
+            elif known and (total > 0 or state[L.MODE] == L.STRICT or state[L.HUFFMAN + 4 * kind + slot] == 0):
                 # Without any code it is padding, if there is a table already.
-                state[HUFFMAN + 4 * kind + slot] = here + 1
+                state[L.HUFFMAN + 4 * kind + slot] = here + 1
     return fault
 
 
@@ -148,17 +128,17 @@ def define_huffman(data: Bytes, at: int, end: int, state: Integers) -> int:
 def _wrong_with(data: Bytes, at: int, kind: int, total: int) -> int:
     """Judge a table's content. Returns a fault."""
     if total > 256 or not _codes_fit(data, at):
-        return TOO_MANY_CODES
+        return codes.TOO_MANY_CODES
     if kind == 0:
         for i in range(at + 17, at + 17 + total):
             if data[i] > _LARGEST_DC_CATEGORY:
-                return BAD_CATEGORY
-    return NO_FAULT
+                return codes.BAD_CATEGORY
+    return codes.NO_FAULT
 
 
 @compiled
 def _codes_fit(data: Bytes, at: int) -> bool:
-    """Tell whether a prefix code with ``data[at + length]`` codes of each length exists, the one of ones kept free."""
+    """Return whether a prefix code with ``data[at + length]`` codes of each length exists, all ones kept free."""
     codes = 0
     for length in range(1, 17):
         codes = 2 * codes + np.int64(data[at + length])
@@ -170,57 +150,87 @@ def _codes_fit(data: Bytes, at: int) -> bool:
 @compiled
 def usual_conditioning(state: Integers) -> None:
     """Set what holds where no DAC says otherwise: L = 0, U = 1, Kx = 5 (B.2.4.3)."""
-    state[CONDITIONING : CONDITIONING + CONDITIONING_SLOTS] = 0x10
-    state[CONDITIONING + CONDITIONING_SLOTS : CONDITIONING + 2 * CONDITIONING_SLOTS] = 5
+    state[L.CONDITIONING : L.CONDITIONING + L.CONDITIONING_SLOTS] = 0x10
+    state[L.CONDITIONING + L.CONDITIONING_SLOTS : L.CONDITIONING + 2 * L.CONDITIONING_SLOTS] = 5
 
 
 @compiled
 def define_conditioning(data: Bytes, at: int, end: int, state: Integers) -> int:
-    """Take a DAC segment whose payload is ``data[at:end]`` (B.2.4.3); as in libjpeg, of 16 slots and with any Kx."""
+    """Read a DAC segment whose payload is ``data[at:end]`` (B.2.4.3); as in libjpeg, of 16 slots and with any Kx."""
     if (end - at) % 2 != 0:
-        return CONDITIONING_LENGTH
+        return codes.CONDITIONING_LENGTH
     for i in range(at, end, 2):
         place, value = np.int64(data[i]), np.int64(data[i + 1])
-        state[DETAIL], state[DETAIL + 1] = place, value
-        if place >= 2 * CONDITIONING_SLOTS or (place < CONDITIONING_SLOTS and value & 15 > value >> 4):
-            return BAD_CONDITIONING
-        state[CONDITIONING + place] = value
-    return NO_FAULT
+        state[L.DETAIL], state[L.DETAIL + 1] = place, value
+        if place >= 2 * L.CONDITIONING_SLOTS or (place < L.CONDITIONING_SLOTS and value & 15 > value >> 4):
+            return codes.BAD_CONDITIONING
+        state[L.CONDITIONING + place] = value
+    return codes.NO_FAULT
 
 
 @compiled
 def define_interval(data: Bytes, at: int, end: int, state: Integers) -> int:
-    """Take a DRI segment whose payload is ``data[at:end]`` (B.2.4.4)."""
+    """Read a DRI segment whose payload is ``data[at:end]`` (B.2.4.4)."""
     if end - at != 2:
-        fault = tolerated(state, INTERVAL_LENGTH)
-        if fault != NO_FAULT or end - at < 2:
+        fault = tolerated(state, codes.INTERVAL_LENGTH)
+        if fault or end - at < 2:
             return fault
-    state[INTERVAL] = np.int64(data[at]) << 8 | np.int64(data[at + 1])
-    return NO_FAULT
+    state[L.INTERVAL] = np.int64(data[at]) << 8 | np.int64(data[at + 1])
+    return codes.NO_FAULT
 
 
 @compiled
 def blame_definition(data: Bytes, marker_at: int, state: Integers) -> int:
-    """Find again what was wrong with the table that a scan needs, in the segment whose marker stands at `marker_at`.
-
-    Returns:
-        The fault, with its details, marker and place.
-    """
+    """Return what was wrong with the table that a scan needs, in the segment whose marker is at `marker_at`."""
     end = marker_at + 2 + (np.int64(data[marker_at + 2]) << 8 | np.int64(data[marker_at + 3]))
-    state[MARKER], state[PLACE] = np.int64(data[marker_at + 1]), marker_at
-    mode = state[MODE]
-    state[MODE] = STRICT
-    fault = NO_FAULT
-    if state[MARKER] == _DHT:
-        before = state[HUFFMAN], state[HUFFMAN + 1], state[HUFFMAN + 2], state[HUFFMAN + 3]
-        others = state[HUFFMAN + 4], state[HUFFMAN + 5], state[HUFFMAN + 6], state[HUFFMAN + 7]
+    state[L.MARKER], state[L.PLACE] = np.int64(data[marker_at + 1]), marker_at
+    mode = state[L.MODE]
+    state[L.MODE] = L.STRICT
+    for i in range(L.DEFINITIONS):
+        state[L.SAVED + i] = state[L.HUFFMAN + i]
+    fault = codes.NO_FAULT
+    if state[L.MARKER] == markers.DHT:
         fault = define_huffman(data, marker_at + 4, end, state)
-        for i in range(4):
-            state[HUFFMAN + i], state[HUFFMAN + 4 + i] = before[i], others[i]
-    elif state[MARKER] == _DQT:
-        known = state[STEPS], state[STEPS + 1], state[STEPS + 2], state[STEPS + 3]
+    elif state[L.MARKER] == markers.DQT:
         fault = define_steps(data, marker_at + 4, end, state)
-        for i in range(4):
-            state[STEPS + i] = known[i]
-    state[MODE] = mode
+    for i in range(L.DEFINITIONS):
+        state[L.HUFFMAN + i] = state[L.SAVED + i]
+    state[L.MODE] = mode
     return fault
+
+
+# For each table: the numbers of codes of 1…16 bits, and the symbols in the order of their codes.
+_DC_LUMINANCE: Final = "0001050101010101 0100000000000000 000102030405060708090A0B"
+"""Table K.3."""
+_DC_CHROMINANCE: Final = "0003010101010101 0101010000000000 000102030405060708090A0B"
+"""Table K.4."""
+_AC_LUMINANCE: Final = """
+    0002010303020403 050504040000017D
+    01020300041105122131410613516107 227114328191A1082342B1C11552D1F0 2433627282090A161718191A25262728
+    292A3435363738393A43444546474849 4A535455565758595A63646566676869 6A737475767778797A83848586878889
+    8A92939495969798999AA2A3A4A5A6A7 A8A9AAB2B3B4B5B6B7B8B9BAC2C3C4C5 C6C7C8C9CAD2D3D4D5D6D7D8D9DAE1E2
+    E3E4E5E6E7E8E9EAF1F2F3F4F5F6F7F8 F9FA
+"""
+"""Table K.5."""
+_AC_CHROMINANCE: Final = """
+    0002010204040304 0705040400010277
+    00010203110405213106124151076171 1322328108144291A1B1C109233352F0 156272D10A162434E125F11718191A26
+    2728292A35363738393A434445464748 494A535455565758595A636465666768 696A737475767778797A828384858687
+    88898A92939495969798999AA2A3A4A5 A6A7A8A9AAB2B3B4B5B6B7B8B9BAC2C3 C4C5C6C7C8C9CAD2D3D4D5D6D7D8D9DA
+    E2E3E4E5E6E7E8E9EAF2F3F4F5F6F7F8 F9FA
+"""
+"""Table K.6."""
+
+
+def _frozen(data: bytes) -> Bytes:
+    # What comes from bytes is read-only, as a file's data is.
+    return np.frombuffer(data, np.uint8)
+
+
+_DEFINITIONS: Final = [
+    bytes.fromhex("".join(table.split())) for table in (_DC_LUMINANCE, _DC_CHROMINANCE, _AC_LUMINANCE, _AC_CHROMINANCE)
+]
+# A word behind the last one: definitions are compared a word at a time.
+STANDARD_TABLE_DATA = _frozen(b"".join(_DEFINITIONS) + bytes(8))
+STANDARD_PLACES = np.cumsum([0, *map(len, _DEFINITIONS[:-1])])
+"""By 2·class + slot: where in `STANDARD_TABLE_DATA` a definition begins."""

@@ -8,27 +8,11 @@ import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 
-from .markers import next_marker
+from . import fault_codes as codes
+from . import layout as L
+from .layout import Bytes, Integers
 from .notes import warn
-from .numbers import DATA_ENDS_EARLY, DATA_LEFT_OVER, FILE_ENDS_EARLY, NO_FAULT
-from .slots import (
-    AT,
-    CLOSED,
-    END,
-    FILLED,
-    GONE,
-    MARKER,
-    MODE,
-    OFFSET,
-    ORIGIN,
-    SOURCE,
-    SPARE,
-    START,
-    STRICT,
-    Integers,
-)
-from .unstuff import offset_of, unstuff
-from .words import Bytes, load, store
+from .words import has_ff, load, next_marker, store
 
 __all__ = ["close_interval", "damage", "leave_interval", "more", "open_interval"]
 
@@ -36,81 +20,131 @@ __all__ = ["close_interval", "damage", "leave_interval", "more", "open_interval"
 @compiled
 def open_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes) -> int:
     """Begin at ``state[AT]``; the reservoir is empty and stands at 0. Returns the low-water mark."""
-    work[ORIGIN] = state[AT]
-    work[SOURCE] = state[AT]
-    work[FILLED] = 0
-    work[GONE] = 0
+    work[L.ORIGIN] = state[L.AT]
+    work[L.SOURCE] = state[L.AT]
+    work[L.FILLED] = 0
+    work[L.GONE] = 0
     return _take(data, state, work, scratch)
 
 
 @compiled
 def _take(data: Bytes, state: Integers, work: Integers, scratch: Bytes) -> int:
-    source, filled, closed = unstuff(data, work[SOURCE], state[END], scratch, work[FILLED])
-    work[SOURCE] = source
-    work[FILLED] = filled
-    work[CLOSED] = 1 if closed else 0
-    return filled if closed else filled - SPARE
+    source, filled, closed = _unstuff(data, work[L.SOURCE], state[L.END], scratch, work[L.FILLED])
+    work[L.SOURCE] = source
+    work[L.FILLED] = filled
+    work[L.CLOSED] = 1 if closed else 0
+    return filled if closed else filled - L.SPARE
 
 
 @compiled
 def more(data: Bytes, state: Integers, work: Integers, scratch: Bytes, bits: int, at: int) -> tuple[int, int, int]:
-    """Go on above the low-water mark. Returns the reservoir's position, the new mark, and a fault."""
-    filled = work[FILLED]
-    if work[CLOSED] == 1:
+    """Go on above the low-water mark. Returns the reservoir's position, the new mark, and a fault as `damage` does."""
+    filled = work[L.FILLED]
+    if work[L.CLOSED] == 1:
         if 8 * at - bits > 8 * filled:
-            return at, filled, DATA_ENDS_EARLY
-        return at, filled, NO_FAULT
+            return at, filled, damage(data, state, work, bits, at, codes.DATA_ENDS_EARLY)
+        return at, filled, codes.NO_FAULT
     for i in range(0, filled - at, 8):
         store(scratch, i, load(scratch, at + i))
-    work[FILLED] = filled - at
-    work[GONE] += at
-    return 0, _take(data, state, work, scratch), NO_FAULT
+    work[L.FILLED] = filled - at
+    work[L.GONE] += at
+    return 0, _take(data, state, work, scratch), codes.NO_FAULT
 
 
 @compiled
 def close_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes, bits: int, at: int) -> int:
-    """Go to the marker behind an interval, whose data is used up but for the padding of its last byte.
-
-    What is left over is a fault if strict, else a warning.
-
-    Returns:
-        A fault.
-    """
-    low = work[FILLED] if work[CLOSED] == 1 else work[FILLED] - SPARE
+    """Go to the marker behind an interval that has been decoded. Returns a fault, if strict, for data left over."""
+    low = work[L.FILLED] if work[L.CLOSED] == 1 else work[L.FILLED] - L.SPARE
     if at > low:
         at, low, fault = more(data, state, work, scratch, bits, at)
-        if fault != NO_FAULT:
-            return damage(data, state, work, bits, at, fault)
-    if work[CLOSED] == 0 or 8 * work[FILLED] - (8 * at - bits) >= 8:
-        damage(data, state, work, bits, at, DATA_LEFT_OVER)
-        if state[MODE] == STRICT:
-            return DATA_LEFT_OVER
-        warn(state, DATA_LEFT_OVER, state[OFFSET])
+        if fault:
+            return fault
+    if work[L.CLOSED] == 0 or 8 * work[L.FILLED] - (8 * at - bits) >= 8:
+        damage(data, state, work, bits, at, codes.DATA_LEFT_OVER)
+        if state[L.MODE] == L.STRICT:
+            return codes.DATA_LEFT_OVER
+        warn(state, codes.DATA_LEFT_OVER, state[L.OFFSET])
     leave_interval(data, state, work)
-    return NO_FAULT
+    return codes.NO_FAULT
 
 
 @compiled
 def leave_interval(data: Bytes, state: Integers, work: Integers) -> None:
     """Go to the marker behind an interval, over whatever is left of it."""
-    state[AT] = work[SOURCE] if work[CLOSED] == 1 else next_marker(data, work[SOURCE], state[END])
+    state[L.AT] = work[L.SOURCE] if work[L.CLOSED] == 1 else next_marker(data, work[L.SOURCE], state[L.END])
 
 
 @compiled
 def damage(data: Bytes, state: Integers, work: Integers, bits: int, at: int, fault: int) -> int:
-    """Note where in the file a fault in entropy-coded data shows, and return it.
-
-    A code that is none because the zeros behind the data have been reached is an early end.
-
-    Returns:
-        The fault.
-    """
+    """Note where in the file a fault in entropy-coded data shows. Returns the fault."""
+    # An invalid code that includes the zeros behind the data means that the data ends early.
     consumed = 8 * at - bits
-    if work[CLOSED] == 1 and consumed > 8 * work[FILLED] and fault != DATA_LEFT_OVER:
-        state[OFFSET] = work[SOURCE] - state[START]
-        if work[SOURCE] >= state[END]:
-            return FILE_ENDS_EARLY
-        state[MARKER] = np.int64(data[work[SOURCE] + 1])
-        return DATA_ENDS_EARLY
-    state[OFFSET] = offset_of(data, work[ORIGIN], state[END], work[GONE] + consumed // 8) - state[START]
+    if work[L.CLOSED] == 1 and consumed > 8 * work[L.FILLED] and fault != codes.DATA_LEFT_OVER:
+        state[L.OFFSET] = work[L.SOURCE] - state[L.START]
+        if work[L.SOURCE] >= state[L.END]:
+            return codes.FILE_ENDS_EARLY
+        state[L.MARKER] = np.int64(data[work[L.SOURCE] + 1])
+        return codes.DATA_ENDS_EARLY
+    state[L.OFFSET] = _offset_of(data, work[L.ORIGIN], state[L.END], work[L.GONE] + consumed // 8) - state[L.START]
     return fault
+
+
+@compiled
+def _unstuff(data: Bytes, source: int, end: int, scratch: Bytes, filled: int) -> tuple[int, int, bool]:
+    """Copy bytes to ``scratch[filled:]`` until that holds `CHUNK` bytes, or a marker or the end is met."""
+    # Returns the next position in the data (of the marker's FF, or behind the end), the number of bytes in `scratch`,
+    # and whether these are the last: then zeros follow.
+    closed = False
+    while filled < L.CHUNK:
+        if source + 8 <= end:
+            word = load(data, source)
+            if not has_ff(word):
+                store(scratch, filled, word)
+                source += 8
+                filled += 8
+                continue
+        elif source >= end:
+            closed = True
+            break
+        byte = data[source]
+        while byte != 0xFF:
+            scratch[filled] = byte
+            filled += 1
+            source += 1
+            if source == end:
+                break
+            byte = data[source]
+        if source == end:
+            continue
+        # FF FF is a fill byte before whatever follows it.
+        if source + 1 >= end:
+            source = end
+        elif data[source + 1] == 0:
+            scratch[filled] = np.uint8(0xFF)
+            filled += 1
+            source += 2
+        elif data[source + 1] == 0xFF:
+            source += 1
+        else:
+            closed = True
+            break
+    if closed:
+        scratch[filled : filled + L.SPARE] = np.uint8(0)
+    return source, filled, closed
+
+
+@compiled
+def _offset_of(data: Bytes, source: int, end: int, count: int) -> int:
+    """Find where in the file the data byte number `count` after `source` stands; for messages."""
+    while count > 0 and source < end:
+        if data[source] == 0xFF and source + 1 < end:
+            if data[source + 1] == 0:
+                source += 1
+            elif data[source + 1] == 0xFF:
+                source += 1
+                continue
+            else:
+                return source
+        source += 1
+        count -= 1
+    return source

@@ -1,134 +1,189 @@
-"""Whole files of a sequential frame: the function that Python calls for nearly all of them."""
+"""Whole files: the functions that Python calls, for sequential, progressive and arithmetic-coded frames.
+
+All of them have the same parameters:
+
+    data        uint8: the files
+    bounds      int64 (files + 1,): file i is ``data[bounds[i]:bounds[i + 1]]``
+    out         int16: the coefficients, those of one component after those of the other; as large as ``state[ROOM]``
+                and `MARGIN` together, else the outcome is `NEEDS_ROOM`
+    states      int64 (files, STATE): outcome, fault, and what the headers say
+    quant       uint16 (files, 4, 64): the components' quantisation tables, in row-major frequency order
+    arrays      the workspace's, as `layout.Memory` has them; `masks` and `lost` are zeros
+    options     keep, 1…8: m, of which the m×m lowest frequencies are wanted;
+                mode: `STRICT`, `LENIENT`, or, for one file and `out` full of zeros, `KEEP`;
+                scan_limit: the most scans
+"""
 
 import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 
+from . import fault_codes as codes
+from . import layout as L
+from .arithmetic_scan import arithmetic_scan
+from .blocks import ORDER
+from .layout import Arrays, Bytes, Integers, Memory, Options, Samples, Steps
 from .notes import note
-from .numbers import NO_FAULT, TOO_SHORT
+from .progressive import ac_scan
 from .scan_header import check_length, find_tables
-from .sequential import sequential_scan
-from .slots import (
-    ARITHMETIC,
-    AT,
-    BASE,
-    COMPONENT,
-    COUNT,
-    DONE,
-    END,
-    FAULT,
-    FAULTY,
-    FIELDS,
-    FINISHED,
-    INCOMPLETE,
-    KEEP,
-    MARGIN,
-    MODE,
-    NEEDS_ROOM,
-    OTHER_CODING,
-    OTHER_MODE,
-    OUTCOME,
-    PROGRESSIVE,
-    ROOM,
-    SCAN,
-    SCANS,
-    SEEN,
-    Integers,
-    Masks,
-    Samples,
-    Skips,
-    Steps,
-    Tables,
-)
+from .sequential import dc_scan, sequential_scan
 from .walk import advance, begin
-from .words import Bytes
+from .words import skip_scan
 
-__all__ = ["admit", "read_sequential"]
+__all__ = ["read_arithmetic", "read_progressive", "read_sequential"]
 
-
-@compiled
-def admit(data: Bytes, state: Integers, room: int) -> int:
-    """Decide at a file's first scan whether it can be read into `room` coefficients. Returns an outcome."""
-    # A scan of arithmetic code may be as short as it likes.
-    if state[MODE] != KEEP and state[ARITHMETIC] == 0:
-        fault = check_length(data, state)
-        if fault != NO_FAULT:
-            note(state, fault, state[AT] if fault == TOO_SHORT else state[END])
-            return FAULTY
-    return DONE if state[ROOM] + MARGIN <= room else NEEDS_ROOM
+_EITHER = -1
 
 
 def read_sequential(
-    data: Bytes,
-    bounds: Integers,
-    out: Samples,
-    states: Integers,
-    quant: Steps,
-    tables: Tables,
-    work: Integers,
-    scratch: Bytes,
-    skips: Skips,
-    masks: Masks,
-    lost: Bytes,
-    keep: int,
-    mode: int,
-    scan_limit: int,
+    data: Bytes, bounds: Integers, out: Samples, states: Integers, quant: Steps, arrays: Arrays, options: Options
 ) -> None:
-    """Read files ``data[bounds[i]:bounds[i + 1]]``, the coefficients of one behind those of the other.
+    """Read Huffman-coded sequential files: the m×m lowest coefficients of each block, one file after the other.
 
-    Args:
-        data: uint8, the files.
-        bounds: int64 (files + 1,).
-        out: int16: the m×m lowest coefficients of each block, m = `keep`, in the order of the components' grids,
-            for each file whose outcome is `DONE`, and for one that is `FAULTY` if it is the last.
-        states: int64 (files, STATE): outcome, fault, and what the headers say.
-        quant: uint16 (files, 4, 64): the components' quantisation tables, row-major frequency order.
-        tables: A workspace's Huffman tables.
-        work: A workspace's integers.
-        scratch: A workspace's bytes.
-        skips: A workspace's table for passing over coefficients.
-        masks: Not used here.
-        lost: uint8, zeros: where losses are kept, what each block of the one file has lost.
-        keep: 1…8.
-        mode: `STRICT`, `LENIENT`, or, for one file and `out` full of zeros, `KEEP`.
-        scan_limit: The most scans.
+    `out` holds those of each file whose outcome is `DONE`, and of one that is `FAULTY` if it is the last.
     """
+    memory, (keep, mode, scan_limit) = Memory(*arrays), options
+    work = memory.work
     origin = 0
     for i in range(len(bounds) - 1):
         state = states[i]
-        fault = begin(data, bounds[i], bounds[i + 1], state, work, mode, scan_limit)
-        state[OUTCOME] = DONE
-        if fault != NO_FAULT:
-            note(state, fault, bounds[i])
-            state[OUTCOME] = FAULTY
-        while state[OUTCOME] == DONE:
-            step = advance(data, state, quant[i], work, keep * keep)
-            if step == FINISHED:
-                _clear_missing(out, origin, state)
-                origin += state[ROOM]
-                break
-            if step != SCAN:
-                state[OUTCOME] = FAULTY
-            elif state[ARITHMETIC] == 1:
-                state[OUTCOME] = OTHER_CODING
-            elif state[PROGRESSIVE] == 1:
-                state[OUTCOME] = OTHER_MODE
-            else:
-                if state[SCANS] == 1:
-                    state[OUTCOME] = admit(data, state, len(out) - origin)
-                if state[OUTCOME] == DONE:
-                    find_tables(data, state, tables, work, scratch)
-                    fault = sequential_scan(data, out, origin, keep, state, tables, work, scratch, skips, masks, lost)
-                    if fault != NO_FAULT:
-                        state[FAULT] = fault
-                        state[OUTCOME] = FAULTY
+        _begin(data, bounds[i], bounds[i + 1], state, work, mode, scan_limit)
+        while _next_scan(data, state, quant[i], work, keep * keep, len(out) - origin, 0):
+            find_tables(data, state, memory)
+            _finish_scan(state, sequential_scan(data, out, origin, keep, state, memory))
+        if state[L.OUTCOME] == L.DONE:
+            _clear_missing(out, origin, state)
+            origin += state[L.ROOM]
+
+
+def read_progressive(
+    data: Bytes, bounds: Integers, out: Samples, states: Integers, quant: Steps, arrays: Arrays, options: Options
+) -> None:
+    """Read one Huffman-coded progressive file (T.81 G) into zeros: 64 coefficients of each block, whatever `keep` says.
+
+    Those beyond the m×m lowest may be incomplete: scans that bring nothing else are passed over.
+    """
+    memory, (keep, mode, scan_limit) = Memory(*arrays), options
+    work = memory.work
+    state = states[0]
+    if keep < 8 and not begin(data, bounds[0], bounds[1], state, work, mode, scan_limit):
+        _choose_scans(data, state, quant[0], work, keep)
+    _begin(data, bounds[0], bounds[1], state, work, mode, scan_limit)
+    while _next_scan(data, state, quant[0], work, 64, len(out), 1):
+        if keep < 8 and work[L.CHOICE + state[L.SCANS] - 1] == 0:
+            state[L.AT] = skip_scan(data, state[L.AT], state[L.END])
+            continue
+        find_tables(data, state, memory)
+        if state[L.FIRST] == 0:
+            _finish_scan(state, dc_scan(data, out, 0, 8, state, memory))
+        else:
+            _finish_scan(state, ac_scan(data, out, 0, 8, state, memory))
+
+
+def read_arithmetic(
+    data: Bytes, bounds: Integers, out: Samples, states: Integers, quant: Steps, arrays: Arrays, options: Options
+) -> None:
+    """Read one arithmetic-coded file, sequential or progressive, into zeros: 64 coefficients of each block.
+
+    A scan's length says nothing about its number of blocks: where all is as expected, the code is zeros, which an
+    encoder leaves out. So a file can claim any size, and blocks that are zero are not written, so that memory that
+    nobody has touched stays untouched.
+    """
+    memory, (_, mode, scan_limit) = Memory(*arrays), options
+    work = memory.work
+    state = states[0]
+    _begin(data, bounds[0], bounds[1], state, work, mode, scan_limit)
+    while _next_scan(data, state, quant[0], work, 64, len(out), _EITHER):
+        _finish_scan(state, arithmetic_scan(data, out, 0, 8, state, memory))
+
+
+@compiled
+def _begin(data: Bytes, start: int, end: int, state: Integers, work: Integers, mode: int, scan_limit: int) -> None:
+    fault = begin(data, start, end, state, work, mode, scan_limit)
+    state[L.OUTCOME] = L.FAULTY if fault else L.DONE
+    if fault:
+        note(state, fault, start)
+
+
+@compiled
+def _next_scan(
+    data: Bytes, state: Integers, quant: Steps, work: Integers, size: int, room: int, progressive: int
+) -> bool:
+    """Walk to the next scan. Returns False at the file's end, and where the outcome is no longer `DONE`."""
+    if state[L.OUTCOME] != L.DONE:
+        return False
+    step = advance(data, state, quant, work, size)
+    if step == L.FINISHED:
+        return False
+    if step != L.SCAN:
+        state[L.OUTCOME] = L.FAULTY
+    elif progressive != _EITHER and state[L.ARITHMETIC] == 1:
+        state[L.OUTCOME] = L.OTHER_CODING
+    elif progressive != _EITHER and state[L.PROGRESSIVE] != progressive:
+        state[L.OUTCOME] = L.OTHER_MODE
+    elif state[L.SCANS] == 1:
+        state[L.OUTCOME] = _admit(data, state, room)
+    return state[L.OUTCOME] == L.DONE
+
+
+@compiled
+def _admit(data: Bytes, state: Integers, room: int) -> int:
+    """Decide at a file's first scan whether it can be read into `room` coefficients. Returns an outcome."""
+    # An arithmetic-coded scan may be of any length.
+    if state[L.MODE] != L.KEEP and state[L.ARITHMETIC] == 0:
+        fault = check_length(data, state)
+        if fault:
+            note(state, fault, state[L.AT] if fault == codes.TOO_SHORT else state[L.END])
+            return L.FAULTY
+    return L.DONE if state[L.ROOM] + L.MARGIN <= room else L.NEEDS_ROOM
+
+
+@compiled
+def _finish_scan(state: Integers, fault: int) -> None:
+    if fault:
+        state[L.FAULT], state[L.OUTCOME] = fault, L.FAULTY
 
 
 @compiled
 def _clear_missing(out: Samples, origin: int, state: Integers) -> None:
     """Set the components that have not come to zero."""
-    for i in range(state[COUNT] if state[INCOMPLETE] == 1 else 0):
-        of = COMPONENT + FIELDS * i
-        if state[of + SEEN] == 0:
-            end = state[of + FIELDS + BASE] if i + 1 < state[COUNT] else state[ROOM]
-            out[origin + state[of + BASE] : origin + end] = np.int16(0)
+    for i in range(state[L.COUNT] if state[L.INCOMPLETE] == 1 else 0):
+        of = L.COMPONENT + L.FIELDS * i
+        if state[of + L.SEEN] == 0:
+            end = state[of + L.FIELDS + L.BASE] if i + 1 < state[L.COUNT] else state[L.ROOM]
+            out[origin + state[of + L.BASE] : origin + end] = np.int16(0)
+
+
+@compiled
+def _choose_scans(data: Bytes, state: Integers, quant: Steps, work: Integers, keep: int) -> None:
+    """Walk a file that has begun to its end or first fault; set ``work[CHOICE + i]`` to whether to decode its scan i.
+
+    A scan matters if it brings a wanted coefficient. And a scan that refines a band has a bit for each coefficient of
+    the band that is not zero by then: to find the wanted ones among its bits, all of the band must be known. So the
+    choice is made from the last scan to the first.
+    """
+    work[L.CHOICE : L.CHOICE + L.MOST_SCANS] = 1
+    while advance(data, state, quant, work, 64) == L.SCAN:
+        packed = state[L.FIRST] | state[L.LAST] << 6 | (1 << 12 if state[L.HIGH] > 0 else 0)
+        for part in range(state[L.PARTS]):
+            packed |= 1 << (13 + state[L.PART + part])
+        work[L.CHOICE + state[L.SCANS] - 1] = packed
+        state[L.AT] = skip_scan(data, state[L.AT], state[L.END])
+    for k in range(64):
+        for component in range(4):
+            work[L.NEEDED + 64 * component + k] = 1 if ORDER[keep, k] < keep * keep else 0
+    for scan in range(state[L.SCANS] - 1, -1, -1):
+        packed = work[L.CHOICE + scan]
+        first, last, refines = packed & 63, (packed >> 6) & 63, packed & (1 << 12) > 0
+        wanted = False
+        for component in range(4):
+            if packed & (1 << (13 + component)) > 0:
+                needed = L.NEEDED + 64 * component
+                for k in range(first, last + 1):
+                    wanted = wanted or work[needed + k] == 1
+        if wanted and refines:
+            for component in range(4):
+                if packed & (1 << (13 + component)) > 0:
+                    needed = L.NEEDED + 64 * component
+                    work[needed + first : needed + last + 1] = 1
+        work[L.CHOICE + scan] = 1 if wanted else 0

@@ -4,58 +4,19 @@ import numpy as np
 
 from jpegdomain.compiled.jit import compiled
 
-from .markers import next_marker
+from . import fault_codes as codes
+from . import layout as L
+from . import markers
+from .layout import Bytes, Integers
 from .notes import tolerated
-from .numbers import (
-    BAD_FACTOR,
-    BAD_PRECISION,
-    FRAME_LENGTH,
-    KIND_NOT_READ,
-    MANY_COMPONENTS,
-    NO_COMPONENTS,
-    NO_FAULT,
-    NO_HEIGHT,
-    NO_WIDTH,
-    PRECISION_NOT_READ,
-    SAME_IDENTIFIER,
-    SECOND_FRAME,
-)
-from .slots import (
-    ARITHMETIC,
-    BASE,
-    COLUMNS,
-    COMPONENT,
-    COUNT,
-    DETAIL,
-    END,
-    FIELDS,
-    FRAME,
-    HEIGHT,
-    HORIZONTAL,
-    IDENTIFIER,
-    PROGRESSIVE,
-    ROOM,
-    ROWS,
-    SEEN,
-    SLOT,
-    VERTICAL,
-    WIDTH,
-    H,
-    Integers,
-    V,
-)
-from .words import Bytes
+from .words import next_marker
 
 __all__ = ["is_frame", "is_read", "read_frame"]
-
-_PROGRESSIVE = 0xC2
-_ARITHMETIC_SEQUENTIAL = 0xC9
-_ARITHMETIC_PROGRESSIVE = 0xCA
 
 
 @compiled
 def is_frame(marker: int) -> bool:
-    """Tell whether a marker starts a frame, or announces one, of any kind: SOFn, DHP, JPEG-LS."""
+    """Return whether a marker starts a frame, or announces one, of any kind: SOFn, DHP, JPEG-LS."""
     # DHT, JPG and DAC, C4, C8 and CC, stand among them.
     is_sof = 0xC0 <= marker <= 0xCF and (marker == 0xC0 or marker & 3 != 0)
     return is_sof or marker == 0xDE or marker == 0xF7
@@ -63,83 +24,83 @@ def is_frame(marker: int) -> bool:
 
 @compiled
 def is_read(marker: int) -> bool:
-    """Tell whether a marker starts a frame of a kind that is read: SOF0, SOF1, SOF2, SOF9, SOF10."""
-    return 0xC0 <= marker <= _PROGRESSIVE or marker in (_ARITHMETIC_SEQUENTIAL, _ARITHMETIC_PROGRESSIVE)
+    """Return whether a marker starts a frame of a kind that is read: SOF0, SOF1, SOF2, SOF9, SOF10."""
+    return 0xC0 <= marker <= markers.SOF2 or marker in (markers.SOF9, markers.SOF10)
 
 
 @compiled
 def read_frame(data: Bytes, marker_at: int, end: int, state: Integers, size: int) -> int:
-    """Take a frame header that ends at `end`; a block takes `size` coefficients in the output. Returns a fault."""
+    """Read a frame header that ends at `end`; a block takes `size` coefficients in the output. Returns a fault."""
     marker = np.int64(data[marker_at + 1])
     if not is_read(marker):
-        state[DETAIL] = marker
-        return KIND_NOT_READ
-    if state[FRAME] > 0:
-        return SECOND_FRAME
+        state[L.DETAIL] = marker
+        return codes.KIND_NOT_READ
+    if state[L.FRAME] > 0:
+        return codes.SECOND_FRAME
     at = marker_at + 4
     if end - at < 6 or end - at != 6 + 3 * np.int64(data[at + 5]):
-        return FRAME_LENGTH
+        return codes.FRAME_LENGTH
     precision, count = np.int64(data[at]), np.int64(data[at + 5])
-    state[DETAIL] = precision
+    state[L.DETAIL] = precision
     if precision != 8:
-        return PRECISION_NOT_READ if precision == 12 else BAD_PRECISION
+        return codes.PRECISION_NOT_READ if precision == 12 else codes.BAD_PRECISION
     if count == 0:
-        return NO_COMPONENTS
+        return codes.NO_COMPONENTS
     if count > 4:
-        state[DETAIL] = count
-        return MANY_COMPONENTS
+        state[L.DETAIL] = count
+        return codes.MANY_COMPONENTS
     height, width = _number(data, at + 1), _number(data, at + 3)
     if width == 0:
-        return NO_WIDTH
+        return codes.NO_WIDTH
     if height == 0:
-        height = _height_of_dnl(data, end, state[END])
+        height = _height_of_dnl(data, end, state[L.END])
     if height == 0:
-        return NO_HEIGHT
-    state[FRAME], state[COUNT] = marker_at, count
-    state[HEIGHT], state[WIDTH] = height, width
-    state[PROGRESSIVE] = 1 if marker & 3 == 2 else 0
-    state[ARITHMETIC] = 1 if marker & 8 > 0 else 0
+        return codes.NO_HEIGHT
+    state[L.FRAME], state[L.COUNT] = marker_at, count
+    state[L.HEIGHT], state[L.WIDTH] = height, width
+    state[L.PROGRESSIVE] = 1 if marker & 3 == 2 else 0
+    state[L.ARITHMETIC] = 1 if marker & 8 > 0 else 0
     fault = _read_components(data, at + 6, state)
-    if fault == NO_FAULT:
+    if not fault:
         _lay_out(state, size)
     return fault
 
 
 @compiled
 def _read_components(data: Bytes, at: int, state: Integers) -> int:
-    state[VERTICAL], state[HORIZONTAL] = 1, 1
-    for i in range(state[COUNT]):
-        of = COMPONENT + FIELDS * i
-        state[of + IDENTIFIER] = np.int64(data[at + 3 * i])
-        state[of + H] = np.int64(data[at + 3 * i + 1] >> 4)
-        state[of + V] = np.int64(data[at + 3 * i + 1] & 15)
-        state[of + SLOT] = np.int64(data[at + 3 * i + 2])
-        if not (1 <= state[of + H] <= 4 and 1 <= state[of + V] <= 4):
-            return BAD_FACTOR
+    state[L.VERTICAL], state[L.HORIZONTAL] = 1, 1
+    for i in range(state[L.COUNT]):
+        of = L.COMPONENT + L.FIELDS * i
+        state[of + L.IDENTIFIER] = np.int64(data[at + 3 * i])
+        state[of + L.H] = np.int64(data[at + 3 * i + 1] >> 4)
+        state[of + L.V] = np.int64(data[at + 3 * i + 1] & 15)
+        state[of + L.SLOT] = np.int64(data[at + 3 * i + 2])
+        if not (1 <= state[of + L.H] <= 4 and 1 <= state[of + L.V] <= 4):
+            return codes.BAD_FACTOR
         for other in range(i):
-            if state[COMPONENT + FIELDS * other + IDENTIFIER] == state[of + IDENTIFIER]:
-                fault = tolerated(state, SAME_IDENTIFIER)
-                if fault != NO_FAULT:
+            if state[L.COMPONENT + L.FIELDS * other + L.IDENTIFIER] == state[of + L.IDENTIFIER]:
+                fault = tolerated(state, codes.SAME_IDENTIFIER)
+                if fault:
                     return fault
                 break
-        state[VERTICAL] = max(state[VERTICAL], state[of + V])
-        state[HORIZONTAL] = max(state[HORIZONTAL], state[of + H])
-    return NO_FAULT
+        state[L.VERTICAL] = max(state[L.VERTICAL], state[of + L.V])
+        state[L.HORIZONTAL] = max(state[L.HORIZONTAL], state[of + L.H])
+    return codes.NO_FAULT
 
 
 @compiled
 def _lay_out(state: Integers, size: int) -> None:
-    """Give every component its grid (A.1.1) and its place in the output, one after the other."""
+    """Compute each component's grid (A.1.1) and its place in the output, one after the other."""
     room = 0
-    for i in range(state[COUNT]):
-        of = COMPONENT + FIELDS * i
-        height = (state[HEIGHT] * state[of + V] + state[VERTICAL] - 1) // state[VERTICAL]
-        width = (state[WIDTH] * state[of + H] + state[HORIZONTAL] - 1) // state[HORIZONTAL]
-        state[of + ROWS], state[of + COLUMNS] = (height + 7) // 8, (width + 7) // 8
-        state[of + BASE] = room
-        state[of + SEEN] = 0
-        room += state[of + ROWS] * state[of + COLUMNS] * size
-    state[ROOM] = room
+    for i in range(state[L.COUNT]):
+        of = L.COMPONENT + L.FIELDS * i
+        height = (state[L.HEIGHT] * state[of + L.V] + state[L.VERTICAL] - 1) // state[L.VERTICAL]
+        width = (state[L.WIDTH] * state[of + L.H] + state[L.HORIZONTAL] - 1) // state[L.HORIZONTAL]
+        state[of + L.ROWS], state[of + L.COLUMNS] = (height + 7) // 8, (width + 7) // 8
+        state[of + L.BASE] = room
+        state[of + L.SEEN] = 0
+        room += state[of + L.ROWS] * state[of + L.COLUMNS] * size
+    state[L.ROOM] = room
 
 
 @compiled

@@ -15,32 +15,29 @@ symbol, and runs of blocks (EOBn) are ``LONG`` too; in a scan that refines, wher
 entries are.
 """
 
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from jpegdomain.compiled.jit import compiled, inlined
 
-from .slots import (
-    CLOCK,
-    DELTAS,
-    HASHES,
-    KEY,
-    KEYS,
-    LIMITS,
-    PINNED,
-    PROBE,
-    SKIP_BUILT,
-    STORE,
-    STRIDE,
-    SYMBOLS,
-    USUAL,
-    Integers,
-    Tables,
-)
-from .words import Bytes, load
+from . import layout as L
+from .layout import Bytes, Memory, Tables
+from .words import load
 
-__all__ = ["LONG", "STOP", "search", "table_for"]
+__all__ = [
+    "LONG",
+    "STOP",
+    "Word",
+    "entry_at",
+    "first_size",
+    "peek",
+    "refilled",
+    "steps_of",
+    "symbol_at",
+    "table_for",
+    "value_of",
+]
 
 STOP: Final = 128
 LONG: Final = 192
@@ -53,22 +50,18 @@ _TWICE = np.uint64((1 << 32) | (1 << 48))
 
 
 @compiled
-def table_for(data: Bytes, at: int, kind: int, slot: int, tables: Tables, work: Integers, scratch: Bytes) -> int:
-    """Find the table whose definition (counts, symbols) stands at `at`, and build it if it is not there.
-
-    Tables that the scan uses already, those of ``work[PINNED:]``, stay.
-
-    Returns:
-        A position in `tables`.
-    """
+def table_for(data: Bytes, at: int, kind: int, slot: int, memory: Memory) -> int:
+    """Return the position in `memory.tables` of the table defined at `at` (counts, symbols); build it if necessary."""
+    # Tables that the scan uses already, those of ``work[PINNED:]``, stay.
+    work, scratch = memory.work, memory.scratch
     size = 16
     for i in range(16):
         size += np.int64(data[at + i])
     # Most files of a data set have the same tables.
-    usual = USUAL + 8 * kind + slot
+    usual = L.USUAL + 8 * kind + slot
     place = work[usual]
-    if work[HASHES + place] > 0 and _same(data, at, size, kind, scratch, KEYS + place * KEY):
-        return place * STRIDE
+    if work[L.HASHES + place] > 0 and _same(data, at, size, kind, scratch, L.KEYS + place * L.KEY):
+        return place * L.STRIDE
     number = np.uint64(14695981039346656037) ^ np.uint64(kind)
     prime = np.uint64(1099511628211)
     whole = size & ~7
@@ -79,26 +72,26 @@ def table_for(data: Bytes, at: int, kind: int, slot: int, tables: Tables, work: 
         number = (number ^ np.uint64(data[at + i])) * prime
     # 0 is for empty places.
     name = np.int64(number >> np.uint64(2)) + 1
-    for place in range(STORE):
-        if work[HASHES + place] == name and _same(data, at, size, kind, scratch, KEYS + place * KEY):
+    for place in range(L.STORE):
+        if work[L.HASHES + place] == name and _same(data, at, size, kind, scratch, L.KEYS + place * L.KEY):
             work[usual] = place
-            return place * STRIDE
-    place = work[CLOCK]
+            return place * L.STRIDE
+    place = work[L.CLOCK]
     free = False
     while not free:
-        place = (place + 1) % STORE
+        place = (place + 1) % L.STORE
         free = True
         for i in range(8):
-            free = free and work[PINNED + i] != place * STRIDE
-    work[CLOCK] = place
+            free = free and work[L.PINNED + i] != place * L.STRIDE
+    work[L.CLOCK] = place
     work[usual] = place
-    work[HASHES + place] = name
-    key = KEYS + place * KEY
+    work[L.HASHES + place] = name
+    key = L.KEYS + place * L.KEY
     scratch[key] = np.uint8(kind)
     for i in range(size):
         scratch[key + 8 + i] = data[at + i]
-    _build(scratch, key + 8, kind, tables, place * STRIDE)
-    return place * STRIDE
+    _build(scratch, key + 8, kind, memory.tables, place * L.STRIDE)
+    return place * L.STRIDE
 
 
 @compiled
@@ -122,39 +115,35 @@ def _build(scratch: Bytes, at: int, kind: int, tables: Tables, base: int) -> Non
     """Build a table at ``tables[base:]`` from counts and symbols."""
     code, position, filled = 0, 0, base
     for length in range(1, 17):
-        tables[base + DELTAS + length] = np.uint64(position - code)
+        tables[base + L.DELTAS + length] = np.uint64(position - code)
         for _ in range(np.int64(scratch[at + length - 1])):
             symbol = np.int64(scratch[at + 16 + position])
-            tables[base + SYMBOLS + position] = np.uint64(symbol)
-            if length <= PROBE:
+            tables[base + L.SYMBOLS + position] = np.uint64(symbol)
+            if length <= L.PROBE:
                 filled = _fill(length, symbol, kind, tables, filled)
             code += 1
             position += 1
-        tables[base + LIMITS + length] = np.uint64(code << (16 - length))
+        tables[base + L.LIMITS + length] = np.uint64(code << (16 - length))
         code <<= 1
-    for probe in range(filled, base + (1 << PROBE)):
+    for probe in range(filled, base + (1 << L.PROBE)):
         tables[probe] = np.uint64(LONG << 12)
     if kind == AC_CLASS:
         _add_second(tables, base)
-    tables[base + SKIP_BUILT] = np.uint64(0)
+    tables[base + L.SKIP_BUILT] = np.uint64(0)
 
 
 @compiled
 def _fill(length: int, symbol: int, kind: int, tables: Tables, at: int) -> int:
-    """Make the entries that begin with one code, as the module's head describes them but for second symbols.
-
-    Returns:
-        The place behind them.
-    """
+    """Make the entries that begin with one code, without second symbols. Returns the place behind them."""
     run, size = _run_and_size(symbol, kind)
     used = length + size
-    if used > PROBE or run >= LONG or kind == REFINING_AC:
-        end = at + (1 << (PROBE - length))
+    if used > L.PROBE or run >= LONG or kind == REFINING_AC:
+        end = at + (1 << (L.PROBE - length))
         entry = np.uint64(length | (length << 6) | (LONG << 12) | (symbol << 32))
         for probe in range(at, end):
             tables[probe] = entry
         return end
-    count = 1 << (PROBE - used)
+    count = 1 << (L.PROBE - used)
     for bits in range(1 << size):
         # Values whose first bit is 0 are negative (T.81 F.2.2.1, EXTEND).
         value = bits - (1 << size) + 1 if 2 * bits < 1 << size else bits
@@ -168,13 +157,13 @@ def _fill(length: int, symbol: int, kind: int, tables: Tables, at: int) -> int:
 @compiled
 def _add_second(tables: Tables, base: int) -> None:
     """Join to each entry the one that its unused bits lead to. What an entry says of its own symbol stays."""
-    for probe in range(1 << PROBE):
+    for probe in range(1 << L.PROBE):
         entry = np.int64(tables[base + probe])
         used, run = (entry >> 6) & 63, (entry >> 12) & 255
         if run < STOP:
-            second = np.int64(tables[base + ((probe << used) & ((1 << PROBE) - 1))])
+            second = np.int64(tables[base + ((probe << used) & ((1 << L.PROBE) - 1))])
             steps, both = (second >> 12) & 255, used + ((second >> 6) & 63)
-            if steps < LONG and both <= PROBE:
+            if steps < LONG and both <= L.PROBE:
                 first = (entry >> 32) & 0xFFFF
                 joined = both | (used << 6) | (run << 12) | (steps << 20) | (first << 32)
                 tables[base + probe] = np.uint64(joined) | (np.uint64((second >> 32) & 0xFFFF) << np.uint64(48))
@@ -193,14 +182,66 @@ def _run_and_size(symbol: int, kind: int) -> tuple[int, int]:
 
 
 @inlined
-def search(tables: Tables, base: int, look: int) -> tuple[int, int]:
-    """Decode a code longer than a probe from the next 16 bits (T.81 F.2.2.3).
-
-    Returns:
-        Its length and symbol; length 0 if it is no code.
-    """
-    for length in range(PROBE + 1, 17):
-        if look < np.int64(tables[np.uint64(base + LIMITS + length)]):
-            place = (look >> (16 - length)) + np.int64(tables[np.uint64(base + DELTAS + length)])
-            return length, np.int64(tables[np.uint64(base + SYMBOLS + place)])
+def _search(tables: Tables, base: int, look: int) -> tuple[int, int]:
+    """Decode a code longer than a probe from the next 16 bits (F.2.2.3). Returns its length, 0 for none, and symbol."""
+    for length in range(L.PROBE + 1, 17):
+        if look < np.int64(tables[np.uint64(base + L.LIMITS + length)]):
+            place = (look >> (16 - length)) + np.int64(tables[np.uint64(base + L.DELTAS + length)])
+            return length, np.int64(tables[np.uint64(base + L.SYMBOLS + place)])
     return 0, 0
+
+
+Word: TypeAlias = Any
+"""np.uint64; mypy knows no arithmetic between it and integers that Numba would not turn into floats."""
+
+_PROBE_SHIFT = np.uint64(64 - L.PROBE)
+
+
+@inlined
+def refilled(word: Word, bits: int, at: int, scratch: Bytes) -> tuple[Word, int, int]:
+    """Fill the reservoir up to 56 bits or more."""
+    word |= load(scratch, at) >> np.uint64(bits)
+    return word, bits | 56, at + ((63 - bits) >> 3)
+
+
+@inlined
+def peek(word: Word, count: int) -> int:
+    """Look at the next `count` bits, 0…16, as a number."""
+    return np.int64((word >> np.uint64(1)) >> np.uint64(63 - count))
+
+
+@inlined
+def value_of(word: Word, size: int) -> int:
+    """Read the next `size` bits, 0…16, as a coefficient or difference (T.81 F.2.2.1, EXTEND)."""
+    value = peek(word, size)
+    # The first bit is 0 for negative values, which are offset by 2^size − 1.
+    negative = np.int64(~word >> np.uint64(63))
+    return value - (negative << size) + negative
+
+
+@inlined
+def entry_at(word: Word, tables: Tables, table: int) -> Word:
+    """Return the entry that stands for the next bits."""
+    return tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
+
+
+@inlined
+def steps_of(entry: Word) -> int:
+    """Return the steps of the zigzag position to an entry's first coefficient."""
+    return np.int64((entry >> np.uint64(12)) & np.uint64(255))
+
+
+@inlined
+def first_size(entry: Word) -> Word:
+    """Return the length of an entry's first symbol."""
+    return (entry >> np.uint64(6)) & np.uint64(63)
+
+
+@inlined
+def symbol_at(word: Word, tables: Tables, table: int) -> tuple[int, int]:
+    """Decode the next symbol of a `LONG` entry: its code's length (0 if it is no code) and the symbol."""
+    entry = entry_at(word, tables, table)
+    length = np.int64(entry & np.uint64(63))
+    if length > 0:
+        return length, np.int64((entry >> np.uint64(32)) & np.uint64(255))
+    return _search(tables, table, peek(word, 16))

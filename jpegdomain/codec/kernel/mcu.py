@@ -4,88 +4,45 @@ A component's grid is ⌈extent/8⌉. An interleaved scan rounds it up to whole 
 decoded, because the bits are there, and dropped: they go to the spare block behind the file's coefficients.
 """
 
-from typing import Final
-
 import numpy as np
 
 from jpegdomain.compiled.jit import compiled, inlined
 
-from .slots import (
-    AC,
-    BASE,
-    COLUMNS,
-    COMPONENT,
-    DC,
-    FIELDS,
-    HEIGHT,
-    HORIZONTAL,
-    PART,
-    PARTS,
-    PLAN,
-    PLAN_FIELDS,
-    PLANNED,
-    ROWS,
-    VERTICAL,
-    WIDTH,
-    H,
-    Integers,
-    V,
-)
-from .words import Bytes
+from . import layout as L
+from .layout import Bytes, Integers
 
-__all__ = [
-    "PLAN_AC",
-    "PLAN_DC",
-    "PLAN_PART",
-    "begin_row",
-    "first_lost",
-    "mark_lost",
-    "mcu_grid",
-    "place_of",
-    "plan_blocks",
-]
+__all__ = ["begin_row", "first_lost", "mark_lost", "mcu_grid", "place_of", "plan_blocks"]
 
-PLAN_DC: Final = 0
-PLAN_AC: Final = 1
-PLAN_PART: Final = 2
-"""The component's position in the scan."""
-_HERE: Final = 3
-"""Where the next block of this kind goes, if it is on the grid."""
-_LEFT: Final = 4
-"""How many columns of the grid are left from there."""
-_ROW: Final = 5
-"""The block's row and column in the MCU."""
-_COLUMN: Final = 6
-_ACROSS: Final = 7
-"""The MCU's rows and columns of the component: 1 and 1 in a scan of one component."""
-_DOWN: Final = 8
-_COMPONENT: Final = 9
+# Of a block in an MCU: where the next one like it goes if it is on the grid, and how many columns are left from there;
+# its row and column in the MCU; the MCU's columns and rows of its component, 1 and 1 in a scan of one component; where
+# the component's fields are in the state.
+_HERE, _LEFT, _ROW, _COLUMN, _ACROSS, _DOWN, _COMPONENT = range(3, 10)
 
 
 @compiled
 def mcu_grid(state: Integers) -> tuple[int, int]:
     """Count the rows and columns of MCUs of the scan."""
-    if state[PARTS] == 1:
-        of = COMPONENT + FIELDS * state[PART]
-        return state[of + ROWS], state[of + COLUMNS]
-    down, across = 8 * state[VERTICAL], 8 * state[HORIZONTAL]
-    return (state[HEIGHT] + down - 1) // down, (state[WIDTH] + across - 1) // across
+    if state[L.PARTS] == 1:
+        of = L.COMPONENT + L.FIELDS * state[L.PART]
+        return state[of + L.ROWS], state[of + L.COLUMNS]
+    down, across = 8 * state[L.VERTICAL], 8 * state[L.HORIZONTAL]
+    return (state[L.HEIGHT] + down - 1) // down, (state[L.WIDTH] + across - 1) // across
 
 
 @compiled
 def plan_blocks(state: Integers, work: Integers) -> int:
     """Write down the blocks of an MCU in their order (T.81 A.2.3), and count them."""
     count = 0
-    for part in range(state[PARTS]):
-        component = state[PART + part]
-        of = COMPONENT + FIELDS * component
-        down, across = (1, 1) if state[PARTS] == 1 else (state[of + V], state[of + H])
+    for part in range(state[L.PARTS]):
+        component = state[L.PART + part]
+        of = L.COMPONENT + L.FIELDS * component
+        down, across = (1, 1) if state[L.PARTS] == 1 else (state[of + L.V], state[of + L.H])
         for row in range(down):
             for column in range(across):
-                plan = PLAN + PLAN_FIELDS * count
-                work[plan + PLAN_DC] = state[DC + part]
-                work[plan + PLAN_AC] = state[AC + part]
-                work[plan + PLAN_PART] = part
+                plan = L.PLAN + L.PLAN_FIELDS * count
+                work[plan + L.PLAN_DC] = state[L.DC + part]
+                work[plan + L.PLAN_AC] = state[L.AC + part]
+                work[plan + L.PLAN_PART] = part
                 work[plan + _ROW] = row
                 work[plan + _COLUMN] = column
                 work[plan + _DOWN] = down
@@ -99,18 +56,18 @@ def plan_blocks(state: Integers, work: Integers) -> int:
 def begin_row(state: Integers, work: Integers, count: int, row: int, column: int, origin: int, size: int) -> None:
     """Set the plan to the MCU at (row, column); `size` is the number of coefficients of a block in the output."""
     for i in range(count):
-        plan = PLAN + PLAN_FIELDS * i
+        plan = L.PLAN + L.PLAN_FIELDS * i
         of = work[plan + _COMPONENT]
         block_row = row * work[plan + _DOWN] + work[plan + _ROW]
         block_column = column * work[plan + _ACROSS] + work[plan + _COLUMN]
-        columns = state[of + COLUMNS]
-        work[plan + _HERE] = origin + state[of + BASE] + (block_row * columns + block_column) * size
-        work[plan + _LEFT] = columns - block_column if block_row < state[of + ROWS] else 0
+        columns = state[of + L.COLUMNS]
+        work[plan + _HERE] = origin + state[of + L.BASE] + (block_row * columns + block_column) * size
+        work[plan + _LEFT] = columns - block_column if block_row < state[of + L.ROWS] else 0
 
 
 @inlined
 def place_of(work: Integers, plan: int, spare: int, size: int) -> int:
-    """Give the place of a block in the output, `spare` if it is beyond the grid, and step to the next MCU."""
+    """Return the place of a block in the output, `spare` if it is beyond the grid, and step to the next MCU."""
     here, left = work[plan + _HERE], work[plan + _LEFT]
     across = work[plan + _ACROSS]
     work[plan + _HERE] = here + across * size
@@ -119,19 +76,15 @@ def place_of(work: Integers, plan: int, spare: int, size: int) -> int:
 
 
 @compiled
-def mark_lost(
-    state: Integers, work: Integers, lost: Bytes, size: int, columns: int, first: int, end: int, kind: int
-) -> None:
-    """Add `kind`, `LOST_DC` or `LOST_AC`, to what the blocks of the MCUs from `first` to before `end` have lost."""
+def mark_lost(state: Integers, work: Integers, lost: Bytes, keep: int, first: int, end: int) -> None:
+    """Note that the MCUs from `first` to before `end` of the scan are lost."""
+    kind, size, columns = L.LOST_AC if state[L.FIRST] > 0 else L.LOST_DC, keep * keep, work[L.ACROSS]
     for mcu in range(first, end):
-        row, column = mcu // columns, mcu % columns
-        for i in range(work[PLANNED]):
-            plan = PLAN + PLAN_FIELDS * i
-            of = work[plan + _COMPONENT]
-            block_row = row * work[plan + _DOWN] + work[plan + _ROW]
-            block_column = column * work[plan + _ACROSS] + work[plan + _COLUMN]
-            if block_row < state[of + ROWS] and block_column < state[of + COLUMNS]:
-                lost[state[of + BASE] // size + block_row * state[of + COLUMNS] + block_column] |= np.uint8(kind)
+        begin_row(state, work, work[L.PLANNED], mcu // columns, mcu % columns, 0, size)
+        for i in range(work[L.PLANNED]):
+            here = place_of(work, L.PLAN + L.PLAN_FIELDS * i, -1, size)
+            if here >= 0:
+                lost[here // size] |= np.uint8(kind)
 
 
 @compiled

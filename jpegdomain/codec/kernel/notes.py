@@ -2,78 +2,110 @@
 
 from jpegdomain.compiled.jit import compiled
 
-from .numbers import NO_FAULT
-from .slots import (
-    DETAIL,
-    FAULT,
-    LOSS_LIST,
-    LOSSES,
-    MARKER,
-    MODE,
-    NOTE_FIELDS,
-    NOTES,
-    OFFSET,
-    PLACE,
-    START,
-    STRICT,
-    WARNING_LIST,
-    WARNINGS,
-    Integers,
-)
+from . import fault_codes as codes
+from . import layout as L
+from .layout import Integers
 
-__all__ = ["blame_first", "lose", "note", "tolerated", "warn"]
+__all__ = ["blame_first", "brings_nothing", "is_complete", "lose", "note", "settle", "tolerated", "warn"]
 
 
 @compiled
 def note(state: Integers, fault: int, at: int) -> None:
     """Note the fault that ends the reading, shown by the byte at position `at`."""
-    state[FAULT] = fault
-    state[OFFSET] = at - state[START]
+    state[L.FAULT] = fault
+    state[L.OFFSET] = at - state[L.START]
 
 
 @compiled
 def warn(state: Integers, fault: int, offset: int) -> None:
     """Add a warning, with the marker and the details that stand in the state."""
-    _add(state, WARNINGS, WARNING_LIST, fault, offset)
+    _add(state, L.WARNINGS, L.WARNING_LIST, fault, offset)
 
 
 @compiled
 def lose(state: Integers, fault: int, offset: int) -> None:
-    """Add a loss, likewise."""
-    _add(state, LOSSES, LOSS_LIST, fault, offset)
+    """Add a loss, with the marker and the details that stand in the state."""
+    _add(state, L.LOSSES, L.LOSS_LIST, fault, offset)
 
 
 @compiled
 def tolerated(state: Integers, fault: int) -> int:
-    """Turn a fault of the segment that is being read, which costs no coefficient, into a warning unless strict.
-
-    Returns:
-        The fault if strict, else none.
-    """
-    if state[MODE] == STRICT:
+    """Unless strict, turn a fault that costs no coefficient into a warning. Returns the fault if strict, else none."""
+    if state[L.MODE] == L.STRICT:
         return fault
-    warn(state, fault, state[PLACE] - state[START])
-    return NO_FAULT
+    warn(state, fault, state[L.PLACE] - state[L.START])
+    return codes.NO_FAULT
 
 
 @compiled
 def blame_first(state: Integers, warning: int) -> int:
-    """Take a warning, by its number, for the fault that ends the reading: it led to the one that showed later."""
-    place = WARNING_LIST + NOTE_FIELDS * warning
-    state[OFFSET] = state[place + 1]
-    state[MARKER] = state[place + 2]
+    """Make a warning, by its number, the fault that ends the reading: it led to the one that showed later."""
+    place = L.WARNING_LIST + L.NOTE_FIELDS * warning
+    state[L.OFFSET] = state[place + 1]
+    state[L.MARKER] = state[place + 2]
     for i in range(4):
-        state[DETAIL + i] = state[place + 3 + i]
+        state[L.DETAIL + i] = state[place + 3 + i]
     return state[place]
 
 
 @compiled
 def _add(state: Integers, count: int, entries: int, fault: int, offset: int) -> None:
-    if state[count] < NOTES:
-        place = entries + NOTE_FIELDS * state[count]
+    if state[count] < L.NOTES:
+        place = entries + L.NOTE_FIELDS * state[count]
         state[place] = fault
         state[place + 1] = offset
-        state[place + 2] = state[MARKER]
+        state[place + 2] = state[L.MARKER]
         for i in range(4):
-            state[place + 3 + i] = state[DETAIL + i]
+            state[place + 3 + i] = state[L.DETAIL + i]
     state[count] += 1
+
+
+@compiled
+def is_complete(state: Integers, work: Integers) -> bool:
+    """Return whether scans have brought all bits of all components."""
+    if state[L.SCANS] == 0:
+        return False
+    for i in range(state[L.COUNT]):
+        if state[L.COMPONENT + L.FIELDS * i + L.SEEN] == 0 or _missing(state, work, i) > 0:
+            return False
+    return True
+
+
+@compiled
+def _missing(state: Integers, work: Integers, component: int) -> int:
+    """Count a component's coefficients whose lowest bits have not come."""
+    count = 0
+    for k in range(64 if state[L.PROGRESSIVE] == 1 else 0):
+        count += 1 if work[L.SENT + 64 * component + k] != 0 else 0
+    return count
+
+
+@compiled
+def settle(state: Integers, work: Integers) -> int:
+    """At the end of the image, note what has not come of it. Returns a fault, if a missing component is one."""
+    # The standard does not ask that all bits of a progressive file be sent.
+    fault = codes.NO_FAULT
+    for i in range(state[L.COUNT]):
+        of = L.COMPONENT + L.FIELDS * i
+        missing = _missing(state, work, i)
+        state[L.DETAIL], state[L.DETAIL + 1] = state[of + L.IDENTIFIER], missing
+        if state[of + L.SEEN] == 0 or missing > 0:
+            state[L.INCOMPLETE] = 1
+        if state[of + L.SEEN] == 0 and not fault:
+            fault = tolerated(state, codes.COMPONENT_MISSING)
+        elif missing > 0 and state[L.MODE] != L.STRICT:
+            tolerated(state, codes.BITS_MISSING)
+        if fault:
+            return fault
+    return fault
+
+
+@compiled
+def brings_nothing(state: Integers, work: Integers) -> bool:
+    """Return whether a scan, as its header says, holds nothing but bits that have come before."""
+    for part in range(state[L.PARTS]):
+        sent = L.SENT + 64 * state[L.PART + part]
+        for k in range(state[L.FIRST], state[L.LAST] + 1):
+            if work[sent + k] < 0 or work[sent + k] > state[L.LOW]:
+                return False
+    return True

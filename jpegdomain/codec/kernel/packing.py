@@ -9,16 +9,17 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegdomain.compiled.jit import inlined
 from jpegdomain.tables import ZIGZAG
+
+from .layout import Bytes, Integers
 
 __all__ = ["LARGEST_AC", "LARGEST_DC_STEP", "code_sizes", "pack", "tokenize"]
 
-Integers: TypeAlias = NDArray[np.int64]
 Entries: TypeAlias = NDArray[np.uint32]
 Plane: TypeAlias = NDArray[np.int16]
 
-LARGEST_AC: Final = 1023
-"""Of an 8-bit file's quantised AC coefficients (T.81 table F.2)."""
+LARGEST_AC: Final = 1023  # of an 8-bit file's quantised AC coefficients (T.81 table F.2)
 LARGEST_DC_STEP: Final = 2047
 """Of the difference of an 8-bit file's quantised DC coefficients from block to block (T.81 table F.1)."""
 
@@ -43,18 +44,16 @@ def tokenize(
 ) -> int:
     """Turn the blocks of one scan into entries, in the order of the scan (T.81 A.2).
 
-    Blocks that only fill the last MCUs repeat the DC coefficient of the block before, all else zero: they
-    cost two symbols.
+    Blocks that only fill the last MCUs repeat the DC coefficient of the block before, all else zero: two symbols.
 
     Args:
-        planes: Four int16 (block rows, block columns, 64) arrays, row-major frequency order; those beyond the
-            scan's components are ignored.
-        geometry: int64 (components, 3): blocks of an MCU, vertically and horizontally, and 0 or 1, the
-            Huffman tables to use.
+        planes: Four (block rows, block columns, 64) arrays, row-major frequency order; those beyond the scan's
+            components are ignored.
+        geometry: (components, 3): blocks of an MCU, vertically and horizontally, and 0 or 1, the Huffman tables.
         grid: MCU rows and columns.
-        entries: uint32, to be filled; room for 64 a block.
-        counts: int64 (1024,), to be added to: how often each table and symbol occurs.
-        before: int64 (4,), zeros: the DC coefficients of the blocks before.
+        entries: To be filled; room for 64 a block.
+        counts: (1024,), to be added to: how often each table and symbol occurs.
+        before: (4,), zeros: the DC coefficients of the blocks before.
 
     Returns:
         The number of entries, or −1 − the index of the component that has a coefficient out of range.
@@ -69,8 +68,7 @@ def tokenize(
                 for row in range(down * tall, down * tall + tall):
                     for column in range(right * wide, right * wide + wide):
                         if row >= plane.shape[0] or column >= plane.shape[1]:
-                            entries[count] = dc << 16
-                            entries[count + 1] = ac << 16
+                            entries[count], entries[count + 1] = dc << 16, ac << 16
                             count += 2
                             counts[dc] += 1
                             counts[ac] += 1
@@ -118,14 +116,14 @@ def tokenize(
     return count
 
 
-def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: NDArray[np.uint8]) -> int:
+def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: Bytes) -> int:
     """Write entries as bits, the last byte filled with ones, a zero byte after every FF (T.81 F.1.2.3).
 
     Args:
         entries: From `tokenize`.
-        codes: uint64 (1024,): Huffman codes by table and symbol.
-        lengths: int64 (1024,): their numbers of bits.
-        out: uint8, to be filled: room for twice the bits, and 8 bytes.
+        codes: (1024,): Huffman codes by table and symbol.
+        lengths: (1024,): their numbers of bits.
+        out: To be filled: room for twice the bits, and 8 bytes.
 
     Returns:
         The number of bytes.
@@ -144,33 +142,33 @@ def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: ND
             bits -= 32
             word = held >> np.uint64(bits)
             for shift in (24, 16, 8, 0):
-                byte = np.uint8(word >> np.uint64(shift))
-                out[written] = byte
-                written += 1
-                if byte == 255:
-                    out[written] = 0
-                    written += 1
+                written = _put(out, written, np.uint8(word >> np.uint64(shift)))
     fill = -bits & 7
     held = held << np.uint64(fill) | np.uint64((1 << fill) - 1)
     bits += fill
     while bits:
         bits -= 8
-        byte = np.uint8(held >> np.uint64(bits))
-        out[written] = byte
-        written += 1
-        if byte == 255:
-            out[written] = 0
-            written += 1
+        written = _put(out, written, np.uint8(held >> np.uint64(bits)))
     return written
 
 
+@inlined
+def _put(out: Bytes, at: int, byte: int) -> int:
+    """Write a byte, and a zero after FF. Returns the position behind."""
+    out[at] = byte
+    if byte == 255:
+        out[at + 1] = 0
+        return at + 2
+    return at + 1
+
+
 def code_sizes(frequency: Integers, sizes: Integers, others: Integers) -> None:
-    """Give each symbol its code length, unlimited (T.81 figure K.1).
+    """Compute each symbol's code length, unlimited (T.81 figure K.1).
 
     Args:
-        frequency: int64 (257,): of each symbol and of the reserved one; used up.
-        sizes: int64 (257,), zeros, to be filled.
-        others: int64 (257,), all −1: the next symbol in the same subtree.
+        frequency: (257,): of each symbol and of the reserved one; used up.
+        sizes: (257,), zeros, to be filled.
+        others: (257,), all −1: the next symbol in the same subtree.
     """
     while True:
         # The two subtrees of least frequency; of equal ones, that with the largest symbol.

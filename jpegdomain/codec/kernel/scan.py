@@ -3,41 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from jpegdomain.compiled.jit import compiled
 
+from . import fault_codes as codes
+from . import layout as L
+from . import markers
 from .feed import close_interval, leave_interval, open_interval
-from .markers import skip_scan
+from .layout import Bytes, Integers, Memory, Samples
 from .mcu import mark_lost, mcu_grid, plan_blocks
-from .notes import blame_first, lose
-from .numbers import DATA_ENDS_EARLY, FILE_ENDS_EARLY, NO_FAULT, NO_RESTART
-from .restarts import is_restart, next_restart, resynchronise
-from .slots import (
-    ACROSS,
-    AT,
-    END,
-    FIRST,
-    INTERVAL,
-    KEEP,
-    LOST_AC,
-    LOST_DC,
-    MARKER,
-    MODE,
-    NOTES,
-    OFFSET,
-    PLANNED,
-    STRICT,
-    WARNINGS,
-    Integers,
-    Masks,
-    Samples,
-    Skips,
-    Tables,
-)
-from .words import Bytes
+from .notes import blame_first, lose, warn
+from .words import next_marker, skip_scan
 
 __all__ = ["scan_of"]
-
-_SOS = 0xDA
 
 
 def scan_of(
@@ -50,62 +29,49 @@ def scan_of(
     """Make the function that decodes a scan.
 
     Args:
-        name: Of the function, its own.
-        decode_interval: Decodes MCUs of an interval that has been opened: (data, out, origin, keep, state, tables,
-            work, scratch, skips, masks, lost, first MCU, end, low-water mark) → (the MCU reached, the reservoir's bits
-            and position, a fault). Where there is a fault, the MCU reached shows it, and is as it was or zero.
-        opened: Begins an interval; `feed.open_interval` and its like say how, here and below.
-        closed: Ends one that was decoded.
-        left: Goes to the marker behind one that was not.
+        name: The function's name, unique in the library.
+        decode_interval: Decodes MCUs of an interval that has been opened: (data, out, origin, keep, state, memory,
+            first MCU, end, low-water mark) → (the MCU reached, the reservoir's bits and position, a fault). At a fault
+            the MCU reached is the one that shows it; its blocks are as they were, or zero.
+        opened: Begins an interval, as `feed.open_interval`.
+        closed: Ends one that was decoded, as `feed.close_interval`.
+        left: Goes to the marker behind one that was not, as `feed.leave_interval`.
 
     Returns:
-        (data, out, origin, keep, state, tables, work, scratch, skips, masks, lost) → a fault. The scan begins at
-        ``state[AT]``; its coefficients go to ``out[origin:]``. Where losses are kept, there is no fault: lost blocks
-        are noted in `lost`, and the scan goes on with the next interval that can be found.
+        (data, out, origin, keep, state, memory) → a fault. The scan begins at ``state[AT]``; its coefficients go to
+        ``out[origin:]``. Where losses are kept, there is no fault: lost blocks are noted in `memory.lost`, and the scan
+        goes on with the next interval that can be found.
     """
 
-    def scan(
-        data: Bytes,
-        out: Samples,
-        origin: int,
-        keep: int,
-        state: Integers,
-        tables: Tables,
-        work: Integers,
-        scratch: Bytes,
-        skips: Skips,
-        masks: Masks,
-        lost: Bytes,
-    ) -> int:
+    def scan(data: Bytes, out: Samples, origin: int, keep: int, state: Integers, memory: Memory) -> int:
+        work, scratch, lost = memory.work, memory.scratch, memory.lost
         rows, columns = mcu_grid(state)
-        work[ACROSS], work[PLANNED] = columns, plan_blocks(state, work)
+        work[L.ACROSS], work[L.PLANNED] = columns, plan_blocks(state, work)
         total = rows * columns
-        interval = state[INTERVAL] if state[INTERVAL] > 0 else total
-        warnings = state[WARNINGS]
+        interval = state[L.INTERVAL] if state[L.INTERVAL] > 0 else total
+        warnings = state[L.WARNINGS]
         first, number = 0, 0
         while first < total:
             end = min(first + interval, total)
             low = opened(data, state, work, scratch)
-            reached, bits, at, fault = decode_interval(
-                data, out, origin, keep, state, tables, work, scratch, skips, masks, lost, first, end, low
-            )
+            reached, bits, at, fault = decode_interval(data, out, origin, keep, state, memory, first, end, low)
             first = end
-            if fault == NO_FAULT:
+            if not fault:
                 fault = closed(data, state, work, scratch, bits, at)
-            if fault != NO_FAULT and state[MODE] == KEEP:
-                lose(state, fault, state[OFFSET])
-                _mark(state, work, lost, keep, columns, reached, end)
+            if fault and state[L.MODE] == L.KEEP:
+                lose(state, fault, state[L.OFFSET])
+                mark_lost(state, work, lost, keep, reached, end)
                 left(data, state, work)
-            elif fault == NO_FAULT and state[MODE] != KEEP and first < total:
-                fault = next_restart(data, state, number)
-            if state[MODE] == KEEP and first < total:
-                missing = resynchronise(data, state, number, (total - first + interval - 1) // interval)
+            elif not fault and state[L.MODE] != L.KEEP and first < total:
+                fault = _next_restart(data, state, number)
+            if state[L.MODE] == L.KEEP and first < total:
+                missing = _resynchronise(data, state, number, (total - first + interval - 1) // interval)
                 first = min(first + missing * interval, total)
                 number += missing
-                _mark(state, work, lost, keep, columns, end, first)
-            elif fault != NO_FAULT and state[MODE] != KEEP:
+                mark_lost(state, work, lost, keep, end, first)
+            elif fault and state[L.MODE] != L.KEEP:
                 return _explained(state, fault, warnings)
-            state[MARKER] = _SOS
+            state[L.MARKER] = markers.SOS
             number += 1
         return _finish(data, state, number - 1, warnings)
 
@@ -114,32 +80,93 @@ def scan_of(
 
 
 @compiled
-def _mark(state: Integers, work: Integers, lost: Bytes, keep: int, columns: int, first: int, end: int) -> None:
-    mark_lost(state, work, lost, keep * keep, columns, first, end, LOST_AC if state[FIRST] > 0 else LOST_DC)
-
-
-@compiled
 def _finish(data: Bytes, state: Integers, number: int, warnings: int) -> int:
     """Step over a restart marker behind the last interval, which some encoders write and all decoders pass over."""
-    if state[MODE] == KEEP:
-        state[AT] = skip_scan(data, state[AT], state[END])
-    elif state[INTERVAL] > 0 and is_restart(data, state):
-        at = state[AT]
+    if state[L.MODE] == L.KEEP:
+        state[L.AT] = skip_scan(data, state[L.AT], state[L.END])
+    elif state[L.INTERVAL] > 0 and _is_restart(data, state):
+        at = state[L.AT]
         right = data[at + 1] == 0xD0 + number % 8
-        if not right and state[MODE] == STRICT:
-            return NO_FAULT
-        if state[WARNINGS] > warnings and at + 2 < state[END] and data[at + 2] != 0xFF:
+        if not right and state[L.MODE] == L.STRICT:
+            return codes.NO_FAULT
+        if state[L.WARNINGS] > warnings and at + 2 < state[L.END] and data[at + 2] != 0xFF:
             # Yet another interval: those before were not what their order made of them.
-            return _explained(state, NO_RESTART, warnings)
+            return _explained(state, codes.NO_RESTART, warnings)
         if right:
-            state[AT] = at + 2
-    return NO_FAULT
+            state[L.AT] = at + 2
+    return codes.NO_FAULT
 
 
 @compiled
 def _explained(state: Integers, fault: int, warnings: int) -> int:
-    """Give the fault of a scan: where intervals do not fit, the first warning is what was wrong."""
-    counted = fault in (NO_RESTART, DATA_ENDS_EARLY, FILE_ENDS_EARLY)
-    if counted and warnings < min(state[WARNINGS], NOTES):
+    """Return the fault of a scan: where intervals do not fit, the first warning is what was wrong."""
+    counted = fault in (codes.NO_RESTART, codes.DATA_ENDS_EARLY, codes.FILE_ENDS_EARLY)
+    if counted and warnings < min(state[L.WARNINGS], L.NOTES):
         return blame_first(state, warnings)
     return fault
+
+
+@compiled
+def _is_restart(data: Bytes, state: Integers) -> bool:
+    """Return whether a restart marker stands at ``state[AT]``."""
+    at = state[L.AT]
+    return at + 1 < state[L.END] and data[at] == 0xFF and 0xD0 <= data[at + 1] <= 0xD7
+
+
+@compiled
+def _next_restart(data: Bytes, state: Integers, number: int) -> int:
+    """Step over the restart marker with this number; unless strict, over any. Returns a fault, if there is none."""
+    at, end = state[L.AT], state[L.END]
+    if state[L.MODE] != L.STRICT:
+        # What no JPEG file has is nothing but leftovers.
+        while at + 1 < end and data[at + 1] < markers.SOF0:
+            state[L.MARKER] = np.int64(data[at + 1])
+            warn(state, codes.RESERVED_MARKER, at - state[L.START])
+            at = next_marker(data, at + 2, end)
+        state[L.AT] = at
+    state[L.OFFSET] = at - state[L.START]
+    if at + 1 >= end:
+        return codes.FILE_ENDS_EARLY
+    state[L.MARKER], state[L.DETAIL] = np.int64(data[at + 1]), markers.RST0 + number % 8
+    if state[L.MARKER] != state[L.DETAIL]:
+        if state[L.MODE] == L.STRICT or not _is_restart(data, state):
+            return codes.NO_RESTART
+        warn(state, codes.NO_RESTART, state[L.OFFSET])
+    state[L.AT] = at + 2
+    return codes.NO_FAULT
+
+
+@compiled
+def _resynchronise(data: Bytes, state: Integers, number: int, left: int) -> int:
+    """Go behind the restart marker with this number where data has been lost, by the rules that libjpeg has always had.
+
+    One of the two numbers that follow means that intervals are lost; behind one of the two numbers before, the right
+    one is searched; any other restart marker is taken for it.
+
+    Returns:
+        How many intervals are lost before the next one: `left`, all of the scan's, if there is no marker for any.
+    """
+    at, end, lost = state[L.AT], state[L.END], 0
+    while lost < left:
+        if at + 1 >= end or (data[at + 1] >= markers.SOF0 and not 0xD0 <= data[at + 1] <= 0xD7):
+            state[L.MARKER] = np.int64(data[at + 1]) if at + 1 < end else 0
+            state[L.DETAIL] = markers.RST0 + number % 8
+            lose(state, codes.NO_RESTART if at + 1 < end else codes.FILE_ENDS_EARLY, at - state[L.START])
+            lost = left
+        elif data[at + 1] < markers.SOF0:
+            at = next_marker(data, at + 2, end)
+        else:
+            ahead = (np.int64(data[at + 1]) - markers.RST0 - number) % 8
+            if ahead > 0:
+                state[L.MARKER], state[L.DETAIL] = np.int64(data[at + 1]), markers.RST0 + number % 8
+                lose(state, codes.NO_RESTART, at - state[L.START])
+            if 1 <= ahead <= 2:
+                lost += 1
+                number += 1
+            elif ahead >= 6:
+                at = next_marker(data, at + 2, end)
+            else:
+                at += 2
+                break
+    state[L.AT] = at
+    return lost

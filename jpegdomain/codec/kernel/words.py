@@ -4,19 +4,18 @@ A uint64 and an int64 make a float64 in Numba, silently: every constant that mee
 it stands.
 """
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-from jpegdomain.compiled.jit import inlined
+from jpegdomain.compiled.jit import compiled, inlined
 
-__all__ = ["Bytes", "has_ff", "load", "lowest_bit", "store"]
+from .layout import Bytes
 
-Bytes: TypeAlias = NDArray[np.uint8]
+__all__ = ["has_ff", "load", "lowest_bit", "next_marker", "skip_scan", "store"]
 
 _EIGHT = np.uint64(8)
 _ONES = np.uint64(0x0101010101010101)
@@ -29,7 +28,7 @@ def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
 
 
 @intrinsic
-def _load_unchecked(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 (Numba counts them)
+def _load_unchecked(_: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address = _address(context, builder, signature.args[0], *arguments)
         return builder.bswap(builder.load(address, align=1, typ=ir.IntType(64)))
@@ -38,7 +37,7 @@ def _load_unchecked(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 (Num
 
 
 @intrinsic
-def _store_unchecked(_: Any, array: Any, index: Any, word: Any) -> Any:  # noqa: ARG001 (Numba counts them)
+def _store_unchecked(_: Any, array: Any, index: Any, word: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address = _address(context, builder, signature.args[0], *arguments[:2])
         builder.store(builder.bswap(arguments[2]), address, align=1)
@@ -71,14 +70,14 @@ store: Any = _store_checked if _checked else _store_unchecked
 
 @inlined
 def has_ff(word: Any) -> bool:
-    """Tell whether one of a word's eight bytes is FF."""
+    """Return whether one of a word's eight bytes is FF."""
     turned = ~word
     return ((turned - _ONES) & word & _TOPS) != np.uint64(0)
 
 
 @intrinsic
-def _lowest_bit(_: Any, word: Any) -> Any:  # noqa: ARG001 (Numba counts them)
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+def _lowest_bit(_: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.IntType(1)(0))
 
     return types.int64(types.uint64), generate
@@ -86,3 +85,25 @@ def _lowest_bit(_: Any, word: Any) -> Any:  # noqa: ARG001 (Numba counts them)
 
 lowest_bit: Any = _lowest_bit
 """(word) → int64: the position of the lowest bit that is 1 of a uint64, 64 without one."""
+
+
+@compiled
+def next_marker(data: Bytes, at: int, end: int) -> int:
+    """Find the first FF at `at` or behind it that another byte than 00 and FF follows; `end` without one."""
+    while at + 1 < end:
+        if at + 8 <= end and not has_ff(load(data, at)):
+            at += 8
+        elif data[at] == 0xFF and data[at + 1] != 0 and data[at + 1] != 0xFF:
+            return at
+        else:
+            at += 1
+    return end
+
+
+@compiled
+def skip_scan(data: Bytes, at: int, end: int) -> int:
+    """Find the first marker that is no restart marker."""
+    at = next_marker(data, at, end)
+    while at + 1 < end and 0xD0 <= data[at + 1] <= 0xD7:
+        at = next_marker(data, at + 2, end)
+    return at

@@ -1,0 +1,138 @@
+"""The messages of the kernel's fault codes: for each the kind of error, the reason, and what to do."""
+
+from typing import Final
+
+from jpegdomain.errors import (
+    DamagedJpegError,
+    JpegFileError,
+    JpegTooLargeError,
+    NotJpegError,
+    TruncatedJpegError,
+    UnsupportedJpegError,
+)
+
+from .kernel import fault_codes as codes
+from .messages import FETCH_AGAIN, RAISE_SCAN_LIMIT, RE_ENCODE, describe, locate, message
+
+__all__ = ["error_of", "warning_of"]
+
+_ADVICE: Final[dict[type[JpegFileError], str]] = {
+    DamagedJpegError: FETCH_AGAIN,
+    JpegTooLargeError: RAISE_SCAN_LIMIT,
+    TruncatedJpegError: FETCH_AGAIN,
+    UnsupportedJpegError: RE_ENCODE,
+}
+
+_KINDS: Final = {
+    0xC3: "lossless",
+    0xC5: "hierarchical",
+    0xC6: "hierarchical",
+    0xC7: "hierarchical lossless",
+    0xCB: "arithmetic-coded lossless",
+    0xCD: "hierarchical arithmetic-coded",
+    0xCE: "hierarchical arithmetic-coded",
+    0xCF: "hierarchical arithmetic-coded lossless",
+    # These announce their kind of frame without being one.
+    0xDE: "hierarchical",
+    0xF7: "JPEG-LS",
+}
+
+# In the reasons: {0}…{3} are the fault's details, {marker} its marker.
+_DAMAGED: Final = {
+    codes.NO_MARKER: "byte {0:02X} where a marker must begin",
+    codes.MISPLACED_MARKER: "marker FF{marker:02X} outside its place",
+    codes.BAD_LENGTH: "segment FF{marker:02X} gives its length as {0}",
+    codes.RESERVED_MARKER: "reserved marker FF{marker:02X}",
+    codes.FRAME_LENGTH: "the frame header has the wrong length",
+    codes.BAD_PRECISION: "{0} bits a sample",
+    codes.NO_COMPONENTS: "the frame has no components",
+    codes.NO_WIDTH: "the image has no width",
+    codes.SAME_IDENTIFIER: "two components have the same identifier",
+    codes.BAD_FACTOR: "a sampling factor is not in 1…4",
+    codes.SECOND_FRAME: "a second frame begins",
+    codes.NO_HEIGHT: "the image has no height, nor a DNL segment that gives it behind the first scan",
+    codes.OTHER_HEIGHT: "a DNL segment gives {0} lines to an image of {1}",
+    codes.DNL_LENGTH: "a DNL segment before the frame, or of the wrong length",
+    codes.BAD_STEPS_SLOT: "quantisation table with precision {0} in slot {1}",
+    codes.STEPS_LENGTH: "a quantisation table is longer than its segment",
+    codes.ZERO_STEP: "a quantisation table has a step of 0",
+    codes.BAD_HUFFMAN_SLOT: "Huffman table of class {0} in slot {1}",
+    codes.HUFFMAN_LENGTH: "a Huffman table is longer than its segment",
+    codes.TOO_MANY_CODES: "a Huffman table has more codes than there can be",
+    codes.BAD_CATEGORY: "a Huffman table for DC has a category above 15",
+    codes.CONDITIONING_LENGTH: "the arithmetic conditioning's segment has the wrong length",
+    codes.BAD_CONDITIONING: "arithmetic conditioning {1} for table {0} is not allowed",
+    codes.INTERVAL_LENGTH: "the restart interval's segment has the wrong length",
+    codes.SCAN_BEFORE_FRAME: "a scan comes before the frame header",
+    codes.SCAN_LENGTH: "a scan header has the wrong length",
+    codes.SCAN_COMPONENTS: "a scan names a component twice, or one that the frame has not",
+    codes.LARGE_MCU: "an interleaved scan has more than 10 blocks in an MCU",
+    codes.BAD_BAND: "a scan with Ss {0}, Se {1}, Ah {2}, Al {3} is not allowed here",
+    codes.AC_BEFORE_DC: "component {0} has AC before DC coefficients",
+    codes.DISCONTINUED: "a scan does not continue those before of component {0}",
+    codes.NO_HUFFMAN: "a scan needs {table} Huffman table {1}, not defined",
+    codes.NO_STEPS: "component {0} needs table {1}, which no DQT defines",
+    codes.TOO_SHORT: "a scan of {0} bits is too short for its blocks, which take {1}",
+    codes.BAD_CODE: "the compressed data holds a code that its tables do not, or a block of more than 64 coefficients",
+    codes.BAD_DECISIONS: "the data leads to a block of more than 64 coefficients, or to one of more than 15 bits",
+    codes.DATA_ENDS_EARLY: "the compressed data ends before its blocks",
+    codes.DATA_LEFT_OVER: "compressed data is left over behind its last block",
+    codes.NO_RESTART: "marker FF{marker:02X} where restart marker FF{0:02X} belongs",
+    codes.LOST_BEFORE: "a scan refines blocks that an earlier scan lost",
+}
+
+_TRUNCATED: Final = {
+    codes.ENDS_BEFORE_EOI: "the file ends before its end-of-image marker",
+    codes.ENDS_IN_SEGMENT: "the file ends inside segment FF{marker:02X}",
+    codes.FILE_ENDS_EARLY: "the file ends inside the compressed data, before its end-of-image marker",
+    codes.NO_IMAGE: "the file holds no image: it has no scan",
+    codes.COMPONENT_MISSING: "no scan holds component {0}",
+}
+
+_UNSUPPORTED: Final = {
+    codes.KIND_NOT_READ: "{kind} JPEG is not read",
+    codes.PRECISION_NOT_READ: "12-bit JPEG is not read",
+    codes.MANY_COMPONENTS: "{0} components are not read",
+}
+
+_TOO_LARGE: Final = {codes.TOO_MANY_SCANS: "there are more scans than max_scans, {0}"}
+
+# What is said differently where it is tolerated, or is tolerated always.
+_WARNINGS: Final = {
+    codes.NO_MARKER: "{1} bytes that belong to no segment",
+    codes.COMPONENT_MISSING: "no scan holds component {0}: its coefficients are zero",
+    codes.STANDARD_TABLES: "a scan needs {table} Huffman table {1}, not defined: the one of T.81 K.3.3 serves",
+    codes.REPEATED_SCAN: "a scan holds nothing but what has come before",
+    codes.BITS_MISSING: "of component {0}, {1} of 64 coefficients have not come, or not all of their bits",
+}
+
+_REASONS: Final = {
+    code: (kind, reason)
+    for kind, reasons in (
+        (DamagedJpegError, _DAMAGED),
+        (TruncatedJpegError, _TRUNCATED),
+        (UnsupportedJpegError, _UNSUPPORTED),
+        (JpegTooLargeError, _TOO_LARGE),
+    )
+    for code, reason in reasons.items()
+}
+
+
+def error_of(source: str, fault: int, offset: int, marker: int, details: list[int], beginning: bytes) -> JpegFileError:
+    """Make the error of a fault, shown by the byte at `offset` under `marker`, with four details for its message."""
+    if fault == codes.NOT_JPEG:
+        reason, advice = describe(beginning)
+        return NotJpegError(message(source, f"not a JPEG file: {reason}", advice=advice))
+    kind, reason = _REASONS[fault]
+    return kind(message(source, _format(reason, marker, details), offset, marker, _ADVICE[kind]))
+
+
+def warning_of(fault: int, offset: int, marker: int, details: list[int]) -> str:
+    """Write the line of a fault that loses no coefficient, without the file's name; arguments as for `error_of`."""
+    reason = _WARNINGS[fault] if fault in _WARNINGS else _REASONS[fault][1]
+    return locate(_format(reason, marker, details), offset, marker)
+
+
+def _format(reason: str, marker: int, details: list[int]) -> str:
+    kind = _KINDS.get(details[0], "this kind of")
+    return reason.format(*details, marker=marker, kind=kind, table="AC" if details[0] else "DC")

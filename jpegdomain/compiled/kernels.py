@@ -1,0 +1,178 @@
+"""Compiled functions: loaded from the cache, or compiled at their first call. Until then Numba is not imported."""
+
+import gc
+import importlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["CompiledFunction", "KernelPackage", "kernel_packages"]
+
+_packages: "list[KernelPackage]" = []
+_loaded: "dict[CompiledFunction, Callable[..., Any]]" = {}
+
+# A fork waits for the end of a compilation: otherwise the child would inherit a lock that nobody opens.
+_one_at_a_time = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_one_at_a_time.acquire,
+        after_in_parent=_one_at_a_time.release,
+        after_in_child=_one_at_a_time.release,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class KernelPackage:
+    """Functions that share their sources, and are compiled again when one of these changes.
+
+    Args:
+        name: The name of the folder for its compiled code, without the fingerprint.
+        package: The import name of the package that holds its sources.
+        folder: The package's folder; all modules in it are sources.
+        others: Other files that the compiled code depends on.
+    """
+
+    name: str
+    package: str
+    folder: Path
+    others: tuple[Path, ...] = ()
+    functions: "list[CompiledFunction]" = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Register the package, so that everything can be compiled ahead."""
+        _packages.append(self)
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledFunction:
+    """A function of a kernel that Python calls. A call releases the GIL.
+
+    Args:
+        package: The package it is in.
+        module: Its module in the package.
+        name: Its name in the module.
+        signature: Given ``numba.types``, the types of its arguments and result.
+        announcement: What is being compiled and how long that takes, printed when it begins; None for silence.
+        from_c: Whether `address` is needed.
+    """
+
+    package: KernelPackage
+    module: str
+    name: str
+    signature: Callable[[Any], Any]
+    announcement: str | None = None
+    from_c: bool = False
+
+    def __post_init__(self) -> None:
+        """Register the function with its package."""
+        self.package.functions.append(self)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function with arguments of exactly the types of its signature."""
+        return (_loaded.get(self) or self.load())(*arguments)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether a call runs at once."""
+        return self in _loaded
+
+    def load(self) -> Callable[..., Any]:
+        """Load or compile the function, unless that has been done."""
+        with _one_at_a_time:
+            if self not in _loaded:
+                _loaded[self] = _load_or_compile(self)
+            return _loaded[self]
+
+    def address(self) -> int:
+        """Return the address by which C code can call the function, valid as long as the process lives."""
+        dispatcher: Any = self.load()
+        (made,) = dispatcher.overloads.values()
+        address: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
+        return address
+
+
+def kernel_packages() -> tuple[KernelPackage, ...]:
+    """Return the packages of the modules imported so far: after ``import jpegdomain``, all of the library's."""
+    return tuple(_packages)
+
+
+def _load_or_compile(function: CompiledFunction) -> Callable[..., Any]:
+    from .cache import cache_folder, one_process
+
+    folder = cache_folder(function.package)
+    if folder is None:
+        return _announced(function, None)
+    finished = folder / function.name
+    if not finished.exists():
+        with one_process(folder):
+            # Another process may have compiled while this one waited.
+            if not finished.exists():
+                return _announced(function, folder)
+    return _from_cache(function, folder)
+
+
+def _announced(function: CompiledFunction, folder: Path | None) -> Callable[..., Any]:
+    """Compile, and say so where a person would wonder what takes so long."""
+    where = f"kept in {folder}" if folder else "no folder to keep it in can be written: JPEGDOMAIN_CACHE names one"
+    if function.announcement is not None:
+        _say(f"jpegdomain: compiling {function.announcement}; {where}")
+    made = _from_cache(function, folder)
+    if folder is not None:
+        with suppress(OSError):
+            (folder / function.name).write_text(time.strftime("%Y-%m-%d %H:%M:%S\n"))
+    return made
+
+
+def _say(line: str) -> None:
+    # A process without a terminal may have no standard error, or a closed one.
+    with suppress(AttributeError, OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _from_cache(function: CompiledFunction, folder: Path | None) -> Callable[..., Any]:
+    from .cache import discard
+
+    if folder is not None:
+        # Whatever is wrong with the cache (a full disk, a damaged file), it is only a cache.
+        try:
+            return _compile(function, folder)
+        except Exception as problem:
+            _say(f"jpegdomain: compiling again, because the code kept in {folder} cannot be used: {problem!r}")
+        discard(folder)
+        with suppress(Exception):
+            return _compile(function, folder)
+    return _compile(function, None)
+
+
+def _compile(function: CompiledFunction, folder: Path | None) -> Callable[..., Any]:
+    import numba
+
+    from .jit import OPTIONS
+
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
+    # Numba asks for the folder when it marks a function, and nowhere else.
+    settings.CACHE_DIR = str(folder) if folder else before
+    try:
+        options = OPTIONS | {"no_cfunc_wrapper": not function.from_c, "cache": folder is not None}
+        source = getattr(importlib.import_module(f"{function.package.package}.{function.module}"), function.name)
+        dispatcher: Any = numba.njit(**options)(source)
+    finally:
+        settings.CACHE_DIR = before
+    # Compiling makes millions of objects that stay: looking for garbage among them takes a sixth of the time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        dispatcher.compile(function.signature(numba.types))
+    finally:
+        if collecting:
+            gc.enable()
+    # One signature: a call with other arrays is a mistake, not a reason to compile for seconds.
+    dispatcher.disable_compile()
+    return dispatcher

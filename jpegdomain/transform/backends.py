@@ -1,0 +1,122 @@
+"""J, J̃ and the mask on tensors, by the backend that supports them; here it is chosen."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from jpegdomain.geometry import Extent
+
+from . import cpu, graph, reference
+from .gradients import Rule, gradient_rules
+from .protocol import Backend, Clamp, Frequencies
+from .reference import low_pass
+
+__all__ = ["backend", "forward", "inverse", "masked"]
+
+
+def backend(*tensors: Tensor) -> Backend:
+    """Choose the backend for tensors of one dtype, (n, c, h, w)."""
+    if cpu.supports(*tensors):
+        return _RECORDED if _is_followed(tensors[0]) else cpu
+    return graph if graph.supports(*tensors) else reference
+
+
+def forward(pixels: Tensor, *, inplace: bool = False) -> Tensor:
+    """Apply J: (n, c, h, w) pixels → (n, c, 8X, 8Y) coefficients, as `Backend.forward`."""
+    return backend(pixels).forward(pixels, inplace=inplace)
+
+
+def inverse(coefficients: Tensor, extent: Extent, frequencies: Frequencies = 15) -> Tensor:
+    """Apply J̃: (n, c, 8X, 8Y) coefficients → (n, c, h, w) pixels, as `Backend.inverse`."""
+    if isinstance(frequencies, Tensor):
+        coefficients, frequencies = low_pass(coefficients, frequencies), 15
+    return backend(coefficients).inverse(coefficients, extent, frequencies)
+
+
+def masked(value: Tensor, mask_source: Tensor, extent: Extent, clamp: Clamp, frequencies: int) -> Tensor:
+    """Apply J∘clamp∘J̃, as `Backend.masked`."""
+    return backend(value, mask_source).masked(value, mask_source, extent, clamp, frequencies)
+
+
+def _is_followed(x: Tensor) -> bool:
+    """Whether gradients, backward or forward, flow through what is made of a tensor."""
+    return (torch.is_grad_enabled() and x.requires_grad) or forward_ad._current_level >= 0
+
+
+def _function(
+    name: str, compute: Callable[..., Tensor], rule: Rule, tangent: Callable[..., Tensor]
+) -> Callable[..., Tensor]:
+    """Make an autograd function of a computation without gradients."""
+
+    def run(ctx: Any, *arguments: Any) -> Tensor:
+        result = compute(*arguments)
+        rule.setup_context(ctx, arguments, result)
+        return result
+
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        # Where gradients are recorded, the reference writes into no given memory: this may run under vmap.
+        with torch.enable_grad():
+            return rule.backward(ctx, gradient)
+
+    members = {"forward": run, "backward": backward, "jvp": tangent}
+    made = type(name, (torch.autograd.Function,), {key: staticmethod(value) for key, value in members.items()})
+    return made.apply  # type: ignore[attr-defined]
+
+
+_rules = gradient_rules(
+    forward,
+    lambda coefficients, height, width, frequencies: inverse(coefficients, Extent(height, width), frequencies),
+    lambda value, mask_source, height, width, clamp, frequencies: masked(
+        value, mask_source, Extent(height, width), Clamp(*clamp), frequencies
+    ),
+)
+
+
+_record_forward = _function("Forward", cpu.forward, _rules.forward, lambda _ctx, tangent: forward(tangent))
+_record_inverse = _function(
+    "Inverse",
+    lambda coefficients, height, width, frequencies: cpu.inverse(coefficients, Extent(height, width), frequencies),
+    _rules.inverse,
+    lambda ctx, tangent, *_settings: inverse(tangent, Extent(*ctx.size), ctx.frequencies),
+)
+_record_masked = _function(
+    "Masked",
+    lambda value, mask_source, height, width, clamp, frequencies: cpu.masked(
+        value, mask_source, Extent(height, width), clamp, frequencies
+    ),
+    _rules.masked,
+    lambda ctx, tangent, *_settings: _rules.masked.backward(ctx, tangent)[0],
+)
+
+
+class _Recorded:
+    """The compiled kernels where gradients are recorded, backward or forward, of any order."""
+
+    def supports(self, *tensors: Tensor) -> bool:
+        return cpu.supports(*tensors) and _is_followed(tensors[0])
+
+    def forward(self, pixels: Tensor, *, inplace: bool = False) -> Tensor:  # noqa: ARG002
+        return _record_forward(pixels)
+
+    def inverse(self, coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
+        return _record_inverse(coefficients, *extent, frequencies)
+
+    def masked(
+        self,
+        value: Tensor,
+        mask_source: Tensor | None,
+        extent: Extent,
+        clamp: Clamp,
+        frequencies: int,
+        *,
+        inplace: bool = False,  # noqa: ARG002
+    ) -> Tensor:
+        if mask_source is None:
+            value = mask_source = low_pass(value, frequencies)
+        return _record_masked(value, mask_source, *extent, clamp, frequencies)
+
+
+_RECORDED: Final = _Recorded()

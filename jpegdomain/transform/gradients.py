@@ -1,0 +1,64 @@
+"""The gradients of J, J̃ and the mask, each made of these maps again: D is orthonormal, J∘mask∘J̃ symmetric."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from .reference import low_pass
+
+__all__ = ["Rule", "Rules", "gradient_rules"]
+
+
+class Rule(NamedTuple):
+    """What ``torch.autograd.Function`` and ``torch.library`` ask for alike."""
+
+    setup_context: Callable[..., None]
+    backward: Callable[..., Any]
+
+
+class Rules(NamedTuple):
+    """The gradients of the three maps."""
+
+    forward: Rule
+    inverse: Rule
+    masked: Rule
+
+
+def gradient_rules(
+    forward: Callable[..., Tensor], inverse: Callable[..., Tensor], masked: Callable[..., Tensor]
+) -> Rules:
+    """Derive the gradients of three maps from the maps.
+
+    Args:
+        forward: pixels → coefficients.
+        inverse: coefficients, height, width, frequencies → pixels.
+        masked: value, mask source, height, width, four numbers of a `Clamp`, frequencies → coefficients.
+
+    Returns:
+        The gradients, for functions of these arguments.
+    """
+
+    def keep_size(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ARG001
+        ctx.size = inputs[0].shape[2:]
+
+    def of_forward(ctx: Any, gradient: Tensor) -> Tensor:
+        return inverse(gradient, *ctx.size, 15)
+
+    def keep_settings(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ARG001
+        _, *ctx.size, ctx.frequencies = inputs
+
+    def of_inverse(ctx: Any, gradient: Tensor) -> Any:
+        return low_pass(forward(gradient), ctx.frequencies), None, None, None
+
+    def keep_mask_source(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ARG001
+        _, mask_source, *ctx.size, clamp, ctx.frequencies = inputs
+        ctx.clamp = [*clamp[:2], 0.0, 0.0]
+        ctx.save_for_backward(mask_source)
+        ctx.save_for_forward(mask_source)
+
+    def of_masked(ctx: Any, gradient: Tensor) -> Any:
+        (mask_source,) = ctx.saved_tensors
+        return masked(gradient, mask_source.detach(), *ctx.size, ctx.clamp, ctx.frequencies), *[None] * 5
+
+    return Rules(Rule(keep_size, of_forward), Rule(keep_settings, of_inverse), Rule(keep_mask_source, of_masked))

@@ -1,0 +1,98 @@
+"""The job's record, the workspace, the shared counter: memory as addresses."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+__all__ = ["fetch_to_read", "fetch_to_write", "real", "take", "word", "workspace"]
+
+_INT64: Final = ir.IntType(64)
+
+
+def _pointer(builder: Any, place: Sequence[Any], kind: Any) -> Any:
+    record, index = place
+    return builder.inttoptr(builder.add(record, builder.mul(index, _INT64(8))), kind.as_pointer())
+
+
+@intrinsic
+def _word(_typing: Any, _record: Any, _index: Any) -> Any:
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.load(_pointer(builder, arguments, _INT64))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def _real(_typing: Any, _record: Any, _index: Any) -> Any:
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.load(_pointer(builder, arguments, ir.DoubleType()))
+
+    return types.float64(types.int64, types.int64), generate
+
+
+@intrinsic
+def _take(_typing: Any, _record: Any, _count: Any) -> Any:
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], _INT64.as_pointer())
+        return builder.atomic_rmw("add", pointer, arguments[1], "monotonic")
+
+    return types.int64(types.int64, types.int64), generate
+
+
+def _fetch(rights: int) -> Any:
+    """Make the intrinsic that brings memory near: to read (0) or to write (1)."""
+
+    @intrinsic
+    def fetch(_typing: Any, _address: Any, _step: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> None:
+            start, step = arguments
+            pointer = ir.IntType(8).as_pointer()
+            flags = [ir.IntType(32)(value) for value in (rights, 3, 1)]
+            signature = ir.FunctionType(ir.VoidType(), [pointer, *[flag.type for flag in flags]])
+            function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+            for index in range(8):
+                address = builder.add(start, builder.mul(step, _INT64(index)))
+                builder.call(function, [builder.inttoptr(address, pointer), *flags])
+
+        return types.void(types.int64, types.int64), generate
+
+    return fetch
+
+
+def workspace(size: int) -> Any:
+    """Make a function that returns the address of memory on its caller's stack, aligned to 64 bytes."""
+
+    @intrinsic
+    def reserve(_typing: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+            # Not by Numba's own function: that stores a zero of this type, which LLVM unrolls byte by byte.
+            with builder.goto_entry_block():
+                reserved = builder.alloca(ir.ArrayType(ir.IntType(8), size))
+                reserved.align = 64
+            return builder.ptrtoint(reserved, _INT64)
+
+        return types.int64(), generate
+
+    return reserve
+
+
+word: Callable[[int, int], int] = cast(Any, _word)
+"""word(record, index): an integer, the `index`-th eight bytes of the record at an address."""
+
+real: Callable[[int, int], float] = cast(Any, _real)
+"""real(record, index): likewise a float64."""
+
+fetch_to_read: Callable[[int, int], None] = _fetch(0)
+"""fetch_to_read(address, step): bring eight places near; a hint, which no address makes fail."""
+
+fetch_to_write: Callable[[int, int], None] = _fetch(1)
+"""fetch_to_write(address, step): likewise places that will be written."""
+
+take: Callable[[int, int], int] = cast(Any, _take)
+"""take(record, count): add to the record's first word, as one of several threads, and give what it was."""
