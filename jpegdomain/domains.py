@@ -30,8 +30,7 @@ class Operation:
         transform: Work on coefficients; infinite if it cannot run there.
         pixels: Work on pixels; infinite if it cannot run there.
         conversion: Work of one J or J̃ of its result.
-        stored: Whether its result has to be coefficients, wherever it was computed.
-        together: Name of an earlier operation that must run in the same domain, such as another call of one module.
+        stored: Its result has to be coefficients, wherever it was computed.
     """
 
     name: str
@@ -40,7 +39,6 @@ class Operation:
     pixels: float
     conversion: float
     stored: bool = False
-    together: str | None = None
 
 
 def choose_domains(operations: Sequence[Operation]) -> dict[str, Domain]:
@@ -50,13 +48,11 @@ def choose_domains(operations: Sequence[Operation]) -> dict[str, Domain]:
     coefficients for its readers: computed on pixels it takes a J, read on pixels a J̃.
 
     Args:
-        operations: In order of execution.
+        operations: In order of execution; each can run in at least one domain.
 
     Returns:
         Name → domain.
 
-    Raises:
-        ValueError: If operations contradict each other: bound to run together, yet none of the domains can run both.
     """
     cut = networkx.DiGraph()
     cut.add_nodes_from([(_TRANSFORM, ""), (_PIXELS, "")])
@@ -68,23 +64,14 @@ def choose_domains(operations: Sequence[Operation]) -> dict[str, Domain]:
         here = ("runs", operation.name)
         _edge(cut, (_TRANSFORM, ""), here, operation.pixels + (operation.conversion if operation.stored else 0))
         _edge(cut, here, (_PIXELS, ""), operation.transform)
-        if operation.together is not None:
-            _edge(cut, here, ("runs", operation.together), math.inf)
-            _edge(cut, ("runs", operation.together), here, math.inf)
         _conversions(cut, operation, readers[operation.name])
-    try:
-        # Of several minimum cuts networkx gives the one with the fewest nodes on the sink's side: let that be
-        # 'transform'.
-        work, (_, transform) = networkx.minimum_cut(
-            cut.reverse(copy=False),
-            (_PIXELS, ""),
-            (_TRANSFORM, ""),
-            flow_func=networkx.algorithms.flow.shortest_augmenting_path,
-        )
-    except networkx.NetworkXUnbounded:
-        work, transform = math.inf, set()
-    if math.isinf(work):
-        raise ValueError("no assignment of domains can run all operations")
+    # Of several minimum cuts networkx gives the one with the fewest nodes on the sink's side: let that be 'transform'.
+    _, (_, transform) = networkx.minimum_cut(
+        cut.reverse(copy=False),
+        (_PIXELS, ""),
+        (_TRANSFORM, ""),
+        flow_func=networkx.algorithms.flow.shortest_augmenting_path,
+    )
     return {
         operation.name: "transform" if ("runs", operation.name) in transform else "pixels" for operation in operations
     }

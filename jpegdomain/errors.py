@@ -77,8 +77,14 @@ class UnsupportedFoldError(JpegDomainError, ValueError):
 
 
 class UnsupportedLayerError(JpegDomainError, TypeError):
-    """No rule converts this layer: register one with ``jpegdomain.register_rule``."""
+    """A layer or a name that a converted model cannot have; the message names it.
+
+    `convert` catches those of single layers: such a model runs by its own code instead of a plan.
+    """
 
 
 class UntraceableModelError(JpegDomainError, TypeError):
-    """``torch.fx`` cannot follow the model's ``forward``; the message says where it stopped."""
+    """``torch.fx`` cannot follow a model's ``forward``; the message says where it stopped.
+
+    `convert` catches it: such a model runs by its own code instead of a plan.
+    """

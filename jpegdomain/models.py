@@ -55,29 +55,13 @@ class ThreeBlockNet(nn.Module):
         self.linear = nn.Linear(third, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Classify images.
-
-        Args:
-            x: (n, channels_in, h, w) pixels.
-
-        Returns:
-            (n, classes) logits.
-        """
+        """Classify (n, channels_in, h, w) pixels: (n, classes) logits."""
         x = self.block3(self.block2(self.block1(x)))
         return self.linear(self.pool(x).flatten(1))
 
 
 def three_block_net(channels_in: int = 3, classes: int = 10, channels: Sequence[int] = (16, 32, 64)) -> ThreeBlockNet:
-    """Build the three-block network of Ehrlich & Davis (2019).
-
-    Args:
-        channels_in: 1 for gray images, 3 for colour.
-        classes: Number of logits.
-        channels: Output channels of the three blocks.
-
-    Returns:
-        A freshly initialised `ThreeBlockNet`.
-    """
+    """Build a freshly initialised `ThreeBlockNet`."""
     return ThreeBlockNet(channels_in, classes, channels)
 
 
@@ -128,14 +112,7 @@ class CifarResNet(nn.Module):
         return nn.Sequential(*blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Classify images.
-
-        Args:
-            x: (n, 3, h, w) normalised pixels.
-
-        Returns:
-            (n, classes) logits.
-        """
+        """Classify (n, 3, h, w) normalised pixels: (n, classes) logits."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         x = F.avg_pool2d(x, x.size()[2:])
@@ -143,24 +120,10 @@ class CifarResNet(nn.Module):
 
 
 def cifar_resnet20(classes: int = 10) -> CifarResNet:
-    """Build the 20-layer CIFAR ResNet (He et al. 2016, section 4.2).
-
-    Args:
-        classes: Number of logits.
-
-    Returns:
-        A freshly initialised `CifarResNet`.
-    """
+    """Build the 20-layer CIFAR ResNet (He et al. 2016, section 4.2), freshly initialised."""
     return CifarResNet(3, classes)
 
 
 def cifar_resnet32(classes: int = 10) -> CifarResNet:
-    """Build the 32-layer CIFAR ResNet (He et al. 2016, section 4.2).
-
-    Args:
-        classes: Number of logits.
-
-    Returns:
-        A freshly initialised `CifarResNet`.
-    """
+    """Build the 32-layer CIFAR ResNet (He et al. 2016, section 4.2), freshly initialised."""
     return CifarResNet(5, classes)

@@ -11,7 +11,7 @@ from jpegdomain.planning import (
     Convolution,
     Cost,
     Plan,
-    Step,
+    PlanRow,
     choose_form,
     convolution_cost,
     transform_cost,
@@ -117,8 +117,8 @@ def test_the_choice_is_the_cheapest_that_fits():
 
 def test_the_plan_prints_as_a_table():
     steps = (
-        Step("stem", "Conv2d", "transform", (16, 28, 28), "factored", Cost(2_500_000, 4_000, 1_250_000, 5)),
-        Step("fc", "Linear", "pixels", (10,), "spatial", Cost(1_234_000_000, 0, 0, 1)),
+        PlanRow("stem", "Conv2d", "transform", (16, 28, 28), "factored", Cost(2_500_000, 4_000, 1_250_000, 5)),
+        PlanRow("fc", "Linear", "pixels", (10,), "spatial", Cost(1_234_000_000, 0, 0, 1)),
     )
     plan = Plan(8, Extent(28, 28), steps)
     assert plan.total == Cost(1_236_500_000, 4_000, 1_250_000, 6)

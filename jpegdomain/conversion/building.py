@@ -10,15 +10,15 @@ from torch import fx, nn
 
 from jpegdomain.errors import UnsupportedLayerError, UntraceableModelError
 
-from .copying import copy_with_tensors
-from .meeting import meetings_of
-from .options import Settings
-from .placing import PlanName, domains_of, stored
+from .assign_domains import assign_domains, results_of_steps
+from .calls import find_feature_calls
+from .options import Settings, Strategy
 from .planned import Planned
 from .registry import find_module_rule
-from .rewriting import Rewriter
-from .sizes import channels_of, shapes_of
-from .tracing import follow_mode, trace
+from .rewrite import Rewriter
+from .shapes import channels_of, copy_with_tensors, shapes_of
+from .tracing import trace
+from .training import follow_mode
 from .watch import OWN
 
 __all__ = ["Conversion", "source_view", "without_settings"]
@@ -28,33 +28,17 @@ _SETTINGS = ("frequencies", "method", "form")
 
 @dataclass
 class Conversion:
-    """What `convert` was asked for.
-
-    Args:
-        kind: The source's class.
-        settings: Per layer.
-        strategy: 'transform' or 'fused'.
-        entrance: The domain in which the plan takes the image.
-        channels: That the model takes; None if it is not known.
-        reason: Why there is no plan, or None.
-    """
+    """What `convert` was asked for, and what became of it: `reason` says why there is no plan."""
 
     kind: type[nn.Module]
     settings: Settings
-    strategy: PlanName
+    strategy: Strategy
     entrance: Any = "pixels"
     channels: int | None = None
     reason: str | None = None
 
     def plan(self, model: nn.Module) -> Planned | None:
-        """Plan a model's calls.
-
-        Args:
-            model: As it is now.
-
-        Returns:
-            The plan; None if its own code has to run, for the `reason`.
-        """
+        """Plan the calls of a model as it is now; None if its own code has to run, for the `reason`."""
         if "_jpeg_plan" in vars(model):
             self.settings = self.present(model)
             vars(model)["jpeg_entry"].domain = "pixels"
@@ -82,22 +66,17 @@ class Conversion:
                 if name.startswith("_tensor_constant"):
                     object.__setattr__(source, name, value)
         shapes, self.channels = shapes_of(graph, source)
-        meetings = meetings_of(graph, source, self.settings, shapes, strict=self.strategy == "transform")
-        domains = domains_of(meetings, shapes, self.strategy, like.element_size())
-        rewriter = Rewriter(source, meetings, domains, stored(meetings, self.strategy), self.strategy)
+        strategy = self.strategy
+        found = find_feature_calls(graph, source, self.settings, shapes, strict=strategy.strict)
+        stored = results_of_steps(found) if strategy.stores_steps else set()
+        domains = assign_domains(found, shapes, stored, like.element_size())
+        rewriter = Rewriter(source, found, domains, stored, shows_islands=strategy.stores_steps)
         rewritten = rewriter.rewrite(graph)
         self.entrance = rewriter.entrance
         return Planned(rewritten, rewriter.layers, trains, fixed, model)
 
     def present(self, model: Any) -> Settings:
-        """Give the settings as the model's layers have them by now.
-
-        Args:
-            model: The converted model.
-
-        Returns:
-            The settings.
-        """
+        """Return the settings as a converted model's layers have them by now."""
         plan = vars(model)["_jpeg_plan"]
         if plan is None:
             return self.settings
@@ -124,22 +103,14 @@ def _scratch(source: nn.Module) -> Iterator[nn.Module]:
 
 
 def source_view(model: nn.Module, kind: type[nn.Module]) -> nn.Module:
-    """Give the source's face of a converted model: its modules and tensors, and nothing of ours.
-
-    Args:
-        model: The converted model.
-        kind: The source's class.
-
-    Returns:
-        A module that shares all but its attributes' names with the model.
-    """
+    """Return a module of the source's class that shares all of a converted model's state but what is ours."""
     source = kind.__new__(kind)
     object.__setattr__(source, "__dict__", {name: value for name, value in vars(model).items() if name not in OWN})
     return source
 
 
 def without_settings(module: nn.Module) -> None:
-    """Take from a module what a layer has besides it."""
+    """Remove a layer's own settings from a module."""
     if find_module_rule(module) is not None:
         for name in _SETTINGS:
             vars(module).pop(name, None)

@@ -1,7 +1,7 @@
-"""Trace, apply a rule per layer, rewrite: a spatial model becomes a converted one."""
+"""`convert`: a spatial model becomes one that runs on JPEG coefficients."""
 
 import copy
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import nn
@@ -14,10 +14,9 @@ from jpegdomain.planning import Form
 from jpegdomain.preprocess import Transform, from_torchvision
 
 from .building import Conversion
-from .copying import copied
 from .model import ConvertedModel, become_converted
-from .options import PerLayer, Settings
-from .placing import PLANS, PlanName
+from .options import PerLayer, PlanName, Settings, Strategy
+from .shapes import copied
 
 __all__ = ["convert"]
 
@@ -39,8 +38,15 @@ def convert(
     For pixels I, ``convert(model)(encode(I))`` is ``model(I)`` to floating-point error at 15 frequencies; for files,
     ``convert(model)(collate(images))`` is the model on ``decode_rgb``, normalised by mean and std.
 
-    The model is traced by ``torch.fx`` in eval mode and not modified; nothing is shared with it, and the result has
-    its mode.
+    Any model converts. The result is a copy of it, of a subclass of its class, in the same mode; the model itself is
+    not modified. Where ``torch.fx`` can follow the code and every call has a rule (`register_rule`), the calls run by
+    a plan that is made here; other models run by their own code, operation by operation, on an `Activation` or on
+    pixels. `ConvertedModel.plan` prints which.
+
+    >>> model = torchvision.models.resnet18(weights="DEFAULT").eval()
+    >>> converted = jpegdomain.convert(model, plan="fused")
+    >>> logits = converted([jpegdomain.read_jpeg("cat.jpg")])
+    >>> print(converted.plan((224, 224)))
 
     Args:
         model: A convolutional network whose input is (n, c, h, w).
@@ -48,7 +54,7 @@ def convert(
             exact. One number, or layer path (or fnmatch pattern) → number.
         relu: 'asm', approximated spatial masking, or 'apx', the function of the truncated reconstruction.
         mean: Of the model's input channels on the scale 0…1, folded into the entry; ImageNet's for 3 channels, else 0.
-        std: Likewise; ImageNet's for 3 channels, else 1.
+        std: Of the same channels on the same scale; ImageNet's for 3 channels, else 1.
         plan: 'transform': every activation between steps is in the transform domain, where a step is a convolution with
             the batch norm, the addition and the activation function that follow it. 'fused': J̃∘J = 1 cancels between
             all layers, and a feature map is coefficients only where that costs less (`ConvertedModel.plan` prints
@@ -64,62 +70,52 @@ def convert(
             channels are. None, and a set of all of them, keep everything.
 
     Returns:
-        A module that takes a `JpegBatch` or an `Activation` and returns what the model returns.
+        A module that takes a `JpegBatch`, `JpegImage`s or an `Activation` and returns what the model returns.
 
     Raises:
-        InputError: If `model` is not a module, or already converted; if `channels` is neither a set nor a gate, or the
-            model does not take 1 or 3 channels, which alone have frequency channels.
-        UnsupportedLayerError: If a layer has no rule, or cannot be converted as it is used; the message names it.
-        UntraceableModelError: If ``torch.fx`` cannot follow the model.
-        ValueError: If an option has a value that there is not, or names a layer that there is not; if mean and std come
-            twice.
+        InputError: If `model` is not a module, is already converted, scripted or compiled; if `channels` is neither a
+            set nor a gate, or the model does not take 1 or 3 channels, which alone have frequency channels.
+        UnsupportedLayerError: If `model` has an attribute of a name that a converted model needs, such as ``plan``.
+        ValueError: If an option is invalid or names a layer that does not exist; if mean and std are given twice.
     """
     if not isinstance(model, nn.Module) or isinstance(model, ConvertedModel):
-        kind = type(model).__qualname__
-        raise InputError(f"convert takes a spatial torch.nn.Module, got {kind}")
+        raise InputError(f"convert takes a spatial torch.nn.Module, got {type(model).__qualname__}")
     if isinstance(model, torch.jit.ScriptModule):
         raise InputError("a scripted model has no Python code: convert the model that was scripted")
     if hasattr(model, "_orig_mod"):
         raise InputError(
             "this model was given to torch.compile: convert first, torch.compile(jpegdomain.convert(model)) runs faster"
         )
-    if plan not in PLANS:
-        raise ValueError(f"plan is 'transform' or 'fused', got {plan!r}")
-    recipe = _recipe(preprocess, mean, std)
+    strategy = Strategy.named(plan)
+    transform, mean, std = _recipe(preprocess, mean, std)
     kept = _kept(channels)
     settings = Settings(frequencies, relu, form)
     own = copied(model)
-    conversion = Conversion(type(own), settings, plan)
+    conversion = Conversion(type(own), settings, strategy)
     converted = become_converted(own)
-    converted._jpeg_source, converted.preprocess = conversion, recipe.transform
+    converted._jpeg_source, converted.preprocess = conversion, transform
     planned = conversion.plan(converted)
     settings.check_used() if planned else settings.check_used(path for path, _ in model.named_modules())
-    settled = conversion.channels, recipe.mean, recipe.std, conversion.entrance
+    settled = conversion.channels, mean, std, conversion.entrance
     converted.jpeg_entry = (Entry(*settled) if kept is None else MaskedEntry(kept, *settled)).train(model.training)
     converted._jpeg_plan = planned
     return converted
 
 
-class _Recipe(NamedTuple):
-    """What is done to files before the network: `preprocess.Recipe`, where None stands for the defaults."""
-
-    transform: Transform | None
-    mean: Values | None
-    std: Values | None
-
-
-def _recipe(preprocess: object, mean: Values | None, std: Values | None) -> _Recipe:
+def _recipe(
+    preprocess: object, mean: Values | None, std: Values | None
+) -> tuple[Transform | None, Values | None, Values | None]:
     """Read the preprocess, with mean and std from one place."""
     if preprocess is None or isinstance(preprocess, Transform):
-        return _Recipe(preprocess, mean, std)
+        return preprocess, mean, std
     if mean is not None or std is not None:
         raise ValueError("mean and std are the preprocess's own: give them there, or a jpegdomain.preprocess transform")
     recipe = from_torchvision(preprocess)
-    return _Recipe(recipe.transform, recipe.mean, recipe.std)
+    return recipe.transform, recipe.mean, recipe.std
 
 
 def _kept(channels: ChannelSet | nn.Module | None) -> ChannelSet | NormalisedGate | None:
-    """Read what is kept; a gate is copied."""
+    """Read what is kept of the frequency channels; a gate is copied."""
     if channels is None or isinstance(channels, ChannelSet):
         return channels
     if not isinstance(channels, nn.Module):

@@ -14,7 +14,7 @@ __all__ = ["Entered"]
 
 
 class Entered(nn.Module):
-    """Keeps `jpeg_entry` beside the modules, lest a loop over them, or an index, meet it; its tensors are the model's.
+    """Keeps `jpeg_entry` beside the modules, where no loop over them meets it; its tensors are the model's.
 
     So ``parameters()``, ``state_dict()``, ``to``, ``train`` and the like include it, behind all others; ``children()``
     does not.
@@ -59,7 +59,7 @@ class Entered(nn.Module):
         return super()._apply(*args, **kwargs)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Give all tensors by name, the entry's last."""
+        """Return all tensors by name, the entry's last."""
         names = ("destination", "prefix", "keep_vars")
         given = {**dict(zip(names, args, strict=False)), **kwargs}
         state = super().state_dict(**given)
@@ -68,28 +68,13 @@ class Entered(nn.Module):
             entry.state_dict(destination=state, prefix=prefix, keep_vars=given.get("keep_vars", False))
         return state
 
-    def _load_from_state_dict(
-        self,
-        state_dict: Any,
-        prefix: str,
-        local_metadata: Any,
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
+    def _load_from_state_dict(self, state: Any, prefix: str, metadata: Any, strict: bool, *lists: list[str]) -> None:
+        missing_keys, unexpected_keys, errors = lists
         unexpected: list[str] = []
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected, error_msgs)
+        super()._load_from_state_dict(state, prefix, metadata, strict, missing_keys, unexpected, errors)
         own = f"{prefix}{ENTRY}."
         unexpected_keys += [key for key in unexpected if not key.startswith(own)]
         for entry in self._entries():
             for path, module in entry.named_modules():
-                module._load_from_state_dict(
-                    state_dict,
-                    f"{own}{path}." if path else own,
-                    {"assign_to_params_buffers": local_metadata.get("assign_to_params_buffers", False)},
-                    strict,
-                    missing_keys,
-                    unexpected_keys,
-                    error_msgs,
-                )
+                assigns = {"assign_to_params_buffers": metadata.get("assign_to_params_buffers", False)}
+                module._load_from_state_dict(state, f"{own}{path}." if path else own, assigns, strict, *lists)

@@ -35,32 +35,18 @@ class FromCoefficients(nn.Module):
         self.training = converted.training
 
     def forward(self, coefficients: Tensor) -> Any:
-        """Run the network.
-
-        Args:
-            coefficients: (n, c, 8X, 8Y) as `encode` gives them.
-
-        Returns:
-            What the source model returns.
-        """
+        """Run the network on coefficients (n, c, 8X, 8Y), as `encode` makes them; returns what the source returns."""
         return self.converted(Activation(coefficients, self.extent))
 
     def example_inputs(self, count: int = 2) -> tuple[Tensor, ...]:
-        """Make inputs of the right shapes and dtypes.
-
-        Args:
-            count: Images.
-
-        Returns:
-            The arguments of `forward`.
-        """
+        """Return the arguments of `forward` for a number of images, all zero."""
         like = next(self.converted.parameters(), torch.empty(0))
         channels = self.converted.jpeg_entry.channels or 3
         return (torch.zeros(count, channels, *self.extent.canvas, dtype=like.dtype, device=like.device),)
 
     @property
     def dynamic_shapes(self) -> dict[str, Any]:
-        """That the number of images is free, as ``torch.export.export`` and ``torch.onnx.export`` take it."""
+        """A free number of images, for ``torch.export.export`` and ``torch.onnx.export``."""
         return {"coefficients": {0: Dim("images")}}
 
 
@@ -93,7 +79,8 @@ class FromQuantised(nn.Module):
             tables: (n, components, 64) int32, the quantisation steps in the same order.
 
         Returns:
-            What the source model returns.
+            The source's output.
+
         """
         dtype = next((p.dtype for p in self.converted.parameters()), torch.float32)
         wide = torch.promote_types(dtype, torch.float32)
@@ -106,13 +93,13 @@ class FromQuantised(nn.Module):
         return self.converted(Components(*parts))
 
     def inputs(self, images: Sequence[JpegImage]) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Stack files.
+        """Stack files, as the arguments of `forward` on the CPU.
 
         Args:
             images: From `read_jpeg`.
 
         Returns:
-            The arguments of `forward`, on the CPU.
+            Quantised coefficients and tables.
 
         Raises:
             InputError: If an image was not read whole.
@@ -131,14 +118,7 @@ class FromQuantised(nn.Module):
         return quantised, torch.from_numpy(tables)
 
     def example_inputs(self, count: int = 2) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Make inputs of the right shapes and dtypes.
-
-        Args:
-            count: Images.
-
-        Returns:
-            The arguments of `forward`.
-        """
+        """Return the arguments of `forward` for a number of images, all zero."""
         device = next((p.device for p in self.converted.parameters()), torch.device("cpu"))
         zeros = (
             torch.zeros(count, *extent.blocks, BLOCK * BLOCK, dtype=torch.int16, device=device)
@@ -149,7 +129,7 @@ class FromQuantised(nn.Module):
 
     @property
     def dynamic_shapes(self) -> dict[str, Any]:
-        """That the number of images is free, as ``torch.export.export`` and ``torch.onnx.export`` take it."""
+        """A free number of images, for ``torch.export.export`` and ``torch.onnx.export``."""
         images = Dim("images")
         return {"quantised": tuple({0: images} for _ in self.extents), "tables": {0: images}}
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import fx
 
 from jpegdomain import functional
 from jpegdomain import nn as layers
 
-from .folded import can_fold
+from .assign_domains import adds
 from .recording import PATH
-from .step import InferenceStep
+from .step import InferenceStep, can_fold
 
 __all__ = ["for_inference"]
 
@@ -35,16 +35,7 @@ _Lookup = Callable[[fx.Node], Any]
 def for_inference(
     graph: fx.Graph, fetch: Callable[[str], Any], prefix: str
 ) -> tuple[fx.Graph, dict[str, InferenceStep], frozenset[str]]:
-    """Make the graph that a converted model runs while no gradients are recorded.
-
-    Args:
-        graph: Of a converted model.
-        fetch: Finds a module by its path.
-        prefix: Of the paths of steps.
-
-    Returns:
-        The graph; its steps by the rest of their paths; the paths of batch norms that went into kernels.
-    """
+    """Return the graph to run without gradients, its steps by name, and the paths of folded batch norms."""
     graph = copy.deepcopy(graph)
     steps: dict[str, InferenceStep] = {}
     folded: set[str] = set()
@@ -88,7 +79,7 @@ def for_inference(
     for node in graph.nodes:
         source = _alone(node)
         layer = module(node)
-        writes = isinstance(layer, _WRITERS) or _adds(layer) or node.target is functional.encode
+        writes = isinstance(layer, _WRITERS) or adds(layer) or node.target is functional.encode
         if source is not None and writes and _is_new(source, module):
             node.kwargs = {**node.kwargs, "inplace": True}
     _add_in_place(graph, module)
@@ -143,14 +134,10 @@ def _is_new(node: fx.Node, module: _Lookup) -> bool:
         return node.target in {functional.decode, functional.encode}
     if isinstance(layer, layers.Piecewise):
         return bool(node.kwargs.get("inplace", False)) or not getattr(layer, "inplace", False)
-    return isinstance(layer, (*_NEW_MEMORY, InferenceStep)) or _adds(layer)
+    return isinstance(layer, (*_NEW_MEMORY, InferenceStep)) or adds(layer)
 
 
 def _writes(sum_: fx.Node, module: _Lookup) -> bool:
     """Whether a sum goes to memory that others, the caller for one, may know."""
     first = sum_.args[0] if sum_.args else None
     return sum_.target is operator.iadd and not (isinstance(first, fx.Node) and _is_new(first, module))
-
-
-def _adds(module: nn.Module | None) -> bool:
-    return isinstance(module, layers.Call) and module.function is functional.add

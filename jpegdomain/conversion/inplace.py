@@ -70,31 +70,13 @@ def _memory(node: fx.Node, source: nn.Module) -> fx.Node:
 
 
 def memory_written(node: fx.Node, source: nn.Module) -> fx.Node | None:
-    """Find what a call writes to in place.
-
-    Args:
-        node: The call.
-        source: The model, for the settings of its modules.
-
-    Returns:
-        The call that made the memory; None if nothing is written to.
-    """
+    """Return the call that made the memory which a call writes to in place; None if it writes to none."""
     written = _written(node, source)
     return None if written is None else _memory(written, source)
 
 
 def redirect_readers(node: fx.Node, source: nn.Module, seen: set[fx.Node], path: str) -> None:
-    """Make later readers of what a call overwrites read the call's result instead.
-
-    Args:
-        node: The call.
-        source: The model, for the settings of its modules.
-        seen: The calls before it.
-        path: Of the call, for messages.
-
-    Raises:
-        UnsupportedLayerError: If what it overwrites is also read later under another name, as a view or an alias.
-    """
+    """Make calls that are not yet `seen` read this call's result instead of what it overwrites."""
     written = _written(node, source)
     if written is None:
         return

@@ -18,16 +18,15 @@ from jpegdomain.functional import encode
 from jpegdomain.functional.islands import mapped
 from jpegdomain.functional.pixels import pixels_of
 from jpegdomain.geometry import Extent
-from jpegdomain.planning import Cost, Plan, Step
+from jpegdomain.planning import Cost, Plan, PlanRow
 from jpegdomain.preprocess import Transform
-from jpegdomain.table import record
 
+from .approximated import approximated
 from .building import Conversion, without_settings
-from .copying import copied, copy_with_tensors
 from .entered import Entered
 from .planned import Planned
-from .recording import Recorder
-from .unplanned import approximated
+from .recording import Recorder, rows_of_own_code
+from .shapes import copied, copy_with_tensors
 from .watch import OWN, is_heard
 
 __all__ = ["ConvertedModel", "become_converted", "to_spatial"]
@@ -57,7 +56,7 @@ class ConvertedModel(Entered):
             *args: First files (`collate`, or a list of `read_jpeg`'s records), or normalised pixels in the transform
                 domain (`encode`), or a list of either, each of a size of its own, for a source that takes a list of
                 images; then further arguments of the source's ``forward``.
-            **kwargs: Likewise, by the source's names.
+            **kwargs: The same by the source's names.
 
         Returns:
             What the source model returns, logits for a classifier.
@@ -65,6 +64,7 @@ class ConvertedModel(Entered):
         Raises:
             InputError: If the first argument is neither, or its dtype is not that of the model, or ``torch.jit.trace``
                 calls.
+
         """
         if torch._C._get_tracing_state() is not None:
             raise InputError(
@@ -80,7 +80,7 @@ class ConvertedModel(Entered):
             plan = self._jpeg_plan = self._jpeg_source.plan(self)
         if plan is not None and not several and plan.takes(self, args, kwargs):
             return plan(self, args, kwargs)
-        return self._by_source(args, kwargs, self._jpeg_source.strategy == "fused" or is_heard(self))
+        return self._by_source(args, kwargs, self._jpeg_source.strategy.own_code_on_pixels or is_heard(self))
 
     def _collated(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         x = args[0] if args else None
@@ -123,18 +123,20 @@ class ConvertedModel(Entered):
         return x[0] if isinstance(given, JpegBatch) and len(given) == 1 else x
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1, *args: Any, **kwargs: Any) -> Plan:
-        """Say how a batch would run: each layer's form, cost and domain. ``print`` the result.
+        """Return how a batch would run in eval mode: each layer's form, cost and domain; ``print`` it.
 
+        Of a model that runs by its own code, the rows are the operations that meet activations, 'closed' or 'island'.
         The entry is not counted: what it costs depends on the files.
 
         Args:
             extent: Height and width of the images in pixels.
             batch: Images.
             *args: Further arguments of the source's ``forward``.
-            **kwargs: Likewise.
+            **kwargs: The same by name.
 
         Returns:
-            The plan, for eval mode; of a model that runs by its own code, the operations that meet activations.
+            The plan.
+
         """
         extent = Extent(*extent)
         own = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(()))
@@ -143,25 +145,27 @@ class ConvertedModel(Entered):
         ways = [(torch.device("meta"), False), (own.device, False), (own.device, True)]
         for device, hooks in ways[self._jpeg_plan is None : -1]:
             with suppress(Exception):
-                return Plan(batch, extent, self._steps(device, hooks, own.dtype, extent, batch, args, kwargs))
-        return Plan(batch, extent, self._steps(*ways[-1], own.dtype, extent, batch, args, kwargs))
+                return self._planned(device, hooks, own.dtype, extent, batch, args, kwargs)
+        return self._planned(*ways[-1], own.dtype, extent, batch, args, kwargs)
 
-    def _steps(
+    def _planned(
         self, device: torch.device, hooks: bool, dtype: torch.dtype, extent: Extent, batch: int, args: Any, kwargs: Any
-    ) -> tuple[Step, ...]:
+    ) -> Plan:
         def moved(x: Any) -> Any:
             return x.to(device=device, copy=True)
 
-        model = copy_with_tensors(self, moved, hooks).eval()
+        model, plan = copy_with_tensors(self, moved, hooks).eval(), self._jpeg_plan
         sizes = batch, self.jpeg_entry.channels or 3, *extent.canvas
         args, kwargs = mapped(mapped((args, kwargs), Tensor, moved), Activation, moved)
         given = Activation(torch.zeros(sizes, dtype=dtype, device=device), extent), *args
         with torch.no_grad():
-            if self._jpeg_plan is None:
-                return _met(model, given, kwargs)
-            recorder = Recorder(model, self._jpeg_plan.graph, self._jpeg_plan.folded, device)
-            recorder.run(*_positional(self._jpeg_plan.graph, given, kwargs))
-        return tuple(recorder.steps)
+            if plan is not None:
+                rows = Recorder(model, plan.graph, plan.folded, device).rows(given, kwargs)
+            elif self._jpeg_source.strategy.own_code_on_pixels:
+                rows = [PlanRow("", type(model).__name__, "pixels", (), "its own code", Cost())]
+            else:
+                rows = rows_of_own_code(model, lambda: model._by_source(given, kwargs, on_pixels=False))
+        return Plan(batch, extent, tuple(rows), self._jpeg_source.reason)
 
     @property
     def approximating(self) -> dict[str, nn.Module]:
@@ -170,11 +174,7 @@ class ConvertedModel(Entered):
         return {} if plan is None else {path: x for path, x in plan.layers(self) if hasattr(x, "frequencies")}
 
     def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            The source's, and the entry.
-        """
+        """Describe the source's settings, and the entry."""
         return "\n".join(filter(None, [super().extra_repr(), f"(jpeg_entry): {self.jpeg_entry}"]))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -190,21 +190,6 @@ def _pixels(x: Activation) -> Tensor:
     # Code may have turned gradients on for itself.
     with torch.set_grad_enabled(torch.is_grad_enabled() or x.requires_grad):
         return pixels_of(x)
-
-
-def _met(model: ConvertedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Step, ...]:
-    """The operations of a model that runs by its own code; what they cost is not known."""
-    if model._jpeg_source.strategy == "fused":
-        return (Step("", type(model).__name__, "pixels", (), "its own code", Cost()),)
-    with record(model) as met:
-        model._by_source(args, kwargs, on_pixels=False)
-    return tuple(Step(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met)
-
-
-def _positional(graph: fx.Graph, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-    """All arguments in order, as `fx.Interpreter` takes them."""
-    names = [node for node in graph.nodes if node.op == "placeholder"][len(args) :]
-    return [*args, *(kwargs.get(str(node.target), *node.args) for node in names)]
 
 
 def _deepcopy(model: ConvertedModel, memo: dict[int, Any]) -> Any:
@@ -250,29 +235,12 @@ def _source_class(converted: ConvertedModel) -> type[nn.Module]:
 
 
 def blank(source: type[nn.Module]) -> Any:
-    """Make an object of the class that converted models of a class have; for copies and pickles.
-
-    Args:
-        source: Class of the source.
-
-    Returns:
-        An object without attributes.
-    """
+    """Make an object without attributes, of the class that converted models of a class have; for copies and pickles."""
     return object.__new__(_converted_class(source))
 
 
 def become_converted(model: nn.Module) -> ConvertedModel:
-    """Change the class of a copy of a source.
-
-    Args:
-        model: The copy.
-
-    Returns:
-        The same object.
-
-    Raises:
-        UnsupportedLayerError: If it has an attribute of a name that is needed.
-    """
+    """Change the class of a copy of a source."""
     for name in ("plan", "approximating", *OWN):
         if hasattr(model, name):
             raise UnsupportedLayerError(
@@ -287,7 +255,7 @@ def become_converted(model: nn.Module) -> ConvertedModel:
 
 
 def to_spatial(converted: ConvertedModel) -> nn.Module:
-    """Give the spatial model back, with the converted model's present modules, weights, statistics and mode.
+    """Return the spatial model, with the converted model's present modules, weights, statistics and mode.
 
     It takes pixels as they are: a set or a gate of frequency channels, which `convert` put into the entry, and mean and
     std stay behind.
@@ -297,6 +265,7 @@ def to_spatial(converted: ConvertedModel) -> nn.Module:
 
     Returns:
         A new model of the source's class that shares nothing with `converted`.
+
     """
     spatial: Any = copy.deepcopy(converted)
     forward = vars(spatial).get("_jpeg_forward")

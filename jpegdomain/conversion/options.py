@@ -1,4 +1,4 @@
-"""What the caller asked for, resolved for one layer."""
+"""What the caller asked for: the strategy of the plan, and the options of each layer."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,15 +8,47 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from torch import Tensor, nn
 
 from jpegdomain.functional import Method
+from jpegdomain.nn.base import check_masking
 from jpegdomain.nn.convolution import check_form
-from jpegdomain.nn.masking import check_masking
 from jpegdomain.planning import Form
 
-__all__ = ["LayerOptions", "PerLayer", "Settings"]
+__all__ = ["LayerOptions", "PerLayer", "PlanName", "Settings", "Strategy"]
 
 _T = TypeVar("_T")
 PerLayer: TypeAlias = _T | Mapping[str, _T]
 """One value for all layers, or layer path (or fnmatch pattern) → value; the first match counts."""
+
+PlanName: TypeAlias = Literal["transform", "fused"]
+"""'transform': what steps hand on is coefficients; 'fused': coefficients only where they cost less."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """What a plan by one of the names does.
+
+    Args:
+        stores_steps: The results of steps are coefficients, wherever they are computed; otherwise a value is
+            coefficients only where that costs less.
+        strict: Every call that meets feature maps needs a rule; otherwise calls without one stay on pixels.
+        own_code_on_pixels: Where there is no plan, the model's own code runs on pixels; otherwise on an activation.
+    """
+
+    stores_steps: bool
+    strict: bool
+    own_code_on_pixels: bool
+
+    @classmethod
+    def named(cls, plan: PlanName) -> "Strategy":
+        """Return the strategy of a name, or raise ValueError."""
+        if plan not in _STRATEGIES:
+            raise ValueError(f"plan is {' or '.join(map(repr, _STRATEGIES))}, got {plan!r}")
+        return _STRATEGIES[plan]
+
+
+_STRATEGIES = {
+    "transform": Strategy(stores_steps=True, strict=True, own_code_on_pixels=False),
+    "fused": Strategy(stores_steps=False, strict=False, own_code_on_pixels=True),
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +58,7 @@ class LayerOptions:
     Args:
         path: Of the layer in the model.
         frequencies: 1…15, for layers that choose by a truncated reconstruction.
-        method: 'asm' or 'apx', likewise.
+        method: 'asm' or 'apx', for the same layers.
         form: Of a convolution's Ξ.
     """
 
@@ -38,13 +70,7 @@ class LayerOptions:
 
 @dataclass
 class Settings:
-    """The options of a whole conversion.
-
-    Args:
-        frequencies: For all layers, or per layer; layers that match nothing get 15.
-        method: For all layers.
-        form: For all layers, or per layer; layers that match nothing get 'auto'.
-    """
+    """The options of a whole conversion; layers that match no pattern get 15 frequencies and the form 'auto'."""
 
     frequencies: PerLayer[int]
     method: Method
@@ -63,43 +89,24 @@ class Settings:
 
     @property
     def approximates(self) -> bool:
-        """Whether any layer has fewer than 15 frequencies."""
+        """True if any layer has fewer than 15 frequencies."""
         given = [*_values(self.frequencies), *(own.get("frequencies", 15) for own in self.present.values())]
         return any(isinstance(number, Tensor) or number < 15 for number in given)
 
     def of(self, path: str) -> LayerOptions:
-        """Resolve the options of one layer.
-
-        Args:
-            path: Of the layer in the model.
-
-        Returns:
-            Its options.
-        """
+        """Resolve the options of the layer at a path."""
         options = LayerOptions(path, _lookup(self.frequencies, path, 15), self.method, _lookup(self.form, path, "auto"))
         return replace(options, **self.present.get(path, {}))
 
     def taken(self, path: str, layer: nn.Module) -> None:
-        """Note which patterns a layer's settings came from.
-
-        Args:
-            path: Of the layer in the model.
-            layer: That a rule made with its options.
-        """
+        """Note which patterns the settings of a layer, made by a rule, came from."""
         for name in ("frequencies", "form"):
             pattern = _pattern(getattr(self, name), path)
             if pattern is not None and hasattr(layer, name):
                 self._used.add((name, pattern))
 
     def check_used(self, paths: Iterable[str] = ()) -> None:
-        """Refuse patterns that no layer took anything from: most likely a misspelt path.
-
-        Args:
-            paths: Of modules that may yet take something.
-
-        Raises:
-            ValueError: If there are any.
-        """
+        """Raise ValueError for patterns, likely misspelt, from which no layer or module at `paths` takes anything."""
         for name in ("frequencies", "form"):
             found = (_pattern(getattr(self, name), path) for path in paths)
             self._used.update((name, pattern) for pattern in found if pattern is not None)

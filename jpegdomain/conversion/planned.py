@@ -12,7 +12,7 @@ from jpegdomain.transform.checksums import checksums
 
 from .inference import for_inference
 from .recording import ENTRY, PATH
-from .rewriting import PLAN
+from .rewrite import PLAN
 from .watch import Watch
 
 __all__ = ["Planned"]
@@ -26,9 +26,10 @@ class Planned:
     Args:
         graph: Calls of the model's modules by their paths, and of `layers` by their names below ``_jpeg_plan``.
         layers: Name → layer, or a constant of the model's code.
-        trains: Whether the calls are the same in training.
-        fixed: Arguments that decided the calls, as `tracing.trace` gives them.
+        trains: The calls are the same in training.
+        fixed: Arguments that decided the calls, as in `tracing.Traced`.
         model: Whose plan it is; not kept.
+
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Planned:
         self.link(model)
 
     def link(self, model: nn.Module) -> None:
-        """Make all that follows from the graph, for a model that is new or a copy."""
+        """Make everything that follows from the graph, for a new model or a copy."""
         for name, (kind, path) in self._views.items():
             setattr(self, name, kind.from_spatial(model.get_submodule(path)))
         for name, layer in self._others.items():
@@ -79,20 +80,11 @@ class Planned:
         return [vars(layer).get("function") for layer in self._others.values() if isinstance(layer, nn.Module)]
 
     def holds(self, model: nn.Module) -> bool:
-        """Say whether the model is still what was planned; otherwise it wants a new plan."""
+        """Return whether the model is still what was planned; otherwise it wants a new plan."""
         return self._watch.holds(model)
 
     def takes(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Say whether a call can be run by the plan.
-
-        Args:
-            model: Whose plan it is.
-            args: Of the call.
-            kwargs: Likewise.
-
-        Returns:
-            False if somebody wants to hear of the modules' own calls, or this call takes another way through the code.
-        """
+        """Return whether the plan can run a call: nobody listens, and the call takes the same way through the code."""
         if self._watch.is_heard():
             return False
         if not self.trains and any(m.training for m in (model, *map(model.get_submodule, self._code))):
@@ -104,16 +96,7 @@ class Planned:
         return True
 
     def __call__(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run the plan.
-
-        Args:
-            model: Whose plan it is.
-            args: Of the source's ``forward``, files or an activation in the image's place.
-            kwargs: Likewise.
-
-        Returns:
-            What the source returns.
-        """
+        """Run the plan on the arguments of the source's ``forward``, files or an activation in the image's place."""
         # A compiler folds and reuses memory by itself; torch.func's transforms see no memory.
         seen = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
         if seen:
@@ -133,14 +116,7 @@ class Planned:
             place = end
 
     def layers(self, model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-        """List the layers.
-
-        Args:
-            model: Whose plan it is.
-
-        Yields:
-            The path of each in the source, a function's beside the modules of the one that calls it; and the layer.
-        """
+        """Yield the layers with their paths in the source, a function's beside the modules of the one that calls it."""
         seen: set[int] = set()
         for node in self.graph.nodes:
             if node.op == "call_module" and PATH in node.meta:

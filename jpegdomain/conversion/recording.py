@@ -1,5 +1,6 @@
-"""One run, on the meta device if that will do: what each call of a converted model costs, and where."""
+"""The rows of a plan: one run, if possible on the meta device, tells what each call costs and where it is."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,11 +9,12 @@ from torch import Tensor, fx, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.nn import Call, Layer, PixelFunction
-from jpegdomain.nn.base import elements
-from jpegdomain.nn.holder import Holder
-from jpegdomain.planning import Cost, Step, transform_cost
+from jpegdomain.nn.base import Holder
+from jpegdomain.nn.costs import cost, elements, pixel_cost
+from jpegdomain.planning import Cost, PlanRow, transform_cost
+from jpegdomain.table import record
 
-__all__ = ["ENTRY", "ISLAND", "PATH", "Recorder"]
+__all__ = ["ENTRY", "ISLAND", "PATH", "Recorder", "rows_of_own_code"]
 
 ENTRY = "jpeg_entry"
 """Name of the entry among a converted model's modules."""
@@ -32,41 +34,26 @@ _TRANSFORMS = {
 
 
 class Recorder(fx.Interpreter):
-    """Runs a converted model's graph and makes a step of every layer, call and transform.
-
-    Args:
-        module: The model.
-        graph: Its graph.
-        folded: Paths of batch norms that are part of the kernels before them.
-        device: Where it runs.
-    """
+    """Runs a converted model's graph on a device and makes a row of every layer, call and transform."""
 
     def __init__(self, module: nn.Module, graph: fx.Graph, folded: frozenset[str], device: torch.device) -> None:
         super().__init__(module, graph=graph)
         self._folded, self._device = folded, device
-        self.steps: list[Step] = []
+        self._rows: list[PlanRow] = []
+
+    def rows(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[PlanRow]:
+        """Run the graph on a call's arguments and return the rows."""
+        names = [node for node in self.graph.nodes if node.op == "placeholder"][len(args) :]
+        self.run(*args, *(kwargs.get(str(node.target), *node.args) for node in names))
+        return self._rows
 
     def fetch_attr(self, target: str) -> Any:
-        """Find a module or a tensor, constants of the code on the device of all others.
-
-        Args:
-            target: Its path.
-
-        Returns:
-            It.
-        """
+        """Find a module or a tensor, constants of the code on the device of all others."""
         found = super().fetch_attr(target)
         return found.to(self._device) if isinstance(found, Tensor) else found
 
     def run_node(self, n: fx.Node) -> Any:
-        """Run a node, and take it down if it is a step.
-
-        Args:
-            n: The node.
-
-        Returns:
-            Its value.
-        """
+        """Run a node, and take it down if it is a layer, a call or a transform."""
         result = super().run_node(n)
         layer = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         if n.target != ENTRY and (layer is not None or PATH in n.meta):
@@ -74,33 +61,40 @@ class Recorder(fx.Interpreter):
             features = [
                 each for value in given for each in _each(value) if isinstance(each, Activation) or _is_map(each)
             ]
-            self.steps.append(self._step(n, layer, features, result))
+            self._rows.append(self._row(n, layer, features, result))
         return result
 
-    def _step(self, node: fx.Node, layer: nn.Module | None, features: list[Any], result: Any) -> Step:
+    def _row(self, node: fx.Node, layer: nn.Module | None, features: list[Any], result: Any) -> PlanRow:
         path = str(node.meta.get(PATH, node.target))
         if node.target in _TRANSFORMS:
             kind, form = _TRANSFORMS[node.target], "transform"
-            cost = sum((transform_cost(elements(_sizes(x)), x.dtype.itemsize) for x in features), Cost())
+            price = sum((transform_cost(elements(_sizes(x)), x.dtype.itemsize) for x in features), Cost())
         else:
             kind = _name(node) if layer is None else _kind(layer)
-            form, cost = _cost(layer, features) if PATH in node.meta and features else ("as it is", Cost())
+            form, price = _price(layer, features) if PATH in node.meta and features else ("as it is", Cost())
             if node.meta.get(ISLAND):
                 form = "island"
             if path in self._folded:
-                form, cost = "in the kernel", Cost()
+                form, price = "in the kernel", Cost()
         domain = "transform" if any(isinstance(each, Activation) for each in _each(result)) else "pixels"
         output = tuple(result.shape[1:]) if isinstance(result, Activation | Tensor) else ()
-        return Step(path, kind, domain, output, form, cost)
+        return PlanRow(path, kind, domain, output, form, price)
 
 
-def _cost(layer: nn.Module | None, features: list[Any]) -> tuple[str, Cost]:
+def rows_of_own_code(model: nn.Module, run: Callable[[], Any]) -> list[PlanRow]:
+    """Run a model's own code and return the operations that meet activations; what they cost is not known."""
+    with record(model) as met:
+        run()
+    return [PlanRow(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met]
+
+
+def _price(layer: nn.Module | None, features: list[Any]) -> tuple[str, Cost]:
     given = next((value for value in features if isinstance(value, Activation)), features[0])
     shape, itemsize = _sizes(given), given.dtype.itemsize
     if isinstance(given, Activation):
-        return layer.cost(shape, itemsize) if isinstance(layer, Layer) else ("as it is", Cost())
+        return cost(layer, shape, itemsize) if isinstance(layer, Layer) else ("as it is", Cost())
     if isinstance(layer, Layer):
-        return layer.pixel_cost(shape, itemsize)
+        return pixel_cost(layer, shape, itemsize)
     return "spatial", Cost(moved=2 * given.numel() * itemsize, calls=1)
 
 

@@ -1,8 +1,9 @@
 """Which rule converts which layer: a table that users can add to."""
 
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Literal, TypeAlias
 
 from torch import nn
 
@@ -10,27 +11,25 @@ from jpegdomain.nn import Layer
 
 from .options import LayerOptions
 
-__all__ = ["AS_IT_IS", "Key", "Replacement", "Rule", "find_module_rule", "find_rule", "register_rule"]
+__all__ = ["AS_IT_IS", "Key", "Replacement", "Rule", "find_module_rule", "find_rule", "register_rule", "register_table"]
 
 Key: TypeAlias = type[nn.Module] | Callable[..., Any] | str
 """A module class, a function as the model calls it, the name of a tensor method, or the dotted name of a class or a
 function whose package need not be installed."""
 
 
-class _AsItIs:
-    def __repr__(self) -> str:
-        return "AS_IT_IS"
-
-
-AS_IT_IS = _AsItIs()
+AS_IT_IS: Literal["as it is"] = "as it is"
 """What a rule returns for a call that works on activations as it is."""
 
-Replacement: TypeAlias = nn.Module | tuple[nn.Module, tuple[Any, ...]] | _AsItIs
+Replacement: TypeAlias = nn.Module | tuple[nn.Module, tuple[Any, ...]] | Literal["as it is"]
 """What takes the layer's place: a module called with the same arguments, a module and its arguments, or AS_IT_IS."""
 
 Rule: TypeAlias = Callable[[Any, LayerOptions], Replacement]
 
+_TableRule: TypeAlias = Callable[[Any, Any, LayerOptions], Replacement]
+
 _RULES: dict[Key, Rule] = {}
+_TABLES: list[tuple[Mapping[Any, Any], _TableRule]] = []
 
 
 def register_rule(*keys: Key) -> Callable[[Rule], Rule]:
@@ -52,50 +51,42 @@ def register_rule(*keys: Key) -> Callable[[Rule], Rule]:
     """
 
     def register(rule: Rule) -> Rule:
-        for key in keys:
-            _RULES[key] = rule
+        _RULES.update(dict.fromkeys(keys, rule))
+        return rule
+
+    return register
+
+
+def register_table(table: Mapping[Any, Any]) -> Callable[[_TableRule], _TableRule]:
+    """Register one rule for all keys that a table has, now or later; it is called with the table's entry first."""
+
+    def register(rule: _TableRule) -> _TableRule:
+        _TABLES.append((table, rule))
         return rule
 
     return register
 
 
 def find_rule(key: Key) -> Rule | None:
-    """Look up a rule by its key.
-
-    Args:
-        key: The class, the function, or the method's name.
-
-    Returns:
-        The rule, or None.
-    """
-    return _RULES.get(key) or _RULES.get(_dotted(key))
-
-
-def _dotted(key: Key) -> str:
-    return f"{getattr(key, '__module__', '')}.{getattr(key, '__qualname__', '')}"
+    """Look up a rule by the class, the function, or the method's name."""
+    dotted = f"{getattr(key, '__module__', '')}.{getattr(key, '__qualname__', '')}"
+    for name in (key, dotted):
+        if name in _RULES:
+            return _RULES[name]
+    tables = ((table[name], rule) for name in (key, dotted) for table, rule in _TABLES if name in table)
+    return next((partial(rule, entry) for entry, rule in tables), None)
 
 
 def find_module_rule(module: nn.Module) -> Rule | None:
-    """Look up a module's rule, by its class or by a base class whose computation it does not change.
-
-    Args:
-        module: Of the source model.
-
-    Returns:
-        The rule, or None.
-    """
+    """Look up a module's rule, by its class or by a base class whose computation it does not change."""
     if isinstance(module, Layer):
-        return _itself
+        return lambda layer, _: layer
     for base in type(module).__mro__:
         if not issubclass(base, nn.Module) or base is nn.Module:
             continue
         if (rule := find_rule(base)) and _computes_as(type(module), base):
             return rule
     return None
-
-
-def _itself(layer: nn.Module, _: LayerOptions) -> Replacement:
-    return layer
 
 
 def _computes_as(cls: type[nn.Module], base: type[nn.Module]) -> bool:

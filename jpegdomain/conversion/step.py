@@ -1,6 +1,7 @@
 """A convolution and what follows it as one call, while no gradients are recorded."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -9,12 +10,60 @@ from jpegdomain import functional
 from jpegdomain import nn as layers
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import Extent
+from jpegdomain.transform import affine
 from jpegdomain.transform.checksums import has_checksum
 
-from .folded import Kept, fold, parts_of
-from .packed import Settings, convolve, fits, pack
+from .onednn import Settings, convolve, fits, pack
 
-__all__ = ["InferenceStep"]
+__all__ = ["InferenceStep", "can_fold", "fold_batch_norm"]
+
+_T = TypeVar("_T")
+
+
+def can_fold(norm: layers.BatchNorm2d) -> bool:
+    """Return whether a batch norm can go into the kernel before it: torch's own, with running statistics."""
+    return type(norm) is layers.BatchNorm2d and norm.running_mean is not None
+
+
+def fold_batch_norm(parts: Sequence[Any], eps: float) -> tuple[Tensor, Tensor | None]:
+    """γ·(W∗x + b − E)/√(Var + ε) + β = W'∗x + b', with W' = W·γ/√(Var + ε) per output channel.
+
+    Args:
+        parts: W, b, γ, β, E, Var; missing ones are None.
+        eps: ε.
+
+    Returns:
+        W' and b'; W and b themselves without a batch norm.
+
+    """
+    weight, bias, gain, offset, mean, variance = parts
+    if mean is None:
+        return weight, bias
+    # In half precision every product would round again.
+    precise = torch.promote_types(weight.dtype, torch.float32)
+    scale = torch.rsqrt(variance.to(precise) + eps)
+    if gain is not None:
+        scale = scale * gain
+    mean = mean.to(precise)
+    shift = -mean * scale if bias is None else (bias - mean) * scale
+    if offset is not None:
+        shift = shift + offset
+    return (weight * scale.view(-1, 1, 1, 1)).to(weight.dtype), shift.to(weight.dtype)
+
+
+class TensorCache(Generic[_T]):
+    """One value made from tensors, kept as long as the key of all that it depends on is the same."""
+
+    def __init__(self) -> None:
+        self._key: Any = None
+
+    def get(self, key: Any, make: Callable[[], _T]) -> _T:
+        """Return what is kept for the key, or make it, without gradients."""
+        if self._key is None or key != self._key:
+            with torch.inference_mode(False), torch.no_grad():
+                self._value = make()
+                self._key = key
+        return self._value
 
 
 class InferenceStep:
@@ -26,7 +75,7 @@ class InferenceStep:
     Args:
         convolution: On coefficients or on pixels.
         norm: That can be folded, or None.
-        relu: Or None; `layers.Hardtanh` and ReLU6, too.
+        relu: Or None.
     """
 
     checksum: Any = None
@@ -39,25 +88,23 @@ class InferenceStep:
         relu: layers.ReLU | layers.Hardtanh | None = None,
     ) -> None:
         self.convolution, self.norm, self.relu = convolution, norm, relu
-        self._folded: Kept[tuple[Tensor, Tensor | None]] = Kept()
-        self._packed: Kept[tuple[Tensor, Tensor | None]] = Kept()
+        self._folded: TensorCache[tuple[Tensor, Tensor | None]] = TensorCache()
+        self._packed: TensorCache[tuple[Tensor, Tensor | None]] = TensorCache()
+
+    @property
+    def _parts(self) -> tuple[Tensor | None, ...]:
+        """W, b, γ, β, E, Var; missing ones are None."""
+        conv, norm = self.convolution, self.norm
+        statistics = (None,) * 4 if norm is None else (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        return (conv.weight, conv.bias, *statistics)
 
     def parts(self) -> list[Tensor]:
         """List the tensors that kernels are made of, if anything may be kept of them."""
-        tensors = [part for part in parts_of(self.convolution, self.norm) if part is not None]
+        tensors = [part for part in self._parts if part is not None]
         return tensors if all(map(has_checksum, tensors)) else []
 
     def __call__(self, x: Any, other: Any = None, inplace: bool = False) -> Any:
-        """Run the step.
-
-        Args:
-            x: An activation, or pixels.
-            other: Pixels, or a number, to be added before the ReLU; or None.
-            inplace: Whether `other` may be written over.
-
-        Returns:
-            The like.
-        """
+        """Run the step on an activation or pixels; `other` is added before the ReLU and overwritten where `inplace`."""
         conv, norm = self.convolution, self.norm
         # Without running statistics, of which a user can rid it, it takes the batch's own.
         if norm is not None and (norm.training or norm.running_mean is None or self.checksum is None):
@@ -70,18 +117,19 @@ class InferenceStep:
         dilation = functional.own_dilation(conv.kernel_size, conv.dilation)
         settings = (list(zeros), list(conv.window.stride), list(dilation), conv.groups)
         weight, bias = self._packed.get((self.checksum, self._eps, settings), lambda: self._pack(settings, x))
-        exact = self.relu is not None and not isinstance(self.relu.frequencies, Tensor) and self.relu.frequencies == 15
+        exact = self.relu is not None and self.relu.exact
         relu: bool | tuple[float, float] = exact
         if exact and isinstance(self.relu, layers.Hardtanh):
-            # Only without a sum.
-            relu = exact = other is None and (self.relu.min_val, self.relu.max_val)
+            # oneDNN bounds no sums.
+            exact = other is None
+            relu = (self.relu.min_val, self.relu.max_val) if exact else False
         if other is not None and not self._can_add(x, other):
             return self._finish(convolve(x, weight, bias, settings, relu=False), other)
         result = convolve(x, weight, bias, settings, relu=relu, other=other, inplace=inplace)
         return result if exact else self._finish(result, None)
 
     def _pack(self, settings: Settings, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        weight, bias = fold(parts_of(self.convolution, self.norm), self._eps)
+        weight, bias = fold_batch_norm(self._parts, self._eps)
         return pack(weight.contiguous(), settings, x.shape), bias
 
     @property
@@ -97,12 +145,12 @@ class InferenceStep:
         return known and isinstance(other, Tensor) and tuple(other.shape) == shape and other.dtype == x.dtype
 
     def _weights(self) -> tuple[Tensor, Tensor | None]:
-        parts, eps = parts_of(self.convolution, self.norm), self._eps
+        parts, eps = self._parts, self._eps
         if self.norm is None or self.checksum is None:
-            return fold(parts, eps)
+            return fold_batch_norm(parts, eps)
 
         def make() -> tuple[Tensor, Tensor | None]:
-            weight, bias = fold(parts, eps)
+            weight, bias = fold_batch_norm(parts, eps)
             # As the activations lie that it meets.
             return weight.contiguous(memory_format=torch.channels_last), bias
 
@@ -120,8 +168,8 @@ class InferenceStep:
         if conv.window.pointwise and self.checksum is not None and fits(x.coefficients, conv.weight):
             settings = [0, 0], [1, 1], [1, 1], conv.groups
             weight, bias = self._packed.get((self.checksum, self._eps), lambda: self._pack(settings, x.coefficients))
-            result = x.replace(convolve(x.coefficients, weight, None, settings, relu=False))
-            return result if bias is None else functional.add(result, bias.view(-1, 1, 1), inplace=True)
+            coefficients = convolve(x.coefficients, weight, None, settings, relu=False)
+            return x.replace(affine(coefficients, x.extent, None, bias, inplace=True))
         weight, bias = self._weights()
         return functional.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
 

@@ -17,29 +17,24 @@ from torch import fx, nn
 from jpegdomain.errors import UntraceableModelError
 from jpegdomain.functional.islands import DRAWS
 
-from .effects import Effects
 from .registry import find_module_rule
 
-__all__ = ["Traced", "follow_mode", "owner_path", "same_calls", "trace"]
+__all__ = ["ContextError", "Traced", "owner_path", "same_calls", "trace"]
 
 
 _PATCHING = threading.Lock()
+_COLLECTIONS = (list, dict, set)
 
 
 class Traced(NamedTuple):
-    """What `trace` finds.
-
-    Args:
-        graph: Of the model's calls.
-        fixed: Arguments whose value decides which calls there are, by name: their place and the value traced with.
-    """
+    """A graph, and the arguments whose value decided its calls: name → place, and the value traced with."""
 
     graph: fx.Graph
     fixed: dict[str, tuple[int, Any]]
 
 
 def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which records its call as soon as one argument is a proxy."""
+    """The function, recording its call as soon as one argument is a proxy."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         proxy = next((value for value in (*args, *kwargs.values()) if isinstance(value, fx.Proxy)), None)
@@ -74,22 +69,7 @@ def _contexts() -> tuple[Any, ...]:
     return torch.is_grad_enabled(), torch.is_inference_mode_enabled(), *autocast
 
 
-@contextmanager
-def _all_otherwise() -> Iterator[None]:
-    """No gradients, and autocast: what code sets for itself is noticed where it is not so already."""
-    kinds = ("cpu", "cuda")
-    before = [torch.is_autocast_enabled(kind) for kind in kinds]
-    with torch.set_grad_enabled(not torch.is_grad_enabled()):
-        for kind, enabled in zip(kinds, before, strict=True):
-            torch.set_autocast_enabled(kind, not enabled)
-        try:
-            yield
-        finally:
-            for kind, enabled in zip(kinds, before, strict=True):
-                torch.set_autocast_enabled(kind, enabled)
-
-
-class _ContextError(Exception):
+class ContextError(Exception):
     """A context manager in a model's code."""
 
 
@@ -111,7 +91,7 @@ class _Tracer(fx.Tracer):
 
     def create_node(self, *args: object, **kwargs: object) -> fx.Node:
         if _contexts() != self._contexts:
-            raise _ContextError("a graph keeps no `with torch.no_grad()`, autocast or the like of its forward")
+            raise ContextError("a graph keeps no `with torch.no_grad()`, autocast or the like of its forward")
         node = super().create_node(*args, **kwargs)  # type: ignore[arg-type]
         # The stack's last entry is the module whose forward is being traced.
         node.meta["owner"] = next(reversed([path for path, _ in self.module_stack.values()]), "")
@@ -124,19 +104,31 @@ class _Tracer(fx.Tracer):
         return super().create_arg(a)
 
 
+def _state(model: nn.Module) -> dict[str, tuple[Any, int | None]]:
+    """What code may write to, and a graph of its calls would not: buffers and torch's count of writes, attributes."""
+    found: dict[str, tuple[Any, int | None]] = {
+        name: (buffer, buffer._version) for name, buffer in model.named_buffers() if not buffer.is_inference()
+    }
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            # fx itself adds these.
+            if not name.startswith("_tensor_constant"):
+                size = len(value) if isinstance(value, _COLLECTIONS) else None
+                found[f"{path}.{name}" if path else name] = value, size
+    return found
+
+
+def _written(before: dict[str, tuple[Any, int | None]], after: dict[str, tuple[Any, int | None]]) -> str | None:
+    """The first name whose value is another one."""
+    for name in {**after, **before}:
+        was, now = before.get(name), after.get(name)
+        if was is None or now is None or was[0] is not now[0] or was[1] != now[1]:
+            return name
+    return None
+
+
 def trace(model: nn.Module, training: bool = False) -> Traced:
-    """Trace a model's ``forward``.
-
-    Args:
-        model: A copy for this purpose: its code may write to it, and it is left in the mode that it is traced in.
-        training: That mode.
-
-    Returns:
-        Its graph, and what it holds for.
-
-    Raises:
-        UntraceableModelError: If ``torch.fx`` cannot follow it, or its graph would not do all that the model does.
-    """
+    """Trace the ``forward`` of a copy of a model, which may write to it; raises UntraceableModelError."""
     model.train(training)
     parameters = inspect.signature(model.forward).parameters.values()
     defaults = {p.name: p.default for p in parameters if isinstance(p.default, bool | int | float | str | None)}
@@ -160,15 +152,15 @@ def trace(model: nn.Module, training: bool = False) -> Traced:
 
 def _follow(model: nn.Module, constants: dict[str, Any]) -> Traced:
     """Trace a model for given values of some arguments."""
-    before, effects = _random_states(), Effects(model)
+    randomness, state = _random_states(), _state(model)
     try:
         with _more_recorded():
             graph = _Tracer().trace(model, concrete_args=constants or None)
     except Exception as error:
         raise UntraceableModelError(f"torch.fx cannot trace {type(model).__qualname__}: {error}") from error
-    if (effect := effects.seen(model)) is not None:
+    if (effect := _written(state, _state(model))) is not None:
         raise UntraceableModelError(f"the forward of {type(model).__qualname__} writes to {effect}")
-    if _random_states() != before or any(map(_draws, graph.nodes)):
+    if _random_states() != randomness or any(map(_draws, graph.nodes)):
         raise UntraceableModelError(f"the forward of {type(model).__qualname__} draws random numbers")
     parameters = inspect.signature(model.forward).parameters.values()
     names = [p.name for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
@@ -205,27 +197,14 @@ def _unchecked(graph: fx.Graph, placeholder: fx.Node, name: str) -> None:
 
 
 def owner_path(node: fx.Node) -> str:
-    """Name the module in whose ``forward`` a call stands.
-
-    Args:
-        node: Of a graph that `trace` made.
-
-    Returns:
-        Its path in the model, '' for the model itself.
-    """
+    """Return the path of the module in whose ``forward`` a call stands, '' for the model itself."""
     return node.meta["owner"]
 
 
 def same_calls(one: fx.Graph, other: fx.Graph, constants: Mapping[str, Any] | None = None) -> bool:
-    """Say whether two graphs make the same calls.
+    """Return whether two graphs make the same calls.
 
-    Args:
-        one: Of a model in eval mode.
-        other: Of the same model in training mode, or traced with arguments as constants.
-        constants: Those arguments.
-
-    Returns:
-        Whether they do; the flag by which ``dropout`` knows its mode does not count.
+    The flag by which ``dropout`` knows its mode does not count, nor do arguments that one was traced with as constants.
     """
     fixed = {} if constants is None else constants
 
@@ -245,43 +224,3 @@ def same_calls(one: fx.Graph, other: fx.Graph, constants: Mapping[str, Any] | No
         return listed
 
     return calls(one) == calls(other)
-
-
-def follow_mode(graph: fx.Graph, model: nn.Module) -> bool:
-    """Make the graph of a model in eval mode that of its training, too, if both make the same calls.
-
-    Args:
-        graph: In eval mode. Dropouts called as functions will follow the mode of the module whose code calls them.
-        model: A copy, as for `trace`.
-
-    Returns:
-        Whether the calls are the same.
-
-    Raises:
-        UntraceableModelError: If the code sets for itself whether gradients are recorded, or autocast.
-    """
-    try:
-        with _all_otherwise():
-            in_training = trace(model, training=True).graph
-    except UntraceableModelError as error:
-        if isinstance(error.__cause__, _ContextError):
-            raise
-        return False
-    if not same_calls(graph, in_training):
-        return False
-
-    def dropouts(calls: fx.Graph) -> list[fx.Node]:
-        return [node for node in calls.nodes if node.target is F.dropout]
-
-    for node, twin in zip(dropouts(graph), dropouts(in_training), strict=True):
-        if _flag(node) is False and _flag(twin) is True:
-            owner = owner_path(node)
-            with graph.inserting_before(node):
-                mode = graph.create_node("get_attr", f"{owner}.training" if owner else "training")
-            mode.meta["owner"] = owner
-            node.args, node.kwargs = node.args[:2], {**node.kwargs, "training": mode}
-    return True
-
-
-def _flag(dropout: fx.Node) -> Any:
-    return dropout.args[2] if len(dropout.args) > 2 else dropout.kwargs.get("training", True)

@@ -40,15 +40,7 @@ class Report:
     dtype: torch.dtype
 
     def passes(self, tolerance: float | None = None) -> bool:
-        """Judge the report.
-
-        Args:
-            tolerance: The largest relative deviation allowed; `tolerances.TOLERANCE` of the dtype if None: 1e-9 in
-                float64, 1e-4 in float32.
-
-        Returns:
-            Whether the deviation is finite and within it.
-        """
+        """Return whether the relative deviation is within a tolerance: 1e-9 in float64, 1e-4 in float32 if None."""
         return self.relative <= (TOLERANCE[self.dtype] if tolerance is None else tolerance)
 
     def __str__(self) -> str:
@@ -73,13 +65,14 @@ def verify(
         converted: From `convert`.
         batch: Files, or an activation of normalised pixels, in the models' dtype and on their device.
         *args: Further arguments of the models.
-        **kwargs: Likewise.
+        **kwargs: The same by name.
 
     Returns:
         The report: over all tensors and numbers that the models return, in whatever they are nested.
 
     Raises:
         InputError: If `converted` was not made by `convert`, or the outputs differ in number or shape.
+
     """
     if not isinstance(converted, ConvertedModel):
         raise InputError(f"verify compares with a converted model, got {type(converted).__qualname__}")

@@ -21,13 +21,7 @@ _FIXED = {"forward", "output_size", "return_indices"}
 
 
 class _Watched:
-    """A module as it was.
-
-    Args:
-        module: The module.
-        own: Its attributes.
-        leaf: Whether the plan calls it as a whole.
-    """
+    """A module as it was; `leaf`: the plan calls it as a whole."""
 
     def __init__(self, module: nn.Module, own: dict[str, Any], leaf: bool) -> None:
         self.kind, self.leaf = type(module), leaf
@@ -38,7 +32,7 @@ class _Watched:
         self.names, self.values = tuple(own), tuple(own.values())
 
     def same(self, module: nn.Module, own: dict[str, Any]) -> bool:
-        """Say whether nothing has changed that matters."""
+        """Return whether nothing has changed that matters."""
         if type(module) is not self.kind or tuple(own["_modules"].values()) != self.children:
             return False
         if len(own) == len(self.values) and all(map(is_, own.values(), self.values)):
@@ -52,12 +46,7 @@ class _Watched:
 
 
 class Watch:
-    """A model as it was when it was planned.
-
-    Args:
-        model: The model; itself it is not kept.
-        leaves: Paths of the modules that the plan calls as a whole.
-    """
+    """A model, itself not kept, as it was when it was planned; the plan calls the modules at `leaves` as a whole."""
 
     def __init__(self, model: nn.Module, leaves: Collection[str]) -> None:
         called = {id(model.get_submodule(path)) for path in leaves}
@@ -67,32 +56,18 @@ class Watch:
         self._listeners = [vars(module)[name] for module in (model, *below) for name in _HOOKS]
 
     def holds(self, model: nn.Module) -> bool:
-        """Say whether the model is still the same but for its tensors, its mode and what layers read as they run.
-
-        Args:
-            model: The model.
-
-        Returns:
-            Whether its plan is still its own.
-        """
+        """Return whether the model is the same but for its tensors, its mode and what layers read as they run."""
         return all(was.same(module, vars(module)) for module, was in self._modules) and self._model.same(
             model, _without_ours(model)
         )
 
     def is_heard(self) -> bool:
-        """Say whether anybody waits to be called: hooks on any of the modules, or on all modules."""
+        """Return whether there are hooks on any of the modules, or on all modules."""
         return any(self._listeners) or _all_are_heard()
 
 
 def is_heard(model: nn.Module) -> bool:
-    """Say whether anybody waits to be called by a model's modules.
-
-    Args:
-        model: The model.
-
-    Returns:
-        Whether there are hooks on any of them, but for the entry, or on all modules.
-    """
+    """Return whether there are hooks on any of a model's modules, but for the entry, or on all modules."""
     return _all_are_heard() or any(vars(module)[name] for module in _watched(model) for name in _HOOKS)
 
 

@@ -6,9 +6,8 @@ from .activation import (
     Hardtanh,
     LeakyReLU,
     Piecewise,
-    PixelFunction,
-    Pointwise,
     PReLU,
+    PReLUCall,
     ReLU,
     ReLU6,
     RReLU,
@@ -16,16 +15,10 @@ from .activation import (
     Threshold,
 )
 from .base import Layer
-from .batch_norm_act import BatchNormAct2d
-from .channels import Linear
 from .convolution import Conv2d
-from .group_normalization import GroupNorm, InstanceNorm2d
-from .island import Direct, Island, IslandCall
-from .normalization import BatchNorm2d
+from .exact import Call, Direct, Dropout, Dropout2d, Flatten, Island, IslandCall, Linear, PixelFunction, Pointwise
+from .normalization import BatchNorm2d, BatchNormAct2d, GroupNorm, InstanceNorm2d
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from .prelu_call import PReLUCall
-from .regularization import Dropout, Dropout2d
-from .structure import Call, Flatten
 
 __all__ = [
     "AdaptiveAvgPool2d",

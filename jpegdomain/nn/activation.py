@@ -1,7 +1,14 @@
-"""Activation functions as modules: every piecewise-linear one of ``torch.nn`` by ASM or APX, the others exactly."""
+"""Piecewise-linear activation functions as modules, by ASM or APX.
 
+A class statement enters a function everywhere. It names its `pieces`, a function of the module's settings; the torch
+module that it extends, and the functions and tensor methods (`calls`) with the same settings, become this layer in
+converted models, planned or not.
+"""
+
+import inspect
+import math
 from collections.abc import Callable
-from typing import Any, overload
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,27 +17,56 @@ from torch import Tensor, nn
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 from jpegdomain.functional import PiecewiseLinear, rectifiers
-from jpegdomain.planning import Cost
 
-from .base import elements
-from .holder import Holder
-from .masking import Masking, masking_cost
+from .base import Layer, Masking
 
 __all__ = [
+    "APPROXIMATED_CALLS",
+    "PIECEWISE",
+    "ApproximatedCall",
     "Hardshrink",
     "Hardsigmoid",
     "Hardtanh",
     "LeakyReLU",
     "PReLU",
+    "PReLUCall",
     "Piecewise",
-    "PixelFunction",
-    "Pointwise",
     "RReLU",
     "ReLU",
     "ReLU6",
     "Softshrink",
     "Threshold",
+    "approximates",
 ]
+
+
+class ApproximatedCall(NamedTuple):
+    """The layer for a call of a function, made of the call's settings by their names, of `frequencies` and `method`.
+
+    Args:
+        layer: Makes it.
+        settings: Names of the arguments after the feature map that are settings.
+        tensors: Names of the arguments after the feature map that the layer is called with.
+
+    """
+
+    layer: Callable[..., Masking]
+    settings: tuple[str, ...]
+    tensors: tuple[str, ...]
+
+
+PIECEWISE: dict[type[nn.Module], type[Layer]] = {}
+"""torch's piecewise-linear module → the layer."""
+
+APPROXIMATED_CALLS: dict[Any, ApproximatedCall] = {}
+"""A function, or the name of a tensor method → the layer."""
+
+
+def approximates(
+    layer: Callable[..., Masking], *calls: Any, settings: tuple[str, ...] = (), tensors: tuple[str, ...] = ()
+) -> None:
+    """Let a layer take the place of calls of functions, and of tensor methods by name; see `ApproximatedCall`."""
+    APPROXIMATED_CALLS.update(dict.fromkeys(calls, ApproximatedCall(layer, settings, tensors)))
 
 
 class Piecewise(Masking):
@@ -39,41 +75,50 @@ class Piecewise(Masking):
     Args:
         *args: As for the torch module.
         frequencies: 1…15, the spatial frequencies that choose the pieces; 15 is exact. Where several networks run under
-            one ``torch.func.vmap``, a tensor without axes: each network's own number.
+            one ``torch.func.vmap``, a 0-d tensor: each network's own number.
         method: 'asm', masks from the truncated reconstruction, or 'apx', the function of it.
         **kwargs: As for the torch module.
     """
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:
-        """Name the function.
+    _pieces: ClassVar[tuple[Callable[..., PiecewiseLinear], tuple[str, ...]]]
 
-        Args:
-            x: The activation, or the pixels, that it is about to meet.
+    def __init_subclass__(
+        cls, pieces: Callable[..., PiecewiseLinear] | None = None, calls: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init_subclass__()
+        names = () if pieces is None else tuple(inspect.signature(pieces).parameters)
+        if pieces is not None:
+            cls._pieces = pieces, names
+        spatial = cls.__mro__[cls.__mro__.index(Layer) + 1]
+        if spatial is not nn.Module:
+            PIECEWISE.setdefault(spatial, cls)
+        approximates(cls, *calls, settings=names)
 
-        Returns:
-            The pieces.
-        """
-        raise NotImplementedError
+    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002
+        """Return the function's pieces for the activation, or the pixels, that it is about to meet."""
+        function, names = self._pieces
+        return function(*(getattr(self, name) for name in names))
 
     def forward(self, input: Any, inplace: bool = False) -> Any:
         """Apply the function.
 
         Args:
             input: An activation, or pixels.
-            inplace: Whether it may be written over; without effect while gradients are recorded.
+            inplace: Allows `input` to be overwritten; ignored while gradients are recorded.
 
         Returns:
-            Its like, of the same extent.
+            Same type and extent as the input.
         """
         if isinstance(input, Tensor):
-            if not isinstance(self.frequencies, Tensor) and self.frequencies == 15:
+            if self.exact:
                 # In place where the source is; and where the caller says so and nobody wants the gradient.
                 wanted = getattr(self, "inplace", False) or (inplace and not torch.is_grad_enabled())
                 return self._exactly(input, wanted)
             return self._masked(input, self.pieces(input))
-        x = self._feature_map(input)
         apply = functional.asm if self.method == "asm" else functional.apx
-        return functional.elementwise(x, lambda four: apply(four, self.pieces(four), self.frequencies, inplace))
+        return functional.elementwise(
+            self._feature_map(input), lambda four: apply(four, self.pieces(four), self.frequencies, inplace)
+        )
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:  # noqa: ARG002
         """The function itself, on pixels."""
@@ -84,155 +129,74 @@ class Piecewise(Masking):
         return functional.piecewise_on_pixels(pixels, pieces, self.frequencies, self.method)
 
 
-class ReLU(Piecewise, nn.ReLU):
+class ReLU(
+    Piecewise, nn.ReLU, pieces=rectifiers.relu, calls=(F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_")
+):
     """``torch.nn.ReLU``: 0 up to 0, x above."""
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
         return F.relu(pixels, inplace)
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.relu()
 
-
-class Hardtanh(Piecewise, nn.Hardtanh):
+class Hardtanh(Piecewise, nn.Hardtanh, pieces=rectifiers.hardtanh, calls=(F.hardtanh, F.hardtanh_)):
     """``torch.nn.Hardtanh``: x between min_val and max_val, the nearer of them outside."""
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
         return F.hardtanh(pixels, self.min_val, self.max_val, inplace)
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.hardtanh(self.min_val, self.max_val)
 
-
-class ReLU6(Hardtanh, nn.ReLU6):
+class ReLU6(Hardtanh, nn.ReLU6, calls=(F.relu6,)):
     """``torch.nn.ReLU6``: `Hardtanh` between 0 and 6."""
 
 
-class LeakyReLU(Piecewise, nn.LeakyReLU):
+def _clamp(min: Any = None, max: Any = None, **settings: Any) -> Hardtanh:
+    """``torch.clamp`` between numbers, either of which may be missing."""
+    if not all(isinstance(bound, int | float | None) for bound in (min, max)):
+        raise TypeError("clamp is converted for numbers as bounds only")
+    return Hardtanh(-math.inf if min is None else min, math.inf if max is None else max, **settings)
+
+
+approximates(_clamp, torch.clamp, "clamp", "clamp_", settings=("min", "max"))
+
+
+class LeakyReLU(Piecewise, nn.LeakyReLU, pieces=rectifiers.leaky_relu, calls=(F.leaky_relu, F.leaky_relu_)):
     """``torch.nn.LeakyReLU``: negative_slope·x up to 0, x above."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.leaky_relu(self.negative_slope)
 
-
-class PReLU(Piecewise, nn.PReLU):
+class PReLU(Piecewise, nn.PReLU, pieces=rectifiers.prelu):
     """``torch.nn.PReLU``: a learned slope, one or one per channel, up to 0; x above."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.prelu(self.weight)
+
+class PReLUCall(Piecewise):
+    """``torch.nn.functional.prelu``: its slopes, (1,) or (c,), are an argument of the layer."""
+
+    def forward(self, input: Any, weight: Tensor, inplace: bool = False) -> Any:  # type: ignore[override]
+        """Apply the function, as `Piecewise` does, for slopes (1,) or (c,)."""
+        pieces = rectifiers.prelu(weight)
+        if isinstance(input, Tensor):
+            return pieces.function(input) if self.exact else self._masked(input, pieces)
+        apply = functional.asm if self.method == "asm" else functional.apx
+        return apply(self._activation(input), pieces, self.frequencies, inplace)
 
 
-class RReLU(Piecewise, nn.RReLU):
+approximates(PReLUCall, F.prelu, tensors=("weight",))
+
+
+class RReLU(Piecewise, nn.RReLU, pieces=rectifiers.rrelu):
     """``torch.nn.RReLU``: up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.rrelu(self.lower, self.upper, self.training)
 
-
-class Threshold(Piecewise, nn.Threshold):
+class Threshold(Piecewise, nn.Threshold, pieces=rectifiers.threshold, calls=(F.threshold,)):
     """``torch.nn.Threshold``: value up to the threshold, x above."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.threshold(float(self.threshold), float(self.value))
 
-
-class Hardshrink(Piecewise, nn.Hardshrink):
+class Hardshrink(Piecewise, nn.Hardshrink, pieces=rectifiers.hardshrink, calls=(F.hardshrink,)):
     """``torch.nn.Hardshrink``: 0 between −λ and λ, x outside."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.hardshrink(self.lambd)
 
-
-class Softshrink(Piecewise, nn.Softshrink):
+class Softshrink(Piecewise, nn.Softshrink, pieces=rectifiers.softshrink, calls=(F.softshrink,)):
     """``torch.nn.Softshrink``: 0 between −λ and λ, x moved towards 0 by λ outside."""
 
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.softshrink(self.lambd)
 
-
-class Hardsigmoid(Piecewise, nn.Hardsigmoid):
+class Hardsigmoid(Piecewise, nn.Hardsigmoid, pieces=rectifiers.hardsigmoid, calls=(F.hardsigmoid,)):
     """``torch.nn.Hardsigmoid``: x/6 + ½ between −3 and 3, 0 and 1 outside."""
-
-    def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002, D102
-        return rectifiers.hardsigmoid()
-
-
-class PixelFunction(nn.Module):
-    """A function of pixels as a spatial module, for `Pointwise`.
-
-    Args:
-        function: Such as ``torch.nn.functional.gelu``; called with the pixels, then the other arguments.
-        *args: Further arguments.
-        **kwargs: Keyword arguments.
-    """
-
-    def __init__(self, function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> None:
-        super().__init__()
-        self.function, self.args, self.kwargs = function, args, kwargs
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Call the function.
-
-        Args:
-            pixels: (n, c, h, w).
-
-        Returns:
-            (n, c, h, w).
-        """
-        return self.function(pixels, *self.args, **self.kwargs)
-
-    def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            The function's name.
-        """
-        return getattr(self.function, "__name__", repr(self.function))
-
-
-class Pointwise(Holder):
-    """Any module that acts on each pixel alone, run exactly as J∘f∘J̃; its parameters stay at its own path.
-
-    Args:
-        function: The spatial module.
-
-    Raises:
-        InputError: If `function` is not a module.
-    """
-
-    on_pixels = True
-
-    @overload
-    def forward(self, x: Activation) -> Activation: ...
-    @overload
-    def forward(self, x: Tensor) -> Tensor: ...
-    def forward(self, x: Activation | Tensor) -> Activation | Tensor:
-        """Apply the function.
-
-        Args:
-            x: A feature map, or pixels.
-
-        Returns:
-            Its like, of the same extent.
-        """
-        x = x if isinstance(x, Tensor) else self._feature_map(x)
-        if x.device.type == "meta":
-            # Only shapes are wanted, and the function keeps them: it may look at values.
-            return x
-        if isinstance(x, Tensor):
-            return self.function(x)
-        if (x.ndim, x.axes) == (4, (2, 3)):
-            return functional.pointwise(x, self.function)
-        return functional.island(x, self.function)
-
-    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch.
-
-        Args:
-            shape: (n, c, h, w) of the input in pixels.
-            itemsize: Bytes of a number.
-
-        Returns:
-            The form as the plan prints it, and its cost.
-        """
-        return "island", masking_cost(elements(shape), 15, "asm", itemsize)

@@ -1,31 +1,20 @@
-"""What all layers share: taking over a spatial module, and saying what a layer returns."""
+"""What all layers share: taking over a spatial module, holding one, choosing by a truncated reconstruction."""
 
-import math
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from jpegdomain.activation import Activation
 from jpegdomain.errors import InputError
-from jpegdomain.geometry import Extent
-from jpegdomain.planning import Cost
+from jpegdomain.functional import Frequencies, Method
 
-__all__ = ["Layer", "elements"]
+__all__ = ["Features", "Holder", "Layer", "Masking", "check_masking"]
 
 _Self = TypeVar("_Self", bound="Layer")
 
-
-def elements(shape: tuple[int, ...]) -> int:
-    """Count the coefficients of a feature map, whole blocks included.
-
-    Args:
-        shape: (n, c, h, w) in pixels.
-
-    Returns:
-        n·c·8⌈h/8⌉·8⌈w/8⌉.
-    """
-    height, width = Extent(*shape[2:]).canvas
-    return shape[0] * shape[1] * height * width
+Features = TypeVar("Features", Activation, Tensor)
+"""A feature map: as an activation, or as pixels."""
 
 
 class Layer(nn.Module):
@@ -39,7 +28,10 @@ class Layer(nn.Module):
     """The domain of the result: an `Activation`, or plain pixels."""
 
     on_pixels: ClassVar[bool] = False
-    """Whether the layer also takes pixels, a plain tensor, and then gives pixels: J̃∘layer∘J, run without J and J̃."""
+    """True if the layer also takes pixels, a plain tensor, and then returns pixels: J̃∘layer∘J without J and J̃."""
+
+    settings: ClassVar[Mapping[str, Any]] = {}
+    """Settings that the spatial module does not have, and their defaults."""
 
     @classmethod
     def from_spatial(cls: type[_Self], module: nn.Module, **settings: Any) -> _Self:
@@ -60,45 +52,25 @@ class Layer(nn.Module):
         """
         layer = cls.__new__(cls)
         object.__setattr__(layer, "__dict__", module.__dict__)
-        layer._prepare()
+        for name, default in cls.settings.items():
+            layer.__dict__.setdefault(name, default)
         for name, value in settings.items():
             if not hasattr(layer, name):
                 raise TypeError(f"{cls.__name__} has no setting {name!r}")
             setattr(layer, name, value)
         return layer
 
-    def _prepare(self) -> None:
-        """Give defaults to settings that the spatial module does not have."""
-
-    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch, for the printed plan.
-
-        Args:
-            shape: (n, c, h, w) of the input in pixels.
-            itemsize: Bytes of a number.
-
-        Returns:
-            The form as the plan prints it, 'direct' where no transform is taken, and its cost.
-        """
-        return "direct", Cost(moved=2 * itemsize * elements(shape), calls=1)
-
-    def pixel_cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch where the same layer runs on pixels.
-
-        Args:
-            shape: (n, c, h, w) of the input.
-            itemsize: Bytes of a number.
-
-        Returns:
-            The form as the plan prints it, and its cost.
-        """
-        return "spatial", Cost(moved=2 * itemsize * math.prod(shape), calls=1)
-
-    def _activation(self, x: Activation) -> Activation:
+    def _feature_map(self, x: Any) -> Activation:
+        """The input of a layer that takes any order of axes."""
         if not isinstance(x, Activation):
             raise InputError(
                 f"{self} takes an Activation, got {type(x).__qualname__}: encode pixels with jpegdomain.encode"
             )
+        return x
+
+    def _activation(self, x: Any) -> Activation:
+        """The input of a layer that takes (n, c, h, w) only."""
+        x = self._feature_map(x)
         if (x.ndim, x.axes) != (4, (2, 3)):
             raise InputError(
                 f"{type(self).__name__} takes an activation (n, c, h, w), got pixel axes {x.axes} of {x.ndim}: "
@@ -106,6 +78,84 @@ class Layer(nn.Module):
             )
         return x
 
-    def _feature_map(self, x: Any) -> Activation:
-        """Like `_activation`, for layers that take any order of axes."""
-        return x if isinstance(x, Activation) else self._activation(x)
+
+class Holder(Layer):
+    """Holds a spatial module whose tensors and mode are its own, so that the state dict stays the spatial module's.
+
+    Args:
+        function: The spatial module.
+
+    Raises:
+        InputError: If `function` is not a module.
+    """
+
+    function: nn.Module
+
+    def __init__(self, function: nn.Module) -> None:
+        super().__init__()
+        if not isinstance(function, nn.Module):
+            raise InputError(
+                f"{type(self).__name__} takes a spatial module, got {type(function).__qualname__}: wrap a function in "
+                "PixelFunction"
+            )
+        # Not a child, and yet its tensors are this layer's.
+        object.__setattr__(self, "function", function)
+        self._parameters, self._buffers = function._parameters, function._buffers
+        self._modules, self._non_persistent_buffers_set = function._modules, function._non_persistent_buffers_set
+
+    @property
+    def training(self) -> bool:
+        """The module's mode."""
+        function = self.__dict__.get("function")
+        return function is None or function.training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        if "function" in self.__dict__:
+            self.function.training = mode
+
+
+def check_masking(name: str, value: Any) -> None:
+    """Raise ValueError unless `frequencies` is 1…15 or a 0-d tensor, and `method` 'asm' or 'apx'."""
+    if name == "frequencies" and isinstance(value, Tensor) and value.dim() == 0:
+        return
+    if name == "frequencies" and (type(value) is not int or not 1 <= value <= 15):
+        raise ValueError(f"frequencies is an integer of 1…15, got {value!r}")
+    if name == "method" and value not in ("asm", "apx"):
+        raise ValueError(f"the ReLU method is 'asm' or 'apx', got {value!r}")
+
+
+class Masking(Layer):
+    """A layer in which the lowest spatial frequencies of a block decide, by ASM or APX.
+
+    Args:
+        *args: As for the torch module.
+        frequencies: 1…15, the spatial frequencies that decide; 15 is exact. Where several networks run under one
+            ``torch.func.vmap``, a 0-d tensor: each network's own number.
+        method: 'asm', which applies what they decide to the exact pixels, or 'apx', to the truncated reconstruction.
+        **kwargs: As for the torch module.
+    """
+
+    on_pixels = True
+    settings = {"frequencies": 15, "method": "asm"}  # noqa: RUF012
+    frequencies: Frequencies
+    method: Method
+
+    def __init__(self, *args: Any, frequencies: int = 15, method: Method = "asm", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.frequencies = frequencies
+        self.method = method
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check_masking(name, value)
+        super().__setattr__(name, value)
+
+    @property
+    def exact(self) -> bool:
+        """True at 15 frequencies, where nothing is approximated."""
+        return not isinstance(self.frequencies, Tensor) and self.frequencies == 15
+
+    def extra_repr(self) -> str:
+        """Describe torch's settings, the frequencies and the method."""
+        own = f"frequencies={self.frequencies}, method={self.method!r}"
+        return ", ".join(filter(None, [super().extra_repr(), own]))

@@ -1,6 +1,6 @@
 """Convolution as a module: the spatial kernel is the parameter, Ξ a cache beside it."""
 
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -8,21 +8,12 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from jpegdomain import functional
-from jpegdomain.activation import Activation
 from jpegdomain.errors import UnsupportedFoldError
 from jpegdomain.geometry import Extent, Window
-from jpegdomain.planning import (
-    FORMS,
-    Convolution,
-    Cost,
-    Form,
-    choose_form,
-    convolution_cost,
-    spatial_convolution_cost,
-)
+from jpegdomain.planning import FORMS, Convolution, Form, choose_form
 from jpegdomain.theory import folding
 
-from .base import Layer
+from .base import Features, Layer
 
 __all__ = ["Conv2d"]
 
@@ -31,14 +22,7 @@ _FOLDED: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
 def check_form(form: Any) -> None:
-    """Refuse a form that there is not.
-
-    Args:
-        form: 'dense', 'stencil', 'factored' or 'auto'.
-
-    Raises:
-        UnsupportedFoldError: If it is none of them.
-    """
+    """Raise UnsupportedFoldError if `form` is unknown."""
     if form not in (*FORMS, "auto"):
         raise UnsupportedFoldError(f"form is 'auto' or one of {', '.join(FORMS)}; got {form!r}")
 
@@ -60,14 +44,12 @@ class Conv2d(Layer, torch.nn.Conv2d):
     """
 
     on_pixels = True
+    settings = {"form": "auto"}  # noqa: RUF012
     form: Form | Literal["auto"]
 
     def __init__(self, *args: Any, form: Form | Literal["auto"] = "auto", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.form = form
-
-    def _prepare(self) -> None:
-        self.__dict__.setdefault("form", "auto")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "form":
@@ -84,35 +66,14 @@ class Conv2d(Layer, torch.nn.Conv2d):
         return Window.of(self.kernel_size, self.stride, self.padding, self.dilation)
 
     def sizes(self, batch: int, extent: Extent) -> Convolution:
-        """Give the planner's view of this layer.
-
-        Args:
-            batch: Images.
-            extent: Of the input, in pixels.
-
-        Returns:
-            The sizes.
-        """
-        return Convolution(
-            batch,
-            self.in_channels,
-            self.out_channels,
-            self.groups,
-            self.window,
-            extent,
-            self.weight.element_size(),
-        )
+        """Return the layer as the planner sees it, for a batch of images of one extent in pixels."""
+        channels = self.in_channels, self.out_channels, self.groups
+        return Convolution(batch, *channels, self.window, extent, self.weight.element_size())
 
     def chosen_form(self, batch: int, extent: Extent) -> Form:
-        """Say which form a batch runs in.
+        """Return the form that a batch runs in: the one that was set, or the planner's.
 
-        Args:
-            batch: Images.
-            extent: Of the input, in pixels.
-
-        Returns:
-            The form that was set, or the planner's; in training, and in a compiler's graph, which keep no Ξ, the
-            planner stays with the factored one.
+        In training, and in a compiler's graph, which keep no Ξ, the planner stays with the factored one.
         """
         if self.form != "auto":
             return self.form
@@ -120,43 +81,8 @@ class Conv2d(Layer, torch.nn.Conv2d):
             return "factored"
         return choose_form(self.sizes(batch, extent))
 
-    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:  # noqa: ARG002
-        """Price one batch.
-
-        Args:
-            shape: (n, c, h, w) of the input in pixels.
-            itemsize: Bytes of a number; the kernel's own is what counts.
-
-        Returns:
-            The form as the plan prints it, 'direct' for a 1×1 kernel on the coefficients, and its cost.
-        """
-        extent = Extent(*shape[2:])
-        form = self.chosen_form(shape[0], extent)
-        cost = convolution_cost(self.sizes(shape[0], extent), form)
-        return ("direct" if form == "factored" and self.window.pointwise else form), cost
-
-    def pixel_cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:  # noqa: ARG002
-        """Price one batch on pixels: the spatial convolution.
-
-        Args:
-            shape: (n, c, h, w) of the input.
-            itemsize: Bytes of a number; the kernel's own is what counts.
-
-        Returns:
-            The form as the plan prints it, and its cost.
-        """
-        return "spatial", spatial_convolution_cost(self.sizes(shape[0], Extent(*shape[2:])))
-
     def folded(self, extent: Extent, form: Form) -> Tensor:
-        """Give Ξ, from the cache if it still holds.
-
-        Args:
-            extent: Of the input, in pixels; only the dense form depends on it.
-            form: 'dense' or 'stencil'.
-
-        Returns:
-            `folding.dense` or `folding.stencil` of the weight.
-        """
+        """Return `folding.dense` or `folding.stencil` of the weight for an extent in pixels; cached while valid."""
         if self._learning() or self.weight.is_meta or torch.compiler.is_compiling():
             return self._fold(extent, form)
         window = self.window
@@ -169,19 +95,8 @@ class Conv2d(Layer, torch.nn.Conv2d):
                 kept = _FOLDED[self.weight] = key, self.weight.detach().clone(), self._fold(extent, form)
         return kept[2]
 
-    @overload
-    def forward(self, x: Activation) -> Activation: ...
-    @overload
-    def forward(self, x: Tensor) -> Tensor: ...
-    def forward(self, x: Activation | Tensor) -> Activation | Tensor:
-        """Convolve.
-
-        Args:
-            x: An activation of in_channels, or pixels.
-
-        Returns:
-            The like, of out_channels.
-        """
+    def forward(self, x: Features) -> Features:
+        """Convolve; the result has the type of the input and out_channels."""
         if isinstance(x, Tensor):
             return super().forward(x)
         x = self._activation(x)
@@ -198,11 +113,7 @@ class Conv2d(Layer, torch.nn.Conv2d):
         return functional.conv2d_dense(x, folded, self.bias, self.window.output(x.extent))
 
     def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            torch's description and the form.
-        """
+        """Describe torch's settings and the form."""
         settings = super().extra_repr()
         # torch prints words without their quotes.
         for name in ("padding", "padding_mode"):

@@ -1,19 +1,20 @@
-"""Batch normalisation as a module."""
+"""Normalisations as modules, and batch normalisation with the activation function after it."""
 
-from typing import overload
+from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
 
-from .base import Layer
+from .activation import PIECEWISE
+from .base import Features, Layer
+from .exact import Dropout, Dropout2d, Pointwise
 
-__all__ = ["BatchNorm2d"]
+__all__ = ["BatchNorm2d", "BatchNormAct2d", "GroupNorm", "InstanceNorm2d", "elementwise_layer"]
 
 
-class BatchNorm2d(Layer, torch.nn.BatchNorm2d):
+class BatchNorm2d(Layer, nn.BatchNorm2d):
     """``torch.nn.BatchNorm2d`` on activations, eqs. (21) to (24): statistics from DC and Parseval over all blocks.
 
     Output, gradients and running statistics (unbiased variance, ``momentum=None`` for the cumulative average,
@@ -22,39 +23,110 @@ class BatchNorm2d(Layer, torch.nn.BatchNorm2d):
 
     on_pixels = True
 
-    @overload
-    def forward(self, x: Activation, inplace: bool = False) -> Activation: ...
-    @overload
-    def forward(self, x: Tensor, inplace: bool = False) -> Tensor: ...
-    def forward(self, x: Activation | Tensor, inplace: bool = False) -> Activation | Tensor:
+    def forward(self, x: Features, inplace: bool = False) -> Features:
         """Normalise.
 
         Args:
             x: An activation, or pixels.
-            inplace: Whether an activation may be written over, in eval; without effect while gradients are recorded.
+            inplace: Allows an activation to be overwritten, in eval; ignored while gradients are recorded.
 
         Returns:
-            Its like.
+            Same type and extent as the input.
         """
-        if isinstance(x, Tensor):
-            return super().forward(x)
-        x = self._activation(x)
-        momentum = 0.0 if self.momentum is None else self.momentum
-        tracks = self.training and self.track_running_stats
-        if tracks and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            if self.momentum is None:
-                momentum = 1.0 / float(self.num_batches_tracked)
-        own = self.training or self.running_mean is None
-        keeps = not own or tracks
-        return functional.batch_norm(
-            x,
-            self.running_mean if keeps else None,
-            self.running_var if keeps else None,
-            self.weight,
-            self.bias,
-            own,
-            momentum,
-            self.eps,
-            inplace,
-        )
+        x = x if isinstance(x, Tensor) else self._activation(x)
+        if isinstance(x, Tensor) or not inplace or self.training or self.running_mean is None:
+            return super().forward(x)  # type: ignore[arg-type, return-value]
+        statistics = self.running_mean, self.running_var
+        return functional.batch_norm(x, *statistics, self.weight, self.bias, eps=self.eps, inplace=True)
+
+
+class GroupNorm(Layer, nn.GroupNorm):
+    """``torch.nn.GroupNorm``: statistics of each group of channels from DC and Parseval."""
+
+    def forward(self, x: Activation) -> Activation:  # type: ignore[override]
+        """Normalise; the extent stays."""
+        return super().forward(self._activation(x))  # type: ignore[arg-type, return-value]
+
+
+class InstanceNorm2d(Layer, nn.InstanceNorm2d):
+    """``torch.nn.InstanceNorm2d``: statistics of each channel of each image from DC and Parseval."""
+
+    def forward(self, x: Activation) -> Activation:  # type: ignore[override]
+        """Normalise; the extent stays."""
+        return super().forward(self._activation(x))  # type: ignore[arg-type, return-value]
+
+
+_ELEMENTWISE: dict[type[nn.Module], type[Layer]] = {**PIECEWISE, nn.Dropout: Dropout, nn.Dropout2d: Dropout2d}
+
+
+def elementwise_layer(module: nn.Module | None, **settings: Any) -> nn.Module:
+    """Return the layer for a module that keeps shapes.
+
+    Args:
+        module: Any function of single pixels; a dropout; a layer, which is returned as it is.
+        **settings: Of a piecewise-linear layer: frequencies, method.
+
+    Returns:
+        The layer; `Pointwise` of the module for any other function.
+    """
+    if module is None or isinstance(module, (nn.Identity, Layer)):
+        return nn.Identity() if module is None else module
+    found = next((_ELEMENTWISE[base] for base in type(module).__mro__ if base in _ELEMENTWISE), None)
+    if found is None:
+        return Pointwise(module)
+    return found.from_spatial(module, **(settings if found in PIECEWISE.values() else {}))
+
+
+class BatchNormAct2d(Layer, nn.BatchNorm2d):
+    """timm's ``BatchNormAct2d``: `BatchNorm2d`, then the layers `drop` and `act`, identities by default.
+
+    No subclass of the layer `BatchNorm2d`: what holds for an affine map does not hold for this one.
+
+    Args:
+        *args: As for ``torch.nn.BatchNorm2d``.
+        **kwargs: As for ``torch.nn.BatchNorm2d``.
+    """
+
+    on_pixels = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._modules["drop"], self._modules["act"] = nn.Identity(), nn.Identity()
+
+    @property
+    def drop(self) -> nn.Module:
+        """The dropout, as a layer."""
+        return elementwise_layer(self._modules["drop"])
+
+    @property
+    def act(self) -> nn.Module:
+        """The activation function, as a layer."""
+        return elementwise_layer(self._modules["act"])
+
+    @property
+    def frequencies(self) -> Any:
+        """The activation function's, if it has any."""
+        return self.act.frequencies
+
+    @frequencies.setter
+    def frequencies(self, value: Any) -> None:
+        self.act.frequencies = value
+
+    @property
+    def method(self) -> Any:
+        """The activation function's, if it has any."""
+        return self.act.method
+
+    @method.setter
+    def method(self, value: Any) -> None:
+        self.act.method = value
+
+    def forward(self, x: Any) -> Any:
+        """Normalise, drop, activate; the result has the type and extent of the input."""
+        x = nn.BatchNorm2d.forward(self, x if isinstance(x, Tensor) else self._activation(x))  # type: ignore[arg-type]
+        for layer in (self.drop, self.act):
+            if isinstance(x, Tensor) and isinstance(layer, Layer) and not layer.on_pixels:
+                x = functional.decode(layer(functional.encode(x)))
+            else:
+                x = layer(x)
+        return x

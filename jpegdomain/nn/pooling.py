@@ -1,15 +1,15 @@
 """Pooling as modules."""
 
-from typing import Any, ClassVar, Literal, overload
+from typing import Any, ClassVar, Literal
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
-from jpegdomain.planning import Cost, transform_cost
 
-from .base import Layer, elements
-from .masking import Masking
+from .activation import approximates
+from .base import Features, Layer, Masking
 
 __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
 
@@ -29,102 +29,39 @@ class MaxPool2d(Masking, nn.MaxPool2d):
             raise ValueError("MaxPool2d returns no indices of pixels: pool with return_indices=False")
         super().__setattr__(name, value)
 
-    @overload
-    def forward(self, x: Activation) -> Activation: ...
-    @overload
-    def forward(self, x: Tensor) -> Tensor: ...
-    def forward(self, x: Activation | Tensor) -> Activation | Tensor:
-        """Pool.
+    def forward(self, x: Features) -> Features:
+        """Pool."""
+        window = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        x = x if isinstance(x, Tensor) else self._activation(x)
+        return functional.max_pool2d(x, *window, self.frequencies, self.method)
 
-        Args:
-            x: An activation, or pixels.
 
-        Returns:
-            Its like, of the pooled extent.
-        """
-        return functional.max_pool2d(  # type: ignore[type-var]
-            x if isinstance(x, Tensor) else self._activation(x),
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.ceil_mode,
-            self.frequencies,
-            self.method,
-        )
+_WINDOW = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+approximates(MaxPool2d, F.max_pool2d, settings=_WINDOW)
 
 
 class AvgPool2d(Layer, nn.AvgPool2d):
     """``torch.nn.AvgPool2d``, exactly: DC where one window covers the extent, J∘pool∘J̃ otherwise."""
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
-        """Pool.
-
-        Args:
-            x: An activation.
-
-        Returns:
-            The activation of the pooled extent.
-        """
-        return functional.avg_pool2d(
-            self._activation(x),
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-            self.divisor_override,
-        )
+        """Pool."""
+        window = self.kernel_size, self.stride, self.padding, self.ceil_mode
+        return functional.avg_pool2d(self._activation(x), *window, self.count_include_pad, self.divisor_override)
 
     def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            All of them; torch's description leaves out the last three.
-        """
+        """Describe all settings; torch leaves out the last three."""
         return (
             f"{super().extra_repr()}, ceil_mode={self.ceil_mode}, count_include_pad={self.count_include_pad}, "
             f"divisor_override={self.divisor_override}"
         )
-
-    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch.
-
-        Args:
-            shape: (n, c, h, w) of the input in pixels.
-            itemsize: Bytes of a number.
-
-        Returns:
-            The form as the plan prints it, and its cost.
-        """
-        return "factored", transform_cost(elements(shape), itemsize)
 
 
 class AdaptiveAvgPool2d(Layer, nn.AdaptiveAvgPool2d):
     """``torch.nn.AdaptiveAvgPool2d`` to any size but 1×1 (`GlobalAvgPool2d`), exactly, as J∘pool∘J̃."""
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
-        """Pool.
-
-        Args:
-            x: An activation.
-
-        Returns:
-            The activation of the output extent.
-        """
+        """Pool."""
         return functional.adaptive_avg_pool2d(self._activation(x), self.output_size)
-
-    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch.
-
-        Args:
-            shape: (n, c, h, w) of the input in pixels.
-            itemsize: Bytes of a number.
-
-        Returns:
-            The form as the plan prints it, and its cost.
-        """
-        return "factored", transform_cost(elements(shape), itemsize)
 
 
 class GlobalAvgPool2d(Layer, nn.AdaptiveAvgPool2d):
@@ -136,32 +73,9 @@ class GlobalAvgPool2d(Layer, nn.AdaptiveAvgPool2d):
         super().__init__(1)
 
     def forward(self, x: Activation) -> Tensor:  # type: ignore[override]
-        """Average over the extent.
-
-        Args:
-            x: An activation.
-
-        Returns:
-            (n, c, 1, 1) pixels.
-        """
+        """Average over the extent: (n, c, 1, 1) pixels."""
         return functional.global_avg_pool2d(self._activation(x))
 
-    def cost(self, shape: tuple[int, ...], itemsize: int) -> tuple[str, Cost]:
-        """Price one batch.
-
-        Args:
-            shape: (n, c, h, w) of the input in pixels.
-            itemsize: Bytes of a number.
-
-        Returns:
-            'DC' and the cost of reading a 64th of the coefficients.
-        """
-        return "DC", Cost(moved=itemsize * elements(shape) // 64, calls=1)
-
     def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            Nothing: there are none.
-        """
+        """Describe nothing: there are no settings."""
         return ""

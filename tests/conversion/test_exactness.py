@@ -7,6 +7,7 @@ import torch
 import jpegdomain as jd
 
 from ..test_entry import naive_rgb
+from ..twin import twin
 from .models import SIZES, batch, files, network
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -106,16 +107,19 @@ def test_mean_and_std_are_folded_into_the_entry():
     assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
 
 
-def test_fewer_frequencies_change_the_answer_and_fifteen_do_not():
+@pytest.mark.parametrize("plan", ["transform", "fused"])
+def test_fewer_frequencies_give_the_twins_answers_on_pixels(plan):
     model, batched = network("three_block"), batch((97, 131))
+    deviations = []
     with torch.no_grad():
-        exact = jd.convert(model)(batched)
-        deviations = [
-            (jd.convert(model, frequencies=n, relu=relu)(batched) - exact).abs().max().item()
-            for relu in ("asm", "apx")
-            for n in (4, 10, 15)
-        ]
-    assert deviations[2] == deviations[5] == 0
+        exact = spatial_logits(model, batched, torch.float64)
+        for method in ("asm", "apx"):
+            for n in (4, 10, 15):
+                logits = jd.convert(model, frequencies=n, relu=method, plan=plan)(batched)
+                expected = spatial_logits(twin(model, n, method), batched, torch.float64)
+                assert (logits - expected).abs().max() <= 1e-9 * expected.abs().max()
+                deviations.append((logits - exact).abs().max() / exact.abs().max())
+    assert deviations[2] < 1e-9 > deviations[5]
     assert deviations[0] > deviations[1] > 1e-6
     assert deviations[3] > deviations[4] > 1e-6
     assert deviations[0] < deviations[3]

@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 import jpegdomain as jd
 
+from ..twin import twin
 from .models import SIZES, batch, nets, network, randomised, small
 
 
@@ -24,42 +25,43 @@ def test_the_answers_are_the_spatial_networks(name, size):
 
 @pytest.mark.parametrize("method", ["asm", "apx"])
 @pytest.mark.parametrize("frequencies", [1, 6, 14])
-def test_approximations_are_those_of_the_transform_plan(method, frequencies):
+def test_approximations_are_those_of_the_twin_on_pixels(method, frequencies):
+    torch.manual_seed(0)
     model = randomised(torchvision.models.resnet18(weights=None)).double().eval()
-    options = dict(frequencies=frequencies, relu=method)
-    transform, fused = jd.convert(model, **options), jd.convert(model, plan="fused", **options)
-    activation = jd.encode(torch.randn(2, 3, 75, 61, dtype=torch.float64))
+    pixels = torch.randn(2, 3, 75, 61, dtype=torch.float64)
     with torch.no_grad():
-        exact, expected, got = model(jd.decode(activation)), transform(activation), fused(activation)
-    assert (got - expected).abs().max() <= 1e-9 * expected.abs().max()
-    assert (got - exact).abs().max() > 1e-3 * exact.abs().max()
+        expected = twin(model, frequencies, method)(pixels)
+        assert (model(pixels) - expected).abs().max() > 1e-3 * expected.abs().max()
+        for plan in ("transform", "fused"):
+            got = jd.convert(model, plan=plan, frequencies=frequencies, relu=method)(jd.encode(pixels))
+            assert (got - expected).abs().max() <= 1e-9 * expected.abs().max()
 
 
-def training_steps(converted, activation):
-    converted.train()
-    optimizer = torch.optim.SGD(converted.parameters(), lr=0.05, momentum=0.9)
+def training_steps(network, given):
+    network.train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
     losses = []
     for _ in range(3):
         optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(converted(activation), torch.tensor([0, 1, 2]))
+        loss = nn.functional.cross_entropy(network(given), torch.tensor([0, 1, 2]))
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return losses, converted.state_dict()
+    return losses, network.state_dict()
 
 
+@pytest.mark.parametrize("plan", ["transform", "fused"])
 @pytest.mark.parametrize("frequencies", [15, 5])
-def test_training_is_that_of_the_transform_plan(frequencies):
+def test_training_is_that_of_the_network_on_pixels(frequencies, plan):
     model = small()
-    activation = jd.encode(torch.randn(3, 3, 19, 26, dtype=torch.float64))
-    results = [
-        training_steps(jd.convert(model, plan=plan, frequencies=frequencies), activation)
-        for plan in ("transform", "fused")
-    ]
-    assert results[0][0] == pytest.approx(results[1][0], rel=1e-9)
-    assert results[0][0][0] != pytest.approx(results[0][0][2], rel=1e-3)
-    for key, value in results[0][1].items():
-        torch.testing.assert_close(results[1][1][key], value, rtol=1e-8, atol=1e-8)
+    pixels = torch.randn(3, 3, 19, 26, dtype=torch.float64)
+    losses, state = training_steps(jd.convert(model, plan=plan, frequencies=frequencies), jd.encode(pixels))
+    spatial = copy.deepcopy(model) if frequencies == 15 else twin(model, frequencies, "asm")
+    expected_losses, expected = training_steps(spatial, pixels)
+    assert losses == pytest.approx(expected_losses, rel=1e-9)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-3)
+    for key, value in expected.items():
+        torch.testing.assert_close(state[key], value, rtol=1e-8, atol=1e-8)
 
 
 def test_at_15_frequencies_nothing_is_transformed_after_the_entry():

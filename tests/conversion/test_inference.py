@@ -10,9 +10,8 @@ import torchvision
 from torch import nn
 
 import jpegdomain as jd
-from jpegdomain.conversion import packed
-from jpegdomain.conversion.folded import fold
-from jpegdomain.conversion.step import InferenceStep
+from jpegdomain.conversion import onednn
+from jpegdomain.conversion.step import InferenceStep, fold_batch_norm
 
 from .models import agrees, nets, randomised, small
 
@@ -192,12 +191,12 @@ def test_where_torch_has_no_such_operators_the_answers_are_the_same(monkeypatch)
     activation = jd.encode(torch.randn(2, 3, 16, 16))
     with torch.no_grad():
         expected = converted(activation)
-        monkeypatch.setattr(packed, "_works", lambda: False)
+        monkeypatch.setattr(onednn, "_works", lambda: False)
         torch.testing.assert_close(converted(activation), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_torch_has_the_operators_wherever_it_has_onednn():
-    assert packed._works() == torch.backends.mkldnn.is_available()
+    assert onednn._works() == torch.backends.mkldnn.is_available()
 
 
 @pytest.mark.parametrize("plan", ["transform", "fused"])
@@ -344,7 +343,7 @@ def test_a_further_input_ends_up_as_the_source_leaves_it(dtype, write):
 def test_folding_in_half_precision_rounds_once():
     model = folding().to(torch.bfloat16)
     parts = (model.conv.weight, model.conv.bias, *(getattr(model.bn, n) for n in ("weight", "bias", *STATISTICS)))
-    weight, bias = fold(parts, model.bn.eps)
-    exact, offset = fold([part.double() for part in parts], model.bn.eps)
+    weight, bias = fold_batch_norm(parts, model.bn.eps)
+    exact, offset = fold_batch_norm([part.double() for part in parts], model.bn.eps)
     assert torch.equal(weight, exact.float().to(torch.bfloat16))
     assert torch.equal(bias, offset.float().to(torch.bfloat16))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from jpegdomain.conversion.rules.layout import layout
+from jpegdomain.conversion.layout import layout
 from jpegdomain.conversion.tracing import trace
 
 from .models import nets

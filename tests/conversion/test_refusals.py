@@ -80,6 +80,7 @@ def test_users_register_rules_of_their_own():
     steps = [(step.path, step.layer, step.form) for step in jd.convert(model).plan((9, 9)).steps]
     assert [step for step in steps if step[0] == "1"] == [("1", "sum", "closed"), ("1", "__mul__", "island")]
     assert [step.form for step in jd.convert(model, plan="fused").plan((9, 9)).steps] == ["its own code"]
+    assert "torch.fx cannot trace Sequential" in str(jd.convert(model).plan((9, 9)))
     assert agrees(model)
     try:
 

@@ -8,8 +8,8 @@ from torch import nn
 
 import jpegdomain as jd
 
+from ..twin import low_pass, twin
 from .same import assert_same, awake, gradients, pixels
-from .twin import low_pass, twin
 
 
 def resnet():

@@ -2,16 +2,16 @@
 
 import copy
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 import jpegdomain as jd
 from experiments.ensemble import seeded, train
 from experiments.labelled import Labelled
 from jpegdomain.models import three_block_net
+
+from ..twin import twin
 
 SEEDS = [5, 6, 9]
 EPOCHS, BATCH = 2, 6
@@ -43,27 +43,6 @@ def plainly(network, seed, data):
     return sum(losses) / len(losses)
 
 
-class LowPassReLU(nn.Module):
-    """ASM or APX on pixels, written out."""
-
-    def __init__(self, method, frequencies):
-        super().__init__()
-        k = np.arange(8)
-        basis = np.cos(np.outer(k, 2 * k + 1) * np.pi / 16) / 2
-        basis[0] /= np.sqrt(2)
-        kept = np.add.outer(k, k) < frequencies
-        # Every block's pixels → its low-passed pixels.
-        both = np.einsum("am,bn->abmn", basis, basis)
-        self.projection = torch.from_numpy(np.einsum("abmn,ab,abpq->mnpq", both, kept, both))
-        self.method = method
-
-    def forward(self, x):
-        n, c, h, w = x.shape
-        blocks = x.view(n, c, h // 8, 8, w // 8, 8)
-        low = torch.einsum("mnpq,zcxpyq->zcxmyn", self.projection, blocks).reshape(x.shape)
-        return x * (low > 0) if self.method == "asm" else low.relu()
-
-
 def same(first, second, tolerance=1e-9):
     torch.testing.assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=tolerance, atol=tolerance)
 
@@ -92,9 +71,7 @@ def test_networks_of_different_frequencies(data, method, together, plan):
     given = Labelled(jd.encode(data.images), data.labels)
     train(networks, SEEDS, given, epochs=EPOCHS, batch=BATCH, description="", together=together, quiet=True)
     for network, n, seed in zip(networks, frequencies, SEEDS, strict=True):
-        other = seeded(build, seed).double().train()
-        for block in (other.block1, other.block2, other.block3):
-            block.relu = LowPassReLU(method, n)
+        other = twin(seeded(build, seed).double().train(), n, method)
         plainly(other, seed, data)
         same(network, other)
         assert [layer.frequencies for layer in network.modules() if hasattr(layer, "frequencies")] == [n] * 3

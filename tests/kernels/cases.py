@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jpegdomain.conversion import packed
+from jpegdomain.conversion import onednn
 from jpegdomain.errors import InputError
 from jpegdomain.functional.faulty_kernels import adds_safely, check_windows
 
@@ -178,7 +178,7 @@ def _call(case: Case, x: Tensor, *parameters: Tensor) -> Tensor:
 
 
 def _packed(case: Case, x: Tensor, weight: Tensor, bias: Tensor) -> list[Tensor]:
-    """What converted models run in eval: `jpegdomain.conversion.packed`."""
+    """What converted models run in eval: `jpegdomain.conversion.onednn`."""
     settings = ([case.padding] * 2, list(case.stride), [case.dilation] * 2, case.groups)
     plain = F.conv2d(x, weight, bias, case.stride, case.padding, case.dilation, case.groups)
     generator = torch.Generator().manual_seed(2)
@@ -188,11 +188,11 @@ def _packed(case: Case, x: Tensor, weight: Tensor, bias: Tensor) -> list[Tensor]
         return [plain, plain.relu(), *([(plain + other).relu()] * 2 if summable else [])]
     if case.channels_last:
         other = other.contiguous(memory_format=torch.channels_last)
-    kernel = packed.pack(weight.contiguous(), settings, x.shape)
-    results = [packed.convolve(x, kernel, bias, settings, relu=relu) for relu in (False, True)]
+    kernel = onednn.pack(weight.contiguous(), settings, x.shape)
+    results = [onednn.convolve(x, kernel, bias, settings, relu=relu) for relu in (False, True)]
     if summable:
         results += [
-            packed.convolve(x, kernel, bias, settings, relu=True, other=other.clone(), inplace=inplace)
+            onednn.convolve(x, kernel, bias, settings, relu=True, other=other.clone(), inplace=inplace)
             for inplace in (False, True)
         ]
     return results

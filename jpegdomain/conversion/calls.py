@@ -14,14 +14,14 @@ from . import rules  # noqa: F401  (fills the registry)
 from .inplace import memory_written, redirect_readers
 from .options import LayerOptions, Settings
 from .registry import AS_IT_IS, Replacement, find_module_rule, find_rule
-from .sizes import Shapes
+from .shapes import Shapes
 from .tracing import owner_path
 
-__all__ = ["Meeting", "Meetings", "function_name", "meetings_of"]
+__all__ = ["FeatureCall", "FeatureCalls", "find_feature_calls", "function_name"]
 
 
 @dataclass
-class Meeting:
+class FeatureCall:
     """A call that meets feature maps.
 
     Args:
@@ -29,8 +29,8 @@ class Meeting:
         module: The source's module; None if a function or a method is called.
         layer: What runs on activations; None if nothing can.
         arguments: Of the layer, nodes of the source's graph.
-        keywords: Likewise.
-        leaves: Whether the layer gives plain pixels whatever it is given.
+        keywords: Of the layer, by name.
+        returns_pixels: The layer returns plain pixels whatever it is given.
     """
 
     path: str
@@ -38,17 +38,10 @@ class Meeting:
     layer: nn.Module | None
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
-    leaves: bool
+    returns_pixels: bool
 
     def can_run(self, domain: Domain) -> bool:
-        """Say whether the call has a form in a domain.
-
-        Args:
-            domain: 'transform' or 'pixels'.
-
-        Returns:
-            Whether it has.
-        """
+        """Return whether the call has a form in a domain."""
         if domain == "pixels":
             # A form that was asked for is one on coefficients.
             return getattr(self.layer, "form", "auto") == "auto"
@@ -56,13 +49,13 @@ class Meeting:
 
     @property
     def island(self) -> bool:
-        """Whether it has no closed form on coefficients and runs between J̃ and J."""
+        """True if it has no closed form on coefficients and runs between J̃ and J."""
         layer = self.layer.act if isinstance(self.layer, BatchNormAct2d) else self.layer
         transforms = layer.transforms if isinstance(layer, Call) else 0
         return isinstance(layer, Pointwise | Island) or transforms > 0
 
     @property
-    def features(self) -> list[fx.Node]:
+    def arguments_read(self) -> list[fx.Node]:
         """The nodes among its arguments."""
         found: list[fx.Node] = []
         fx.map_arg((self.arguments, self.keywords), lambda node: found.append(node) or node)  # type: ignore[func-returns-value]
@@ -70,61 +63,45 @@ class Meeting:
 
 
 @dataclass
-class Meetings:
-    """What `meetings_of` finds.
+class FeatureCalls:
+    """The calls that meet feature maps, in order, and the nodes whose value is one, the image among them."""
 
-    Args:
-        calls: Node of the source's graph → the call that meets feature maps, in order of execution.
-        features: Nodes whose value is a feature map, the image itself among them.
-    """
-
-    calls: dict[fx.Node, Meeting]
+    calls: dict[fx.Node, FeatureCall]
     features: set[fx.Node]
 
 
-def meetings_of(graph: fx.Graph, source: nn.Module, settings: Settings, shapes: Shapes, strict: bool) -> Meetings:
-    """Find the calls that meet feature maps, and apply a rule to each.
-
-    Args:
-        graph: Of the source; calls that read what another one overwrote are made to read that one's result.
-        source: The model's copy, whose modules the layers share their state with.
-        settings: Of the conversion.
-        shapes: Of the graph's values.
-        strict: Whether every such call needs a rule; otherwise those without one stay on pixels.
-
-    Returns:
-        The calls.
-
-    Raises:
-        UnsupportedLayerError: If a call has no rule, or its rule refuses it, and `strict`.
-    """
-    found = Meetings({}, set())
+def find_feature_calls(
+    graph: fx.Graph, source: nn.Module, settings: Settings, shapes: Shapes, strict: bool
+) -> FeatureCalls:
+    """Find the calls that meet feature maps and apply rules; those without one stay on pixels, or raise if `strict`."""
+    found = FeatureCalls({}, set())
     layers: dict[str, nn.Module] = {}
     seen: set[fx.Node] = set()
-    names = _Names(source)
-    first = True
+    given: set[str] = set()
+    image = next((node for node in graph.nodes if node.op == "placeholder"), graph.output_node())
     for node in graph.nodes:
-        if node.op == "placeholder":
-            if first:
-                found.features.add(node)
-            first = False
-        elif node.op != "output" and any(argument in found.features for argument in node.all_input_nodes):
+        if node is image and node.op == "placeholder":
+            found.features.add(node)
+        elif node.op not in {"placeholder", "output"} and any(x in found.features for x in node.all_input_nodes):
             redirect_readers(node, source, seen, node.name)
             module = source.get_submodule(str(node.target)) if node.op == "call_module" else None
-            path = str(node.target) if module is not None else names.of_call(node)
+            # Calls of functions get a name beside the modules of the one whose code makes them.
+            name = function_name(node.target).rpartition(".")[2].strip("_")
+            path = str(node.target) if module is not None else _free_path(source, owner_path(node), name, given)
+            given.add(path)
             try:
-                met = _apply_rule(node, module, source, settings.of(path), layers)
+                call = _apply_rule(node, module, source, settings.of(path), layers)
             except UnsupportedLayerError:
                 # Without its shape nobody could tell whether its result is a feature map.
                 if strict or node not in shapes:
                     raise
-                met = Meeting(path, module, None, node.args, dict(node.kwargs), len(shapes[node]) != 4)
-            if met is not None:
-                if met.layer is not None:
-                    settings.taken(path, met.layer)
-                    layers[path] = met.layer
-                found.calls[node] = met
-                if not met.leaves:
+                call = FeatureCall(path, module, None, node.args, dict(node.kwargs), len(shapes[node]) != 4)
+            if call is not None:
+                if call.layer is not None:
+                    settings.taken(path, call.layer)
+                    layers[path] = call.layer
+                found.calls[node] = call
+                if not call.returns_pixels:
                     found.features.add(node)
         elif memory_written(node, source) in found.features:
             # What has left the feature maps is no view of them any more.
@@ -135,7 +112,7 @@ def meetings_of(graph: fx.Graph, source: nn.Module, settings: Settings, shapes: 
 
 def _apply_rule(
     node: fx.Node, module: nn.Module | None, source: nn.Module, options: LayerOptions, layers: dict[str, nn.Module]
-) -> Meeting | None:
+) -> FeatureCall | None:
     arguments, keywords = node.args, dict(node.kwargs)
     if module is not None and not arguments and "input" in keywords:
         # torch's name for what layers here call as they like.
@@ -144,7 +121,7 @@ def _apply_rule(
         replacement: Replacement = layers[options.path]
     else:
         replacement = _replacement(node, module, options)
-    if replacement is AS_IT_IS:
+    if replacement == AS_IT_IS:
         return None
     if isinstance(replacement, tuple):
         replacement, arguments = replacement
@@ -154,8 +131,8 @@ def _apply_rule(
     if module is not None and _has_tensors_of_its_own(replacement, source):
         source.set_submodule(options.path, replacement)
         module = replacement
-    leaves = getattr(replacement, "returns", "transform") != "transform"
-    return Meeting(options.path, module, replacement, arguments, keywords, leaves)
+    returns_pixels = getattr(replacement, "returns", "transform") != "transform"
+    return FeatureCall(options.path, module, replacement, arguments, keywords, returns_pixels)
 
 
 def _has_tensors_of_its_own(replacement: nn.Module, source: nn.Module) -> bool:
@@ -188,33 +165,8 @@ def _replacement(node: fx.Node, module: nn.Module | None, options: LayerOptions)
     )
 
 
-class _Names:
-    """Gives calls of functions a name beside the modules of the one whose code makes them."""
-
-    def __init__(self, source: nn.Module) -> None:
-        self._source = source
-        self._given: set[str] = set()
-
-    def of_call(self, node: fx.Node) -> str:
-        owner = owner_path(node)
-        base = function_name(node.target).rpartition(".")[2].strip("_")
-        path = free_path(self._source, owner, base, self._given)
-        self._given.add(path)
-        return path
-
-
-def free_path(source: nn.Module, owner: str, base: str, taken: set[str]) -> str:
-    """Find a path that nothing stands at.
-
-    Args:
-        source: The model.
-        owner: Path of the module that it is to be below.
-        base: Its name, which gets a number where needed.
-        taken: Paths that are no longer free.
-
-    Returns:
-        The path.
-    """
+def _free_path(source: nn.Module, owner: str, base: str, taken: set[str]) -> str:
+    """A path below the module `owner` that nothing stands at: `base`, with a number where needed."""
     prefix = f"{owner}." if owner else ""
     number, name = 0, base
     while f"{prefix}{name}" in taken or hasattr(source.get_submodule(owner), name):
@@ -224,14 +176,7 @@ def free_path(source: nn.Module, owner: str, base: str, taken: set[str]) -> str:
 
 
 def function_name(target: Any) -> str:
-    """Name what a node calls.
-
-    Args:
-        target: A function, or the name of a method.
-
-    Returns:
-        Its name with its module's.
-    """
+    """Return the name of what a node calls, a function's with its module's, a method's alone."""
     if isinstance(target, str):
         return target
     # boolean_dispatch of torch.nn.functional hides the names of its functions.

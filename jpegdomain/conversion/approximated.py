@@ -1,6 +1,5 @@
 """The source's own code, with ASM or APX in the place of the functions that approximate."""
 
-import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,48 +8,22 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from jpegdomain import nn as layers
 from jpegdomain.activation import Activation
+from jpegdomain.nn.activation import APPROXIMATED_CALLS
 
+from .calls import function_name
 from .options import Settings
 from .registry import find_module_rule
 
 __all__ = ["approximated"]
 
-_Layer = Callable[..., nn.Module]
-
-_FUNCTIONS: dict[Any, tuple[str, _Layer, tuple[str, ...]]] = {
-    **dict.fromkeys((F.relu, torch.relu, Tensor.relu), ("relu", layers.ReLU, ())),
-    **dict.fromkeys((F.relu_, torch.relu_, Tensor.relu_), ("relu_", layers.ReLU, ())),
-    F.relu6: ("relu6", layers.ReLU6, ()),
-    **dict.fromkeys((F.hardtanh, F.hardtanh_), ("hardtanh", layers.Hardtanh, ("min_val", "max_val"))),
-    **dict.fromkeys((F.leaky_relu, F.leaky_relu_), ("leaky_relu", layers.LeakyReLU, ("negative_slope",))),
-    F.hardsigmoid: ("hardsigmoid", layers.Hardsigmoid, ()),
-    F._threshold: ("threshold", layers.Threshold, ("threshold", "value")),  # type: ignore[attr-defined]
-    F.hardshrink: ("hardshrink", layers.Hardshrink, ("lambd",)),
-    F.softshrink: ("softshrink", layers.Softshrink, ("lambd",)),
-    F.prelu: ("prelu", layers.PReLUCall, ()),
-    **dict.fromkeys((torch.clamp, Tensor.clamp, Tensor.clamp_), ("clamp", layers.Hardtanh, ("min", "max"))),
-    F.max_pool2d: ("max_pool2d", layers.MaxPool2d, ("kernel_size", "stride", "padding", "dilation", "ceil_mode")),
-}
-"""A function → its name, the layer that approximates it, and the arguments that are the layer's settings."""
-
 
 @contextmanager
 def approximated(model: nn.Module, settings: Settings) -> Iterator[None]:
-    """Approximate the functions of one run of a model.
-
-    Args:
-        model: About to run in this thread.
-        settings: Of its conversion.
-
-    Yields:
-        Nothing.
-    """
+    """Approximate the functions of one run of a model, in this thread."""
     paths: list[str] = [""]
     calls: Counter[str] = Counter()
     here = threading.get_ident()
@@ -95,27 +68,26 @@ class _Approximating(TorchFunctionMode):
     def __init__(self, options: Callable[[str], tuple[int, Any]]) -> None:
         super().__init__()
         self._options = options
+        # Tensor methods in the place of their names.
+        names = ((getattr(Tensor, key, None) if isinstance(key, str) else key, key) for key in APPROXIMATED_CALLS)
+        self._calls = {function: APPROXIMATED_CALLS[key] for function, key in names}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        found = _FUNCTIONS.get(func)
+        call = self._calls.get(func)
         x = args[0] if args else kwargs.get("input")
         # One value per channel is no feature map.
-        if found is None or not isinstance(x, (Tensor, Activation)) or x.dim() != 4 or tuple(x.shape[2:]) == (1, 1):
+        if call is None or not isinstance(x, (Tensor, Activation)) or x.dim() != 4 or tuple(x.shape[2:]) == (1, 1):
             return func(*args, **kwargs)
-        name, kind, names = found
-        given = {**dict(zip(names, args[1:], strict=False)), **{k: v for k, v in kwargs.items() if k in names}}
-        options = dict(zip(("frequencies", "method"), self._options(name.strip("_")), strict=True))
-        if options["frequencies"] == 15 or kwargs.get("return_indices"):
+        name = function_name(func).rpartition(".")[2]
+        frequencies, method = self._options(name.strip("_"))
+        given = {**dict(zip((*call.settings, *call.tensors), args[1:], strict=False)), **kwargs}
+        settings = {key: value for key, value in given.items() if key in call.settings}
+        # A setting that is computed, such as a bound of clamp, is none of a layer's.
+        if frequencies == 15 or given.get("return_indices") or any(isinstance(s, Tensor) for s in settings.values()):
             return func(*args, **kwargs)
-        if kind is layers.Hardtanh and names == ("min", "max"):
-            bounds = given.get("min"), given.get("max")
-            if any(isinstance(bound, Tensor) for bound in bounds):
-                return func(*args, **kwargs)
-            low, high = bounds
-            given = {"min_val": -math.inf if low is None else low, "max_val": math.inf if high is None else high}
-        result = kind(**given, **options)(x, *(args[1:] if not names else ()))
-        writes = kwargs.get("inplace") or getattr(func, "__name__", "").endswith("_")
-        return x.copy_(result) if writes else result
+        layer = call.layer(**settings, frequencies=frequencies, method=method)
+        result = layer(x, *(given[key] for key in call.tensors))
+        return x.copy_(result) if kwargs.get("inplace") or name.endswith("_") else result

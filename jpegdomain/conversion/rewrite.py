@@ -11,10 +11,9 @@ from torch import Tensor, fx, nn
 from jpegdomain import functional
 from jpegdomain.domains import Domain
 
-from .meeting import Meeting, Meetings
-from .placing import PlanName
+from .calls import FeatureCall, FeatureCalls
+from .layout import PLAIN, layout, splits
 from .recording import ENTRY, ISLAND, PATH
-from .rules.layout import PLAIN, layout, splits
 
 __all__ = ["PLAN", "Rewriter"]
 
@@ -27,31 +26,21 @@ _CONSTANT = "_tensor_constant"
 
 
 class Rewriter:
-    """Walks the source's graph and builds the converted one.
-
-    Args:
-        source: The model, whose modules and tensors the graph refers to by their paths.
-        meetings: Its calls that meet feature maps.
-        domains: Of those calls and of the image.
-        stored: Nodes whose value has to be coefficients, wherever it is computed.
-        plan: 'transform' or 'fused'.
-    """
+    """Walks the source's graph and builds the converted one; `stored` nodes are coefficients wherever computed."""
 
     def __init__(
         self,
         source: nn.Module,
-        meetings: Meetings,
+        found: FeatureCalls,
         domains: dict[fx.Node, Domain],
         stored: set[fx.Node],
-        plan: PlanName,
+        shows_islands: bool,
     ) -> None:
         self.source = source
         self.layers: dict[str, nn.Module | Tensor] = {}
         """Name → what the graph calls or reads besides the model's own modules and tensors."""
-        self._meetings = meetings
-        self._domains = domains
-        self._stored = stored
-        self._plan = plan
+        self._found, self._domains, self._stored = found, domains, stored
+        self._shows_islands = shows_islands
         self.entrance: Domain = "transform"
         """The domain that the image comes in."""
         self._graph = fx.Graph()
@@ -60,27 +49,20 @@ class Rewriter:
         """Node of the source's graph → its value in each domain that it is needed in."""
 
     def rewrite(self, graph: fx.Graph) -> fx.Graph:
-        """Rewrite a graph.
-
-        Args:
-            graph: Of the source.
-
-        Returns:
-            A graph whose first module is the entry.
-        """
+        """Rewrite the source's graph; the first module of the new one is the entry."""
         for node in graph.nodes:
-            met = self._meetings.calls.get(node)
-            if node.op == "placeholder" and node in self._meetings.features:
+            call = self._found.calls.get(node)
+            if node.op == "placeholder" and node in self._found.features:
                 given = self._graph.node_copy(node)
                 given.type = None
                 entered = self._graph.call_module(ENTRY, (given,))
                 # What is to be coefficients is given as such.
                 self.entrance = "transform" if node in self._stored else self._domains[node]
                 self._features[node] = {self.entrance: entered}
-            elif met is None:
+            elif call is None:
                 self._keep(node)
             else:
-                self._place(node, met)
+                self._place(node, call)
         self._graph.lint()
         return self._graph
 
@@ -96,31 +78,31 @@ class Rewriter:
             copied.target = self._named(str(node.target), getattr(self.source, str(node.target)))
         self._plain[node] = copied
 
-    def _place(self, node: fx.Node, met: Meeting) -> None:
+    def _place(self, node: fx.Node, call: FeatureCall) -> None:
         domain = self._domains[node]
-        arguments = fx.map_arg(met.arguments, lambda argument: self._value(argument, domain))
-        keywords = fx.map_arg(met.keywords, lambda argument: self._value(argument, domain))
-        layer = met.layer if domain == "transform" or getattr(met.layer, "on_pixels", False) else met.module
+        arguments = fx.map_arg(call.arguments, lambda argument: self._value(argument, domain))
+        keywords = fx.map_arg(call.keywords, lambda argument: self._value(argument, domain))
+        layer = call.layer if domain == "transform" or getattr(call.layer, "on_pixels", False) else call.module
         if layer is None:
             # A function, on pixels: it does what it did.
             new = self._graph.node_copy(node, lambda argument: self._value(argument, domain))
             if new.op == "call_method" and new.target == "view":
                 # Layers here give channels-last pixels, whose axes no view can merge.
                 new.target = "reshape"
-        elif layer is met.module:
-            new = self._graph.call_module(met.path, arguments, keywords)
+        elif layer is call.module:
+            new = self._graph.call_module(call.path, arguments, keywords)
         else:
-            new = self._graph.call_module(self._named(met.path, layer), arguments, keywords)
-        if domain == "pixels" and (isinstance(met.module, nn.GroupNorm) or node.target in _GROUP_NORMS):
+            new = self._graph.call_module(self._named(call.path, layer), arguments, keywords)
+        if domain == "pixels" and (isinstance(call.module, nn.GroupNorm) or node.target in _GROUP_NORMS):
             self._make_contiguous(new)
-        new.meta[PATH] = met.path
-        new.meta[ISLAND] = self._plan == "transform" and met.island
-        if met.leaves:
+        new.meta[PATH] = call.path
+        new.meta[ISLAND] = self._shows_islands and call.island
+        if call.returns_pixels:
             self._plain[node] = new
             return
         self._features[node] = {domain: new}
         if domain == "pixels" and node in self._stored:
-            self._features[node] = {"transform": self._converted(node, new, "transform", met.path)}
+            self._features[node] = {"transform": self._converted(node, new, "transform", call.path)}
 
     def _make_contiguous(self, norm: fx.Node) -> None:
         """Let a group norm read the layout in which torch sums precisely: in float32, the other loses four digits."""

@@ -41,16 +41,7 @@ def _works() -> bool:
 
 
 def fits(x: Tensor, weight: Tensor) -> bool:
-    """Say whether these operators are for a convolution.
-
-    Args:
-        x: Its input.
-        weight: Its kernel.
-
-    Returns:
-        Whether both are float32 on a CPU, there is something to do, no transform of ``torch.func`` or autocast looks
-        on, and torch has the operators.
-    """
+    """Return whether the operators can run a convolution: float32 on a CPU, and no autocast."""
     plain = x.dtype == weight.dtype == torch.float32 and x.device.type == weight.device.type == "cpu"
     wanted = bool(torch.backends.mkldnn.enabled) and not torch.is_autocast_enabled("cpu")
     return plain and x.numel() > 0 and wanted and _works()
@@ -61,16 +52,7 @@ Settings = tuple[list[int], list[int], list[int], int]
 
 
 def pack(weight: Tensor, settings: Settings, shape: Sequence[int]) -> Tensor:
-    """Bring a kernel into the layout that oneDNN chooses for an input.
-
-    Args:
-        weight: (c', c/groups, kh, kw) float32.
-        settings: Of the convolution.
-        shape: Of an input like those to come; others work, too.
-
-    Returns:
-        An opaque tensor for `convolve`.
-    """
+    """Bring a kernel (c', c/groups, kh, kw) into the layout that oneDNN chooses for an input of such a shape."""
     return torch.ops.mkldnn._reorder_convolution_weight(weight, *settings, list(shape))
 
 
@@ -84,21 +66,9 @@ def convolve(
     other: Tensor | None = None,
     inplace: bool = False,
 ) -> Tensor:
-    """Convolve, add, and rectify in one pass.
-
-    Args:
-        x: (n, c, h, w) float32.
-        packed: From `pack`.
-        bias: (c',) or None.
-        settings: Of the convolution.
-        relu: Whether negative results become 0; or, without `other`, the bounds of all results.
-        other: Is added before that; of the result's shape, more than one channel and one pixel (of one, oneDNN does
-            not know the layout), or None.
-        inplace: Whether `other` may be written over.
-
-    Returns:
-        (n, c', h', w').
-    """
+    """Convolve (n, c, h, w) float32, add `other` if given, and rectify if `relu`, in one pass: (n, c', h', w')."""
+    # Without `other`, `relu` may be the bounds of a hardtanh.
+    # `other` has the result's shape, more than one channel and one pixel: of one, oneDNN does not know the layout.
     after: tuple[Any, ...] = ("relu" if relu else "none", [], "")
     if isinstance(relu, tuple):
         after = "hardtanh", list(relu), ""
