@@ -6,11 +6,13 @@ Without --files, the digits that come with the repository. The times are millise
 (smallest…largest) over the rounds. jpeglib reads from paths only, so it gets the same files on disk.
 """
 
-import argparse
 import importlib.metadata
 import importlib.util
 import io
+import json
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,15 +24,27 @@ from PIL import Image
 from torchvision.io import decode_jpeg
 
 import jpegdomain as jd
-from benchmarks.codec_files import EMBEDDED, large_photograph, recoded, spread
-from benchmarks.first_use import first_use
+from benchmarks.files import EMBEDDED, large_photograph, recoded, spread
 from benchmarks.timing import interleaved, ratio, write
+from experiments.lib import arguments
 
 _ONE = "jpegdomain"
 _MANY = "jpegdomain, batch"
 _TORCHVISION = "torchvision"
 _BATCH = 64
 _OPTIONAL = ("simplejpeg", "jpeglib")
+
+_SCRIPT = """
+import json, sys, time
+start = time.perf_counter()
+import torch, torchvision
+libraries = time.perf_counter()
+import jpegdomain as jd
+imported = time.perf_counter()
+jd.read_jpeg(sys.argv[1])
+read = time.perf_counter()
+print(json.dumps({"torch": libraries - start, "import": imported - libraries, "read": read - imported}))
+"""
 
 Sides = dict[str, Callable[[], object]]
 
@@ -127,6 +141,37 @@ def _large(file: bytes, repeats: int) -> dict[str, Any]:
     return _summary(interleaved(sides, repeats), 1, against) | {"bytes": len(file)}
 
 
+def first_use(file: bytes) -> dict[str, float]:
+    """Time processes that read one file and end.
+
+    Returns:
+        Seconds: to import torch and torchvision, which every user of this package has; then, with a full
+        cache, to import jpegdomain and read the file; and with an empty one, to read it, for a baseline and
+        for a progressive file, which compile separately.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        baseline, other = Path(folder, "baseline.jpg"), Path(folder, "progressive.jpg")
+        baseline.write_bytes(recoded(file, progressive=False))
+        other.write_bytes(recoded(file, progressive=True))
+        cold = _process(baseline, folder)
+        cold_progressive = _process(other, folder)
+        warm = [_process(path, folder) for path in [baseline, other] * 3]
+    first, second = (min(run["import"] + run["read"] for run in warm[at::2]) for at in (0, 1))
+    return {
+        "import_of_torch": min(run["torch"] for run in warm),
+        "warm_import_and_first_file": first,
+        "warm_import_and_first_progressive_file": second,
+        "cold_first_file": cold["read"],
+        "cold_first_progressive_file": cold_progressive["read"],
+    }
+
+
+def _process(path: Path, cache: str) -> dict[str, float]:
+    environment = os.environ | {"JPEGDOMAIN_CACHE": cache}
+    command = [sys.executable, "-c", _SCRIPT, str(path)]
+    return json.loads(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+
+
 def _summary(seconds: dict[str, list[float]], files: int, against: dict[str, tuple[str, str]]) -> dict[str, Any]:
     return {
         "median_ms": {name: 1e3 * statistics.median(rounds) / files for name, rounds in seconds.items()},
@@ -146,22 +191,16 @@ def _bounds(compared: dict[str, float] | None) -> str:
     return "" if compared is None else "{median:>8.2f} ({smallest:.2f}…{largest:.2f})".format(**compared)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.codec", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+def main(given: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = arguments.parser("benchmarks.codec", __doc__)
     parser.add_argument(
         "--files", action="append", metavar="NAME=FOLDER", help="a set of files; may be given several times"
     )
     parser.add_argument("--limit", type=int, default=250, help="files of each set (default 250)")
     parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
     parser.add_argument("--output", type=Path, default=Path("results/codec.json"), help="default results/codec.json")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     torch.set_num_threads(1)
     for package in _OPTIONAL:
         if not _there(package):

@@ -8,7 +8,6 @@ milliseconds a file, sides in turn, one thread; ratios are the other side's time
 are, the median (smallest…largest) over the rounds. Differences are mean absolute ones, in levels of 0…255.
 """
 
-import argparse
 import io
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,8 +23,9 @@ from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms import v2
 
 import jpegdomain as jd
-from benchmarks.codec_files import EMBEDDED, large_photograph, spread
+from benchmarks.files import EMBEDDED, large_photograph, spread
 from benchmarks.timing import interleaved, ratio, write
+from experiments.lib import arguments
 from jpegdomain.codec import read_header
 from jpegdomain.entry import IMAGENET_MEAN, IMAGENET_STD
 from jpegdomain.planes import first_pixels
@@ -223,15 +223,9 @@ def _show(title: str, result: dict[str, Any]) -> None:
         print(f"    to {name:<39}{levels['median']:>9.3f} levels, at most {levels['largest']:.3f}")
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.inputs", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+def main(given: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = arguments.parser("benchmarks.inputs", __doc__)
     for option, text in (
         ("--files", "a set of files that are made 224×224"),
         ("--whole", "a set of files of one size that enter as they are"),
@@ -241,10 +235,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, default=500, help="files of each set (default 500)")
     parser.add_argument("--batch", type=int, default=50, help="files of a batch (default 50)")
     parser.add_argument("--whole-batch", type=int, default=40, help="files of a batch of --whole (default 40)")
-    parser.add_argument("--megapixels", type=float, default=0.8, help="what makes a photograph large (default 0.8)")
+    parser.add_argument(
+        "--megapixels", type=float, default=0.8, help="megapixels from which a photograph is large (default 0.8)"
+    )
     parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
     parser.add_argument("--output", type=Path, default=Path("results/inputs.json"), help="default results/inputs.json")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     if not (options.files or options.whole or options.photographs):
         options.whole = [f"digits={EMBEDDED}"]
 

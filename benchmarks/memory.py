@@ -17,6 +17,7 @@ import torchvision
 
 import jpegdomain as jd
 from benchmarks.timing import write
+from experiments.lib import arguments
 
 _SIDES = ("spatial", "fused", "transform")
 
@@ -58,20 +59,14 @@ def _apart(call: list[Any]) -> dict[str, float]:
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.memory", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--height", type=int, default=2160, help="of the large image (default 2160)")
-    parser.add_argument("--width", type=int, default=3840, help="likewise (default 3840)")
+def main(given: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = arguments.parser("benchmarks.memory", __doc__)
+    parser.add_argument("--height", type=int, default=2160, help="height of the large image (default 2160)")
+    parser.add_argument("--width", type=int, default=3840, help="width of the large image (default 3840)")
     parser.add_argument("--output", type=Path, default=Path("results/memory.json"), help="default results/memory.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     if options.one:
         call = json.loads(options.one)
         print(json.dumps(_forward(*call) if len(call) > 2 else _conversion(*call)))

@@ -9,7 +9,6 @@ goes. With --engines both sides run in eager torch, and compiled by torch with f
 OpenVINO, where these are installed: what a user can get for the network on this CPU.
 """
 
-import argparse
 import copy
 import importlib.util
 import statistics
@@ -27,6 +26,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 import jpegdomain as jd
 from benchmarks.timing import interleaved, ratio, write
+from experiments.lib import arguments
 
 _PLANS = ("fused", "transform")
 _SAME = 1e-3
@@ -198,25 +198,19 @@ def _compared(seconds: dict[str, list[float]], plans: Sequence[str]) -> dict[str
     }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.network", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+def main(given: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = arguments.parser("benchmarks.network", __doc__)
     parser.add_argument("--model", default="resnet18", help="a torchvision classifier (default resnet18)")
-    parser.add_argument("--plan", choices=(*_PLANS, "both"), default="both", help="of the converted side")
+    parser.add_argument("--plan", choices=(*_PLANS, "both"), default="both", help="plan of the converted side")
     parser.add_argument("--train", action="store_true", help="time training steps instead of eval")
     parser.add_argument("--engines", action="store_true", help="time compiled and exported networks, too; eval only")
     parser.add_argument("--size", type=int, default=224, help="height and width (default 224)")
     parser.add_argument("--batch", type=int, help="images at a time (default 8, in training 16)")
     parser.add_argument("--repeats", type=int, default=21, help="counted rounds (default 21)")
-    parser.add_argument("--threads", type=int, help="of torch; default: torch's own choice")
+    parser.add_argument("--threads", type=int, help="threads of torch (default: torch's own choice)")
     parser.add_argument("--output", type=Path, help="default results/network-MODEL….json")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     if options.engines and options.train:
         parser.error("--engines times eval only")
     if options.threads:

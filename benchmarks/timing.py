@@ -1,6 +1,5 @@
 """Interleaved timing: A B A B …, so that a machine whose speed drifts slows both sides alike."""
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -9,22 +8,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from experiments.environment import describe
+from experiments.lib.environment import describe, save
 
 __all__ = ["interleaved", "ratio", "write"]
 
 
 def interleaved(sides: Mapping[str, Callable[[], object]], repeats: int, warmup: int = 2) -> dict[str, list[float]]:
-    """Time several ways of doing a thing in turn.
-
-    Args:
-        sides: Name → what to time.
-        repeats: Counted rounds.
-        warmup: Rounds before them.
-
-    Returns:
-        Name → seconds of each round.
-    """
+    """Time several ways of doing a thing in turn."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for round_ in tqdm(range(-warmup, repeats), unit="round", leave=False):
         for name, run in sides.items():
@@ -38,10 +28,6 @@ def interleaved(sides: Mapping[str, Callable[[], object]], repeats: int, warmup:
 def ratio(numerator: list[float], denominator: list[float]) -> dict[str, float]:
     """Compare two sides round by round.
 
-    Args:
-        numerator: Seconds per round.
-        denominator: Seconds of the same rounds.
-
     Returns:
         The median, smallest and largest of the rounds' ratios.
     """
@@ -50,15 +36,6 @@ def ratio(numerator: list[float], denominator: list[float]) -> dict[str, float]:
 
 
 def write(path: Path, benchmark: str, settings: dict[str, Any], result: dict[str, Any]) -> None:
-    """Write a result with its environment.
-
-    Args:
-        path: Of the JSON file.
-        benchmark: Its name.
-        settings: Of the run.
-        result: Plain values.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    report = {"benchmark": benchmark, "settings": settings, "environment": describe(), "result": result}
-    path.write_text(json.dumps(report, indent=2) + "\n")
+    """Write a result with its environment."""
+    save({"benchmark": benchmark, "settings": settings, "environment": describe(), "result": result}, path)
     print(f"wrote {path}")

@@ -6,7 +6,6 @@ Each side takes channels-last float32 and writes fresh memory; 'in place' writes
 coefficient as read once and written once, the least that any way must move; 'copy' is torch's own copy of as much.
 """
 
-import argparse
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import interleaved, ratio, write
+from experiments.lib import arguments
 from jpegdomain import Activation
 from jpegdomain.functional import PiecewiseLinear, asm, decode, encode
 from jpegdomain.geometry import Extent
@@ -60,20 +60,16 @@ def _sides(pixels: Tensor) -> dict[str, dict[str, Callable[[], Any]]]:
     }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        arguments: As typed; those of the process if None.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.transforms", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+def main(given: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = arguments.parser("benchmarks.transforms", __doc__)
     parser.add_argument("--batch", type=int, default=8, help="images at a time (default 8)")
     parser.add_argument("--repeats", type=int, default=21, help="counted rounds (default 21)")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of torch, in turn (default 1 2)")
-    parser.add_argument("--output", type=Path, default=Path("results/transforms.json"), help="of the JSON file")
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1, 2], help="threads of torch, in turn (default 1 2)"
+    )
+    parser.add_argument("--output", type=Path, default=Path("results/transforms.json"), help="path of the JSON file")
+    options = parser.parse_args(given)
     rows = []
     print(f"{'threads':>7} {'shape':>16} {'':<14}{'compiled':>12}{'products':>12}{'GB/s':>8}{'faster':>8}")
     for threads in options.threads:

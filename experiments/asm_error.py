@@ -6,7 +6,7 @@ Without arguments, on 10 million random blocks of 4×4 in [−1, 1], box-upscale
     torchrun --nproc-per-node 2 -m experiments.asm_error
 
 Other blocks: --source random, all 64 pixels drawn; --source activations, what every ReLU of a network is given on
-images. An interrupted run goes on where it stopped.
+images. An interrupted run resumes where it stopped.
 
 Three errors, each with its 95 % interval: the mean of the blocks' RMSEs; the RMSE of all pixels; and that, relative to
 the root mean square of the exact ReLU, since activations have any scale. The intervals are those of independent
@@ -14,7 +14,6 @@ samples, blocks where they are drawn and images where they are not.
 """
 
 import argparse
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,17 +22,17 @@ from typing import Any
 import torch
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.distributed import World, world
-from experiments.environment import decisive, describe
-from experiments.frequency_figure import Curve, draw_frequencies
-from experiments.journal import Journal
-from experiments.moments import Moments
-from experiments.networks import EMBEDDED, load_requested
-from experiments.relu_error import FREQUENCIES, METHODS, Key, add_up, measure, plain
-from experiments.relu_inputs import ALL, DrawnInputs, NetworkInputs, ReluInputs
+from experiments.lib import arguments
+from experiments.lib.approximation import METHODS
+from experiments.lib.curves import Curve, draw_frequencies
+from experiments.lib.distributed import World, world
+from experiments.lib.environment import decisive, describe, save
+from experiments.lib.journal import Journal
+from experiments.lib.moments import Moments
+from experiments.lib.networks import EMBEDDED, load_requested
+from experiments.lib.relus import ALL, FREQUENCIES, DrawnInputs, Key, NetworkInputs, ReluInputs, add_up, measure, plain
 
-__all__ = ["draw", "main"]
+__all__ = ["figure", "main"]
 
 _HEADINGS = {"block_rmse": "mean of the blocks' RMSEs", "rmse": "RMSE", "relative_rmse": "RMSE / RMS of the exact ReLU"}
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -55,13 +54,15 @@ _FOR_ACTIVATIONS = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.asm_error", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    parser = arguments.parser("experiments.asm_error", __doc__)
+    parser.add_argument(
+        "--source", choices=[*_SIDES, "activations"], default="box", help="kind of blocks (default box)"
     )
-    parser.add_argument("--source", choices=[*_SIDES, "activations"], default="box", help="of the blocks (default box)")
-    parser.add_argument("--blocks", type=arguments.positive, help="to draw (default 10,000,000)")
-    parser.add_argument("--seed", type=int, help="of what is drawn (default 0)")
-    parser.add_argument("--dtype", choices=_DTYPES, default="float32", help="default float32; sums are in float64")
+    parser.add_argument("--blocks", type=arguments.positive, help="blocks to draw (default 10,000,000)")
+    parser.add_argument("--seed", type=int, help="seed of the blocks (default 0)")
+    parser.add_argument(
+        "--dtype", choices=_DTYPES, default="float32", help="dtype to compute in (default float32; sums are in float64)"
+    )
     arguments.add_machine(parser, None, named="results/asm_error-SOURCE.json")
     group = parser.add_argument_group("with --source activations")
     arguments.add_data(group, _FOR_ACTIVATIONS["data"])
@@ -160,13 +161,8 @@ def _title(settings: dict[str, Any], result: dict[str, Any]) -> str:
     return f"{blocks}, random" + (" 4×4, upscaled to 8×8" if settings["source"] == "box" else " 8×8")
 
 
-def draw(report: dict[str, Any], path: Path) -> None:
-    """Draw the mean of the blocks' RMSEs; of activations the relative RMSE, and how it differs from ReLU to ReLU.
-
-    Args:
-        report: What the experiment wrote.
-        path: Of the image; its suffix decides on the format.
-    """
+def figure(report: dict[str, Any], path: Path) -> None:
+    """Draw the mean of the blocks' RMSEs; of activations the relative RMSE, and how it differs from ReLU to ReLU."""
     settings, result = report["settings"], report["result"]
     drawn = settings["source"] != "activations"
     quantity = "block_rmse" if drawn else "relative_rmse"
@@ -182,18 +178,16 @@ def draw(report: dict[str, Any], path: Path) -> None:
     draw_frequencies(
         path,
         {method: curve(method) for method in METHODS},
-        title=_title(settings, result)
-        + ("" if drawn else "\nall ReLUs together; band from the best ReLU to the worst"),
-        ylabel="mean of the blocks' RMSEs" if drawn else "RMSE / RMS of the exact ReLU",
+        title=_title(settings, result),
+        ylabel="mean of the blocks' RMSEs" if drawn else "RMSE / RMS of the exact ReLU; band: best to worst",
     )
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
-    figure = output.with_suffix(".png")
-    draw(report, figure)
-    print(f"{_table(report['settings'], report['result'])}\n\nwrote {output} and {figure}")
+    save(report, output)
+    image = output.with_suffix(".png")
+    figure(report, image)
+    print(f"{_table(report['settings'], report['result'])}\n\nwrote {output} and {image}")
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
@@ -219,14 +213,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _options(given)
     with world(options.device, options.threads) as here:
         return _run(options, here)

@@ -3,7 +3,7 @@
     python -m experiments.conversion --data mnist --root FOLDER --networks 100
     torchrun --nproc-per-node 4 -m experiments.conversion --data cifar10-jpeg --device cuda
 
-An interrupted run goes on where it stopped: groups of networks that are finished are kept beside the result.
+An interrupted run resumes where it stopped: groups of networks that are finished are kept beside the result.
 """
 
 import argparse
@@ -14,20 +14,18 @@ import torch
 from torch import Tensor, nn
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.approximation import METHODS, accuracy_table, set_approximation, spread
-from experiments.distributed import world
-from experiments.labelled import Labelled
-from experiments.training_run import TrainingRun, slices
+from experiments.lib import arguments
+from experiments.lib.approximation import METHODS, accuracy_table, set_approximation, spread
+from experiments.lib.distributed import world
+from experiments.lib.labelled import Labelled
+from experiments.lib.training_run import TrainingRun, slices
 from jpegdomain.tolerances import TOLERANCE
 
 __all__ = ["compare", "main"]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.conversion", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.conversion", __doc__)
     arguments.add_data(parser)
     arguments.add_networks(parser, networks=100, group=10)
     arguments.add_machine(parser, None, named="results/conversion-DATA.json")
@@ -35,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tied(logits: Tensor) -> Tensor:
-    """Whether each image's two largest logits are equal to floating-point error."""
+    """True where an image's two largest logits are equal to floating-point error."""
     first, second = logits.topk(2, dim=1).values.unbind(1)
     return first - second <= TOLERANCE[logits.dtype] * logits.abs().amax(1)
 
@@ -43,11 +41,6 @@ def _tied(logits: Tensor) -> Tensor:
 @torch.inference_mode()
 def compare(network: nn.Module, test: Labelled, frequencies: list[int]) -> dict[str, Any]:
     """Compare a network with its conversion on a test set.
-
-    Args:
-        network: Spatial, in eval mode.
-        test: Images as an activation; the spatial network sees their decoding.
-        frequencies: To sweep ASM and APX over.
 
     Returns:
         Plain values: both accuracies, how many top-1 differ and how many of these are no ties, the largest |Δlogit| and
@@ -131,14 +124,7 @@ def _table(report: dict[str, Any]) -> str:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
         run = TrainingRun("conversion", options, here, decoded=True)

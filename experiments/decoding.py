@@ -6,8 +6,6 @@ For every JPEG file below the folder: mean and largest |difference| from Pillow'
 0…255. What is left after clamping is rounding, and libjpeg's clamping of each component before the colour matrix.
 """
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +14,16 @@ from PIL import Image
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.environment import describe
+from experiments.lib import arguments, markdown
+from experiments.lib.environment import describe, save
 
-__all__ = ["compare", "main"]
+__all__ = ["compare", "main", "table"]
 
 _SUFFIXES = {".jpg", ".jpeg"}
 
 
 def compare(path: Path) -> dict[str, Any]:
     """Compare one file's float decoding with Pillow's.
-
-    Args:
-        path: Of a JPEG file.
 
     Returns:
         Mean and largest |difference| in levels, unclamped and clamped, and the share of samples at 0 or 255.
@@ -48,21 +44,25 @@ def compare(path: Path) -> dict[str, Any]:
     }
 
 
-def main(arguments: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
+def table(report: dict[str, Any]) -> str:
+    """Write the differences over all files for the README."""
+    result = report["result"]
+    rows = [
+        [f"{title} of {result['files']} ImageNet files"]
+        + [f"{result[key][name]:.2f}" for name in ("mean", "mean_clamped")]
+        + [f"{result[key][name]:.0f}" for name in ("largest", "largest_clamped")]
+        for title, key in (("median", "median_over_files"), ("largest", "largest_over_files"))
+    ]
+    header = ["levels of 0…255", "mean difference", "once clamped", "largest difference", "once clamped"]
+    return markdown.table(header, rows)
 
-    Args:
-        arguments: As typed; those of the process if None.
 
-    Returns:
-        What was written to the JSON file.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.decoding", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="of JPEG files, searched to any depth")
+def main(given: list[str] | None = None) -> dict[str, Any]:
+    """Run from the command line."""
+    parser = arguments.parser("experiments.decoding", __doc__)
+    parser.add_argument("folder", type=Path, help="folder of JPEG files, searched recursively")
     parser.add_argument("--output", type=Path, default=Path("results/decoding.json"))
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     paths = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not paths:
         raise SystemExit(f"no .jpg or .jpeg file below {options.folder}")
@@ -80,8 +80,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         "environment": describe(),
         "result": result,
     }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=1) + "\n")
+    save(report, options.output)
     for title, key in (("median", "median_over_files"), ("largest", "largest_over_files")):
         row = result[key]
         print(

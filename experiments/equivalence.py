@@ -8,35 +8,32 @@ Ehrlich & Davis (2019), table 1 ("lossless" data sets, or real JPEG files) and f
 """
 
 import argparse
-import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.approximation import METHODS, set_approximation
-from experiments.distributed import World, world
-from experiments.environment import decisive, describe
-from experiments.frequency_figure import Curve, draw_frequencies
-from experiments.images import Batch
-from experiments.journal import Journal
-from experiments.networks import EMBEDDED, load_requested
-from experiments.tally import Tally, frequency_key
+from experiments.lib import arguments, markdown
+from experiments.lib.approximation import METHODS, set_approximation
+from experiments.lib.curves import Curve, draw_frequencies
+from experiments.lib.distributed import World, world
+from experiments.lib.environment import decisive, describe, save
+from experiments.lib.images import Batch
+from experiments.lib.journal import Journal
+from experiments.lib.networks import EMBEDDED, load_requested
 
-__all__ = ["compare", "main"]
+__all__ = ["Tally", "compare", "figure", "main", "sweep_table", "table"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.equivalence", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.equivalence", __doc__)
     arguments.add_data(parser, default=str(EMBEDDED / "digits"))
     arguments.add_model(parser)
     parser.set_defaults(model="embedded")
@@ -46,9 +43,73 @@ def _parser() -> argparse.ArgumentParser:
         help="sweep ASM and APX over these, as in 1-15; default: 1-15 on the embedded digits, else none",
     )
     parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")
-    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="default float64")
+    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="dtype to compute in (default float64)")
     arguments.add_machine(parser, "results/equivalence.json")
     return parser
+
+
+@dataclass
+class Tally:
+    """What is counted over the images.
+
+    Args:
+        images: Seen so far.
+        correct: Right answers, by model.
+        agree: Images with the same top-1 of the spatial and the converted model.
+        deviation: Largest |difference| of their logits.
+        magnitude: Largest |logit| of the spatial model.
+    """
+
+    images: int = 0
+    correct: dict[str, int] = field(default_factory=dict)
+    agree: int = 0
+    deviation: float = 0.0
+    magnitude: float = 0.0
+
+    def compare(self, spatial: Tensor, converted: Tensor, labels: Tensor) -> None:
+        """Count one batch of the two models that must agree.
+
+        Args:
+            spatial: (n, classes) logits.
+            converted: (n, classes) logits.
+            labels: (n,) class numbers.
+        """
+        self.images += len(labels)
+        self.count("spatial", spatial, labels)
+        self.count("converted", converted, labels)
+        self.agree += int((spatial.argmax(1) == converted.argmax(1)).sum())
+        deviation, magnitude = (spatial - converted).abs().max(), spatial.abs().max()
+        if not torch.isfinite(deviation):
+            raise FloatingPointError("the models' logits are not finite")
+        self.deviation = max(self.deviation, deviation.item())
+        self.magnitude = max(self.magnitude, magnitude.item())
+
+    def count(self, key: str, logits: Tensor, labels: Tensor) -> None:
+        """Count one model's right answers.
+
+        Args:
+            key: Name of the model.
+            logits: (n, classes).
+            labels: (n,) class numbers.
+        """
+        self.correct[key] = self.correct.get(key, 0) + int((logits.argmax(1) == labels).sum())
+
+    def accuracy(self, key: str) -> float:
+        """A model's accuracy so far.
+
+        Returns:
+            0…1.
+        """
+        return self.correct[key] / self.images
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.images + other.images,
+            {key: self.correct.get(key, 0) + other.correct.get(key, 0) for key in {**self.correct, **other.correct}},
+            self.agree + other.agree,
+            max(self.deviation, other.deviation),
+            max(self.magnitude, other.magnitude),
+        )
 
 
 @torch.inference_mode()
@@ -58,17 +119,7 @@ def compare(
     data: Batch,
     frequencies: list[int],
 ) -> Tally:
-    """Compare a model with its conversion on one batch.
-
-    Args:
-        model: The spatial model, in eval mode.
-        converted: Its conversion.
-        data: The images.
-        frequencies: To sweep ASM and APX over; may be empty.
-
-    Returns:
-        What was counted.
-    """
+    """Compare a model with its conversion on one batch."""
     tally = Tally()
     set_approximation(converted, "asm", 15)
     tally.compare(model(data.pixels), converted(data.jpeg), data.labels)
@@ -77,7 +128,7 @@ def compare(
     for n in frequencies:
         for method in METHODS:
             set_approximation(converted, method, n)
-            tally.count(frequency_key(method, n), converted(data.jpeg), data.labels)
+            tally.count(f"{method}-{n}", converted(data.jpeg), data.labels)
     return tally
 
 
@@ -90,9 +141,7 @@ def _result(tally: Tally, frequencies: list[int]) -> dict[str, Any]:
         "largest_deviation": tally.deviation,
         "largest_logit": tally.magnitude,
         "relative_deviation": tally.deviation / tally.magnitude,
-        "frequencies": {
-            str(n): {method: tally.accuracy(frequency_key(method, n)) for method in METHODS} for n in frequencies
-        },
+        "frequencies": {str(n): {method: tally.accuracy(f"{method}-{n}") for method in METHODS} for n in frequencies},
     }
 
 
@@ -116,23 +165,61 @@ def _table(settings: dict[str, Any], result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+_NETWORKS = (
+    ("three-block net", "MNIST digits as JPEG files"),
+    ("CIFAR ResNet-20", "CIFAR-10 as JPEG files, quality 75"),
+    ("CIFAR ResNet-32", "CIFAR-10 as JPEG files, quality 75"),
+    ("torchvision resnet18", "Imagenette, 160 px, whole files"),
+)
+"""Of the committed results, in the README's order."""
+
+
+def table(reports: Sequence[dict[str, Any]]) -> str:
+    """Write accuracies and deviations of the committed results for the README."""
+    rows = []
+    for report, (network, images) in zip(reports, _NETWORKS, strict=True):
+        result = report["result"]
+        accuracy = result["accuracy"]
+        rows.append(
+            [network, f"{result['images']:,} {images}"]
+            + [f"{accuracy[key]:.4f}" for key in ("spatial", "converted")]
+            + [f"{result['agreement']:.2%}", f"{result['relative_deviation']:.1e}"]
+            + [f"{accuracy['spatial_on_8_bit_decoding']:.4f}"]
+        )
+    header = ["network", "images", "top-1 on the float decoding", "converted, on the files", "same top-1"]
+    header += ["largest Δlogit, relative", "top-1 on Pillow's 8 bits"]
+    return f"{markdown.table(header, rows)}\n\nIn float64. {' '.join(dict.fromkeys(map(markdown.where, reports)))}"
+
+
+def sweep_table(report: dict[str, Any]) -> str:
+    """Write accuracies over frequencies for the README."""
+    found = report["result"]["frequencies"]
+    rows = [[method.upper(), *(f"{row[method]:.3f}" for row in found.values())] for method in METHODS]
+    return f"{markdown.table(['frequencies', *found], rows)}\n\nIn float32. {markdown.where(report)}"
+
+
+def figure(report: dict[str, Any], path: Path) -> None:
+    """Draw accuracy over frequencies, as in figure 4b of Ehrlich & Davis (2019)."""
+    settings, result = report["settings"], report["result"]
+    draw_frequencies(
+        path,
+        {method: Curve({int(n): row[method] for n, row in result["frequencies"].items()}) for method in METHODS},
+        title=f"{settings['model']} network on {settings['data']}, {result['images']} images",
+        ylabel="top-1 accuracy",
+        reference=("spatial network", result["accuracy"]["spatial"]),
+        top=1.03,
+    )
+
+
 def _write(report: dict[str, Any], output: Path) -> None:
     settings, result = report["settings"], report["result"]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
+    save(report, output)
     print(_table(settings, result))
     print(f"\nwrote {output}")
     if result["frequencies"]:
-        figure = output.with_suffix(".png")
-        draw_frequencies(
-            figure,
-            {method: Curve({int(n): row[method] for n, row in result["frequencies"].items()}) for method in METHODS},
-            title=f"{settings['model']} network on {settings['data']}, {result['images']} images",
-            ylabel="top-1 accuracy",
-            reference=("spatial network", result["accuracy"]["spatial"]),
-            top=1.03,
-        )
-        print(f"wrote {figure}")
+        image = output.with_suffix(".png")
+        figure(report, image)
+        print(f"wrote {image}")
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
@@ -167,14 +254,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
         return _run(options, here)

@@ -8,45 +8,56 @@ and for three orders, and the entropy-coded bytes of the whole files with these 
 """
 
 import argparse
-import json
 import math
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.distributed import World, world
-from experiments.environment import decisive, describe
-from experiments.frequency_exact_figure import draw
-from experiments.frequency_exact_table import printed
-from experiments.frequency_selections import Selection, selections
-from experiments.images import JpegFiles
-from experiments.journal import Journal
-from experiments.networks import load_requested
+from experiments.lib import arguments, markdown
+from experiments.lib.distributed import World, world
+from experiments.lib.environment import decisive, describe, save
+from experiments.lib.images import JpegFiles
+from experiments.lib.journal import Journal
+from experiments.lib.networks import load_requested
+from experiments.lib.selections import RULES, Selection, selections
 from jpegdomain.entry import Entry
 from jpegdomain.frequency import Bandwidth, MaskedEntry, bandwidth, fit_statistics
 from jpegdomain.preprocess import CenterCrop, Compose, Resize, Transform
 
-__all__ = ["main"]
+__all__ = ["enough", "figure", "main", "printed", "table"]
 
+_STYLES = {
+    "square": ("#0b6e4f", "s"),
+    "triangle": ("#5aa469", "^"),
+    "learned": ("#222222", "*"),
+    "zigzag": ("#c1440e", "o"),
+    "luma": ("#3c6fb0", "D"),
+    "energy": ("#9457a8", "v"),
+}
+_TICKS = (6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
+_SHOWN = ("6S", "24S", "24T", "24D", "64S")
+"""Sets whose share of the bytes the README has."""
 _COUNTED = ("top1", "top5", "gained", "lost")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.frequency_exact", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.frequency_exact", __doc__)
     parser.add_argument("--data", required=True, help="folder with one subfolder of JPEG files per class")
     parser.add_argument("--limit", type=arguments.positive, help="take about this many images, evenly spread")
-    parser.add_argument("--resize", type=arguments.positive, help="short side, antialiased (default: none)")
-    parser.add_argument("--crop", type=arguments.positive, help="side of the square in the middle (default: none)")
     parser.add_argument(
-        "--variance", help="folder, as --data, whose channels' variance gives an order; default: --data"
+        "--resize", type=arguments.positive, help="resize the short side to this, antialiased (default: none)"
+    )
+    parser.add_argument("--crop", type=arguments.positive, help="side of the centre crop (default: none)")
+    parser.add_argument(
+        "--variance", help="folder of the files whose channel variances order the channels (default: --data)"
     )
     arguments.add_model(parser)
     parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")
@@ -147,13 +158,133 @@ def _result(parts: list[dict[str, Any]], settings: list[Selection], images: int)
     return {"images": images, "unmodified": {name: unmodified[name] for name in ("top1", "top5")}, "rules": rules}
 
 
+def printed(report: dict[str, Any]) -> str:
+    """Write the table for a terminal.
+
+    Returns:
+        Lines: top-1, top-5 and the share of the entropy-coded bytes by rule and channels kept.
+    """
+    settings, result = report["settings"], report["result"]
+    unmodified = result["unmodified"]
+    lines = [
+        f"{settings['model']} on {result['images']} images of {settings['data']}, converted exactly",
+        f"  all 192 channels: top-1 {unmodified['top1']:.4f}, top-5 {unmodified['top5']:.4f}",
+        "",
+        "  rule       channels    top-1   against all 192      top-5   bytes of the scans",
+    ]
+    for rule, row in result["rules"].items():
+        for count, one in row.items():
+            share = "–" if one["scan_share"] is None else f"{one['scan_share']:.1%}"
+            lines.append(
+                f"  {rule:<10} {count:>8}   {one['top1']:.4f}  {one['top1_difference']:>+8.4f} ± "
+                f"{one['standard_error']:.4f}   {one['top5']:.4f}   {share:>8}"
+            )
+    lines += ["", "  channels from which on top-1 stays within 0.01 of all 192 channels'"]
+    lines += [f"  {rule:<10} {count:>8}" for rule, count in enough(result).items()]
+    return "\n".join(lines)
+
+
+def enough(result: dict[str, Any], loss: float = 0.01) -> dict[str, str]:
+    """Find how many channels each rule needs to stay within `loss` of all channels' top-1, from there on upwards."""
+    needed = {}
+    for rule, row in result["rules"].items():
+        counts = sorted(map(int, row), reverse=True)
+        close = list(takewhile(lambda count, row=row: row[str(count)]["top1_difference"] >= -loss, counts))
+        needed[rule] = str(close[-1]) if close else f"> {counts[0]}"
+    return needed
+
+
+def table(report: dict[str, Any]) -> str:
+    """Write top-1 by rule over channels kept, and the bytes left, for the README."""
+    result, settings = report["result"], report["settings"]
+    counts = sorted({int(count) for row in result["rules"].values() for count in row})
+    needed = enough(result)
+    rows = [
+        [RULES[rule], *(f"{row[str(n)]['top1']:.3f}" if str(n) in row else "" for n in counts), needed[rule]]
+        for rule, row in result["rules"].items()
+    ]
+    tables = [markdown.table(["channels kept", *map(str, counts), "enough for 0.01"], rows)]
+    shares = {name: share for name in _SHOWN if (share := _share(result, name)) is not None}
+    if shares:
+        tables.append(
+            markdown.table(["set", *shares], [["entropy-coded bytes left", *(f"{one:.0%}" for one in shares.values())]])
+        )
+    largest = max(one["standard_error"] for row in result["rules"].values() for one in row.values())
+    crop = "" if settings["crop"] is None else f", {settings['crop']}×{settings['crop']} in the middle"
+    place = (
+        f"{settings['model']}, {result['images']:,} images of {settings['data']}{crop}; all 192 channels: "
+        f"{result['unmodified']['top1']:.3f}; standard errors up to {largest:.3f}. {markdown.where(report)}"
+    )
+    return "\n\n".join([*tables, place])
+
+
+def _share(result: dict[str, Any], name: str) -> float | None:
+    rule = {"S": "square", "T": "triangle", "D": "learned"}[name[-1]]
+    row = result["rules"].get(rule, {}).get(name[:-1])
+    return None if row is None else row["scan_share"]
+
+
+def _panel(axes: Axes, result: dict[str, Any], across: str) -> None:
+    """Top-1 over channels kept, or over the share of the entropy-coded bytes."""
+    unmodified = result["unmodified"]["top1"]
+    axes.axhline(unmodified, color="0.4", linestyle="--", linewidth=1, label="all 192 channels")
+    end = 192 if across == "channels" else 1.0
+    for rule, row in result["rules"].items():
+        colour, marker = _STYLES[rule]
+        places = [float(count) if across == "channels" else one["scan_share"] for count, one in row.items()]
+        values = [one["top1"] for one in row.values()]
+        alone = rule == "learned"
+        if not alone:
+            # Every rule ends with all channels.
+            places, values = [*places, end], [*values, unmodified]
+        axes.plot(
+            places,
+            values,
+            color=colour,
+            marker=marker,
+            markersize=11 if alone else 5,
+            linestyle="none" if alone else "-",
+            linewidth=1.2,
+            label=RULES[rule],
+            zorder=3 if alone else 2,
+        )
+    axes.plot([end], [unmodified], color="0.2", marker="o", markersize=6, linestyle="none", zorder=3)
+    axes.set_ylim(0, 1)
+    axes.set_axisbelow(True)
+    axes.grid(color="0.92")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def figure(report: dict[str, Any], path: Path) -> None:
+    """Draw top-1 over channels kept, and over the entropy-coded bytes that are left where they were counted."""
+    result, settings = report["result"], report["settings"]
+    shares = [one["scan_share"] for row in result["rules"].values() for one in row.values()]
+    drawn = Figure(figsize=(11 if None not in shares else 6.5, 4.3), layout="constrained")
+    panels = drawn.subplots(1, 1 if None in shares else 2, sharey=True, squeeze=False)[0]
+    _panel(panels[0], result, "channels")
+    panels[0].set_xscale("log", base=2)
+    panels[0].set_xticks(_TICKS, [str(tick) for tick in _TICKS])
+    panels[0].minorticks_off()
+    panels[0].set(xlabel="frequency channels kept of 192", ylabel="top-1 accuracy")
+    panels[0].legend(frameon=False, fontsize="small", loc="lower right")
+    if len(panels) > 1:
+        _panel(panels[1], result, "bytes")
+        panels[1].set(xlabel="entropy-coded bytes left, share of the file's", xlim=(0, 1.03))
+    crop = "" if settings["crop"] is None else f", middle {settings['crop']}×{settings['crop']}"
+    drawn.suptitle(
+        f"{settings['model']}, pretrained, not trained on a selection: {result['images']:,} images of "
+        f"{settings['data']}{crop}",
+        fontsize="medium",
+    )
+    drawn.savefig(path, dpi=150)
+
+
 def _write(report: dict[str, Any], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
+    save(report, output)
     print(printed(report))
-    figure = output.with_suffix(".png")
-    draw(report, figure)
-    print(f"\nwrote {output} and {figure}")
+    image = output.with_suffix(".png")
+    figure(report, image)
+    print(f"\nwrote {output} and {image}")
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
@@ -194,14 +325,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
         return _run(options, here)

@@ -2,7 +2,7 @@
 
     python -m experiments.generality
 
-Random weights, batch norms calibrated on random images (see `experiments.calibrated`); for each model and plan the
+Random weights, batch norms calibrated on random images (see `experiments.lib.calibrated`); for each model and plan the
 largest deviation from the spatial model, relative to the largest logit, and the calls that have no closed form in the
 transform domain and run as J∘f∘J̃.
 """
@@ -10,8 +10,8 @@ transform domain and run as J∘f∘J̃.
 import argparse
 import fnmatch
 import gc
-import json
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,15 @@ import torch
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.calibrated import calibrate, classifier, cnn_classifiers, smallest_extent
-from experiments.environment import decisive, describe
-from experiments.journal import Journal
+from experiments.lib import arguments, markdown
+from experiments.lib.calibrated import calibrate, classifier, cnn_classifiers, smallest_extent
+from experiments.lib.environment import decisive, describe, save
+from experiments.lib.journal import Journal
 
-__all__ = ["main", "measure"]
+__all__ = ["main", "measure", "table"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_FAMILIES = {"wide_resnet": "Wide ResNet", "resnext": "ResNeXt", "resnet": "ResNet", "vgg": "VGG", "regnet": "RegNet"}
 _PLANS = ("transform", "fused")
 
 
@@ -38,14 +39,12 @@ def _extent(text: str) -> tuple[int, int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.generality", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.generality", __doc__)
     parser.add_argument("--models", default="*", help="names, or patterns as in 'resnet*,vgg11'; default: all")
     parser.add_argument("--plan", choices=_PLANS, action="append", help="one plan only (default: both)")
-    parser.add_argument("--extent", type=_extent, help="such as 224x224 (default: small, by model)")
-    parser.add_argument("--batch", type=arguments.positive, default=2, help="images (default 2)")
-    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="default float64")
+    parser.add_argument("--extent", type=_extent, help="height x width, such as 224x224 (default: small, by model)")
+    parser.add_argument("--batch", type=arguments.positive, default=2, help="number of images (default 2)")
+    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="dtype to compute in (default float64)")
     arguments.add_machine(parser, "results/generality.json")
     return parser
 
@@ -118,14 +117,31 @@ def _table(result: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _family(name: str) -> str:
+    start = re.match(r"(wide_resnet|[a-z]+)", name)
+    return start[0] if start else name
+
+
+def table(report: dict[str, Any]) -> str:
+    """Write for each family how many models pass, their largest deviations, and the transform plan's islands."""
+    families: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for name in sorted(report["result"]):
+        families[_family(name)].append(report["result"][name])
+    rows = []
+    for family, models in [*families.items(), ("all", list(report["result"].values()))]:
+        row = [_FAMILIES.get(family, family), str(len(models))]
+        for plan in _PLANS:
+            row.append(str(sum(bool(one[plan].get("passes")) for one in models)))
+            row.append(f"{max(one[plan]['relative_deviation'] for one in models):.0e}")
+        islands = sorted({kind for one in models for kind in one["transform"]["islands"]})
+        rows.append([*row, "" if family == "all" else ", ".join(islands) or "none"])
+    header = ["family", "models"]
+    header += [cell for plan in _PLANS for cell in (f"pass, {plan}", f"largest Δlogit, {plan}")]
+    return f"{markdown.table([*header, 'islands of the transform plan'], rows)}\n\n{markdown.where(report)}"
+
+
 def main(given: list[str] | None = None) -> dict[str, Any]:
     """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
 
     Raises:
         SystemExit: If no model has such a name.
@@ -156,8 +172,7 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
                 gc.collect()
     result = {name: {plan: journal.results[f"{name} {plan}"] for plan in plans} for name in names}
     report = {"experiment": "generality", "settings": settings, "environment": environment, "result": result}
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=2) + "\n")
+    save(report, options.output)
     print(_table(result))
     print(f"\nwrote {Path(options.output)}")
     journal.remove()

@@ -6,7 +6,7 @@ Ehrlich & Davis (2019), figure 4c: do the weights learn to cope with the approxi
     torchrun --nproc-per-node 4 -m experiments.jpeg_training --data cifar10-jpeg --device cuda
 
 Network i starts from the weights, and sees the images in the order, of network i of `experiments.conversion`. An
-interrupted run goes on where it stopped: groups of networks that are finished are kept beside the result.
+interrupted run resumes where it stopped: groups of networks that are finished are kept beside the result.
 """
 
 import argparse
@@ -16,22 +16,20 @@ from typing import Any
 import torch
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.approximation import METHODS, accuracy_table, spread
-from experiments.distributed import world
-from experiments.labelled import Labelled
-from experiments.training_run import TrainingRun, slices
+from experiments.lib import arguments
+from experiments.lib.approximation import METHODS, accuracy_table, spread
+from experiments.lib.distributed import world
+from experiments.lib.labelled import Labelled
+from experiments.lib.training_run import TrainingRun, slices
 
 __all__ = ["main", "summary"]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.jpeg_training", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.jpeg_training", __doc__)
     arguments.add_data(parser)
     arguments.add_networks(parser, networks=5, group=15)
-    parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS, help="default both")
+    parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS, help="methods (default both)")
     parser.add_argument(
         "--plan",
         choices=("fused", "transform"),
@@ -79,14 +77,7 @@ def _group(run: TrainingRun, unit: str) -> list[dict[str, Any]]:
 
 
 def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
-    """Describe all networks.
-
-    Args:
-        each: Network by network: seed, method, frequencies, loss, accuracy.
-
-    Returns:
-        The spread of their accuracies by frequencies and method, and `each`.
-    """
+    """Describe all networks."""
     found: dict[str, dict[str, list[float]]] = {}
     for one in each:
         found.setdefault(str(one["frequencies"]), {}).setdefault(one["method"], []).append(one["accuracy"])
@@ -108,14 +99,7 @@ def _table(report: dict[str, Any]) -> str:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
         run = TrainingRun("jpeg_training", options, here, decoded=False, more=("plan",))

@@ -35,11 +35,6 @@ MAX_SHIFT = 2
 def load_mnist(root: Path, train: bool, download: bool) -> tuple[Tensor, Tensor]:
     """Read a split of MNIST, zero-padded to 32×32.
 
-    Args:
-        root: Folder that holds `MNIST/raw`.
-        train: The training split rather than the test split.
-        download: Let torchvision fetch what is missing.
-
     Returns:
         (n, 1, 32, 32) uint8 pixels and (n,) labels.
     """
@@ -53,9 +48,6 @@ def choose_digits(labels: Tensor, seed: int) -> list[int]:
     Args:
         labels: (n,) labels.
         seed: Fixes the draw.
-
-    Returns:
-        Indices, class after class, ascending within a class.
     """
     rng = np.random.default_rng(seed)
     chosen: list[int] = []
@@ -90,9 +82,6 @@ def write_digits(folder: Path, pixels: Tensor, labels: Tensor, indices: list[int
 def read_digits(folder: Path) -> tuple[Tensor, Tensor]:
     """Decode the files of `write_digits` with Pillow.
 
-    Args:
-        folder: Holds the class folders.
-
     Returns:
         (n, 1, 32, 32) uint8 pixels and (n,) labels.
     """
@@ -104,13 +93,10 @@ def read_digits(folder: Path) -> tuple[Tensor, Tensor]:
 def shift_randomly(pixels: Tensor) -> Tensor:
     """Shift each image by up to `MAX_SHIFT` pixels each way.
 
-    The shift is cyclic, which moves in nothing but zeros: `MAX_SHIFT` is no wider than the padding.
+    The shift is cyclic, which moves in only zeros: `MAX_SHIFT` is no wider than the padding.
 
     Args:
         pixels: (n, 1, 32, 32).
-
-    Returns:
-        The shifted images.
     """
     n, _, height, width = pixels.shape
     down, right = torch.randint(-MAX_SHIFT, MAX_SHIFT + 1, (2, n, 1))
@@ -144,9 +130,6 @@ def train(pixels: Tensor, labels: Tensor, seed: int, epochs: int) -> nn.Module:
         labels: (n,) labels.
         seed: Fixes the initial weights, the order and the shifts.
         epochs: Passes over the data.
-
-    Returns:
-        The trained network, in evaluation mode.
     """
     torch.manual_seed(seed)
     net = three_block_net(**ARCHITECTURE)
@@ -169,20 +152,13 @@ def accuracy(net: nn.Module, pixels: Tensor, labels: Tensor) -> float:
         net: The network, in evaluation mode.
         pixels: (n, 1, 32, 32) uint8.
         labels: (n,) labels.
-
-    Returns:
-        The fraction classified as labelled.
     """
     predicted = torch.cat([net(part / 255).argmax(1) for part in pixels.split(1000)])
     return (predicted == labels).double().mean().item()
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Parse the command line.
-
-    Returns:
-        The arguments.
-    """
+    """Parse the command line."""
     data = os.environ.get("JPEGDOMAIN_DATA")
     parser = argparse.ArgumentParser(prog="python -m experiments.make_embedded", description=__doc__)
     parser.add_argument(

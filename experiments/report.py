@@ -1,26 +1,24 @@
 """Write one page, with figures, that sets Ehrlich & Davis's (2019) numbers beside those in the committed results.
 
-    python -m experiments.report
-
-Every sentence that compares is made from the numbers.
+python -m experiments.report
 """
 
-import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import accuracy_figure, asm_error
-from experiments.approximation import METHODS
-from experiments.comparison import ahead, enough, numbers, paired
-from experiments.markdown import table, where
-from experiments.published import FIGURE_4C, TABLE_1
+from experiments import asm_error
+from experiments.lib import arguments, markdown
+from experiments.lib.approximation import METHODS
+from experiments.lib.comparison import ahead, enough, numbers
+from experiments.lib.curves import draw_accuracies
+from experiments.lib.published import FIGURE_4C, TABLE_1
 
-__all__ = ["RESULTS", "learning", "main", "page", "reports_of", "table_1", "title", "verdict"]
+__all__ = ["RESULTS", "learning_table", "main", "methods_table", "page", "reports_of", "table_1", "title"]
 
 RESULTS = Path(__file__).parent / "results"
 _CLOSE, _NEAR = 0.01, 0.05
-_SIGNS = (("asm", 1), ("apx", -1))
 _SHOWN = (1, 3, 5, 7)
 _SOURCES = {
     "box": "random 4×4 blocks, box-upscaled: the paper's",
@@ -28,19 +26,16 @@ _SOURCES = {
     "activations": "what the ReLUs of a network are given",
 }
 
-Reports = dict[str, dict[str, Any]]
+Report = dict[str, Any]
 
 
-def reports_of(folder: Path, experiment: str, key: str) -> Reports:
+def reports_of(folder: Path, experiment: str, key: str) -> dict[str, Report]:
     """Read the results of one experiment.
 
     Args:
         folder: Of JSON files.
         experiment: Its name, with which the files' names begin.
         key: One of its settings.
-
-    Returns:
-        The reports by the value of that setting.
     """
     reports = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{experiment}-*.json"))]
     return {report["settings"][key]: report for report in reports if report["experiment"] == experiment}
@@ -75,22 +70,15 @@ def _how(report: dict[str, Any]) -> str:
         f"{title(settings['data'])}: {_counted(settings['networks'], 'network')} a point, {channels} channels, Adam's "
         f"defaults, batches of {settings['batch']}, {_counted(settings['epochs'], 'epoch')} of "
         f"{settings['training_images']:,} images, tested on {settings['test_images']:,}, seeds from "
-        f"{settings['seed']} on. {where(report)}"
+        f"{settings['seed']} on. {markdown.where(report)}"
     )
 
 
-def table_1(reports: Reports) -> str:
-    """Write the paper's table 1, its numbers beside ours.
-
-    Args:
-        reports: Of `experiments.conversion`, by data set.
-
-    Returns:
-        Markdown.
-    """
+def table_1(reports: Sequence[Report]) -> str:
+    """Write the paper's table 1, its numbers beside ours."""
     rows = []
     for name, paper in TABLE_1.items():
-        found = [report for data, report in reports.items() if _name(data) == name]
+        found = [report for report in reports if _name(report["settings"]["data"]) == name]
         published = [f"{paper['spatial']:.3f}", f"{paper['converted']:.3f}", f"{paper['deviation']:.1e}"]
         for report in found:
             result = report["result"]
@@ -107,7 +95,7 @@ def table_1(reports: Reports) -> str:
             rows.append([paper["title"], "not measured", *(cell for both in published for cell in ("", both)), "", ""])
     header = ["data", "networks", "spatial", "paper", "converted", "paper", "mean difference", "paper"]
     header += ["other top-1 (no ties)", "largest Δlogit, relative"]
-    return table(header, rows)
+    return markdown.table(header, rows)
 
 
 def _curves(report: dict[str, Any]) -> str:
@@ -123,64 +111,46 @@ def _curves(report: dict[str, Any]) -> str:
             cells = [cell and f"{cell} ± {one['std']:.4f}" for cell, one in zip(cells, found, strict=True)]
         published = [interim[method].get(int(n)) for method in interim]
         rows.append([n, *cells, *("" if value is None else f"{value:.3f}" for value in published)])
-    return table(header, rows)
+    return markdown.table(header, rows)
 
 
-def verdict(report: dict[str, Any]) -> str:
-    """Say which method is ahead, and how many frequencies are enough.
-
-    Args:
-        report: Of `experiments.conversion` or `experiments.jpeg_training`.
-
-    Returns:
-        Sentences.
-    """
-    result = report["result"]
-    networks = max(map(len, paired(result).values()))
-    sentences = []
-    if networks > 1:
-        leads = ahead(result)
-        sentences = [
-            f"ASM is ahead at {numbers(leads['asm'])}, APX at {numbers(leads['apx'])}, and neither beyond chance at "
-            f"{numbers(leads['neither'])} (paired by network, 95 % intervals, each number by itself)."
-        ]
-    elif networks == 1:
-        higher = {method: [n for n, (one,) in paired(result).items() if sign * one > 0] for method, sign in _SIGNS}
-        sentences = [
-            f"One network a point cannot tell a method's lead from chance: ASM's is the better one at "
-            f"{numbers(higher['asm'])}, APX's at {numbers(higher['apx'])}."
-        ]
-    needed = {method.upper(): enough(result, method, _CLOSE) for method in METHODS}
-    if report["settings"]["networks"] > 1 and all(needed.values()):
-        each = " and ".join(f"{method} {count}" for method, count in needed.items())
-        sentences.append(f"To stay within {_CLOSE:.2f} of 15 frequencies, {each} frequencies are needed.")
-    return " ".join(sentences)
+def _trained(report: Report) -> str:
+    how = "converted" if report["experiment"] == "conversion" else "trained in the JPEG domain"
+    return f"{title(report['settings']['data'])}, {how}"
 
 
-def learning(conversion: dict[str, Any], training: dict[str, Any]) -> str:
-    """Say what weights that learnt with an approximation lose by it, beside those that did not.
+def methods_table(reports: Sequence[Report]) -> str:
+    """Write at which numbers of frequencies a method is ahead, and how many are enough.
 
     Args:
-        conversion: Report of networks that did not.
-        training: Report of networks that did, on the same data.
-
-    Returns:
-        A sentence; none without 15 frequencies to compare with.
+        reports: Of `experiments.conversion` and `experiments.jpeg_training`.
     """
-    parts = []
+    rows = []
+    for report in reports:
+        result, leads = report["result"], ahead(report["result"])
+        needed = [enough(result, method, _CLOSE) for method in METHODS]
+        row = [_trained(report), str(report["settings"]["networks"]), *map(numbers, leads.values())]
+        rows.append([*row, *("" if count is None else str(count) for count in needed)])
+    header = ["networks", "a point", "ASM ahead at", "APX ahead at", "neither"]
+    return markdown.table([*header, *(f"{method.upper()} within {_CLOSE} from" for method in METHODS)], rows)
+
+
+def learning_table(reports: Sequence[Report]) -> str:
+    """Write the accuracy that approximation costs networks that were trained with it, beside those that were not.
+
+    Args:
+        reports: Of `experiments.conversion` and `experiments.jpeg_training`; data sets with both are shown.
+    """
+    rows = []
     for method in METHODS:
-        lost = [_lost(report["result"], method) for report in (training, conversion)]
-        shown = [n for n in _SHOWN if n in lost[0] and n in lost[1]]
-        cells = ", ".join(f"{_fall(lost[0][n])} instead of {_fall(lost[1][n])} at {n}" for n in shown)
-        if shown:
-            needed = [enough(report["result"], method, _NEAR) for report in (training, conversion)]
-            parts.append(f"{method.upper()} {cells}, so that {needed[0]} instead of {needed[1]} are enough for {_NEAR}")
-    if not parts:
-        return ""
-    names = ("channels", "epochs", "training_images")
-    other = [name for name in names if conversion["settings"][name] != training["settings"][name]]
-    caution = f" (The networks differ in {' and '.join(other)} too.)".replace("_", " ") if other else ""
-    return f"Accuracy lost against 15 frequencies, trained instead of converted: {'; '.join(parts)}.{caution}"
+        for report in reports:
+            settings, lost = report["settings"], _lost(report["result"], method)
+            if lost and sum(other["settings"]["data"] == settings["data"] for other in reports) > 1:
+                how = [f"{method.upper()}, {_trained(report)}", "-".join(map(str, settings["channels"]))]
+                cells = [_fall(lost[n]) if n in lost else "" for n in _SHOWN]
+                rows.append([*how, str(settings["epochs"]), *cells, str(enough(report["result"], method, _NEAR))])
+    header = ["accuracy lost against 15 frequencies", "channels", "epochs", *(f"at {n}" for n in _SHOWN)]
+    return markdown.table([*header, f"within {_NEAR} from"], rows)
 
 
 def _fall(value: float) -> str:
@@ -198,7 +168,7 @@ def _short(value: float) -> str:
     return f"{value:.4f}" if value >= 0.01 else f"{value:.2e}"
 
 
-def _figure_4a(reports: Reports, folder: Path) -> str:
+def _figure_4a(reports: dict[str, Report], folder: Path) -> str:
     parts = []
     for source, blocks in _SOURCES.items():
         if source not in reports:
@@ -212,47 +182,35 @@ def _figure_4a(reports: Reports, folder: Path) -> str:
             if int(n) < 15 and asm["high"] >= apx["low"]:
                 behind.append(int(n))
         image = f"asm_error-{source}.png"
-        asm_error.draw(report, folder / image)
+        asm_error.figure(report, folder / image)
         measure = "RMSE over the RMS of the exact ReLU" if source == "activations" else "mean of the blocks' RMSEs"
-        said = (
-            "ASM's error is below APX's at every number of frequencies from 1 to 14, as in the paper."
-            if not behind
-            else f"ASM's error is not below APX's at {numbers(behind)}."
-        )
         settings = report["settings"]
         of = f" of {settings['model']} on {settings['images']} images" if source == "activations" else ""
-        parts.append(
-            f"### {blocks[0].upper()}{blocks[1:]}\n\n{report['result']['blocks']:,} blocks{of}; {measure}, with 95 % "
-            f"intervals. {said}\n\n![{blocks}]({image})\n\n{table(['frequencies', 'ASM', 'APX'], rows)}\n\n"
-            f"{where(report)}"
-        )
+        said = f"Numbers of frequencies at which ASM's error is not below APX's: {numbers(behind)}."
+        parts += [
+            f"### {blocks[0].upper()}{blocks[1:]}",
+            f"{report['result']['blocks']:,} blocks{of}; {measure}, with 95 % intervals. {said}",
+            f"![{blocks}]({image})",
+            markdown.table(["frequencies", "ASM", "APX"], rows),
+            markdown.where(report),
+        ]
     return "\n\n".join(parts)
 
 
-def _figure(reports: Reports, folder: Path, others: Reports | None = None) -> str:
+def _figure(reports: dict[str, Report], folder: Path) -> str:
     parts = []
     for data, report in reports.items():
         image = f"{report['experiment']}-{data}.png"
-        accuracy_figure.draw(report, folder / image)
-        said = verdict(report)
-        if others and data in others:
-            said += f" {learning(others[data], report)}"
+        draw_accuracies(report, folder / image)
         parts.append(
-            f"### {title(data)}\n\n{said}\n\n![Accuracy over frequencies, {title(data)}]({image})\n\n"
-            f"{_curves(report)}\n\n{_how(report)}"
+            f"### {title(data)}\n\n![Accuracy over frequencies, {title(data)}]({image})\n\n{_curves(report)}\n\n"
+            f"{_how(report)}"
         )
     return "\n\n".join(parts)
 
 
 def page(folder: Path) -> str:
-    """Write the page and draw its figures.
-
-    Args:
-        folder: Of the results; the figures are drawn into it.
-
-    Returns:
-        Markdown.
-    """
+    """Write the page and draw its figures."""
     conversion = reports_of(folder, "conversion", "data")
     training = reports_of(folder, "jpeg_training", "data")
     errors = reports_of(folder, "asm_error", "source")
@@ -260,8 +218,7 @@ def page(folder: Path) -> str:
     return f"""# Ehrlich & Davis (2019), reproduced
 
 *Deep Residual Learning in the JPEG Transform Domain*, table 1 and figures 4a, 4b and 4c, with the paper's numbers
-beside ours. `python -m experiments.report` writes this page from the JSON files in this folder, the sentences that
-compare included.
+beside ours. `python -m experiments.report` writes this page from the JSON files in this folder.
 
 The paper does not give its networks' channels, its epochs or its learning rate; ours are stated. Data sets of
 torchvision are encoded without loss, as in the paper. CIFAR-10 is here as JPEG files of quality 75 with 4:2:0 chroma,
@@ -270,7 +227,7 @@ original images. ± is one standard deviation over networks.
 
 ## Table 1: conversion is exact
 
-{table_1(conversion)}
+{table_1(list(conversion.values()))}
 
 {how}
 
@@ -280,6 +237,11 @@ original images. ± is one standard deviation over networks.
 
 ## Figure 4b: accuracy of converted networks
 
+A method is ahead where zero lies outside the 95 % interval of the mean difference, paired by network, at each number of
+frequencies by itself. The last columns are the numbers of frequencies from which on accuracy stays close to that at 15.
+
+{methods_table(list(conversion.values()))}
+
 {_figure(conversion, folder)}
 
 ## Figure 4c: networks trained in the JPEG domain
@@ -287,23 +249,25 @@ original images. ± is one standard deviation over networks.
 The paper prints this figure without numbers. The authors' values are from an interim revision of their data, probably
 of this figure.
 
-{_figure(training, folder, conversion)}
+{methods_table(list(training.values()))}
+
+Accuracy that approximation costs networks that were trained with it, beside converted ones:
+
+{learning_table([*conversion.values(), *training.values()])}
+
+{_figure(training, folder)}
 """
 
 
 def main(given: list[str] | None = None) -> None:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.report", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    """Run from the command line."""
+    parser = arguments.parser("experiments.report", __doc__)
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="folder of JSON files (default: the committed ones)"
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of JSON files (default: the committed)")
     folder = parser.parse_args(given).results
     if not folder.is_dir():
-        raise SystemExit(f"--results: {folder} is no folder")
+        raise SystemExit(f"--results: {folder} is not a folder")
     (folder / "REPORT.md").write_text(page(folder))
     print(f"wrote {folder / 'REPORT.md'}")
 

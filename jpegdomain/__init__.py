@@ -1,20 +1,15 @@
 """Neural networks that run on JPEG's own coefficients: ``jpegdomain.convert(model)`` and what it is made of."""
 
-from . import (
-    batch,
-    codec,
-    data,
-    errors,
-    frequency,
-    functional,
-    geometry,
-    models,
-    nn,
-    planning,
-    preprocess,
-    tables,
-    testing,
-)
+# Modules that need no place among the names below, but are attributes of the package all the same.
+from . import codec as codec
+from . import data as data
+from . import errors as errors
+from . import frequency, functional, nn, preprocess
+from . import geometry as geometry
+from . import models as models
+from . import planning as planning
+from . import tables as tables
+from . import testing as testing
 from .activation import Activation
 from .batch import JpegBatch, collate
 from .codec import JpegImage, read_jpeg, read_jpegs, write_jpeg
@@ -22,7 +17,8 @@ from .conversion import ConvertedModel, Report, convert, exportable, register_ru
 from .data import Collate, JpegDataset, JpegFolder, loader
 from .entry import decode_luma, decode_rgb
 from .functional import decode, encode
-from .theory import folding, tensors
+from .theory import folding as folding
+from .theory import tensors
 
 __version__ = "0.1.0"
 
@@ -35,32 +31,22 @@ __all__ = [
     "JpegFolder",
     "JpegImage",
     "Report",
-    "batch",
-    "codec",
     "collate",
     "convert",
-    "data",
     "decode",
     "decode_luma",
     "decode_rgb",
     "encode",
-    "errors",
     "exportable",
-    "folding",
     "frequency",
     "functional",
-    "geometry",
     "loader",
-    "models",
     "nn",
-    "planning",
     "preprocess",
     "read_jpeg",
     "read_jpegs",
     "register_rule",
-    "tables",
     "tensors",
-    "testing",
     "to_spatial",
     "verify",
     "write_jpeg",

@@ -18,15 +18,7 @@ Method: TypeAlias = Literal["asm", "apx"]
 
 
 class View(NamedTuple):
-    """How an activation was taken as a view of another one.
-
-    Args:
-        base: The other activation.
-        operation: Of torch, which took the view.
-        args: Its arguments behind the base.
-        kwargs: Its keyword arguments.
-        place: Among the operation's results; None if there is one only.
-    """
+    """How an activation was taken as a view of another; `place` is its number among several results."""
 
     base: "Activation"
     operation: Any
@@ -102,16 +94,7 @@ class Activation(TensorLike):
 
     @classmethod
     def from_pixels(cls, pixels: Tensor, axes: tuple[int, int], like: "Activation") -> "Activation":
-        """Make an activation that takes J of its pixels when somebody asks for coefficients.
-
-        Args:
-            pixels: Any axes; nobody may write to them afterwards.
-            axes: Positions of the pixel axes, in ascending order, from 0 on.
-            like: Whose options the activation is to have.
-
-        Returns:
-            The activation.
-        """
+        """Make an activation of pixels, which nobody may write to; J is taken when coefficients are asked for."""
         x = object.__new__(cls)
         x._set(
             None, pixels, Extent(pixels.shape[axes[0]], pixels.shape[axes[1]]), axes, like._frequencies, like._method
@@ -130,7 +113,7 @@ class Activation(TensorLike):
         return self._values is not None
 
     def bring_up_to_date(self) -> None:
-        """Take over what was written to activations and pixels that this one is a view of, or that are views of it."""
+        """Take over what was written to the activations and pixels that share this feature map."""
         if self._view is not None or self._lent:
             runtime().refresh(self)
 
@@ -196,7 +179,7 @@ class Activation(TensorLike):
         )
 
     def rebind(self, other: "Activation") -> None:
-        """Give this object the values of another one of its shape, dtype and axes: what operations in place do."""
+        """Take over the values of another activation of this shape, dtype and axes: what operations in place do."""
         other.bring_up_to_date()
         self._values, self._pixels, self._from_pixels = other._values, other._pixels, other._from_pixels
         self._writes += 1
@@ -204,7 +187,7 @@ class Activation(TensorLike):
             runtime().write_through(self)
 
     def lend(self, pixels: Tensor) -> None:
-        """Remember pixels of which a view was handed out: what is written there belongs to this activation, too."""
+        """Remember pixels of which a view was handed out: what is written there belongs to this activation."""
         self._lent.append((pixels, pixels._version))
 
     def is_view_of(self, view: View) -> None:

@@ -1,4 +1,4 @@
-"""Tensors that follow from a few numbers alone: made once, for eager runs, compiled graphs and exported ones alike."""
+"""Tensors that depend on a few numbers only: built once, for eager, compiled and exported runs."""
 
 import functools
 import re
@@ -13,14 +13,14 @@ __all__ = ["constant"]
 
 
 class _Shelf:
-    """Holds constants as attributes: ``torch.compile`` looks an attribute up when it comes to it, a dict but once."""
+    """Holds constants as attributes: ``torch.compile`` looks up an attribute each time, a dict only once."""
 
 
 _SHELF: Final = _Shelf()
 
 
 def _among_fakes() -> bool:
-    """Whether fake tensors are about that take no real one beside them, as those of ``torch.export`` do."""
+    """Whether there are fake tensors that accept no real ones beside them, as under ``torch.export``."""
     if not torch._C._len_torch_dispatch_stack():
         return False
     mode = torch._guards.detect_fake_mode()
@@ -28,17 +28,17 @@ def _among_fakes() -> bool:
 
 
 def constant(build: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Make a function keep its results, as real tensors whatever mode it is called in.
+    """Make a function keep its results, as real tensors whatever mode it is called in; nobody may write to them.
 
     Inference mode, ``torch.export``, ``torch.func`` and a default device leave their mark on every tensor that is made
     under them. They hold for a thread each, so a constant is made in a thread of its own. Only among fake tensors that
-    no compiler has made, which go together with their like alone, is it made again each time.
+    no compiler has made, which mix with no real ones, is it made again each time.
 
     Args:
         build: Makes a tensor from numbers, dtypes and devices, which decide on it.
 
     Returns:
-        The function. Nobody may write to its results.
+        The function.
     """
     kept: dict[tuple[Any, ...], Tensor] = {}
 

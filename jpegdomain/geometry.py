@@ -9,18 +9,8 @@ from typing import NamedTuple, TypeAlias
 
 from .errors import ExtentMismatchError
 
-__all__ = [
-    "BLOCK",
-    "Extent",
-    "Padding",
-    "Pair",
-    "Window",
-    "block_count",
-    "component_extent",
-    "padded_size",
-    "pair",
-    "window_output",
-]
+__all__ = ["BLOCK", "Extent", "Padding", "Pair", "Window", "block_count", "component_extent", "padded_size", "pair"]
+__all__ += ["window_output"]
 
 Pair: TypeAlias = int | Sequence[int]
 """One number for both axes, or (vertical, horizontal)."""
@@ -58,7 +48,7 @@ class Extent(NamedTuple):
 
 
 def pair(value: Pair) -> tuple[int, int]:
-    """Read a number, or a sequence of one, as two equal numbers; of two as it is."""
+    """Return (vertical, horizontal) of one number, a sequence of one, or a pair."""
     if isinstance(value, int):
         return value, value
     return int(value[0]), int(value[-1])
@@ -75,16 +65,7 @@ def padded_size(size: int) -> int:
 
 
 def component_extent(extent: Extent, factors: tuple[int, int], largest: tuple[int, int]) -> Extent:
-    """Compute a JPEG component's own size from the image's (T.81 A.1.1).
-
-    Args:
-        extent: The image's height and width.
-        factors: The component's vertical and horizontal sampling factors V, H.
-        largest: The largest V and H of the frame.
-
-    Returns:
-        ⌈height·V/Vmax⌉ × ⌈width·H/Hmax⌉.
-    """
+    """Compute a JPEG component's size from its and the largest sampling factors (V, H): ⌈size·V/Vmax⌉ (T.81 A.1.1)."""
     return Extent(
         -(-extent.height * factors[0] // largest[0]),
         -(-extent.width * factors[1] // largest[1]),
@@ -93,13 +74,6 @@ def component_extent(extent: Extent, factors: tuple[int, int], largest: tuple[in
 
 def window_output(size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> int:
     """Count the positions of a sliding window along one axis, as torch does.
-
-    Args:
-        size: Input samples.
-        kernel: Taps of the window.
-        stride: Samples between positions.
-        padding: Zeros before and after the input.
-        dilation: Samples between taps.
 
     Returns:
         ⌊(size + before + after − dilation·(kernel−1) − 1)/stride⌋ + 1.

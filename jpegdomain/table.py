@@ -20,8 +20,8 @@ class Entry(NamedTuple):
 
     Args:
         function: Takes the operation's arguments, activations among them.
-        accepts: Takes the same arguments and says whether `function` has a closed form for them.
-        anywhere: Whether the operation runs on pixels as well where these are at hand and the coefficients are not.
+        accepts: Takes the same arguments and returns whether `function` has a closed form for them.
+        anywhere: Whether the operation runs on pixels where these are at hand and the coefficients are not.
     """
 
     function: Callable[..., Any]
@@ -66,8 +66,7 @@ def implements(*names: Any, accepts: Callable[..., bool], anywhere: bool = False
 
     Args:
         *names: Operations: functions of torch, or names, each of which stands for all that `operations` finds.
-        accepts: Takes the operation's arguments and says whether the function has a closed form for them; where it has
-            none, the operation runs on pixels.
+        accepts: As in `Entry`; where it returns False, the operation runs on pixels.
         anywhere: As in `Entry`.
 
     Returns:
@@ -115,7 +114,7 @@ def runtime() -> Runtime:
 
 
 def note(operation: Any, form: str, result: Any) -> None:
-    """Tell who records that an operation has run in a form, 'closed' or 'island', and what it returned."""
+    """Report an operation that has run, its form ('closed' or 'island') and its result to every recording."""
     for listener in _LISTENERS:
         listener(operation, form, result)
 
@@ -160,4 +159,4 @@ def record(model: nn.Module | None = None) -> Iterator[list[Met]]:
 
 
 def _ignore(_: object) -> None:
-    """A hook's result would take the place of the module's."""
+    """Return None: a hook's result would replace the module's."""

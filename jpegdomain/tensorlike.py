@@ -1,4 +1,4 @@
-"""The public names of ``torch.Tensor`` on an object that is none: asked of its pixels, or run by the table."""
+"""The public names of ``torch.Tensor`` for an object that is no tensor: answered by its data, or run by the table."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -25,6 +25,10 @@ class TensorLike:
     _from_pixels: bool
     _extent: Extent
     _axes: tuple[int, int]
+    ndim: int
+    dtype: torch.dtype
+    device: torch.device
+    dim: Callable[[], int]
 
     @property
     def shape(self) -> torch.Size:
@@ -39,15 +43,6 @@ class TensorLike:
         """``torch.Tensor.size`` of the pixels."""
         return self.shape if dim is None else self.shape[dim]
 
-    def dim(self) -> int:
-        """``torch.Tensor.dim`` of the pixels."""
-        return self._first.dim()
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._first.dim()
-
     def numel(self) -> int:
         """``torch.Tensor.numel`` of the pixels."""
         return self.shape.numel()
@@ -60,22 +55,12 @@ class TensorLike:
         return torch.empty(self.shape, device="meta").stride(*() if dim is None else (dim,))
 
     def is_contiguous(self, memory_format: torch.memory_format = torch.contiguous_format) -> bool:
-        """``torch.Tensor.is_contiguous`` of the pixels: yes; their order in memory is this class's own business."""
+        """Return True for the default format: the order in memory is an implementation detail."""
         return memory_format == torch.contiguous_format
 
     def contiguous(self: _Self, memory_format: torch.memory_format = torch.contiguous_format) -> _Self:  # noqa: ARG002
-        """Return itself: the order in memory is this class's own business."""
+        """Return itself: the order in memory is an implementation detail."""
         return self
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The coefficients' dtype."""
-        return self._first.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The coefficients' device."""
-        return self._first.device
 
     def type(self, dtype: Any = None, **kwargs: Any) -> Any:
         """``torch.Tensor.type`` of the pixels."""
@@ -98,10 +83,6 @@ class TensorLike:
     def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
 
-    def retain_grad(self) -> None:
-        """``torch.Tensor.retain_grad`` of the coefficients, from which ``grad`` follows."""
-        self._first.retain_grad()
-
     __hash__ = object.__hash__
 
     if TYPE_CHECKING:  # Written at the end of this file.
@@ -110,14 +91,15 @@ class TensorLike:
 
 
 _ASKED: Final = (
-    *("element_size", "get_device", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg"),
-    *("is_pinned", "is_shared", "is_signed"),
+    *("dim", "element_size", "get_device", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg"),
+    *("is_pinned", "is_shared", "is_signed", "retain_grad"),
 )
 """Questions that the coefficients answer as the pixels would."""
 
 _READ: Final = (
-    *("grad_fn", "is_cpu", "is_cuda", "is_leaf", "is_meta", "is_mkldnn", "is_mps", "is_mtia", "is_nested"),
-    *("is_quantized", "is_sparse", "is_sparse_csr", "is_xla", "is_xpu", "itemsize", "layout", "retains_grad"),
+    *("device", "dtype", "grad_fn", "is_cpu", "is_cuda", "is_leaf", "is_meta", "is_mkldnn", "is_mps", "is_mtia"),
+    *("is_nested", "is_quantized", "is_sparse", "is_sparse_csr", "is_xla", "is_xpu", "itemsize", "layout", "ndim"),
+    "retains_grad",
 )
 """Attributes that are the same for the coefficients."""
 
@@ -166,7 +148,7 @@ def _is_any(input: Any, *_args: Any, **_kwargs: Any) -> bool:
 
 
 def _behave_as_a_tensor() -> None:
-    """Give `TensorLike` every public name of ``torch.Tensor`` that it has not got of its own."""
+    """Define every public name of ``torch.Tensor`` that `TensorLike` lacks."""
     for names, make in ((_ASKED, _asks), (_IN_MEMORY, _refuses), (_READ, _attribute)):
         for name in names:
             setattr(TensorLike, name, make(name))

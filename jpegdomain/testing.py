@@ -26,21 +26,21 @@ def assert_commutes(
 ) -> None:
     """Assert that a layer closes the square: J̃∘(JPEG layer) = (torch layer)∘J̃.
 
-    The input is random pixels of the extent. The result's pixels must be those of the torch layer, and its coefficients
-    must be J of its pixels: nothing outside the extent.
+    The input is random pixels. The result's pixels must be those of the torch layer, and its coefficients J of these
+    pixels: zero outside the extent.
 
     Args:
-        jpeg_layer: An activation to a feature map, or to pixels where the layer leaves the transform domain.
-        torch_layer: (n, c, h, w) to the pixels expected.
+        jpeg_layer: From an activation to one, or to pixels where the layer leaves the transform domain.
+        torch_layer: From pixels (n, c, h, w) to the expected pixels.
         extent: Height and width of the input.
         channels: Of the input.
-        batch: Images.
+        batch: Number of images.
         dtype: To compute in.
-        tolerance: Relative; `TOLERANCE` of the dtype if None.
+        tolerance: Relative to the largest expected value; `TOLERANCE` of the dtype if None.
         seed: Of the random pixels.
 
     Raises:
-        AssertionError: If the square does not close; the message says where it is widest.
+        AssertionError: If the square does not close; the message says where the difference is largest.
     """
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randn(batch, channels, *extent, generator=generator, dtype=torch.float64).to(dtype)
@@ -48,7 +48,7 @@ def assert_commutes(
     result = jpeg_layer(encode(pixels))
     if not torch.isfinite(expected).all():
         raise AssertionError("the torch layer's own result is not finite: there is nothing to compare with")
-    # A layer that cancels all of its input leaves rounding of the input's size.
+    # A layer whose result is zero leaves rounding of its input's size.
     size = expected.abs().max().item() or pixels.abs().max().item()
     limit = (TOLERANCE[dtype] if tolerance is None else tolerance) * size
     if isinstance(result, Activation):

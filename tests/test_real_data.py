@@ -14,7 +14,7 @@ from PIL import Image
 
 import jpegdomain as jd
 from experiments import decoding, equivalence
-from experiments.networks import load_network
+from experiments.lib.networks import load_network
 
 from .codec.oracle import decoded
 from .test_entry import RGB_FROM_YCBCR

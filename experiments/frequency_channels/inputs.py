@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.frequency_channels.variants import PIXELS, Variant
+from experiments.frequency_channels.network import PIXELS, Variant
 from jpegdomain import preprocess as pp
 from jpegdomain.errors import EmptyFolderError, InputError, LeftOutWarning
 from jpegdomain.frequency import ChannelStatistics, Frontend, fit_statistics
@@ -41,14 +41,7 @@ class Files(jd.JpegDataset):
         self.classes = len(folder.classes)
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[jd.JpegImage, int]]:
-        """Read several files.
-
-        Args:
-            indices: Their positions.
-
-        Returns:
-            Record and class of each, but for those that are left out.
-        """
+        """Read several files."""
         items = []
         for image, label in super().__getitems__(indices):
             if image.color in _COLORS:
@@ -58,11 +51,7 @@ class Files(jd.JpegDataset):
         return items
 
     def identity(self) -> object:
-        """Say what the files are, so that an interrupted run goes on with the same ones only.
-
-        Returns:
-            Something with a ``repr``.
-        """
+        """Identify the files by a `repr`, so that an interrupted run resumes on the same ones only."""
         return [(*Path(path).parts[-2:], Path(path).stat().st_size) for path in self.files]
 
 
@@ -72,9 +61,6 @@ def find_files(root: Path, limit: int | None) -> tuple[Files, Files]:
     Args:
         root: Folder with train, and test or val, in each one subfolder of JPEG files per class.
         limit: Take about this many of each.
-
-    Returns:
-        The two.
 
     Raises:
         SystemExit: If they are not there, their classes differ, or there is nothing to learn from.
@@ -113,27 +99,17 @@ class PixelEntry(nn.Module):
     def forward(self, batch: jd.JpegBatch) -> Tensor:
         """Decode and normalise.
 
-        Args:
-            batch: From `jpegdomain.collate`.
-
         Returns:
             (n, 3, h, w), channels-last in memory.
         """
         return first_pixels(batch, self.target, 1 / self.std, -self.mean / self.std, channels_last=True)
 
     def get_extra_state(self) -> dict[str, str]:
-        """Give what the state holds beside tensors.
-
-        Returns:
-            What the pixels are.
-        """
+        """The kind of pixels."""
         return {"pixels": self.target}
 
     def set_extra_state(self, state: dict[str, str]) -> None:
         """Check that a state that is loaded is of the same pixels.
-
-        Args:
-            state: What `get_extra_state` gave.
 
         Raises:
             InputError: If it is of others.
@@ -144,10 +120,6 @@ class PixelEntry(nn.Module):
 
 def fit_pixels(batches: Sequence[jd.JpegBatch] | tqdm, target: Literal["rgb", "ycbcr"]) -> tuple[Tensor, Tensor]:
     """Fit the mean and standard deviation of pixels.
-
-    Args:
-        batches: Of the images.
-        target: Channels of the pixels.
 
     Returns:
         Each (3,) levels, float64; a standard deviation of 1 for channels that do not vary, as the chroma of gray files.
@@ -210,15 +182,7 @@ class Inputs:
         return pp.Compose([crop, pp.RandomHorizontalFlip()])
 
     def train(self, variant: Variant, seed: int) -> jd.data.Loader:
-        """Give one epoch of training batches, at random places and in random order.
-
-        Args:
-            variant: That they are for.
-            seed: Of order and places.
-
-        Returns:
-            Whole batches.
-        """
+        """Load one epoch of whole training batches, with random crops and in random order."""
         return jd.loader(
             self.training,
             self.batch,
@@ -231,10 +195,7 @@ class Inputs:
         )
 
     def test(self, variant: Variant) -> jd.data.Loader:
-        """Give the test images' middles.
-
-        Args:
-            variant: That they are for.
+        """Load the centre crops of the test images, in the files' order.
 
         Returns:
             All batches, in the files' order.
@@ -244,14 +205,7 @@ class Inputs:
         return jd.loader(self.testing, self.batch, preprocess=middle, threads=self.threads, device=self.device)
 
     def entry(self, variant: Variant) -> nn.Module:
-        """Give the first layer of a variant's network.
-
-        Args:
-            variant: The variant.
-
-        Returns:
-            Batches to normalised pixels or channels.
-        """
+        """Build the first layer of a variant's network, from batches to normalised pixels or channels."""
         if variant.selection is not None:
             return Frontend(variant.selection, self._channels)
         target = PIXELS[variant.name]

@@ -1,14 +1,60 @@
-"""The networks that are compared: one torchvision classifier behind pixels, frequency channels, or a gate."""
+"""What is compared: a torchvision classifier behind pixels, frequency channels, or a gate."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torchvision
 from torch import Tensor, nn
 
 import jpegdomain as jd
-from experiments.frequency_channels.variants import Variant
-from jpegdomain.frequency import ChannelGate, adapt
+from jpegdomain.errors import InputError
+from jpegdomain.frequency import CHANNELS, ChannelGate, ChannelSet, adapt, all_channels, published
 
-__all__ = ["Classifier", "build"]
+__all__ = ["PIXELS", "Classifier", "Variant", "build", "variant"]
+
+PIXELS: dict[str, Literal["rgb", "ycbcr"]] = {"RGB": "rgb", "YCbCr": "ycbcr"}
+"""Variants that are fed with pixels → the channels of the pixels."""
+
+_GATE = "gate-"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the table.
+
+    Args:
+        name: Of the row.
+        selection: Frequency channels that the network takes; None where it takes pixels.
+        target: Channels that a gate in front of the network should keep on average; None without a gate.
+    """
+
+    name: str
+    selection: ChannelSet | None = None
+    target: int | None = None
+
+
+def variant(name: str) -> Variant:
+    """Find a variant.
+
+    Args:
+        name: 'RGB', 'YCbCr', 'gate-N' for a gate that should keep N of the 192 channels, or a published set such as
+            '24S' or 'DCT-192'.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    if name in PIXELS:
+        return Variant(name)
+    if name.startswith(_GATE):
+        number = name.removeprefix(_GATE)
+        if not number.isdecimal() or not 1 <= int(number) <= CHANNELS:
+            raise InputError(f"a gate's target is 1…{CHANNELS} channels, as in {_GATE}24; got {name!r}")
+        return Variant(name, all_channels(), int(number))
+    try:
+        return Variant(name, published(name))
+    except InputError as error:
+        raise InputError(f"variants are RGB, YCbCr, {_GATE}N and the published sets: {error}") from error
 
 
 class Classifier(nn.Module):
@@ -27,13 +73,10 @@ class Classifier(nn.Module):
     def forward(self, batch: jd.JpegBatch) -> tuple[Tensor, Tensor | None]:
         """Classify.
 
-        Args:
-            batch: From `jpegdomain.collate`.
-
         Returns:
             (n, classes) logits, and (n, 192) of 0 and 1, which channels the gate kept; None without a gate.
         """
-        # Nothing before the network is trained, nor rounded to half precision.
+        # The entry is neither trained nor rounded to half precision.
         with torch.no_grad(), torch.autocast(batch.device.type, enabled=False):
             x = self.entry(batch).contiguous(memory_format=torch.channels_last)
         keep = None
@@ -51,9 +94,6 @@ def build(variant: Variant, entry: nn.Module, model: str, classes: int, seed: in
         model: A torchvision classifier's name.
         classes: Of the data.
         seed: Of the weights.
-
-    Returns:
-        The network, channels-last in memory.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -11,13 +11,12 @@ the same budget: files, epochs, optimiser, schedule; and by seed the same order,
 have them in common. Channels and pixels are normalised with statistics of the training files. 'gate-24' takes all 192
 channels through a gate that learns which 24 to keep.
 
-Several processes share the networks, on the CPU best with one thread each. An interrupted run goes on after the last
+Several processes share the networks, on the CPU best with one thread each. An interrupted run resumes after the last
 epoch that it finished.
 """
 
 import argparse
 import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,22 +24,15 @@ from typing import Any
 import torch
 import torchvision
 
-from experiments import arguments
-from experiments.distributed import World, world
-from experiments.environment import decisive, describe
-from experiments.frequency_channels.checkpoint import Checkpoints
-from experiments.frequency_channels.figure import draw_accuracies, draw_gates
 from experiments.frequency_channels.inputs import Inputs, find_files
-from experiments.frequency_channels.network import Classifier, build
-from experiments.frequency_channels.precision import PRECISIONS, resolved
-from experiments.frequency_channels.presets import PRESETS, fill_in
-from experiments.frequency_channels.recipe import Recipe
-from experiments.frequency_channels.schedule import SCHEDULES
-from experiments.frequency_channels.summary import claim, summary
-from experiments.frequency_channels.table import table_of
-from experiments.frequency_channels.training import Tested, Trainer
-from experiments.frequency_channels.variants import Variant, variant
-from experiments.journal import Journal
+from experiments.frequency_channels.network import Classifier, Variant, build, variant
+from experiments.frequency_channels.recipe import PRECISIONS, PRESETS, SCHEDULES, Recipe, fill_in, resolved
+from experiments.frequency_channels.results import claim, figure, gates_figure, summary, table_of
+from experiments.frequency_channels.training import Checkpoints, Tested, Trainer
+from experiments.lib import arguments
+from experiments.lib.distributed import World, world
+from experiments.lib.environment import decisive, describe, save
+from experiments.lib.journal import Journal
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, image_scale, to_static
 
@@ -84,11 +76,7 @@ def _amount(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.frequency_channels",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = arguments.parser("experiments.frequency_channels", __doc__)
     positive = arguments.positive
     parser.add_argument(
         "--data",
@@ -105,24 +93,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=_model, help="a ResNet of torchvision, or mobilenet_v2")
     parser.add_argument("--variants", type=_variant, nargs="+", help="RGB, YCbCr, DCT-192, 24S, 24T, 24D, …, gate-24")
     parser.add_argument("--seeds", type=positive, help="networks per variant")
-    parser.add_argument("--side", type=positive, help="of the RGB network's images")
+    parser.add_argument("--side", type=positive, help="side of the RGB network's images")
     parser.add_argument("--short", type=positive, help="short side of test images at that scale, before the crop")
     parser.add_argument("--area", type=_share, help="smallest share of an image's area that a crop in training takes")
     parser.add_argument("--limit", type=positive, help="train on, and test on, about this many files, evenly spread")
     parser.add_argument("--epochs", type=positive, help="passes over the training files")
     parser.add_argument("--batch", type=positive, help="images a step")
     parser.add_argument("--lr", type=_amount, help="largest learning rate, for 256 images a step")
-    parser.add_argument("--schedule", choices=SCHEDULES, help="of the learning rate")
+    parser.add_argument("--schedule", choices=SCHEDULES, help="learning-rate schedule")
     parser.add_argument("--warmup", type=_amount, help="epochs in which the learning rate rises")
-    parser.add_argument("--decay", type=_amount, help="of the weights")
-    parser.add_argument("--smoothing", type=_amount, help="of the labels")
-    parser.add_argument("--gate-weight", type=_amount, default=10.0, help="of a gate's penalty (default 10)")
+    parser.add_argument("--decay", type=_amount, help="weight decay")
+    parser.add_argument("--smoothing", type=_amount, help="label smoothing")
+    parser.add_argument("--gate-weight", type=_amount, default=10.0, help="weight of a gate's penalty (default 10)")
     parser.add_argument(
         "--seed", type=arguments.natural, default=0, help="the i-th network of a variant has seed + i (default 0)"
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: bfloat16 where it is fast")
     parser.add_argument("--readers", type=positive, default=1, help="threads that read files ahead (default 1)")
-    parser.add_argument("--weights", type=Path, help="folder to keep each trained network in; default: none")
+    parser.add_argument("--weights", type=Path, help="folder to save each trained network in (default: none)")
     arguments.add_machine(parser, None, "results/frequency_channels-DATA-MODEL-PRESET.json")
     return parser
 
@@ -150,7 +138,7 @@ class _Run:
             gate_weight=options.gate_weight,
             precision=resolved(options.precision, here.device),
         )
-        # Nothing but its kind is asked for.
+        # Only the kind of network matters.
         with torch.device("meta"):
             self.scale = image_scale(torchvision.models.get_model(options.model, weights=None))
         self.inputs = Inputs(
@@ -233,25 +221,17 @@ def _keep(path: Path, model: Classifier) -> None:
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=1) + "\n")
-    figure, gates = output.with_suffix(".png"), output.with_name(f"{output.stem}-gate.png")
-    draw_accuracies(figure, report)
-    drawn = [figure, gates] if draw_gates(gates, report) else [figure]
+    save(report, output)
+    image, gates = output.with_suffix(".png"), output.with_name(f"{output.stem}-gate.png")
+    figure(report, image)
+    drawn = [image, gates] if gates_figure(report, gates) else [image]
     print(f"{table_of(report)}\n\n{claim(report['result'])}\n")
     for path in (output, *drawn):
         print(f"wrote {path}")
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     fill_in(options)
     if options.output is None:

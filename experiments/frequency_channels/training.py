@@ -1,10 +1,12 @@
-"""Training and testing one network."""
+"""Training and testing one network, with a checkpoint after each epoch, so that a kill costs one epoch at most."""
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,14 +14,59 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from experiments.frequency_channels.checkpoint import Checkpoints
 from experiments.frequency_channels.inputs import Inputs
-from experiments.frequency_channels.network import Classifier
+from experiments.frequency_channels.network import Classifier, Variant
 from experiments.frequency_channels.recipe import Recipe
-from experiments.frequency_channels.variants import Variant
 from jpegdomain.frequency import target_penalty
 
-__all__ = ["Tested", "Trainer"]
+__all__ = ["Checkpoints", "Tested", "Trainer"]
+
+
+class Checkpoints:
+    """One file per unfinished training.
+
+    Args:
+        folder: To keep them in; made when it is needed.
+        settings: All that the results depend on, plain values.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.folder, self.settings = folder, settings
+
+    def _path(self, unit: str) -> Path:
+        return self.folder / f"{unit}.pt"
+
+    def save(self, unit: str, state: dict[str, Any]) -> None:
+        """Keep a state in place of the one before. Whenever a kill comes, one of them is whole."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self._path(unit).with_suffix(".new")
+        with fresh.open("wb") as file:
+            torch.save({"settings": repr(self.settings), "state": state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path(unit))
+
+    def load(self, unit: str, device: torch.device | None = None) -> dict[str, Any] | None:
+        """Load the last saved state, or None.
+
+        Raises:
+            SystemExit: If it is that of other settings.
+        """
+        path = self._path(unit)
+        if not path.exists():
+            return None
+        saved = torch.load(path, map_location=device, weights_only=True)
+        if saved["settings"] != repr(self.settings):
+            raise SystemExit(
+                f"{path} is half of a training with other settings: go on with those, take another --output, or "
+                "delete it"
+            )
+        return saved["state"]
+
+    def drop(self, unit: str) -> None:
+        """Remove a state that nobody needs any more."""
+        self._path(unit).unlink(missing_ok=True)
+
 
 _SHOWN_EVERY = 10
 
@@ -69,11 +116,6 @@ class Trainer:
 
         Each epoch begins with random numbers of its own, so that a training that goes on draws what it would have
         drawn.
-
-        Args:
-            model: On the device; trained in place.
-            variant: What it is fed with.
-            seed: Of order, crops and noise.
 
         Returns:
             'epochs': of each the loss, the accuracy on its training batches, top-1 and top-5 on the test files;
@@ -138,7 +180,7 @@ class Trainer:
     def _check(loss: Tensor, variant: Variant, epoch: int) -> None:
         if not math.isfinite(loss.item()):
             raise FloatingPointError(
-                f"training {variant.name} went astray: no finite loss in epoch {epoch + 1}; lower --lr"
+                f"training {variant.name} diverged: no finite loss in epoch {epoch + 1}; lower --lr"
             )
 
     def _step(self, model: Classifier, variant: Variant, passed: float, batch: Any, labels: Tensor) -> tuple[Any, Any]:
@@ -156,15 +198,7 @@ class Trainer:
 
     @torch.inference_mode()
     def test(self, model: Classifier, variant: Variant) -> Tested:
-        """Test a network.
-
-        Args:
-            model: On the device; left in eval mode.
-            variant: What it is fed with.
-
-        Returns:
-            Its accuracy.
-        """
+        """Test a network."""
         model.eval()
         found, kept = [], []
         for batch, labels in self.inputs.test(variant):

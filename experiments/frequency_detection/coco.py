@@ -46,7 +46,7 @@ class CocoImages:
 
     def __init__(self, images: Path, annotations: Path, limit: int | None = None, annotated: bool = False) -> None:
         if not images.is_dir():
-            raise SystemExit(f"--images: {images} is no folder")
+            raise SystemExit(f"--images: {images} is not a folder")
         if not annotations.is_file():
             raise SystemExit(f"--annotations: there is no file {annotations}")
         # Only here, so that --help needs no pycocotools.
@@ -70,11 +70,7 @@ class CocoImages:
         return len(self.ids)
 
     def identity(self) -> object:
-        """Say what the images are, so that an interrupted run goes on with the same ones only.
-
-        Returns:
-            Something with a ``repr``.
-        """
+        """Identify the images by a `repr`, so that an interrupted run resumes on the same ones only."""
         return self.categories, [(i, len(self.coco.getAnnIds(i))) for i in self.ids]
 
     def _objects(self, image: int) -> list[dict[str, Any]]:
@@ -83,22 +79,12 @@ class CocoImages:
         return [one for one in found if one["bbox"][2] > 0 and one["bbox"][3] > 0]
 
     def portrait(self, number: int) -> bool:
-        """Tell whether an image is higher than wide.
-
-        Args:
-            number: Of the image.
-
-        Returns:
-            Whether it is.
-        """
+        """True if an image is higher than wide."""
         image = self.coco.imgs[self.ids[number]]
         return image["height"] > image["width"]
 
     def read(self, number: int) -> jd.JpegImage:
         """Read an image's coefficients.
-
-        Args:
-            number: Of the image.
 
         Returns:
             The file's record.
@@ -106,15 +92,7 @@ class CocoImages:
         return jd.read_jpeg(self.folder / self.coco.imgs[self.ids[number]]["file_name"])
 
     def target(self, number: int, masks: bool) -> Target:
-        """Give an image's objects.
-
-        Args:
-            number: Of the image.
-            masks: Whether masks are needed.
-
-        Returns:
-            Boxes, labels, and masks if asked for.
-        """
+        """Return an image's boxes and labels, and masks if asked for."""
         image = self.coco.imgs[self.ids[number]]
         objects = self._objects(self.ids[number])
         boxes = torch.tensor([one["bbox"] for one in objects], dtype=torch.float32).reshape(-1, 4)
@@ -133,15 +111,7 @@ class CocoImages:
 
 
 def mirrored(target: Target, width: int) -> Target:
-    """See an image's objects left to right.
-
-    Args:
-        target: Of the image as it is.
-        width: Of the image.
-
-    Returns:
-        The target of the flipped image.
-    """
+    """Mirror an image's objects left to right."""
     left, top, right, bottom = target["boxes"].unbind(1)
     flipped = target | {"boxes": torch.stack([width - right, top, width - left, bottom], 1)}
     if "masks" in target:

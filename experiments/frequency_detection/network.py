@@ -29,7 +29,7 @@ from jpegdomain.frequency import (
     fit_statistics,
 )
 from jpegdomain.frequency.channels import Source
-from jpegdomain.frequency.surgery.frame import FrequencyTransform
+from jpegdomain.frequency.surgery.detection import FrequencyTransform
 
 __all__ = ["PRETRAINED", "Design", "build", "fit"]
 
@@ -59,7 +59,7 @@ class Design:
 
     @property
     def masks(self) -> bool:
-        """Whether the network finds masks."""
+        """True if the network predicts masks."""
         return self.model == "mask"
 
 
@@ -125,17 +125,7 @@ def _rgb(design: Design, classes: int, weights: str | None) -> nn.Module:
 
 
 def fit(design: Design, images: CocoImages, count: int, quiet: bool) -> ChannelStatistics:
-    """Fit the statistics of the channels as the network sees them, in images at twice the size of the frame.
-
-    Args:
-        design: Of the network on RGB.
-        images: To train on.
-        count: How many of them to take, evenly spread.
-        quiet: Whether no progress is shown.
-
-    Returns:
-        Of all 192 channels.
-    """
+    """Fit the statistics of the channels as the network sees them, in images at twice the size of the frame."""
     resizing = GeneralizedRCNNTransform(design.min_size, design.max_size, [0.0] * 3, [1.0] * 3)
     transform = FrequencyTransform(resizing, Frontend(all_channels())).eval()
 

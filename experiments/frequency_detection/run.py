@@ -12,30 +12,28 @@ reference. All networks have the same budget, and by seed the same order, flips 
 them in common. Backbones start from the weights that `experiments.frequency_channels --weights FOLDER` wrote, or at
 random, all of them alike; 'pretrained' is torchvision's network on RGB, of which surgery carries over what it can.
 
-An interrupted run goes on after the last epoch that it finished.
+An interrupted run resumes after the last epoch that it finished.
 """
 
 import argparse
 import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from experiments import arguments
-from experiments.distributed import World, world
-from experiments.environment import decisive, describe
-from experiments.frequency_channels.checkpoint import Checkpoints
-from experiments.frequency_channels.precision import PRECISIONS, resolved
-from experiments.frequency_channels.variants import variant
+from experiments.frequency_channels.network import variant
+from experiments.frequency_channels.recipe import PRECISIONS, resolved
+from experiments.frequency_channels.training import Checkpoints
 from experiments.frequency_detection.coco import CocoImages, Items
 from experiments.frequency_detection.network import PRETRAINED, Design, build, fit
-from experiments.frequency_detection.recipe import Recipe
-from experiments.frequency_detection.table import summary, table_of
-from experiments.frequency_detection.training import Trainer
-from experiments.journal import Journal
+from experiments.frequency_detection.results import summary, table_of
+from experiments.frequency_detection.training import Recipe, Trainer
+from experiments.lib import arguments
+from experiments.lib.distributed import World, world
+from experiments.lib.environment import decisive, describe, save
+from experiments.lib.journal import Journal
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import ChannelStatistics
 
@@ -73,18 +71,16 @@ def _rate(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.frequency_detection",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = arguments.parser("experiments.frequency_detection", __doc__)
     positive = arguments.positive
     parser.add_argument("--images", type=Path, nargs=2, required=True, help="folders of JPEG files: train, val")
     parser.add_argument("--annotations", type=Path, nargs=2, required=True, help="COCO's JSON files: train, val")
     parser.add_argument("--limit", type=positive, help="train on, and test on, about this many images, evenly spread")
-    parser.add_argument("--model", choices=("mask", "faster"), default="mask", help="default mask")
+    parser.add_argument(
+        "--model", choices=("mask", "faster"), default="mask", help="Mask or Faster R-CNN (default mask)"
+    )
     parser.add_argument("--variants", type=_variant, nargs="+", default=["RGB", "24S", "48S", "64S"])
-    parser.add_argument("--backbone", choices=_BACKBONES, default="resnet50", help="default resnet50")
+    parser.add_argument("--backbone", choices=_BACKBONES, default="resnet50", help="backbone (default resnet50)")
     parser.add_argument(
         "--backbone-weights",
         type=_weights,
@@ -104,18 +100,23 @@ def _parser() -> argparse.ArgumentParser:
         help="epochs after which the learning rate falls to a tenth (default 16 22 of 26, in proportion of others)",
     )
     parser.add_argument("--batch", type=positive, default=16, help="images a step (default 16)")
-    parser.add_argument("--micro-batch", type=positive, default=2, help="of them in memory at once (default 2)")
+    parser.add_argument(
+        "--micro-batch", type=positive, default=2, help="images of a step in memory at once (default 2)"
+    )
     parser.add_argument("--lr", type=_rate, default=0.02, help="learning rate for 16 images a step (default 0.02)")
     parser.add_argument(
-        "--precision", choices=PRECISIONS, default="auto", help="of the backbone; default: bfloat16 where it is fast"
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="precision of the backbone (default: bfloat16 where it is fast)",
     )
-    parser.add_argument("--fitted", type=positive, default=1000, help="images that statistics are of (default 1000)")
+    parser.add_argument("--fitted", type=positive, default=1000, help="images to fit statistics on (default 1000)")
     parser.add_argument("--seeds", type=positive, default=1, help="networks per variant (default 1)")
     parser.add_argument(
         "--seed", type=arguments.natural, default=0, help="the i-th network of a variant has seed + i (default 0)"
     )
     parser.add_argument("--workers", type=int, default=0, help="processes that read files ahead (default 0)")
-    parser.add_argument("--weights", type=Path, help="folder to keep each trained network in; default: none")
+    parser.add_argument("--weights", type=Path, help="folder to save each trained network in (default: none)")
     arguments.add_machine(parser, None, "results/frequency_detection-MODEL.json")
     return parser
 
@@ -208,14 +209,7 @@ def _digest(path: str) -> str:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     options = _parser().parse_args(given)
     if options.output is None:
         options.output = Path(f"results/frequency_detection-{options.model}.json")
@@ -234,8 +228,7 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
         }
 
         def write() -> None:
-            options.output.parent.mkdir(parents=True, exist_ok=True)
-            options.output.write_text(json.dumps(report, indent=1) + "\n")
+            save(report, options.output)
             print(f"{table_of(report)}\n\nwrote {options.output}")
 
         here.conclude(run.journal, write)

@@ -1,8 +1,9 @@
-"""One network's training, epoch by epoch, with a checkpoint and an evaluation after each."""
+"""One network's training: torchvision's detection recipe, with a checkpoint and an evaluation after each epoch."""
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,13 +11,78 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from experiments.frequency_channels.checkpoint import Checkpoints
-from experiments.frequency_detection.coco import Items, Key, Target
-from experiments.frequency_detection.evaluation import evaluate
-from experiments.frequency_detection.recipe import Recipe
+from experiments.frequency_channels.training import Checkpoints
+from experiments.frequency_detection.coco import CocoImages, Items, Key, Target
+from experiments.frequency_detection.results import evaluate
 from jpegdomain.frequency import FileImage
 
-__all__ = ["Trainer"]
+__all__ = ["Recipe", "Trainer"]
+
+_REFERENCE_BATCH = 16
+_WARMUP = 1000
+_FIRST = 1e-3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """SGD with momentum; a linear warm-up within the first epoch; a tenth of the rate after each milestone.
+
+    Args:
+        epochs: Passes over the images.
+        milestones: Epochs after which the learning rate falls.
+        batch: Images of a step.
+        micro: Images of a step that are in memory at once; gradients of the parts are added.
+        lr: Learning rate for 16 images a step; in proportion for others.
+    """
+
+    epochs: int
+    milestones: Sequence[int]
+    batch: int
+    micro: int
+    lr: float
+
+    def optimiser(self, model: nn.Module) -> torch.optim.SGD:
+        """Make the optimiser."""
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        return torch.optim.SGD(trained, self.lr, momentum=0.9, weight_decay=1e-4)
+
+    def rate(self, epoch: int, step: int, steps: int) -> float:
+        """The learning rate for the recipe's batch.
+
+        Args:
+            epoch: 0….
+            step: Of the epoch, 0….
+            steps: Of an epoch.
+
+        Returns:
+            For the recipe's batch.
+        """
+        factor = 0.1 ** sum(epoch >= milestone for milestone in self.milestones)
+        warmup = min(_WARMUP, steps - 1)
+        if epoch == 0 and step < warmup:
+            factor *= _FIRST + (1 - _FIRST) * step / warmup
+        return factor * self.lr * self.batch / _REFERENCE_BATCH
+
+    def batches(self, images: CocoImages, seed: int, epoch: int) -> list[list[Key]]:
+        """Draw an epoch: the same for every variant, and the same again after an interruption.
+
+        Args:
+            images: To train on.
+            seed: Of the training.
+            epoch: 0….
+
+        Returns:
+            Steps: images of one orientation, so that little is padded; half of them flipped.
+        """
+        generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
+        order = torch.randperm(len(images), generator=generator).tolist()
+        flips = (torch.rand(len(images), generator=generator) < 0.5).tolist()
+        steps: list[list[Key]] = []
+        for portrait in (False, True):
+            alike = [(number, flips[number]) for number in order if images.portrait(number) == portrait]
+            steps += [alike[start : start + self.batch] for start in range(0, len(alike), self.batch)]
+        return [steps[place] for place in torch.randperm(len(steps), generator=generator).tolist()]
+
 
 _Batch = tuple[list[Tensor | FileImage], list[Target]]
 
@@ -40,13 +106,6 @@ class Trainer:
 
     def train(self, unit: str, model: nn.Module, seed: int, training: Items, testing: Items) -> list[dict[str, Any]]:
         """Train a network, from its last checkpoint on if there is one.
-
-        Args:
-            unit: Name of the training.
-            model: The network, with its first weights.
-            seed: Of order, flips and samples.
-            training: Images to train with.
-            testing: Images to evaluate on.
 
         Returns:
             Epoch by epoch: mean losses, AP of boxes, and of masks if there are any.

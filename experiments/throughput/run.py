@@ -9,7 +9,7 @@ shows the throughput of both networks on three data sets, as bars without number
 inside the spatial network's loop, and the JPEG network is one with 6 frequencies. Here both sides begin with the files'
 bytes in memory, decode with the same number of threads, and each stage is timed apart as well as all together; the JPEG
 network is the exact one unless --frequencies says otherwise. Rounds are interleaved batch by batch; an interrupted run
-goes on with the round at which it stopped.
+resumes with the round at which it stopped.
 """
 
 import argparse
@@ -24,14 +24,13 @@ import torch
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.environment import decisive, describe
-from experiments.journal import Journal
-from experiments.throughput.check import checked, total
-from experiments.throughput.figure import draw_throughput
+from experiments.lib import arguments
+from experiments.lib.environment import decisive, describe, save
+from experiments.lib.journal import Journal
+from experiments.throughput.results import figure
 from experiments.throughput.setting import Setting
 from experiments.throughput.sides import JPEG_SIDES, MODES, SIDES, Geometry, Mode
-from experiments.throughput.timing import STAGES, summary, timed_round
+from experiments.throughput.timing import STAGES, checked, summary, timed_round, total
 
 __all__ = ["main"]
 
@@ -46,16 +45,18 @@ def _geometry(text: str) -> Geometry:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.throughput", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = arguments.parser("experiments.throughput", __doc__)
     arguments.add_data(parser, default="embedded")
     arguments.add_model(parser)
     parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")
-    parser.add_argument("--plan", choices=JPEG_SIDES, action="append", help="of the JPEG side (default both)")
+    parser.add_argument("--plan", choices=JPEG_SIDES, action="append", help="plan of the JPEG side (default both)")
     parser.add_argument("--mode", choices=MODES, action="append", help="what is timed (default both)")
     parser.add_argument(
-        "--frequencies", type=int, choices=range(1, 16), default=15, help="of the JPEG side (default 15: exact)"
+        "--frequencies",
+        type=int,
+        choices=range(1, 16),
+        default=15,
+        help="frequencies of the JPEG side (default 15: exact)",
     )
     parser.add_argument(
         "--size",
@@ -164,14 +165,11 @@ def _table(report: dict[str, Any]) -> str:
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
+    save(report, output)
     print(_table(report))
-    settings = report["settings"]
-    figure = output.with_suffix(".png")
-    title = f"{settings['model']} on {report['result']['images']} files of {settings['data']}"
-    draw_throughput(figure, report["result"], f"{title}, {report['environment']['processor']}")
-    print(f"wrote {output} and {figure}")
+    image = output.with_suffix(".png")
+    figure(report, image)
+    print(f"wrote {output} and {image}")
 
 
 def _run(options: argparse.Namespace, given: list[str]) -> dict[str, Any]:
@@ -204,18 +202,11 @@ def _run(options: argparse.Namespace, given: list[str]) -> dict[str, Any]:
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
-    """Run from the command line.
-
-    Args:
-        given: Arguments as typed; those of the process if None.
-
-    Returns:
-        What was written to the JSON file.
-    """
+    """Run from the command line."""
     given = sys.argv[1:] if given is None else given
     options = _parser().parse_args(given)
     if options.threads:
         torch.set_num_threads(options.threads)
-    # Batches of one size: both sides' convolutions are to be the fastest that there are.
+    # Batches have one size: let both sides use the fastest convolutions.
     torch.backends.cudnn.benchmark = True
     return _run(options, given)

@@ -1,33 +1,93 @@
-"""What a run of `experiments.throughput` works on, and how each side is set up for it."""
+"""The files and networks that a run of `experiments.throughput` works on, and how each side is set up for it."""
 
 import argparse
+import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
 import jpegdomain as jd
-from experiments.networks import EMBEDDED, load_requested
-from experiments.throughput.files import Files, load_files
+from experiments.lib import arguments
+from experiments.lib.images import Images, JpegFiles, LosslessImages
+from experiments.lib.networks import EMBEDDED, load_requested
 from experiments.throughput.sides import JPEG_SIDES, MODES, Chain, Geometry, Mode, jpeg_chain, spatial_chain
 
-__all__ = ["Setting"]
+__all__ = ["Files", "Setting", "load_files"]
+
+_QUALITY = 75
+
+
+@dataclass(frozen=True)
+class Files:
+    """A labelled set of JPEG files.
+
+    Args:
+        files: Their bytes.
+        labels: (n,) class numbers.
+        images: What they were taken from.
+        alike: Whether all have one size.
+    """
+
+    files: Sequence[bytes]
+    labels: Tensor
+    images: Images
+    alike: bool
+
+    def batches(self, size: int) -> list[tuple[Sequence[bytes], Tensor]]:
+        """Cut the set."""
+        starts = range(0, len(self.files), size)
+        return [(self.files[at : at + size], self.labels[at : at + size]) for at in starts]
+
+
+def _encoded(images: LosslessImages) -> list[bytes]:
+    """Pixels of a torchvision data set as JPEG files."""
+    files = []
+    for levels in images.levels:
+        buffer = io.BytesIO()
+        Image.fromarray(levels.squeeze(0).movedim(0, -1).numpy() if len(levels) == 3 else levels[0].numpy()).save(
+            buffer, "JPEG", quality=_QUALITY
+        )
+        files.append(buffer.getvalue())
+    return files
+
+
+def load_files(options: argparse.Namespace) -> Files:
+    """Read the files that a command line names.
+
+    Raises:
+        SystemExit: If they are not there.
+    """
+    images = arguments.images(options)
+    if isinstance(images, LosslessImages):
+        return Files(_encoded(images), images.labels, images, alike=True)
+    assert isinstance(images, JpegFiles)
+    files = [Path(path).read_bytes() for path, _ in images.samples]
+    sizes = set()
+    for file in files:
+        with Image.open(io.BytesIO(file)) as image:
+            sizes.add(image.size)
+    labels = torch.tensor([label for _, label in images.samples])
+    return Files(files, labels, images, len(sizes) == 1)
+
 
 _TRIES = 5
 
 
 class Setting:
-    """Files, networks and what is to be done with them.
+    """The files, networks, modes and plans of a run.
 
     Args:
         options: As the command line has them; what follows from other options is filled in.
 
     Raises:
-        SystemExit: If there are no such files or networks, or the files cannot be batches.
+        SystemExit: If files or network do not exist, or the files cannot form batches.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
@@ -54,9 +114,6 @@ class Setting:
         Args:
             plan: 'fused' or 'transform'.
             model: The spatial model, in any dtype.
-
-        Returns:
-            The converted model.
         """
         return jd.convert(
             model,
@@ -67,15 +124,7 @@ class Setting:
         )
 
     def builders(self, side: str, mode: Mode) -> list[tuple[int, Callable[[], Chain]]]:
-        """Give the ways in which a side can be set up: with the files in one thread or several, in each memory format.
-
-        Args:
-            side: One of `SIDES`.
-            mode: What the network does.
-
-        Returns:
-            Threads for the files, and what builds the chain.
-        """
+        """List the ways to set a side up: files in one thread or several, in each memory format."""
         counts = sorted({1, self.threads})
         if side != "spatial":
             converted = self.converted(side, self.model)
@@ -91,15 +140,7 @@ class Setting:
         ]
 
     def fastest(self, side: str, mode: Mode) -> tuple[Chain, dict[str, Any]]:
-        """Set a side up in the way that is fastest for it on the first batch.
-
-        Args:
-            side: One of `SIDES`.
-            mode: What the network does.
-
-        Returns:
-            The chain, and which way it is.
-        """
+        """Set a side up in the way that is fastest for it on the first batch."""
         builders = self.builders(side, mode)
         chains = [build() for _, build in builders]
         # In turn, so that a slow moment hits all of them.

@@ -42,21 +42,13 @@ class Geometry:
     crop: int | None = None
 
     def ours(self) -> pp.Transform | None:
-        """Give it as a map on coefficients.
-
-        Returns:
-            The preprocess of `jpegdomain.collate`.
-        """
+        """The preprocess of `jpegdomain.collate`."""
         if self.resize is None or self.crop is None:
             return None
         return pp.Compose([pp.Resize(self.resize), pp.CenterCrop(self.crop)])
 
     def theirs(self) -> Callable[[Tensor], Tensor]:
-        """Give it as torchvision's transforms.
-
-        Returns:
-            A function of one image, (c, h, w).
-        """
+        """The same as torchvision's transforms of one image."""
         if self.resize is None or self.crop is None:
             return nn.Identity()
         return v2.Compose([v2.Resize(self.resize, antialias=True), v2.CenterCrop(self.crop)])
@@ -80,15 +72,7 @@ class Chain:
     memory_format: str
 
     def run(self, files: Sequence[bytes], labels: Tensor) -> Tensor:
-        """Go the whole way.
-
-        Args:
-            files: A batch.
-            labels: Their class numbers.
-
-        Returns:
-            Logits.
-        """
+        """Go the whole way."""
         value: Any = files
         for step in self.steps.values():
             value = step(value)
@@ -137,18 +121,6 @@ def spatial_chain(
 
     Files are decoded, resized and cropped by as many threads as the network has. What moves to the device is uint8;
     scaling and normalisation happen there, a batch at a time.
-
-    Args:
-        model: The spatial model.
-        entry: Of the converted model: channels, mean and std.
-        geometry: Before the network.
-        mode: What the network does.
-        device: That it runs on.
-        threads: For the files.
-        memory_format: Of its activations.
-
-    Returns:
-        The chain.
     """
     kind = ImageReadMode.GRAY if entry.channels == 1 else ImageReadMode.RGB
     transform = geometry.theirs()
@@ -181,18 +153,7 @@ def _mapping(threads: int) -> Callable[[Callable[[Any], Any], Sequence[Any]], li
 def jpeg_chain(
     converted: jd.ConvertedModel, geometry: Geometry, mode: Mode, device: torch.device, threads: int
 ) -> Chain:
-    """Build ours: ``read_jpegs``, ``collate``, the converted network, whose entry makes its first feature map.
-
-    Args:
-        converted: From `jpegdomain.convert`.
-        geometry: Before the network.
-        mode: What the network does.
-        device: That it runs on.
-        threads: For the files.
-
-    Returns:
-        The chain.
-    """
+    """Build ours: ``read_jpegs``, ``collate``, the converted network, whose entry makes its first feature map."""
     preprocess = geometry.ours()
     own = copy.deepcopy(converted).to(device)
 

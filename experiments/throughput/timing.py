@@ -1,4 +1,4 @@
-"""Timing chains side by side, a batch at a time: A B C, B C A, …, so that a machine that drifts slows all alike."""
+"""What is measured: times of chains side by side, and whether they compute the same."""
 
 import statistics
 import time
@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from experiments.throughput.sides import Chain
+import jpegdomain as jd
+from experiments.throughput.sides import JPEG_SIDES, Chain, Geometry
+from jpegdomain.entry import Entry
 
-__all__ = ["STAGES", "summary", "timed_round"]
+__all__ = ["STAGES", "checked", "summary", "timed_round", "total"]
 
 STAGES = ("decoding", "preprocessing", "network")
 """In their order; what 'decoding' holds differs: entropy decoding alone, or everything up to pixels."""
@@ -51,11 +53,6 @@ def _apart(chain: Chain, files: Sequence[bytes], labels: Tensor, now: Callable[[
 def timed_round(chains: dict[str, Chain], batches: _Batches, device: torch.device) -> dict[str, dict[str, float]]:
     """Take all batches through all chains once: in one go, then in stages.
 
-    Args:
-        chains: By side.
-        batches: Files and labels.
-        device: That the networks run on.
-
     Returns:
         For each side the seconds of the whole pass ('together'), of its stages, and of all cores ('cpu').
     """
@@ -82,11 +79,6 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 def summary(rounds: Sequence[dict[str, dict[str, float]]], images: int, against: str = "spatial") -> dict[str, Any]:
     """Sum the rounds up.
 
-    Args:
-        rounds: From `timed_round`.
-        images: Of each round.
-        against: The side that the others are compared with, round by round.
-
     Returns:
         For each side milliseconds an image, images a second, and how many times the other side's throughput it has.
     """
@@ -107,3 +99,63 @@ def summary(rounds: Sequence[dict[str, dict[str, float]]], images: int, against:
 
 def _input(parts: dict[str, float]) -> float:
     return parts["decoding"] + parts["preprocessing"]
+
+
+def _pixels(file: bytes, entry: Entry, geometry: Geometry, device: torch.device) -> Tensor:
+    """(1, c, h, w) levels: the float decoding of the whole file, then torchvision's transforms on it."""
+    batch = jd.collate([jd.read_jpeg(file)], dtype=torch.float64, device=device)
+    decode = jd.decode_luma if entry.channels == 1 else jd.decode_rgb
+    return geometry.theirs()(decode(batch))
+
+
+@torch.inference_mode()
+def checked(
+    model: nn.Module,
+    plans: dict[str, jd.ConvertedModel],
+    files: Sequence[bytes],
+    geometry: Geometry,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Compare on one batch.
+
+    The spatial network gets `decode_rgb` of each file by itself, resized and cropped by torchvision in float64.
+
+    Args:
+        model: The spatial model, in float64 and eval mode.
+        plans: Its conversions, in float64 too.
+        files: The batch.
+        geometry: Before the network.
+        device: That all are on.
+
+    Returns:
+        Files, the largest logit, on how many files both plans have the same top-1; for each plan the largest deviation
+        from the spatial network and how often its top-1 is that.
+    """
+    entry = plans["fused"].jpeg_entry
+    levels = torch.cat([_pixels(file, entry, geometry, device) for file in files])
+    mean, std = (values.view(1, -1, 1, 1) for values in (entry.mean, entry.std))
+    expected = model((levels / 255 - mean) / std)
+    batch = jd.collate(jd.read_jpegs(files), preprocess=geometry.ours(), dtype=torch.float64, device=device)
+    logits = {plan: converted(batch) for plan, converted in plans.items()}
+    if not all(values.isfinite().all() for values in (expected, *logits.values())):
+        raise FloatingPointError("a logit is not a finite number: nothing can be compared")
+    winners = {plan: values.argmax(1) for plan, values in logits.items()}
+    return {
+        "files": len(files),
+        "largest_logit": expected.abs().max().item(),
+        "plans_agree": int((winners["fused"] == winners["transform"]).sum()),
+        "deviation": {plan: (values - expected).abs().max().item() for plan, values in logits.items()},
+        "agree": {plan: int((expected.argmax(1) == winner).sum()) for plan, winner in winners.items()},
+    }
+
+
+def total(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Put batches together."""
+    files = sum(part["files"] for part in parts)
+    largest = max(part["largest_logit"] for part in parts)
+    return {
+        "files": files,
+        "same_top1_of_plans": sum(part["plans_agree"] for part in parts) / files,
+        "same_top1": {plan: sum(part["agree"][plan] for part in parts) / files for plan in JPEG_SIDES},
+        "relative_deviation": {plan: max(part["deviation"][plan] for part in parts) / largest for plan in JPEG_SIDES},
+    }

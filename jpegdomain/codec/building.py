@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jpegdomain.geometry import Extent
 from jpegdomain.tables import ZIGZAG
 
 from .fault_messages import error_of, warning_of
 from .kernel import layout as L
-from .kernel.layout import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE
+from .kernel.layout import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE, Bytes, Integers, Samples, Steps
 from .metadata import NO_METADATA, Color, color_of, metadata_of
 from .records import Component, JpegImage, component_extents
 from .segments import FrameHeader
@@ -26,19 +25,12 @@ _ROW_MAJOR: Final = np.argsort(ZIGZAG)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameLayout:
-    """What all files with the same frame header have in common.
+    """What all files with the same frame header have in common."""
 
-    Attributes:
-        extent: The image's.
-        color: Its colour model.
-        cuts: For each component where its coefficients lie, and their shape.
-        parts: For each component its identifier, factors and extent.
-    """
-
-    extent: Extent
+    extent: Extent  # the image's
     color: Color
-    cuts: tuple[tuple[slice, tuple[int, int, int]], ...]
-    parts: tuple[tuple[int, tuple[int, int], Extent], ...]
+    cuts: tuple[tuple[slice, tuple[int, int, int]], ...]  # for each component where its coefficients lie, their shape
+    parts: tuple[tuple[int, tuple[int, int], Extent], ...]  # for each component its identifier, factors and extent
 
 
 @functools.lru_cache(maxsize=1024)
@@ -66,7 +58,7 @@ def layout_of(data: bytes, report: list[int], begin: int, keep: int) -> FrameLay
     return _layout(payload, report[HEIGHT], keep, report[JFIF] == 1, adobe)
 
 
-def views(layout: FrameLayout, out: NDArray[np.int16], files: int) -> Iterator[tuple[NDArray[np.int16], ...]]:
+def views(layout: FrameLayout, out: Samples, files: int) -> Iterator[tuple[Samples, ...]]:
     """Split files with one layout into C-contiguous views: all at once, which costs a third of one by one."""
     table = out.reshape(files, -1)
     return zip(*[list(table[:, place].reshape(files, *shape)) for place, shape in layout.cuts], strict=True)
@@ -80,12 +72,7 @@ class _Draft:
 
 
 def build(
-    layout: FrameLayout,
-    data: bytes,
-    name: str,
-    report: list[int],
-    arrays: tuple[NDArray[np.int16], ...],
-    quant: NDArray[np.uint16],
+    layout: FrameLayout, data: bytes, name: str, report: list[int], arrays: tuple[Samples, ...], quant: Steps
 ) -> JpegImage:
     """Make the record of one file from the beginning of its state, its components' coefficients and (4, 64) tables."""
     components = []
@@ -117,14 +104,9 @@ def build(
 
 
 def add_faults(
-    image: JpegImage,
-    layout: FrameLayout,
-    state: NDArray[np.int64],
-    work: NDArray[np.int64],
-    lost: NDArray[np.uint8],
-    beginning: bytes,
+    image: JpegImage, layout: FrameLayout, state: Integers, work: Integers, lost: Bytes, beginning: bytes
 ) -> JpegImage:
-    """Add to a record what the kernel noted: warnings, losses, and which blocks and bits have not come."""
+    """Add to a record what the kernel noted: warnings, losses, missing blocks and bits."""
     components = []
     for i, (place, (rows, columns, size)) in enumerate(layout.cuts):
         arrived = np.ones((rows, columns), np.bool_)
@@ -143,15 +125,11 @@ def add_faults(
             )
         )
     warnings = _lines(state, L.WARNINGS, L.WARNING_LIST, warning_of)
-    damage = _lines(state, L.LOSSES, L.LOSS_LIST, functools.partial(_damage, image.source, beginning))
+    damage = _lines(state, L.LOSSES, L.LOSS_LIST, lambda *note: str(error_of(image.source, beginning, *note)))
     return replace(image, components=tuple(components), damage="\n".join(damage) or None, warnings=warnings)
 
 
-def _damage(name: str, beginning: bytes, fault: int, offset: int, marker: int, details: list[int]) -> str:
-    return str(error_of(name, fault, offset, marker, details, beginning))
-
-
-def _lines(state: NDArray[np.int64], count: int, start: int, line: Any) -> tuple[str, ...]:
+def _lines(state: Integers, count: int, start: int, line: Any) -> tuple[str, ...]:
     """Write the notes of a list, a line each, and how many there were beyond the first ones."""
     total = int(state[count])
     stop = start + min(total, L.NOTES) * L.NOTE_FIELDS

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from jpegdomain.errors import InputError
 
 from .framing import huffman_segment, scan_segment
-from .kernel.packing import LARGEST_AC, LARGEST_DC_STEP
+from .kernel.layout import LARGEST_AC, LARGEST_DC_STEP
 from .kernels import CODE_SIZES, PACK, TOKENIZE
 from .records import Component, JpegImage
 

@@ -6,7 +6,6 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegdomain.compiled import CompiledFunction
 from jpegdomain.errors import JpegFileError, JpegTooLargeError
 
 from .building import FrameLayout, add_faults, build, layout_of, views
@@ -49,12 +48,14 @@ def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = Non
 
 
 def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, arena: Arena | None) -> JpegImage:
-    # A component that does not come has coefficients 0, whatever its steps: 1 is as good as any.
+    # A missing component has coefficients 0, whatever its steps: 1 is as good as any.
     quant = np.ones((1, 4, 64), np.uint16)
     out, keep = workspace.small, settings.keep
     mode = L.STRICT if settings.strict else L.LENIENT
     lost = workspace.lost
-    function = _likely_function(data)
+    # The marker of a progressive frame near the beginning may be a thumbnail's.
+    likely_progressive = PROGRESSIVE.is_loaded and data.find(_PROGRESSIVE_FRAME, 0, _NEAR) > 0
+    function = PROGRESSIVE if likely_progressive else SEQUENTIAL
 
     def run(mode: int) -> list[int]:
         workspace.bounds[1] = len(data)
@@ -77,7 +78,10 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
         return report
 
     report = run(mode)
-    _check_pixels(report, data, name, settings)
+    if _too_large(report, settings):
+        reason = f"{report[L.HEIGHT]}×{report[L.WIDTH]} pixels are more than max_pixels, {settings.max_pixels}"
+        frame = report[L.FRAME]
+        raise JpegTooLargeError(message(name, reason, frame, data[frame + 1], RAISE_LIMIT))
     if report[L.OUTCOME] == L.OTHER_MODE:
         function = PROGRESSIVE if function is SEQUENTIAL else SEQUENTIAL
         report = run(mode)
@@ -90,7 +94,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
         report = run(mode)
     if report[L.OUTCOME] == L.FAULTY:
         details = report[L.DETAIL : L.DETAIL + 4]
-        error = error_of(name, report[L.FAULT], report[L.OFFSET], report[L.MARKER], details, data[:SIGNATURE])
+        error = error_of(name, data[:SIGNATURE], report[L.FAULT], report[L.OFFSET], report[L.MARKER], details)
         if settings.on_error == "raise" or report[L.SCANS] == 0 or isinstance(error, JpegTooLargeError):
             raise error
         # Once more: what is lost depends on where restart markers say that intervals belong.
@@ -119,13 +123,6 @@ def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
     if zeros:
         out.fill(0)
     return out
-
-
-def _likely_function(data: bytes) -> CompiledFunction:
-    """Guess by the marker of a progressive frame near the beginning, which may be a thumbnail's."""
-    if PROGRESSIVE.is_loaded and data.find(_PROGRESSIVE_FRAME, 0, _NEAR) > 0:
-        return PROGRESSIVE
-    return SEQUENTIAL
 
 
 def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[JpegImage | JpegFileError]:
@@ -200,10 +197,3 @@ def _run_small(
 
 def _too_large(report: list[int], settings: Settings) -> bool:
     return settings.max_pixels is not None and report[L.HEIGHT] * report[L.WIDTH] > settings.max_pixels
-
-
-def _check_pixels(report: list[int], data: bytes, name: str, settings: Settings) -> None:
-    if _too_large(report, settings):
-        reason = f"{report[L.HEIGHT]}×{report[L.WIDTH]} pixels are more than max_pixels, {settings.max_pixels}"
-        frame = report[L.FRAME]
-        raise JpegTooLargeError(message(name, reason, frame, data[frame + 1], RAISE_LIMIT))

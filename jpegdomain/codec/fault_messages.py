@@ -16,27 +16,6 @@ from .messages import FETCH_AGAIN, RAISE_SCAN_LIMIT, RE_ENCODE, describe, locate
 
 __all__ = ["error_of", "warning_of"]
 
-_ADVICE: Final[dict[type[JpegFileError], str]] = {
-    DamagedJpegError: FETCH_AGAIN,
-    JpegTooLargeError: RAISE_SCAN_LIMIT,
-    TruncatedJpegError: FETCH_AGAIN,
-    UnsupportedJpegError: RE_ENCODE,
-}
-
-_KINDS: Final = {
-    0xC3: "lossless",
-    0xC5: "hierarchical",
-    0xC6: "hierarchical",
-    0xC7: "hierarchical lossless",
-    0xCB: "arithmetic-coded lossless",
-    0xCD: "hierarchical arithmetic-coded",
-    0xCE: "hierarchical arithmetic-coded",
-    0xCF: "hierarchical arithmetic-coded lossless",
-    # These announce their kind of frame without being one.
-    0xDE: "hierarchical",
-    0xF7: "JPEG-LS",
-}
-
 # In the reasons: {0}…{3} are the fault's details, {marker} its marker.
 _DAMAGED: Final = {
     codes.NO_MARKER: "byte {0:02X} where a marker must begin",
@@ -58,18 +37,18 @@ _DAMAGED: Final = {
     codes.ZERO_STEP: "a quantisation table has a step of 0",
     codes.BAD_HUFFMAN_SLOT: "Huffman table of class {0} in slot {1}",
     codes.HUFFMAN_LENGTH: "a Huffman table is longer than its segment",
-    codes.TOO_MANY_CODES: "a Huffman table has more codes than there can be",
+    codes.TOO_MANY_CODES: "a Huffman table has more codes than its code lengths allow",
     codes.BAD_CATEGORY: "a Huffman table for DC has a category above 15",
     codes.CONDITIONING_LENGTH: "the arithmetic conditioning's segment has the wrong length",
     codes.BAD_CONDITIONING: "arithmetic conditioning {1} for table {0} is not allowed",
     codes.INTERVAL_LENGTH: "the restart interval's segment has the wrong length",
     codes.SCAN_BEFORE_FRAME: "a scan comes before the frame header",
     codes.SCAN_LENGTH: "a scan header has the wrong length",
-    codes.SCAN_COMPONENTS: "a scan names a component twice, or one that the frame has not",
+    codes.SCAN_COMPONENTS: "a scan names a component twice, or one that is not in the frame",
     codes.LARGE_MCU: "an interleaved scan has more than 10 blocks in an MCU",
     codes.BAD_BAND: "a scan with Ss {0}, Se {1}, Ah {2}, Al {3} is not allowed here",
     codes.AC_BEFORE_DC: "component {0} has AC before DC coefficients",
-    codes.DISCONTINUED: "a scan does not continue those before of component {0}",
+    codes.DISCONTINUED: "a scan does not continue the earlier scans of component {0}",
     codes.NO_HUFFMAN: "a scan needs {table} Huffman table {1}, not defined",
     codes.NO_STEPS: "component {0} needs table {1}, which no DQT defines",
     codes.TOO_SHORT: "a scan of {0} bits is too short for its blocks, which take {1}",
@@ -102,29 +81,29 @@ _WARNINGS: Final = {
     codes.NO_MARKER: "{1} bytes that belong to no segment",
     codes.COMPONENT_MISSING: "no scan holds component {0}: its coefficients are zero",
     codes.STANDARD_TABLES: "a scan needs {table} Huffman table {1}, not defined: the one of T.81 K.3.3 serves",
-    codes.REPEATED_SCAN: "a scan holds nothing but what has come before",
-    codes.BITS_MISSING: "of component {0}, {1} of 64 coefficients have not come, or not all of their bits",
+    codes.REPEATED_SCAN: "a scan repeats what earlier scans have sent",
+    codes.BITS_MISSING: "{1} of 64 coefficients of component {0} are missing, or some of their bits",
 }
 
 _REASONS: Final = {
-    code: (kind, reason)
-    for kind, reasons in (
-        (DamagedJpegError, _DAMAGED),
-        (TruncatedJpegError, _TRUNCATED),
-        (UnsupportedJpegError, _UNSUPPORTED),
-        (JpegTooLargeError, _TOO_LARGE),
+    code: (kind, reason, advice)
+    for kind, reasons, advice in (
+        (DamagedJpegError, _DAMAGED, FETCH_AGAIN),
+        (TruncatedJpegError, _TRUNCATED, FETCH_AGAIN),
+        (UnsupportedJpegError, _UNSUPPORTED, RE_ENCODE),
+        (JpegTooLargeError, _TOO_LARGE, RAISE_SCAN_LIMIT),
     )
     for code, reason in reasons.items()
 }
 
 
-def error_of(source: str, fault: int, offset: int, marker: int, details: list[int], beginning: bytes) -> JpegFileError:
+def error_of(source: str, beginning: bytes, fault: int, offset: int, marker: int, details: list[int]) -> JpegFileError:
     """Make the error of a fault, shown by the byte at `offset` under `marker`, with four details for its message."""
     if fault == codes.NOT_JPEG:
         reason, advice = describe(beginning)
         return NotJpegError(message(source, f"not a JPEG file: {reason}", advice=advice))
-    kind, reason = _REASONS[fault]
-    return kind(message(source, _format(reason, marker, details), offset, marker, _ADVICE[kind]))
+    kind, reason, advice = _REASONS[fault]
+    return kind(message(source, _format(reason, marker, details), offset, marker, advice))
 
 
 def warning_of(fault: int, offset: int, marker: int, details: list[int]) -> str:
@@ -134,5 +113,13 @@ def warning_of(fault: int, offset: int, marker: int, details: list[int]) -> str:
 
 
 def _format(reason: str, marker: int, details: list[int]) -> str:
-    kind = _KINDS.get(details[0], "this kind of")
-    return reason.format(*details, marker=marker, kind=kind, table="AC" if details[0] else "DC")
+    return reason.format(*details, marker=marker, kind=_kind(details[0]), table="AC" if details[0] else "DC")
+
+
+def _kind(marker: int) -> str:
+    """Name the kind of a frame that is not read (T.81 table B.1)."""
+    if marker in {0xDE, 0xF7}:
+        # These announce their kind of frame without being one.
+        return "hierarchical" if marker == 0xDE else "JPEG-LS"
+    bits = {"hierarchical": marker & 4, "arithmetic-coded": marker & 8, "lossless": marker & 3 == 3}
+    return " ".join(name for name, bit in bits.items() if bit)

@@ -103,7 +103,7 @@ def _before_scan(data: bytes, name: str) -> list[Segment]:
 
 
 def _refuse(data: bytes, name: str, fault: int, at: int, marker: int = 0, detail: int = 0) -> NoReturn:
-    raise error_of(name, fault, at, marker, [detail, 0, 0, 0], data[:SIGNATURE])
+    raise error_of(name, data[:SIGNATURE], fault, at, marker, [detail, 0, 0, 0])
 
 
 def _lines(data: bytes, at: int) -> int:

@@ -28,10 +28,6 @@ def _tokenize(types: Any) -> Any:
     return types.int64(planes, types.int64[:, ::1], grid, types.uint32[::1], types.int64[::1], types.int64[::1])
 
 
-def _pack(types: Any) -> Any:
-    return types.int64(types.uint32[::1], types.uint64[::1], types.int64[::1], types.uint8[::1])
-
-
 SEQUENTIAL: Final = CompiledFunction(
     CODEC, "files", "read_sequential", _decoder, "the sequential JPEG decoder, about ten seconds"
 )
@@ -43,4 +39,6 @@ ARITHMETIC: Final = CompiledFunction(
 )
 TOKENIZE: Final = CompiledFunction(CODEC, "packing", "tokenize", _tokenize)
 CODE_SIZES: Final = CompiledFunction(CODEC, "packing", "code_sizes", lambda types: types.void(*[types.int64[::1]] * 3))
-PACK: Final = CompiledFunction(CODEC, "packing", "pack", _pack)
+PACK: Final = CompiledFunction(
+    CODEC, "packing", "pack", lambda t: t.int64(t.uint32[::1], t.uint64[::1], t.int64[::1], t.uint8[::1])
+)

@@ -132,11 +132,9 @@ class _Directory(NamedTuple):
 def tiff_orientation(block: bytes) -> int | None:
     """Read tag 0x0112 of the first directory (Exif 2.3, 4.6.2), as Pillow's ``ImageOps.exif_transpose`` does.
 
-    The first entry of the tag that has a known type and its values counts, and of several values the first: a number of
-    any type.
-
     Returns:
-        1…8, 1 for other values; None if the tag is absent or out of shape.
+        1…8, 1 for other values; None if the tag is absent or out of shape. The first entry of the tag that has a known
+        type and its values counts, and of several values the first: a number of any type.
     """
     # Some writers put the name twice.
     block = block.removeprefix(_EXIF)

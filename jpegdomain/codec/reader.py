@@ -37,11 +37,11 @@ def read_jpeg(
     SOF9, SOF10), of 8 bits a sample and one to four components. A path that cannot be opened raises what `open` does.
     JPEG has no checksum: damage that leaves a legal code, such as a few bytes lost inside one block, cannot be noticed.
 
-    What a file does wrong without a coefficient being lost by it is a line in `JpegImage.warnings`, as in libjpeg:
+    Violations of the standard that cost no coefficient are tolerated, as by libjpeg, and listed in the warnings:
     bytes between segments, restart markers with a wrong number or where none is needed, a missing end-of-image marker
     behind a whole image, missing Huffman tables (those of K.3.3 serve), Ss, Se, Ah, Al of sequential scans, equal
-    component identifiers, lengths of segments that nobody needs, tables out of shape that no scan uses, scans that
-    come twice or not at all, bits of progressive files that do not come (`Component.lowest_bit`).
+    component identifiers, lengths of segments that nobody needs, invalid tables that no scan uses, scans that are
+    repeated or missing, missing bits of progressive files (`Component.lowest_bit`).
 
     Args:
         source: A path, a whole file's bytes, a one-dimensional uint8 array or tensor of them (on the CPU; what
@@ -49,14 +49,14 @@ def read_jpeg(
             stands to its end.
         keep: m, 1…8: read the m×m lowest frequencies of each block, as (block rows, block columns, m·m) arrays.
             The others are passed over; so are scans of a progressive file that these do not depend on.
-        on_error: What lost data behind the first scan header does: ``raise``, or ``keep`` what is left. Reading
-            then goes on at the next restart marker, by libjpeg's rules, or scan. What did not come is zero;
-            `JpegImage.damage` says what was wrong and where, and `Component.arrived` which blocks came.
+        on_error: What to do if data behind the first scan header is lost: ``raise``, or ``keep`` what is left. Reading
+            then goes on at the next restart marker, by libjpeg's rules, or scan. What is missing is zero;
+            `JpegImage.damage` says what was wrong and where, and `Component.arrived` which blocks are complete.
         max_pixels: The largest height × width, None for no limit. It bounds the memory: whole blocks of a pixel's two
             bytes for each component, up to four bytes while a progressive file is read with `keep`.
         max_scans: The most scans, 1…4096. With `max_pixels` it bounds the time: at most about 2 ns for each block of
-            each scan and 0.5 µs for each byte, on one core of 2026, whatever the file. A scan that has nothing to say
-            of a block takes 1 ns.
+            each scan and 0.5 µs for each byte, on one core of 2026, whatever the file. A scan that adds nothing to a
+            block takes 1 ns.
         strict: Whether to refuse whatever the standard does not allow, instead of warning of it.
 
     Returns:

@@ -58,10 +58,10 @@ class Component:
         table: uint16 (64,): the quantisation steps in the order 8α+β, all of them for any m.
         factors: Vertical and horizontal sampling factors V, H (T.81 A.1.1).
         extent: The component's own height and width in samples, ⌈image·V/Vmax⌉ × ⌈image·H/Hmax⌉.
-        arrived: bool (block rows, block columns): which blocks no scan has lost; of the others, what did not come is
-            zero. None if all blocks arrived.
+        arrived: bool (block rows, block columns): which blocks are complete; what is missing of the others is zero.
+            None if all blocks are.
         lowest_bit: int8 (64,), in the order 8α+β: the lowest bit of each coefficient that the scans of a progressive
-            file have brought, 0 if it is complete, −1 if none came. None if all are complete.
+            file contain, 0 if it is complete, −1 if there is none. None if all are complete.
 
     Raises:
         InputError: If an array has another shape, type or memory order than stated.
@@ -126,8 +126,8 @@ class JpegImage:
         exif: The EXIF data, from its TIFF header on; of several segments, joined. None without.
         damage: Where ``on_error="keep"`` lost data, a line for each place, the first sixteen of them; None if nothing
             was lost. `Component.arrived` says which blocks.
-        warnings: What the file did wrong though no coefficient was lost by it, a line each with the byte that shows
-            it, in the file's order: the first sixteen, and how many more. Empty for a sound file.
+        warnings: Violations of the standard that cost no coefficient, a line each with the byte that shows it, in the
+            file's order: the first sixteen, and how many more. Empty for a sound file.
     """
 
     components: tuple[Component, ...]

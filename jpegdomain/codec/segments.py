@@ -44,18 +44,14 @@ class FrameHeader(NamedTuple):
 
 
 def segments(data: bytes, at: int = 2) -> Iterator[Segment]:
-    """Walk over a file's segments up to its end-of-image marker.
+    """Yield a file's segments from position `at` on up to its end-of-image marker, EOI the last.
 
     What stands between two of them is passed over up to the next FF that begins a marker: entropy-coded data, restart
     markers and bytes that do not belong there. A length of 0 or 1 is taken for 2, no payload. A frame header ends
     behind its one to four components, whatever its length says.
 
-    Args:
-        data: A file, whole or cut.
-        at: Where to begin; behind SOI by default.
-
     Yields:
-        The segments, EOI the last.
+        The segments.
     """
     while found := _MARKER.search(data, at):
         marker, after = data[found.end() - 1], found.end()

@@ -64,7 +64,7 @@ def load(source: object, number: int | None = None, place: str = _SOURCES) -> tu
             path = Path(os.fsdecode(source))
             return path.read_bytes(), str(path)
         except ValueError as error:
-            raise InputError(f"{_named(repr(source), number, place)} is no path: {error}") from error
+            raise InputError(f"{_named(repr(source), number, place)} is not a path: {error}") from error
     if hasattr(source, "__array__"):
         return _of_array(source, _named("<array>", number, place)), _named("<array>", number, place)
     return _of_file(source, number, place)
@@ -75,7 +75,7 @@ def _of_array(source: Any, name: str) -> bytes:
         array = np.asarray(source)
     except (RuntimeError, TypeError) as error:
         # On another device, or part of a graph.
-        raise InputError(f"{name}: its bytes cannot be had: {error}") from error
+        raise InputError(f"{name} cannot be read as bytes: {error}") from error
     if array.ndim != 1 or array.dtype != np.uint8:
         raise InputError(
             f"{name}: a file's bytes are a one-dimensional uint8 array or tensor, got {array.dtype} "

@@ -20,18 +20,10 @@ _names: set[str] = set()
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function at its first use by another one.
-
-    The linker knows a function by its ``__module__`` and ``__qualname__`` and by the types of its arguments, so
-    functions made by a factory need a ``__qualname__`` each: of two that share one, loaded from two processes' caches,
-    it would run the first in the place of both.
-
-    Returns:
-        The function's dispatcher.
-
-    Raises:
-        ValueError: If the function has no name of its own.
-    """
+    """Compile a function at its first use by another one; without a ``__qualname__`` of its own, raise ValueError."""
+    # The linker knows a function by its ``__module__`` and ``__qualname__`` and by the types of its arguments: of two
+    # functions of one factory that share them, loaded from two processes' caches, it would run the first in the place
+    # of both.
     return cast(Function, _once(njit(**_INNER)(_named(function))))
 
 

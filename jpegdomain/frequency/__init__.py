@@ -1,18 +1,15 @@
-"""Networks on selected frequency channels (Xu et al. 2020), of the files' own coefficients."""
+"""Networks on selected frequency channels (Xu et al. 2020) of the files' own coefficients."""
 
 from .bandwidth import Bandwidth, bandwidth, selected
-from .channel_set import CHANNELS, ChannelSet
-from .channels import Chroma, frequency_channels
+from .channel_set import CHANNELS, ChannelSet, Order
+from .channels import frequency_channels
 from .frontend import Frontend
-from .gate import ChannelGate
+from .gate import ChannelGate, NormalisedGate
+from .gate_training import Schedule, gate_penalty, keep_rates, target_penalty, to_static
 from .masking import MaskedEntry
-from .normalised_gate import NormalisedGate
-from .order import Order
-from .penalty import gate_penalty, target_penalty
+from .nearest import Chroma
 from .plotting import plot_rates
 from .published import LEARNED_24, all_channels, published, square, top, triangle
-from .rates import keep_rates, to_static
-from .schedule import Schedule
 from .statistics import ChannelStatistics, fit_statistics
 from .surgery import Comparison, FileImage, adapt, compare, image_scale
 

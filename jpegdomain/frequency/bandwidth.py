@@ -1,4 +1,4 @@
-"""What a selection saves of real files, in channels and in entropy-coded bytes."""
+"""`bandwidth`: how many channels and entropy-coded bytes of a file a selection keeps."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -28,16 +28,19 @@ _COMPONENTS: Final = {"gray": 1, "ycbcr": 3}
 class Bandwidth:
     """Channels and bytes of one image or of several together.
 
+    "All" stands for all coefficients, coded in the same way as the kept ones; "original" for the files as they were,
+    None if only records of them were given.
+
     Attributes:
-        images: How many.
-        channels: Kept of the components that the files have, added up over images.
+        images: Number of images.
+        channels: Kept of the components that the files have, summed over images.
         all_channels: Of these components: 64 of a gray file, 192 of a YCbCr file.
         scan: Bytes of entropy-coded data with the kept coefficients alone.
-        all_scan: Likewise with all of them, coded in the same way.
-        file: Bytes of the whole file with the kept coefficients alone: the scan, tables and headers.
-        all_file: Likewise with all coefficients.
-        original_scan: Bytes of entropy-coded data in the files as they were; None if these were not given.
-        original_file: Bytes of the files as they were, likewise.
+        all_scan: With all of them.
+        file: Bytes of the whole file, tables and headers included, with the kept coefficients alone.
+        all_file: With all of them.
+        original_scan: Bytes of entropy-coded data in the original files.
+        original_file: Bytes of the original files.
     """
 
     images: int
@@ -67,13 +70,7 @@ class Bandwidth:
 
     @classmethod
     def total(cls, parts: Iterable["Bandwidth"]) -> "Bandwidth":
-        """Add up what several images take.
-
-        Args:
-            parts: Of one image or more each.
-
-        Returns:
-            Their sums; the originals' are None if any of them is.
+        """Return the sums over `parts`; the originals' are None if any of them is.
 
         Raises:
             InputError: If there are no parts.
@@ -88,11 +85,7 @@ class Bandwidth:
         return cls(**sums)
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe it in plain values, for JSON.
-
-        Returns:
-            The attributes and the shares.
-        """
+        """Attributes and shares in plain values, for JSON."""
         shares = ("channel_share", "scan_share", "original_share")
         return {**dataclasses.asdict(self), **{name: getattr(self, name) for name in shares}}
 
@@ -106,12 +99,12 @@ class Bandwidth:
 
 
 def bandwidth(source: JpegImage | Source, selection: ChannelSet | Tensor) -> Bandwidth:
-    """Measure what one image takes with and without the channels that are not kept.
+    """Measure the bytes of one image with and without the channels that are not kept.
 
     Both are written as sequential files with their own optimal Huffman tables, so that neither gains by a better coder.
     Entropy-coded bytes are those of the scans, zero bytes stuffed behind FF and restart markers included, headers and
-    tables not. A block that keeps nothing still takes two bits or so, one for DC and one for its end: a file that JPEG
-    readers read has every block.
+    tables excluded. A block that keeps nothing still takes about two bits, one for DC and one for its end: a valid file
+    has every block.
 
     Args:
         source: A file (see `read_jpeg`), whose own size is then reported too, or a record read from one.
@@ -147,17 +140,10 @@ def bandwidth(source: JpegImage | Source, selection: ChannelSet | Tensor) -> Ban
 
 
 def selected(image: JpegImage, selection: ChannelSet | Tensor) -> JpegImage:
-    """Set the coefficients that are not kept to zero, in each component's own blocks.
+    """Return a gray or YCbCr record with the coefficients that are not kept set to zero, all else unchanged.
 
-    The set's chroma frequencies apply to the chroma blocks that the file has: of a subsampled file these are fewer, of
-    more pixels each, than the channels on the luma block grid that networks get.
-
-    Args:
-        image: A gray or YCbCr record.
-        selection: As for `bandwidth`.
-
-    Returns:
-        A record with the same tables, sizes and metadata.
+    The set's chroma frequencies apply to the chroma blocks of the file: in a subsampled file these are fewer, of more
+    pixels each, than on the luma block grid that networks get.
 
     Raises:
         UnsupportedJpegError: If the record is neither gray nor YCbCr.
@@ -176,14 +162,9 @@ def selected(image: JpegImage, selection: ChannelSet | Tensor) -> JpegImage:
 
 
 def scan_bytes(data: bytes) -> int:
-    """Count the bytes of entropy-coded data in a file.
+    """Return the bytes of entropy-coded data in a JPEG file of any number of scans.
 
-    Args:
-        data: A whole JPEG file, sequential or progressive, of any number of scans.
-
-    Returns:
-        The bytes between each scan's header and the marker that ends it, zero bytes stuffed behind FF and restart
-        markers included.
+    They lie between each scan's header and the marker that ends it; stuffed zero bytes and restart markers count.
     """
     count, begin = 0, None
     for segment in segments(data):
@@ -196,17 +177,7 @@ def scan_bytes(data: bytes) -> int:
 
 
 def _mask(selection: ChannelSet | Tensor) -> NDArray[np.int16]:
-    """Give 1 for what is kept.
-
-    Args:
-        selection: As for `bandwidth`.
-
-    Returns:
-        (3, 64), row-major.
-
-    Raises:
-        InputError: If it is neither a set nor 192 numbers.
-    """
+    """(3, 64) row-major, 1 where kept; raises `InputError` unless the selection is a set or 192 numbers."""
     if isinstance(selection, ChannelSet):
         kept = selection.mask()
     elif isinstance(selection, Tensor) and tuple(selection.shape) == (CHANNELS,):

@@ -2,25 +2,34 @@
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK
-
-from .order import COMPONENTS, ORDERS, Order, renumbered, row_major
+from jpegdomain.tables import ZIGZAG
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["CHANNELS", "ChannelSet"]
+__all__ = ["CHANNELS", "COMPONENTS", "ORDERS", "ChannelSet", "Order", "renumbered"]
 
-_FREQUENCIES = BLOCK * BLOCK
-CHANNELS = len(COMPONENTS) * _FREQUENCIES
+Order: TypeAlias = Literal["row-major", "zigzag"]
+"""'row-major': 8·(vertical frequency) + horizontal frequency. 'zigzag': the position in the file, T.81 figure A.6."""
+
+ORDERS: Final[tuple[Order, ...]] = ("row-major", "zigzag")
+
+COMPONENTS: Final = ("Y", "Cb", "Cr")
+
+_FREQUENCIES: Final = BLOCK * BLOCK
+_ZIGZAG_POSITION: Final = np.argsort(ZIGZAG)
+
+CHANNELS: Final = len(COMPONENTS) * _FREQUENCIES
 """192: all frequencies of three components."""
 
 
@@ -29,56 +38,39 @@ class ChannelSet:
     """Frequencies of Y, Cb and Cr that are kept.
 
     A channel is one frequency of one component, over the grid of 8×8 blocks. Kept channels are stacked Y first, then
-    Cb, then Cr, each component's in rising numbers of `order`.
+    Cb, then Cr, each component's in ascending numbers of `order`.
 
     Args:
         y: Frequencies kept of luma, 0…63, numbered by `order`.
-        cb: Likewise of blue chroma.
-        cr: Likewise of red chroma.
+        cb: Those of blue chroma.
+        cr: Those of red chroma.
         order: How the frequencies are numbered and stacked, 'row-major' or 'zigzag'.
         name: For tables and figures; sets that keep the same channels in the same order are equal whatever their names.
 
     Raises:
-        InputError: If a number is not one of 0…63 or comes twice, the order has another name, or nothing is kept.
+        InputError: If a number is outside 0…63 or repeated, the order is unknown, or nothing is kept.
     """
 
     y: tuple[int, ...]
     cb: tuple[int, ...] = ()
     cr: tuple[int, ...] = ()
     order: Order = "row-major"
-    name: str = ""
+    name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
             raise InputError(f"order is 'row-major' or 'zigzag', got {self.order!r}")
-        for component, field in zip(COMPONENTS, ("y", "cb", "cr"), strict=True):
-            object.__setattr__(self, field, _checked(getattr(self, field), component))
+        for component, name in zip(COMPONENTS, ("y", "cb", "cr"), strict=True):
+            object.__setattr__(self, name, _checked(getattr(self, name), component))
         if not len(self):
             raise InputError("a channel set keeps at least one channel, got none")
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ChannelSet) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    def _key(self) -> tuple[Any, ...]:
-        return self.order, self.y, self.cb, self.cr
-
     @classmethod
     def of_indices(cls, indices: Iterable[int], order: Order = "row-major", name: str = "") -> "ChannelSet":
-        """Make a set of channel numbers.
-
-        Args:
-            indices: Of 0…191: 64·component + frequency, the frequency numbered by `order`.
-            order: Of the numbers, and of the set.
-            name: Of the set.
-
-        Returns:
-            The set.
+        """Return the set of channel numbers 0…191: 64·component + frequency, the frequency numbered by `order`.
 
         Raises:
-            InputError: If a number is not one of 0…191 or comes twice.
+            InputError: If a number is outside 0…191 or repeated.
         """
         kept: tuple[list[int], ...] = ([], [], [])
         for index in indices:
@@ -100,15 +92,15 @@ class ChannelSet:
 
     @property
     def called(self) -> str:
-        """The name, or that there is none, and how many channels of each component are kept."""
+        """The name, if there is one, and how many channels of each component are kept."""
         counts = "+".join(str(len(kept)) for kept in self.components)
-        return f"{self.name or 'a set of its own'} ({counts} channels of Y, Cb, Cr)"
+        return f"{self.name or 'an unnamed set'} ({counts} channels of Y, Cb, Cr)"
 
     @property
     def indices(self) -> tuple[int, ...]:
         """Row-major channel numbers 64·component + 8·α + β, as they are stacked, whatever the set's own order."""
         return tuple(
-            _FREQUENCIES * component + row_major(frequency, self.order)
+            _FREQUENCIES * component + _row_major(frequency, self.order)
             for component, kept in enumerate(self.components)
             for frequency in kept
         )
@@ -117,66 +109,34 @@ class ChannelSet:
         return len(self.y) + len(self.cb) + len(self.cr)
 
     def in_order(self, order: Order) -> "ChannelSet":
-        """Number, and stack, the same channels by an order.
-
-        Args:
-            order: 'row-major' or 'zigzag'.
-
-        Returns:
-            A set that keeps the same channels.
-        """
-        y, cb, cr = (tuple(renumbered(row_major(f, self.order), order) for f in kept) for kept in self.components)
+        """The same channels, numbered and stacked by another order."""
+        y, cb, cr = (tuple(renumbered(_row_major(f, self.order), order) for f in kept) for kept in self.components)
         return ChannelSet(y, cb, cr, order, self.name)
 
     def mask(self, dtype: torch.dtype = torch.bool, device: torch.device | str | None = None) -> Tensor:
-        """Tell for every channel whether it is kept.
-
-        Args:
-            dtype: Of the result.
-            device: Of the result.
-
-        Returns:
-            (3, 8, 8): Y, Cb, Cr; vertical frequency; horizontal frequency. True, or 1, where kept.
-        """
+        """Mark the kept channels: (3, 8, 8) by component, vertical and horizontal frequency; True, or 1, where kept."""
         kept = torch.zeros(CHANNELS, dtype=dtype, device=device)
         kept[list(self.indices)] = 1
         return kept.view(len(COMPONENTS), BLOCK, BLOCK)
 
     def relative_size(self, scale: float = 2) -> float:
-        """Compare the size of the network's input with that of RGB pixels, as in Xu et al.'s tables.
+        """Return the network's input size over that of RGB pixels, as in Xu et al.'s tables.
 
-        An image of side s·a gives C·(s·a/8)² numbers, RGB of side a gives 3·a²: the ratio is C·s²/192.
-
-        Args:
-            scale: Side s of the image that the channels are taken of, over that of the RGB network's. 2 for ResNets,
-                whose stem has stride 4 (448 for 224 pixels); 4 for MobileNetV2 (896 for 224); 1 for the same image.
-
-        Returns:
-            1 for as many numbers as RGB pixels.
+        With `scale` s the ratio of image sides (`image_scale`), C·(s·a/8)² numbers replace 3·a²: the ratio is C·s²/192.
         """
         return len(self) * scale * scale / CHANNELS
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe the set in plain values, for JSON.
-
-        Returns:
-            What `from_dict` reads.
-        """
+        """Plain values for JSON, as `from_dict` reads them."""
         y, cb, cr = map(list, self.components)
         return {"name": self.name, "order": self.order, "Y": y, "Cb": cb, "Cr": cr}
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "ChannelSet":
-        """Read what `to_dict` gave.
-
-        Args:
-            description: Order, Y, Cb and Cr; the name may be missing.
-
-        Returns:
-            The set.
+        """Return the set that `to_dict` described; its name may be missing.
 
         Raises:
-            InputError: If something is missing or no list of numbers.
+            InputError: If something else is missing or no list of numbers.
         """
         try:
             y, cb, cr = (tuple(description[component]) for component in COMPONENTS)
@@ -186,15 +146,8 @@ class ChannelSet:
         return cls(y, cb, cr, order, name)
 
     def plot(self, axes: "Sequence[Axes] | None" = None) -> "Figure":
-        """Draw the set as three 8×8 grids, each cell with its number in the set's own order.
-
-        Args:
-            axes: Three of matplotlib to draw on, for Y, Cb and Cr; None makes a figure.
-
-        Returns:
-            The figure.
-        """
-        # Behind this module, and only here: plotting is built on channel sets.
+        """Draw three 8×8 grids, each cell numbered in the set's order, on three axes of matplotlib or a new figure."""
+        # Imported here since plotting itself imports channel sets.
         from .plotting import plot_channels
 
         return plot_channels(self, axes)
@@ -209,6 +162,15 @@ class ChannelSet:
         name = f"{self.name}: " if self.name else ""
         title = f"{name}{len(self)} of {CHANNELS} channels, numbered {self.order}"
         return "\n".join([title, head, *rows])
+
+
+def renumbered(index: int, order: Order) -> int:
+    """The number 0…63 by `order` of the frequency with the row-major number `index`."""
+    return int(_ZIGZAG_POSITION[index]) if order == "zigzag" else index
+
+
+def _row_major(index: int, order: Order) -> int:
+    return int(ZIGZAG[index]) if order == "zigzag" else index
 
 
 def _checked(kept: Iterable[int], component: str) -> tuple[int, ...]:

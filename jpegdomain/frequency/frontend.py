@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from jpegdomain.errors import InputError
 
 from .channel_set import ChannelSet
-from .channels import Chroma, Source, check_chroma, wide_channels
+from .channels import Source, check_chroma, wide_channels
+from .nearest import Chroma
 from .statistics import ChannelStatistics
 
 __all__ = ["Frontend"]
@@ -17,8 +18,8 @@ __all__ = ["Frontend"]
 class Frontend(nn.Module):
     """Selected frequency channels, normalised: (x − mean)/std (Xu et al. 2020, section 3.1).
 
-    Mean and std are buffers, the selection and the kind of chroma lie beside them in the state: a network that is saved
-    with its frontend brings its data's statistics along, and refuses to be loaded into one of other channels.
+    Mean and std are buffers, and the state dict also holds the selection and the kind of chroma: a network that is
+    saved with its frontend carries its data's statistics, and cannot be loaded into one of other channels.
 
     Args:
         selection: Which channels, and in which order they are stacked.
@@ -26,8 +27,7 @@ class Frontend(nn.Module):
         chroma: As for `frequency_channels`.
 
     Raises:
-        InputError: If the selection is no `ChannelSet`, or the statistics are of other channels or of another kind of
-            chroma.
+        InputError: If the selection is not a `ChannelSet`, or the statistics are of other channels or another chroma.
     """
 
     mean: Tensor
@@ -62,34 +62,20 @@ class Frontend(nn.Module):
         self.register_buffer("std", std)
 
     def forward(self, x: Source) -> Tensor:
-        """Give the network's input.
-
-        Args:
-            x: A batch from `jpegdomain.collate`, or RGB pixels 0…255, floating point (n, 3, h, w).
-
-        Returns:
-            (n, len(selection), ⌈h/8⌉, ⌈w/8⌉) in the dtype of `x`, where `x` is.
-        """
+        """Normalised channels (n, len(selection), ⌈h/8⌉, ⌈w/8⌉) of files or of RGB pixels 0…255, in their dtype."""
         channels = wide_channels(x, self._indices, self.chroma)
         mean, std = (values.to(channels.dtype).view(-1, 1, 1) for values in (self.mean, self.std))
         return ((channels - mean) / std).to(x.dtype)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Give what the state holds beside tensors.
-
-        Returns:
-            The selection and the kind of chroma, in plain values.
-        """
+        """Selection and kind of chroma in plain values."""
         return {"selection": self.selection.to_dict(), "chroma": self.chroma}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Check that a state that is loaded is of the same channels.
-
-        Args:
-            state: What `get_extra_state` gave.
+        """Check that a loaded state is of the same channels.
 
         Raises:
-            InputError: If it is of another selection, or of another kind of chroma.
+            InputError: If its selection or its chroma is another one.
         """
         selection = ChannelSet.from_dict(state["selection"])
         if selection != self.selection:
@@ -101,9 +87,5 @@ class Frontend(nn.Module):
             raise InputError(f"this state is of chroma={state['chroma']!r}, the frontend has chroma={self.chroma!r}")
 
     def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            The selection and the kind of chroma.
-        """
+        """The selection and the kind of chroma."""
         return f"{self.selection.called}, chroma={self.chroma!r}"

@@ -1,4 +1,4 @@
-"""`ChannelGate`: decides for each image which frequency channels the network behind it gets."""
+"""`ChannelGate` decides for each image which frequency channels a network gets; `NormalisedGate` normalises for it."""
 
 from typing import Any, Final
 
@@ -9,12 +9,13 @@ from jpegdomain.errors import InputError
 from jpegdomain.transform.reference import own_dtype
 
 from .channel_set import CHANNELS
+from .statistics import ChannelStatistics
 
-__all__ = ["ChannelGate"]
+__all__ = ["ChannelGate", "NormalisedGate"]
 
 _WEIGHT_SPREAD: Final = 0.001
 _BIASES: Final = (0.1, 2.0)
-"""Of the logits off and on: a new gate keeps a channel with probability σ(2 − 0.1) ≈ 0.87."""
+"""Of the logits off and on: an untrained gate keeps a channel with probability σ(2 − 0.1) ≈ 0.87."""
 
 _SMALLEST_DRAW: Final = 1e-7
 """Uniform draws stay this far from 0 and 1, and the noise within ±16."""
@@ -32,23 +33,23 @@ class ChannelGate(nn.Module):
     temperature τ. `keep` has the gradients of `soft` (straight-through). In eval mode nothing is drawn: a channel is
     kept where ℓ_on > ℓ_off.
 
-    A channel kept with probability ¼ counts as a quarter in training and as nothing in eval mode, and the network never
-    met the channels that it then gets. That is why `noise` scales g: bring it from 1, the paper's, down to 0 in the
-    course of training, with a `Schedule`, and the gate decides at its end as it will in eval mode.
+    A channel kept with probability ¼ counts as a quarter in training and as nothing in eval mode, and the network has
+    never seen the channels that it then gets. That is why `noise` scales g: lower it from 1, as in the paper, to 0 in
+    the course of training, with a `Schedule`, and the gate decides in the end as it will in eval mode.
 
-    The channels that go in should be normalised, as `Frontend` gives them: of raw coefficients the average of luma's DC
-    is a hundred times the others, and the first convolution would see little else. The logits are computed in float32,
-    under autocast too, or in the weights' own dtype. The noise comes from torch's generator of the input's device.
-    Temperature and noise are part of the state, beside the weights.
+    Its input should be normalised, as by `Frontend`: of raw coefficients the average of luma's DC is a hundred times
+    the others, and the first convolution would see little else. The logits are computed in float32, under autocast too,
+    or in the weights' own dtype. The noise comes from torch's generator of the input's device. Temperature and noise
+    are part of the state dict.
 
     Args:
         channels: C.
-        temperature: τ > 0. It may be changed at any time. High values spread the gradients over all channels, low ones
-            confine them to the channels on the brink.
-        noise: Factor of g, 0 or more. It may be changed at any time.
+        temperature: τ > 0, an attribute that may be set at any time. High values spread the gradients over all
+            channels, low ones confine them to channels near the threshold.
+        noise: Factor of g, ≥ 0, an attribute that may be set at any time.
 
     Raises:
-        InputError: If there is no channel, τ is not positive or the noise is negative.
+        InputError: If `channels` is below 1, τ is not positive or the noise is negative.
     """
 
     def __init__(self, channels: int = CHANNELS, *, temperature: float = 1.0, noise: float = 1.0) -> None:
@@ -89,13 +90,7 @@ class ChannelGate(nn.Module):
         self._noise = float(value)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Give each channel's two logits.
-
-        Args:
-            x: (n, C, X, Y) channels.
-
-        Returns:
-            (n, C, 2): off, on. At least float32.
+        """Return each channel's two logits, off and on, (n, C, 2) in at least float32, of `x` (n, C, X, Y).
 
         Raises:
             InputError: If `x` has another shape, or holds one image in training, where batch norm needs two.
@@ -103,7 +98,7 @@ class ChannelGate(nn.Module):
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise InputError(f"this gate takes (n, {self.channels}, X, Y), got {tuple(x.shape)}")
         if self.bn1.training and len(x) == 1:
-            raise InputError("a gate learns from two images a batch or more, got 1: drop a last batch that is smaller")
+            raise InputError("training a gate takes two images a batch or more, got 1: drop a smaller last batch")
         dtype = self.conv1.weight.dtype
         with own_dtype(x):
             average = x.mean(dim=(2, 3), keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
@@ -111,14 +106,14 @@ class ChannelGate(nn.Module):
         return logits.view(-1, self.channels, 2).to(torch.promote_types(dtype, torch.float32))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep channels, and set the others to zero.
+        """Set the channels that are not kept to zero.
 
         Args:
             x: (n, C, X, Y) channels.
 
         Returns:
-            `x` with the channels that are not kept at zero, and `keep`, (n, C), exactly 0 or 1. In training gradients
-            run through both, straight through the decision: penalties are made of `keep`.
+            The channels, and `keep`, (n, C), exactly 0 or 1. In training both have gradients, straight through the
+            decision: penalties are made of `keep`.
         """
         off, on = self.logits(x).unbind(-1)
         margin = on - off
@@ -134,25 +129,57 @@ class ChannelGate(nn.Module):
         return x * keep.to(x)[:, :, None, None], keep
 
     def get_extra_state(self) -> dict[str, float]:
-        """Give what the state holds beside tensors.
-
-        Returns:
-            Temperature and noise.
-        """
+        """Temperature and noise."""
         return {"temperature": self.temperature, "noise": self.noise}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take up temperature and noise of a state that is loaded.
-
-        Args:
-            state: What `get_extra_state` gave.
-        """
+        """Take over temperature and noise of a loaded state."""
         self.temperature, self.noise = state["temperature"], state["noise"]
 
     def extra_repr(self) -> str:
-        """Describe the gate.
-
-        Returns:
-            The constructor's arguments.
-        """
+        """The constructor's arguments."""
         return f"{self.channels}, temperature={self.temperature:g}, noise={self.noise:g}"
+
+
+class NormalisedGate(nn.Module):
+    """A gate with the statistics that it was trained with: it reads (x − mean)/std of all 192 channels.
+
+    Args:
+        gate: Takes (n, 192, X, Y) normalised channels and returns two tensors, as `ChannelGate` does: the gated
+            channels, and `keep` (n, 192) of 0 and 1. Deterministic in eval mode.
+        statistics: Of all 192 channels, from `fit_statistics`; None for a gate that reads the channels as they are.
+
+    Raises:
+        InputError: If the statistics are of a selection, or of chroma='nearest': a converted network's channels are
+            exact.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, gate: nn.Module, statistics: ChannelStatistics | None = None) -> None:
+        super().__init__()
+        self.gate = gate
+        if statistics is not None and (statistics.selection is not None or statistics.chroma != "exact"):
+            raise InputError(f"a gate reads all {CHANNELS} channels, with chroma='exact'; got {statistics!r}")
+        # In the dtype they were fitted in: cast at use.
+        mean, std = (
+            (torch.zeros(CHANNELS), torch.ones(CHANNELS)) if statistics is None else (statistics.mean, statistics.std)
+        )
+        self.register_buffer("mean", mean.clone())
+        self.register_buffer("std", std.clone())
+
+    def forward(self, channels: Tensor) -> Tensor:
+        """Return `keep`, (n, 192) of 0 and 1, of channels (n, 192, X, Y) in levels; in training with gradients.
+
+        Raises:
+            InputError: If the gate returned something else.
+        """
+        mean, std = (values.to(channels.dtype).view(-1, 1, 1) for values in (self.mean, self.std))
+        given = self.gate((channels - mean) / std)
+        keep = given[1] if isinstance(given, tuple) and len(given) == 2 else None
+        if not isinstance(keep, Tensor) or keep.shape != channels.shape[:2]:
+            raise InputError(
+                f"{type(self.gate).__qualname__} is to return the gated channels, and (images, {CHANNELS}) of 0 and 1"
+            )
+        return keep

@@ -1,4 +1,4 @@
-"""The entry of a converted network that keeps some frequency channels: a static set's, or those a gate chooses."""
+"""`MaskedEntry`: the entry of a converted network that keeps a set of frequency channels, or those a gate chooses."""
 
 from dataclasses import replace
 from typing import Final
@@ -18,14 +18,13 @@ from jpegdomain.geometry import BLOCK
 from jpegdomain.planes import Components, first_activation
 from jpegdomain.transform.reference import own_dtype
 
-from .channel_set import ChannelSet
-from .normalised_gate import NormalisedGate
-from .order import COMPONENTS
+from .channel_set import COMPONENTS, ChannelSet
+from .gate import NormalisedGate
 
 __all__ = ["MaskedEntry"]
 
 _TO_MODEL: Final = {1: ((1.0,),), 3: MIXING["rgb"]["ycbcr"]}
-"""Channels of the model → rows: its channels; columns: Y, or Y, Cb and Cr, all of them level-shifted."""
+"""Model channels → matrix from level-shifted Y, or Y, Cb and Cr, to the model's channels."""
 
 _FROM_MODEL: Final = {1: ((1.0,),), 3: RGB_TO_YCBCR}
 
@@ -33,31 +32,29 @@ _LEVEL = 128.0
 
 
 class MaskedEntry(Entry):
-    """An entry behind which only some frequency channels are left; the others are zero.
+    """An entry that keeps only some frequency channels and sets the others to zero.
 
     Channels are those of Y, Cb and Cr on the luma block grid of the images as they enter the network, after any
-    preprocess: coefficients C of level-shifted samples, J(Y − 128, Cb − 128, Cr − 128), the last blocks filled up with
-    zeros beyond the image. With M the set's mask, (3, 8, 8), and `scale`, `shift` those of mean and std,
+    preprocess: coefficients C of level-shifted samples, J(Y − 128, Cb − 128, Cr − 128), partial blocks padded with
+    zeros. With M the set's mask, (3, 8, 8), and `scale`, `shift` those of mean and std,
 
         scale·(colour matrix · J̃(M∘C) + 128) + shift
 
-    are the pixels that enter the network: what is not kept is replaced by mid-gray without colour. A model of one
-    channel takes luma's part, Y alone. With all channels kept it is the plain entry, to the last bit.
+    are the pixels that enter the network: what is not kept is replaced by colourless mid-gray. A model of one channel
+    gets Y alone. With all channels kept it is the plain entry, to the last bit.
 
-    A gate's mask is one for each image, from that image's own 192 channels. Grayscale files have the chroma 0.
+    A gate chooses a mask for each image from that image's 192 channels. Grayscale files have chroma 0.
 
-    An activation is normalised pixels in the transform domain: mean, std and the colour matrix are undone, its channels
-    masked, and it is made one again. Nothing but rounding sets it apart from a file with the same pixels.
+    Of an activation, normalised pixels in the transform domain, mean, std and colour matrix are undone before the mask
+    and applied again after it: up to rounding the result is that of a file with the same pixels.
 
     Args:
-        kept: The channels that are kept: a set; or a `NormalisedGate`, which becomes a part of this module.
-        channels: That the model takes, 1 or 3.
-        mean: As for `Entry`.
-        std: As for `Entry`.
-        domain: As for `Entry`.
+        kept: The channels that are kept: a set; or a `NormalisedGate`, which becomes a submodule.
+        channels: Of the model's input, 1 or 3.
+        mean, std, domain: As for `Entry`.
 
     Raises:
-        InputError: If the model takes other than 1 or 3 channels, or takes luma alone and the set keeps none of it.
+        InputError: If the model does not take 1 or 3 channels, or takes luma alone and the set keeps none of it.
     """
 
     selection: ChannelSet | None
@@ -87,18 +84,11 @@ class MaskedEntry(Entry):
                 raise InputError("the model takes luma alone, and the set keeps no channel of Y: take another set")
             mask = self.selection.mask()[:channels]
             self._whole = bool(mask.all())
-            # As mean and std: cast at use.
+            # Cast at use, as mean and std.
             self._mask = mask.to(torch.float64)
 
     def forward(self, x: JpegBatch | Components | Activation) -> Activation | Tensor:
-        """Give the first feature map, of the channels that are kept.
-
-        Args:
-            x: A batch of files, or their dequantised components; or an activation of normalised pixels.
-
-        Returns:
-            (n, channels) feature maps of the images' extent, in the entry's domain.
-        """
+        """Compute the first feature map, of the channels that are kept; arguments and result as of `Entry`."""
         if not isinstance(x, (JpegBatch, Components, Activation)) or self._whole:
             return super().forward(x)
         masked = self._masked(x)
@@ -107,21 +97,14 @@ class MaskedEntry(Entry):
             matrix = _matrix(_TO_MODEL[self._count], masked.coefficients) * scale[:, None]
             coefficients = _mixed(matrix, masked.coefficients)
             if self.domain == "transform":
-                # Fewer frequencies are not zero where the image ends.
+                # With some frequencies missing, partial blocks are not zero outside the image.
                 coefficients = cut(coefficients, x.extent)
             coefficients = affine(coefficients, x.extent, None, level)
-        # Half precision is for what comes after, as in the plain entry.
+        # Half precision begins behind the entry, as in the plain one.
         return super().forward(Activation(coefficients, x.extent)).to(x.dtype)
 
     def normalised_pixels(self, batch: JpegBatch | Activation) -> Tensor:
-        """Give what the spatial model is to be fed with: the pixels of the channels that are kept, normalised.
-
-        Args:
-            batch: From `collate`; or an activation of normalised pixels.
-
-        Returns:
-            (n, channels, h, w).
-        """
+        """The spatial model's input, (n, channels, h, w): the normalised pixels of the channels that are kept."""
         if self._whole:
             return super().normalised_pixels(batch)
         samples = decode(self._masked(batch))
@@ -131,16 +114,10 @@ class MaskedEntry(Entry):
         return ((pixels / 255 - mean) / std).to(batch.dtype)
 
     def keep(self, x: JpegBatch | Components | Activation) -> Tensor:
-        """Say which channels are kept of each image.
+        """Return which channels are kept of each image: (n, 192) of 0 and 1, row-major, on the device of `x`.
 
-        A gate in training draws anew each time, here too. The decisions of a forward pass, which penalties are made of,
-        are what ``self.gate`` returned in it: a forward hook on it has them.
-
-        Args:
-            x: As `forward` takes it.
-
-        Returns:
-            (n, 192) of 0 and 1, row-major, on the device of `x`.
+        A gate in training draws new noise in every call, this one included. Penalties need the decisions of the forward
+        pass itself, which are the output of ``self.gate`` in it: take them with a forward hook.
         """
         if self.gate is not None:
             return self.gate(_unshuffled(self._components(x).coefficients))
@@ -149,11 +126,7 @@ class MaskedEntry(Entry):
         return self.selection.mask(torch.float32, x.device).flatten().expand(images, -1)
 
     def extra_repr(self) -> str:
-        """Describe the settings.
-
-        Returns:
-            Channels, mean, std, domain, and the set if there is one.
-        """
+        """Channels, mean, std, domain, and the set if there is one."""
         kept = "" if self.selection is None else f", kept={self.selection!r}"
         return super().extra_repr() + kept
 
@@ -170,7 +143,7 @@ class MaskedEntry(Entry):
         return Activation(coefficients * mask.repeat(1, 1, *x.extent.blocks), x.extent)
 
     def _components(self, x: JpegBatch | Components | Activation) -> Activation:
-        """Level-shifted Y, Cb and Cr, or Y alone where that is enough, in no less than single precision."""
+        """Level-shifted Y, Cb and Cr, or Y alone where that is enough, in at least single precision."""
         wide = torch.promote_types(x.dtype, torch.float32)
         if isinstance(x, Activation):
             return self._undone(x.to(wide))
@@ -181,7 +154,7 @@ class MaskedEntry(Entry):
         return first_activation(x, target, None, shift)
 
     def _undone(self, x: Activation) -> Activation:
-        """The components of an activation: without mean and std and colour matrix."""
+        """Level-shifted components of an activation: mean, std and colour matrix undone."""
         scale, level = self._scale_and_level(x.coefficients)
         with own_dtype(x.coefficients):
             matrix = _matrix(_FROM_MODEL[self._count], x.coefficients) / scale
@@ -192,7 +165,7 @@ class MaskedEntry(Entry):
         return Activation(coefficients, x.extent)
 
     def _scale_and_level(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """(channels,) the factor of level-shifted levels, and what mid-gray is once normalised."""
+        """(channels,) the factor of level-shifted levels, and mid-gray normalised."""
         scale = (1 / (255 * self.std)).expand(self._count)
         level = (_LEVEL / 255 - self.mean) / self.std
         return scale.to(like), level.expand(self._count).to(like)
@@ -203,10 +176,10 @@ def _matrix(rows: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
 
 
 def _mixed(matrix: Tensor, maps: Tensor) -> Tensor:
-    """New channels of old ones, (n, k, h, w) → (n, c, h, w), contiguous, which a product in another order is not."""
+    """Matrix times channels, (n, k, h, w) → (n, c, h, w), contiguous, which the product in another order is not."""
     return (matrix @ maps.flatten(2)).unflatten(2, maps.shape[2:])
 
 
 def _unshuffled(coefficients: Tensor) -> Tensor:
-    """In place to one channel per frequency, row-major: (n, 3, 8X, 8Y) → (n, 192, X, Y)."""
+    """One channel per frequency, row-major: (n, 3, 8X, 8Y) → (n, 192, X, Y)."""
     return F.pixel_unshuffle(coefficients, BLOCK)

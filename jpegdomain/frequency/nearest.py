@@ -1,6 +1,6 @@
 """Chroma by nearest block: the files' own coefficients, a subsampled component's blocks repeated.
 
-How far that is from the exact map, for a component with v×h pixels per sample and blocks N, at x = v·i + a and
+Its distance from the exact map, for a component with v×h pixels per sample and blocks N, at x = v·i + a and
 y = h·j + b:
 
     nearest(x, y) = N(i, j),    exact(x, y) = Σ_{k,l ∈ {−1,0,1}} M_{a,k} · N(i+k, j+l) · M′_{b,l}ᵀ,
@@ -10,17 +10,17 @@ likewise of the other axis. Where samples are only repeated, k = l = 0. J is ort
 is that of the pixels'. There each is a sample of block (i, j) or of the ring of one sample around it, or a convex sum
 of such; two of these differ by at most r, the largest less the smallest, and 64 of them by a norm of at most 8·r. The
 exact pixels outside of the image are 0: there 0 counts among the samples. Of RGB-coded files the components of this law
-are R, G and B, which are mixed afterwards. CMYK and YCCK files hold no block of R, G or B: theirs are the exact ones,
-which are at full resolution.
+are R, G and B, which are mixed afterwards. CMYK and YCCK files hold no block of R, G or B: they get the exact channels.
 
-With 2×2 pixels per sample a block tells of 16×16 pixels, and its frequency α is one of about α/2 in 8×8 pixels. So the
-channels are of another kind than the exact ones. On 256 photographs in 4:2:0 (Imagenette) the root mean square of the
+With 2×2 pixels per sample a block covers 16×16 pixels, and its frequency α is about α/2 of 8×8 pixels: these channels
+are of another kind than the exact ones. On 256 photographs in 4:2:0 (Imagenette) the root mean square of the
 difference is 0.3 standard deviations of the exact channel for DC of Cb and Cr, and 1 to 7 for the other α, β ≤ 3:
 statistics have to be fitted with the same kind of chroma.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -28,33 +28,28 @@ from torch import Tensor
 from jpegdomain.batch import Group, JpegBatch, Plane
 from jpegdomain.colour import INKS, MIXING
 from jpegdomain.errors import InputError
-from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.planes import Components, first_activation
+from jpegdomain.geometry import BLOCK
+from jpegdomain.planes import Components
 
-from .transforming import picked
+from .exact import channels_of_files
 
-__all__ = ["nearest_channels"]
+__all__ = ["Chroma", "nearest_channels"]
+
+Chroma: TypeAlias = Literal["exact", "nearest"]
+"""How components that a file holds at a lower resolution come to the luma block grid."""
 
 _FREQUENCIES = BLOCK * BLOCK
 
 
 def nearest_channels(batch: JpegBatch, indices: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """Give every block of the image the block of each component that it lies in.
+    """Return (n, channels, X, Y): at each block of the image, the block of each component that it lies in.
 
     Of a component with `factors` (v, h), pixels per sample, block (x, y) of the image's grid takes block
-    (⌊x/v⌋, ⌊y/h⌋). There always is one: a component has ⌈⌈H/v⌉/8⌉ rows of blocks (T.81 A.1.1), and ⌈H/8⌉ rows of the
-    image reach no further. What an MCU has beyond the components' own blocks was left out in reading.
-
-    Args:
-        batch: That no preprocess has placed.
-        indices: Channel numbers 64·component + 8·α + β of Y, Cb and Cr, in the order of the result.
-        dtype: Of the result.
-
-    Returns:
-        (n, channels, X, Y) on the image's block grid.
+    (⌊x/v⌋, ⌊y/h⌋). It always exists: a component has ⌈⌈H/v⌉/8⌉ rows of blocks (T.81 A.1.1), and ⌈H/8⌉ rows of the
+    image reach no further. The padding of MCUs beyond them was left out in reading.
 
     Raises:
-        InputError: If the batch is placed: blocks cannot be taken as they are when they are resized, cropped or turned.
+        InputError: If the batch is placed: resized, cropped or turned images have no blocks of the file to take.
     """
     if batch.placed:
         raise InputError(
@@ -64,7 +59,8 @@ def nearest_channels(batch: JpegBatch, indices: Sequence[int], dtype: torch.dtyp
     result = torch.zeros(len(batch), len(indices), *batch.extent.blocks, dtype=dtype, device=batch.device)
     for group in batch.groups:
         if group.color in INKS:
-            own = _of_inks(group, batch.extent, indices, dtype)
+            planes = tuple(replace(plane, dtype=dtype) for plane in group.planes)
+            own = channels_of_files(Components.of(replace(group, planes=planes), batch.extent, len(planes)), indices)
         else:
             own = _of_group(group, indices, result[: len(group.images)])
         result[list(group.images)] = own
@@ -81,14 +77,6 @@ def _of_group(group: Group, indices: Sequence[int], like: Tensor) -> Tensor:
             if places and weight:
                 result[:, places] += weight * _repeated(plane, frequencies, like)
     return result
-
-
-def _of_inks(group: Group, extent: Extent, indices: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """The same of CMYK and YCCK images: the exact channels."""
-    planes = tuple(replace(plane, dtype=dtype) for plane in group.planes)
-    components = Components.of(replace(group, planes=planes), extent, len(planes))
-    shift = torch.full((3,), -128.0, dtype=dtype, device=components.device)
-    return picked(first_activation(components, "ycbcr", None, shift).coefficients, indices)
 
 
 def _repeated(plane: Plane, frequencies: Sequence[int], like: Tensor) -> Tensor:

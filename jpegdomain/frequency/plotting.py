@@ -1,4 +1,4 @@
-"""Channels seen as three 8×8 grids, of Y, Cb and Cr; vertical frequencies run downwards, horizontal to the right."""
+"""Channels drawn as three 8×8 grids, of Y, Cb and Cr: vertical frequencies downwards, horizontal to the right."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -10,8 +10,7 @@ from torch import Tensor
 from jpegdomain.errors import InputError, MissingPackageError
 from jpegdomain.geometry import BLOCK
 
-from .channel_set import CHANNELS, ChannelSet
-from .order import COMPONENTS, ORDERS, Order, renumbered
+from .channel_set import CHANNELS, COMPONENTS, ORDERS, ChannelSet, Order, renumbered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,25 +26,15 @@ _DARK_TEXT: Final = "#3a3a38"
 
 
 def plot_channels(selection: ChannelSet, axes: "Sequence[Axes] | None" = None) -> "Figure":
-    """Draw which channels a set keeps, each cell with its number in the set's own order.
-
-    Args:
-        selection: The set.
-        axes: Three to draw on, for Y, Cb and Cr; None makes a figure.
-
-    Returns:
-        The figure.
-
-    Raises:
-        MissingPackageError: If matplotlib is not installed.
-        InputError: If there are not three axes.
-    """
+    """`ChannelSet.plot`."""
     panels, figure = _panels(axes)
     masks = selection.mask().numpy()
+    from matplotlib.colors import to_rgb
+
     for panel, mask, component, kept, colour in zip(
         panels, masks, COMPONENTS, selection.components, _KEPT, strict=True
     ):
-        panel.imshow(np.where(mask[..., None], _rgb(colour), _rgb(_LEFT_OUT)))
+        panel.imshow(np.where(mask[..., None], to_rgb(colour), to_rgb(_LEFT_OUT)))
         _dress(panel, f"{component}: {len(kept)}", selection.order, np.where(mask, "white", _PALE_TEXT))
     if axes is None:
         name = f"{selection.name}: " if selection.name else ""
@@ -54,11 +43,11 @@ def plot_channels(selection: ChannelSet, axes: "Sequence[Axes] | None" = None) -
 
 
 def plot_rates(rates: Tensor, axes: "Sequence[Axes] | None" = None, *, order: Order = "zigzag") -> "Figure":
-    """Draw how often each channel is kept, as in figure 5 of Xu et al.: dark is often.
+    """Draw how often each channel is kept, as in figure 5 of Xu et al.; darker is more often.
 
     Args:
         rates: (192,), 0…1, as `keep_rates` gives them: row-major, whatever `order`.
-        axes: Three to draw on, for Y, Cb and Cr; None makes a figure, with a bar for the colours.
+        axes: Three to draw on, for Y, Cb and Cr; None makes a figure with a colour bar.
         order: Of the numbers in the cells; the paper's are zigzag.
 
     Returns:
@@ -66,7 +55,7 @@ def plot_rates(rates: Tensor, axes: "Sequence[Axes] | None" = None, *, order: Or
 
     Raises:
         MissingPackageError: If matplotlib is not installed.
-        InputError: If there are not 192 rates or three axes, or the order has another name.
+        InputError: If there are not 192 rates or three axes, or the order is unknown.
     """
     if tuple(rates.shape) != (CHANNELS,):
         raise InputError(f"rates are one for each of {CHANNELS} channels, got the shape {tuple(rates.shape)}")
@@ -99,14 +88,7 @@ def _panels(axes: "Sequence[Axes] | None") -> "tuple[list[Axes], Figure]":
 
 
 def _dress(panel: "Axes", title: str, order: Order, text: Any) -> None:
-    """Number the cells, and part them by white lines.
-
-    Args:
-        panel: With an 8×8 image on it.
-        title: Of the panel.
-        order: Of the numbers.
-        text: (8, 8) colours of the numbers.
-    """
+    """Number the cells, in the (8, 8) colours `text`, and separate them by white lines."""
     for row in range(BLOCK):
         for column in range(BLOCK):
             number = str(renumbered(BLOCK * row + column, order))
@@ -120,9 +102,3 @@ def _dress(panel: "Axes", title: str, order: Order, text: Any) -> None:
     panel.set_yticks([])
     panel.spines[:].set_visible(False)
     panel.set_title(title, fontsize=9)
-
-
-def _rgb(colour: str) -> Any:
-    from matplotlib.colors import to_rgb
-
-    return np.array(to_rgb(colour))

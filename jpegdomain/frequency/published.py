@@ -1,4 +1,4 @@
-"""The sets of Xu et al. (CVPR 2020): squares, triangles, and the learned one; and sets of one's own."""
+"""The sets of Xu et al. (CVPR 2020): squares, triangles, and the learned one; and sets of the highest scores."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,8 +9,7 @@ from torch import Tensor
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK
 
-from .channel_set import CHANNELS, ChannelSet
-from .order import Order
+from .channel_set import CHANNELS, ChannelSet, Order
 
 __all__ = ["LEARNED_24", "all_channels", "published", "square", "top", "triangle"]
 
@@ -31,20 +30,16 @@ LEARNED_24: Final = ChannelSet(
 
 
 def all_channels() -> ChannelSet:
-    """Keep all 192 channels.
-
-    Returns:
-        The set, row-major.
-    """
+    """All 192 channels, row-major."""
     every = tuple(range(BLOCK * BLOCK))
     return ChannelSet(every, every, every, name="DCT-192")
 
 
 def square(channels: int) -> ChannelSet:
-    """Keep about a square of low frequencies of each component, two thirds of the channels or more of luma.
+    """Keep about a square of low frequencies of each component, at least two thirds of the channels from luma.
 
-    6, 24, 32, 48 and 64 are those of Xu et al.'s released code. It has no set of 12, which their table 2 lists: ours
-    divides 12 as 24 and 48 are divided, 8 of luma and 2 of either chroma component.
+    6, 24, 32, 48 and 64 are those of Xu et al.'s released code. It lacks the set of 12 that
+    their table 2 lists: ours divides 12 as 24 and 48 are divided, 8 of luma and 2 of either chroma component.
 
     Args:
         channels: 6, 12, 24, 32, 48, 64 or 192.
@@ -61,9 +56,8 @@ def square(channels: int) -> ChannelSet:
 def triangle(channels: int) -> ChannelSet:
     """Keep the lowest spatial frequencies α+β of each component.
 
-    Xu et al. do not publish their triangles. These divide the channels among the components as the squares of the same
-    size do, and take of each component the frequencies that come first in the zigzag order: by α+β, and within the last
-    diagonal as the zigzag runs.
+    Xu et al. do not publish their triangles. These have as many channels of each component as the square of the same
+    size, namely those that come first in zigzag order: by α+β, and within the last diagonal as the zigzag runs.
 
     Args:
         channels: 6, 12, 24, 32, 48, 64 or 192.
@@ -78,10 +72,10 @@ def triangle(channels: int) -> ChannelSet:
 
 
 def top(scores: Tensor, channels: int, order: Order = "row-major", name: str = "") -> ChannelSet:
-    """Keep the channels of the highest scores, such as how often a trained gate kept them.
+    """Keep the channels with the highest scores, such as how often a trained gate kept them.
 
     Args:
-        scores: (192,), by channel number 64·component + frequency; equal ones go to the lower number.
+        scores: (192,), by channel number 64·component + frequency; the lower number wins a tie.
         channels: How many to keep, 1…192.
         order: How the scores number the frequencies, and the set will.
         name: Of the set.
@@ -90,7 +84,7 @@ def top(scores: Tensor, channels: int, order: Order = "row-major", name: str = "
         The set.
 
     Raises:
-        InputError: If there are not 192 scores, one is no number, or not so many channels to keep.
+        InputError: If there are not 192 scores, one is NaN, or `channels` is out of range.
     """
     if tuple(scores.shape) != (CHANNELS,):
         raise InputError(f"scores are one for each of {CHANNELS} channels, got the shape {tuple(scores.shape)}")
@@ -103,16 +97,10 @@ def top(scores: Tensor, channels: int, order: Order = "row-major", name: str = "
 
 
 def published(name: str) -> ChannelSet:
-    """Give a set by its name in Xu et al.'s tables.
-
-    Args:
-        name: '6S', '12S', '24S', '32S', '48S', '64S', likewise with T, '24D', or 'DCT-192'.
-
-    Returns:
-        The set.
+    """Return a set by its name in Xu et al.'s tables: '6S' … '64S', '6T' … '64T', '24D' or 'DCT-192'.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If no set has this name.
     """
     if name == LEARNED_24.name:
         return LEARNED_24
@@ -120,14 +108,14 @@ def published(name: str) -> ChannelSet:
         return all_channels()
     maker = {"S": square, "T": triangle}.get(name[-1:]) if isinstance(name, str) else None
     if maker is None or not name[:-1].isdecimal():
-        known = ", ".join(str(size) for size in _SQUARES)
+        known = ", ".join(map(str, _SQUARES))
         raise InputError(f"sets are called DCT-192, 24D, or one of {known} with S or T behind it; got {name!r}")
     return maker(int(name[:-1]))
 
 
 def _shape(channels: int) -> tuple[Sequence[int], Sequence[int]]:
     if channels not in _SQUARES:
-        known = ", ".join(str(size) for size in _SQUARES)
+        known = ", ".join(map(str, _SQUARES))
         raise InputError(f"there are sets of {known} and {CHANNELS} channels, got {channels}")
     return _SQUARES[channels]
 

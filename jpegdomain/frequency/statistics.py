@@ -11,12 +11,13 @@ from torch import Tensor
 from jpegdomain.errors import InputError, MissingPackageError
 
 from .channel_set import CHANNELS, ChannelSet
-from .channels import Chroma, Source, check_chroma, wide_channels
+from .channels import Source, check_chroma, wide_channels
+from .nearest import Chroma
 
 __all__ = ["ChannelStatistics", "fit_statistics"]
 
 _STILL: Final = 1e-3
-"""Levels: a channel whose standard deviation is smaller holds rounding, nothing of an image."""
+"""Levels: a channel of a smaller standard deviation holds only rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +27,12 @@ class ChannelStatistics:
     Args:
         mean: float64 (channels,).
         std: float64 (channels,), above 0.
-        count: Blocks that they are of, over all images.
+        count: Blocks over all images.
         chroma: How the chroma came to the luma block grid.
         selection: Whose channels they are, as it stacks them; None for all 192, row-major.
 
     Raises:
-        InputError: If mean and std are not one number per channel each, a std is not above 0, or `chroma` has another
-            name.
+        InputError: If mean or std is not one number per channel, a std is not above 0, or `chroma` is unknown.
     """
 
     mean: Tensor
@@ -58,30 +58,18 @@ class ChannelStatistics:
         return len(self.mean)
 
     def select(self, selection: ChannelSet) -> "ChannelStatistics":
-        """Take a selection's channels.
-
-        Args:
-            selection: In whose order they will be stacked.
-
-        Returns:
-            Statistics of its channels.
+        """Return the statistics of a selection's channels, in its order.
 
         Raises:
             InputError: If these are not statistics of all 192 channels.
         """
         if self.selection is not None:
-            raise InputError(
-                f"channels are selected of statistics of all {CHANNELS}, these are of {self.selection.called}"
-            )
+            raise InputError(f"channels are selected of all {CHANNELS}, these are of {self.selection.called}")
         chosen = list(selection.indices)
         return ChannelStatistics(self.mean[chosen], self.std[chosen], self.count, self.chroma, selection)
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe the statistics in plain values, for JSON.
-
-        Returns:
-            What `from_dict` reads.
-        """
+        """Plain values for JSON, as `from_dict` reads them."""
         return {
             "selection": None if self.selection is None else self.selection.to_dict(),
             "chroma": self.chroma,
@@ -92,16 +80,10 @@ class ChannelStatistics:
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "ChannelStatistics":
-        """Read what `to_dict` gave.
-
-        Args:
-            description: Chroma, count, mean and std; the selection if there is one.
-
-        Returns:
-            The statistics.
+        """Return the statistics that `to_dict` described; the selection may be missing.
 
         Raises:
-            InputError: If something is missing or no list of numbers.
+            InputError: If something else is missing or no list of numbers.
         """
         try:
             mean, std = (torch.tensor(description[name], dtype=torch.float64) for name in ("mean", "std"))
@@ -123,21 +105,21 @@ def fit_statistics(batches: Iterable[Any], *, chroma: Chroma = "exact", progress
 
         μ = μ₁ + δ·n₂/(n₁ + n₂),    M = M₁ + M₂ + δ²·n₁·n₂/(n₁ + n₂),    std = √(M/n).
 
-    A channel with a standard deviation below a thousandth of a level, as Cb and Cr of grayscale files, gets std 1: less
-    its mean it is 0, and rounding is not blown up.
+    A channel with a standard deviation below a thousandth of a level, as Cb and Cr of grayscale files, gets std 1, so
+    that rounding is not blown up.
 
     Args:
         batches: `JpegBatch`es, tensors of RGB pixels, or tuples of either and labels, as a data loader gives them; of
-            any sizes. On the way they are all that is kept.
-        chroma: As for `frequency_channels`; the network's own.
-        progress: Whether a bar of batches is shown; it needs tqdm.
+            any sizes. One is held at a time.
+        chroma: As for `frequency_channels`; the same as the network's.
+        progress: Show a progress bar; needs tqdm.
 
     Returns:
-        Of 192 channels, row-major.
+        Statistics of 192 channels, row-major.
 
     Raises:
         InputError: If there are no batches, or one is neither files nor pixels.
-        MissingPackageError: If a bar is asked for and tqdm is not installed.
+        MissingPackageError: If a progress bar is asked for and tqdm is not installed.
     """
     check_chroma(chroma)
     count = 0

@@ -1,4 +1,4 @@
-"""Every layer as a function of an `Activation`; state and options are `jpegdomain.nn`'s."""
+"""torch's operations and layers as functions of an `Activation`; those with state or options are `jpegdomain.nn`'s."""
 
 from jpegdomain.transform import Frequencies, affine, constant_image, cut, low_pass
 

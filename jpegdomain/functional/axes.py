@@ -14,18 +14,8 @@ from jpegdomain.table import implements
 from .maps import alone
 from .pixels import decode, encode
 
-__all__ = [
-    "expand",
-    "expand_as",
-    "flatten",
-    "merge",
-    "permute",
-    "reshape",
-    "split_axes",
-    "squeeze",
-    "transpose",
-    "unsqueeze",
-]
+__all__ = ["expand", "expand_as", "flatten", "merge", "permute", "reshape", "split_axes", "squeeze", "transpose"]
+__all__ += ["unsqueeze"]
 
 
 def _listed(sizes: Sequence[int | Sequence[int]]) -> list[int]:
@@ -162,7 +152,7 @@ def reshape(input: Activation, *shape: int | Sequence[int]) -> Tensor:
 
 
 def expand(input: Tensor | Activation, *sizes: int | Sequence[int]) -> Tensor:
-    """``torch.Tensor.expand``; the result is pixels, in which `mul` finds a factor that all of a channel's share."""
+    """``torch.Tensor.expand``; the result is pixels. `mul` recognises one factor per channel in it."""
     pixels = input if isinstance(input, Tensor) else decode(input)
     return pixels.expand(*_listed(sizes))
 

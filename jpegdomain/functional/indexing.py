@@ -35,11 +35,6 @@ def kept_axes(
 ) -> tuple[int, int] | None:
     """Find the pixel axes after indexing.
 
-    Args:
-        index: As for a tensor.
-        ndim: Of the feature map.
-        axes: Positions of its pixel axes.
-
     Returns:
         Two positions if the index takes other axes only, by numbers and slices, so that `getitem` works on the
         coefficients as they are; else None.

@@ -1,4 +1,4 @@
-"""What runs an operation that met an activation: by the table, else exactly on pixels, J∘f∘J̃."""
+"""Runs an operation on activations: by the table, else exactly on pixels, J∘f∘J̃."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -30,16 +30,7 @@ DRAWS: Final = frozenset(
 
 
 def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run an operation of torch that met an activation.
-
-    Args:
-        operation: As ``__torch_function__`` is given it.
-        args: Its arguments.
-        kwargs: Its keyword arguments.
-
-    Returns:
-        What it returns on pixels; feature maps as activations.
-    """
+    """Run an operation on activations; feature maps among its results are activations."""
     if kwargs.get("out") is not None:
         return _with_out(operation, args, kwargs)
     if kwargs.get("inplace") is True:
@@ -61,7 +52,7 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _runs_closed(operation: Any, found: Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether an operation runs by its entry: J would spread infinite pixels over whole blocks."""
+    """Whether an operation runs by its entry; not on infinite pixels, which J would spread over whole blocks."""
     if not found.accepts(*args, **kwargs):
         return False
     if operation in VIEWS:
@@ -133,7 +124,7 @@ def _on_pixels(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 
 def _again(tensor: Tensor, like: Activation) -> Activation | Tensor:
-    """J of a result that is a feature map again, else the result."""
+    """The result as an activation if it is a feature map again."""
     if not tensor.is_floating_point() or tensor.dim() < 2:
         return tensor
     if tensor.dim() == like.ndim:
@@ -148,7 +139,7 @@ def _again(tensor: Tensor, like: Activation) -> Activation | Tensor:
 
 
 def _finite(x: Activation) -> bool:
-    """Whether all pixels are finite, as far as they can be looked at."""
+    """Whether all pixels are finite, as far as they can be inspected."""
     pixels = pixels_of(x)
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or pixels.is_meta:
         return True
@@ -235,11 +226,7 @@ def _into(target: Any, result: Any) -> Any:
 
 
 def write(target: Activation, value: Activation | Tensor) -> None:
-    """Give an activation new pixels, as ``torch.Tensor.copy_`` without broadcasting.
-
-    Raises:
-        InputError: If the shapes differ.
-    """
+    """Replace the pixels of an activation, as ``torch.Tensor.copy_`` without broadcasting."""
     if value.shape != target.shape:
         raise InputError(f"a result of shape {tuple(value.shape)} cannot be written to {target!r}")
     if isinstance(value, Activation) and value.axes == target.axes:

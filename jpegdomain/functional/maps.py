@@ -13,17 +13,8 @@ from jpegdomain.transform import constant_image
 
 from .pixels import as_four, decode, encode, from_four
 
-__all__ = [
-    "alone",
-    "dropout",
-    "each_from_pixels",
-    "each_to_pixels",
-    "elementwise",
-    "four_axes",
-    "island",
-    "ones_along",
-    "plain",
-]
+__all__ = ["alone", "dropout", "each_from_pixels", "each_to_pixels", "elementwise", "four_axes", "island"]
+__all__ += ["ones_along", "plain"]
 
 _PLAIN = (2, 3)
 
@@ -63,15 +54,7 @@ def ones_along(x: Activation) -> Tensor:
 
 
 def elementwise(x: Activation, function: Callable[[Activation], Activation]) -> Activation:
-    """Apply a function that treats all channels alike, whatever the order of the axes.
-
-    Args:
-        x: The feature map.
-        function: An activation (n, c, h, w) to one of its shape.
-
-    Returns:
-        A feature map with the same axes.
-    """
+    """Apply a function of (n, c, h, w) that treats all channels alike, whatever the order of the axes."""
     if (x.ndim, x.axes) == (4, _PLAIN):
         return function(x)
     result = function(x.replace(as_four(x.coefficients, x.axes), axes=_PLAIN))
@@ -84,12 +67,12 @@ def island(x: Activation, function: Callable[[Tensor], Tensor]) -> Activation:
 
 
 def dropout(input: Activation, p: float = 0.5, training: bool = True) -> Activation:
-    """Drop pixels, J∘(mask)∘J̃, as ``torch.nn.functional.dropout``; the map itself outside training."""
+    """``torch.nn.functional.dropout`` of pixels, J∘(mask)∘J̃; outside training the map itself."""
     return island(input, lambda pixels: F.dropout(pixels, p, training)) if training else input
 
 
 def _is_off(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False, *, train: bool = False) -> bool:  # noqa: ARG001
-    """Whether a dropout does nothing, as whose result torch gives its argument itself."""
+    """Whether a dropout does nothing; torch then returns its argument itself."""
     return alone(input) and not (training or train)
 
 

@@ -11,6 +11,7 @@ from jpegdomain.geometry import Extent
 from jpegdomain.transform import (
     Clamp,
     Frequencies,
+    Mask,
     backend,
     check_frequencies,
     cpu,
@@ -130,8 +131,8 @@ def _apply(
     check_frequencies(frequencies)
     coefficients, clamp, chosen = x.coefficients, function.as_clamp(), backend(x.coefficients)
     if clamp is not None and not isinstance(frequencies, Tensor) and chosen is not reference:
-        mask_source = coefficients if method == "asm" else None
-        return x.replace(chosen.masked(coefficients, mask_source, x.extent, clamp, frequencies, inplace=inplace))
+        mask = Mask(coefficients if method == "asm" else None, clamp, frequencies)
+        return x.replace(chosen.masked(coefficients, mask, x.extent, inplace=inplace))
     if method == "asm" and (isinstance(frequencies, Tensor) or frequencies < 15):
         return map_pixels(x, function.by_masks, frequencies=(15, frequencies), inplace=inplace)
     return map_pixels(x, function.function, frequencies=(frequencies,), inplace=inplace)
@@ -146,8 +147,7 @@ def piecewise_on_pixels(
         return function.function(pixels)
     clamp, extent = function.as_clamp(), Extent(*pixels.shape[2:])
     if clamp is not None and not isinstance(frequencies, Tensor) and backend(pixels) is cpu:
-        mask_source = pixels if method == "asm" else None
-        return cpu.masked_pixels(pixels, mask_source, clamp, frequencies)
+        return cpu.masked_pixels(pixels, Mask(pixels if method == "asm" else None, clamp, frequencies))
     # A mask has no gradient.
     with torch.set_grad_enabled(torch.is_grad_enabled() and method == "apx"):
         approximation = inverse(forward(pixels), extent, frequencies)

@@ -92,7 +92,7 @@ def _inverse(activation: Activation, frequencies: Frequencies = 15) -> Tensor:
 
 
 def pixels_of(x: Activation) -> Tensor:
-    """Return an activation's pixels, to be read only; what J̃ is applied for is kept."""
+    """Return an activation's pixels, to be read only; if J̃ is needed, its result is kept."""
     x.bring_up_to_date()
     pixels = x._pixels
     if pixels is None:
@@ -112,7 +112,7 @@ def transform(x: Activation) -> Tensor:
 
 
 def _may_keep(source: Tensor) -> bool:
-    """Whether a transform taken now serves later, too: where gradients are wanted, or none could flow."""
+    """Whether a transform computed now can be reused: gradients are recorded, or none could flow."""
     if not torch.is_grad_enabled() and source.requires_grad:
         return False
     return torch.compiler.is_compiling() or not torch.is_inference_mode_enabled() or source.is_inference()
@@ -129,9 +129,9 @@ def map_pixels(
 
     Args:
         x: The activation.
-        function: Takes one tensor of pixels per entry of `frequencies`, returns one of their shape. It may depend on
+        function: Takes a tensor of pixels for each of the `frequencies`, returns one of their shape. It may depend on
             the channel, not on a pixel's place: it can be handed any block rows, (m, c, 8, w).
-        frequencies: Of the reconstructions that the function is given, each as in `low_pass`; 15 is exact.
+        frequencies: Of the reconstructions, each as in `low_pass`; 15 is exact.
         inplace: Whether the activation's memory may be written over; without effect while gradients are recorded.
 
     Returns:

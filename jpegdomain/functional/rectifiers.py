@@ -1,4 +1,4 @@
-"""torch's piecewise-linear functions as pieces, and their entries in the table: ASM or APX by the datum's options."""
+"""torch's piecewise-linear functions, and their entries in the table: ASM or APX by the activation's options."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def _approximated(input: Any, *args: Any, **kwargs: Any) -> bool:
 
 
 def _implements(*names: str, accepts: Callable[..., bool] = _approximated) -> Callable[[Pieces], Pieces]:
-    """Enter a function into the table whose pieces follow from its arguments behind the first, named as torch's."""
+    """Enter a function into the table; `pieces` takes its arguments but the first, by torch's names."""
 
     def enter(pieces: Pieces) -> Pieces:
         @implements(*names, accepts=accepts)

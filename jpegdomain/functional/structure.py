@@ -31,8 +31,10 @@ def _alike(one: Activation, other: Activation) -> bool:
     return one.extent == other.extent and _from_the_end(one) == _from_the_end(other)
 
 
-def _free_of_pixels(value: Any, x: Activation) -> TypeGuard[Tensor | float]:
+def _is_spread(value: Any, x: Any) -> TypeGuard[Tensor | float]:
     """Whether a real factor or summand is the same for every pixel: a number, or of size one along the pixel axes."""
+    if not isinstance(x, Activation):
+        return False
     if isinstance(value, (int, float, torch.SymInt, torch.SymFloat)):
         return True
     if not isinstance(value, Tensor) or value.is_complex():
@@ -42,32 +44,25 @@ def _free_of_pixels(value: Any, x: Activation) -> TypeGuard[Tensor | float]:
 
 def _adds(input: Any, other: Any, *, alpha: Any = 1) -> bool:
     """Whether a sum needs no pixels."""
-    if not isinstance(alpha, (int, float)):
-        return False
     if isinstance(input, Activation) and isinstance(other, Activation):
-        return _alike(input, other)
-    return (isinstance(input, Activation) and _free_of_pixels(other, input)) or (
-        isinstance(other, Activation) and _free_of_pixels(input, other)
-    )
+        return isinstance(alpha, (int, float)) and _alike(input, other)
+    return isinstance(alpha, (int, float)) and (_is_spread(other, input) or _is_spread(input, other))
 
 
 def _scales(input: Any, other: Any) -> bool:
     """Whether a product needs no pixels."""
-    input, other = _collapsed(input), _collapsed(other)
-    if isinstance(input, Activation):
-        return _free_of_pixels(other, input)
-    return isinstance(other, Activation) and _free_of_pixels(input, other)
+    return _divides(input, other) or _divides(other, input)
 
 
 def _divides(input: Any, other: Any) -> bool:
     """Whether a quotient needs no pixels."""
-    return isinstance(input, Activation) and _free_of_pixels(_collapsed(other), input)
+    return _is_spread(_collapsed(other, input), input)
 
 
-def _collapsed(value: Any) -> Any:
-    """A tensor that was expanded along the last two axes as it was before: the same factor for every pixel."""
+def _collapsed(value: Any, x: Any) -> Any:
+    """A tensor that was expanded to the activation's last two axes as it was before: one factor for every pixel."""
     if isinstance(value, Tensor) and value.dim() > 1 and value.stride()[-2:] == (0, 0):
-        return value[..., :1, :1]
+        return value[..., :1, :1] if isinstance(x, Activation) and value.shape[-2:] == x.shape[-2:] else value
     return value
 
 
@@ -98,7 +93,7 @@ def _on_pixels(operation: Callable[[Any, Any], Tensor], input: Operand, other: O
 
 
 def _made(x: Activation, coefficients: Tensor) -> Activation:
-    """A result whose other axes may have been broadcast."""
+    """A result, whose other axes may have been broadcast."""
     return x.replace(coefficients, axes=_from_the_end(x))
 
 
@@ -121,13 +116,13 @@ def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = Fal
         if inplace and not torch.is_grad_enabled() and input.shape == other.shape and input.dtype == other.dtype:
             return input.replace(input.coefficients.add_(other.coefficients, alpha=alpha))
         return _made(widest, torch.add(input.coefficients, other.coefficients, alpha=alpha))
-    if isinstance(input, Activation) and _free_of_pixels(other, input):
+    if isinstance(input, Activation) and _is_spread(other, input):
         shift = _per_channel(other, input) if plain(input) else None
         if shift is None:
             return _made(input, input.coefficients + alpha * other * ones_along(input))
         wide = input.coefficients.to(torch.promote_types(input.dtype, shift.dtype))
         return input.replace(affine(wide, input.extent, None, shift * alpha))
-    if isinstance(other, Activation) and _free_of_pixels(input, other):
+    if isinstance(other, Activation) and _is_spread(input, other):
         return add(other if alpha == 1 else mul(other, alpha), input)
     return _on_pixels(lambda one, two: torch.add(one, two, alpha=alpha), input, other)
 
@@ -154,17 +149,16 @@ def mul(input: Operand, other: Operand) -> Activation:
     Returns:
         An activation.
     """
-    input, other = _collapsed(input), _collapsed(other)
     for one, two in ((input, other), (other, input)):
-        if isinstance(one, Activation) and _free_of_pixels(two, one):
-            return _made(one, one.coefficients * two)
+        if isinstance(one, Activation) and _is_spread(factor := _collapsed(two, one), one):
+            return _made(one, one.coefficients * factor)
     return _on_pixels(operator.mul, input, other)
 
 
 @implements("div", "divide", "true_divide", "__truediv__", accepts=_divides, anywhere=True)
 def div(input: Operand, other: Operand) -> Activation:
     """``torch.div``: by what is the same for every pixel directly, else as J∘(quotient)∘J̃; operands as in `mul`."""
-    if isinstance(input, Activation) and _free_of_pixels(other := _collapsed(other), input):
+    if isinstance(input, Activation) and _is_spread(other := _collapsed(other, input), input):
         return _made(input, input.coefficients / other)
     return _on_pixels(operator.truediv, input, other)
 

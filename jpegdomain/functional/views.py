@@ -1,4 +1,4 @@
-"""Activations and pixels that share one feature map, as torch's views do: what is written to one is seen by all."""
+"""Activations and pixels that share one feature map, as torch's views do: a write to one changes all."""
 
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ VIEWS: Final = frozenset(operation for name in _NAMES for operation in operation
 
 
 def as_views(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, pixels: Tensor | None) -> None:
-    """Remember that an operation's results are views of its first argument, whose `pixels` it ran on, if on any."""
+    """Record that results are views of an operation's first argument; `pixels` are those that it ran on, or None."""
     base = args[0]
     several = isinstance(result, (tuple, list))
     for place, part in enumerate(result if several else (result,)):
@@ -50,7 +50,7 @@ def as_views(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], resu
 
 
 def _unwatched(pixels: Tensor) -> bool:
-    """Whether nothing counts what is written to a tensor: in graphs, under torch.func, in inference mode."""
+    """Whether nothing counts writes to a tensor: in graphs, under torch.func, in inference mode."""
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or pixels.is_inference()
 
 

@@ -23,20 +23,7 @@ from torch import Tensor
 from jpegdomain.geometry import BLOCK
 from jpegdomain.tables import ZIGZAG
 
-__all__ = [
-    "B",
-    "D",
-    "H",
-    "H_dct",
-    "J",
-    "J_tilde",
-    "S",
-    "S_tilde",
-    "Z",
-    "dct_matrix",
-    "from_zigzag",
-    "to_zigzag",
-]
+__all__ = ["B", "D", "H", "H_dct", "J", "J_tilde", "S", "S_tilde", "Z", "dct_matrix", "from_zigzag", "to_zigzag"]
 
 _Device = torch.device | str | None
 

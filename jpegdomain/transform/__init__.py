@@ -2,13 +2,14 @@
 
 from .backends import backend, forward, inverse, masked
 from .edges import affine, constant_image, cut
-from .protocol import Backend, Clamp, Frequencies, check_frequencies
+from .protocol import Backend, Clamp, Frequencies, Mask, check_frequencies
 from .reference import basis, low_pass, own_dtype
 
 __all__ = [
     "Backend",
     "Clamp",
     "Frequencies",
+    "Mask",
     "affine",
     "backend",
     "basis",

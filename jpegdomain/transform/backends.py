@@ -1,4 +1,4 @@
-"""J, J̃ and the mask on tensors, by the backend that supports them; here it is chosen."""
+"""J, J̃ and the mask on tensors, each by the first backend that supports them."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,8 +10,8 @@ from torch.autograd import forward_ad
 from jpegdomain.geometry import Extent
 
 from . import cpu, graph, reference
-from .gradients import Rule, gradient_rules
-from .protocol import Backend, Clamp, Frequencies
+from .gradients import Rule, gradient_rules, with_source
+from .protocol import Backend, Clamp, Frequencies, Mask
 from .reference import low_pass
 
 __all__ = ["backend", "forward", "inverse", "masked"]
@@ -36,9 +36,9 @@ def inverse(coefficients: Tensor, extent: Extent, frequencies: Frequencies = 15)
     return backend(coefficients).inverse(coefficients, extent, frequencies)
 
 
-def masked(value: Tensor, mask_source: Tensor, extent: Extent, clamp: Clamp, frequencies: int) -> Tensor:
+def masked(value: Tensor, mask: Mask, extent: Extent) -> Tensor:
     """Apply J∘clamp∘J̃, as `Backend.masked`."""
-    return backend(value, mask_source).masked(value, mask_source, extent, clamp, frequencies)
+    return backend(value, *([] if mask.source is None else [mask.source])).masked(value, mask, extent)
 
 
 def _is_followed(x: Tensor) -> bool:
@@ -69,8 +69,8 @@ def _function(
 _rules = gradient_rules(
     forward,
     lambda coefficients, height, width, frequencies: inverse(coefficients, Extent(height, width), frequencies),
-    lambda value, mask_source, height, width, clamp, frequencies: masked(
-        value, mask_source, Extent(height, width), Clamp(*clamp), frequencies
+    lambda value, source, height, width, clamp, frequencies: masked(
+        value, Mask(source, Clamp(*clamp), frequencies), Extent(height, width)
     ),
 )
 
@@ -84,8 +84,8 @@ _record_inverse = _function(
 )
 _record_masked = _function(
     "Masked",
-    lambda value, mask_source, height, width, clamp, frequencies: cpu.masked(
-        value, mask_source, Extent(height, width), clamp, frequencies
+    lambda value, source, height, width, clamp, frequencies: cpu.masked(
+        value, Mask(source, clamp, frequencies), Extent(height, width)
     ),
     _rules.masked,
     lambda ctx, tangent, *_settings: _rules.masked.backward(ctx, tangent)[0],
@@ -104,19 +104,9 @@ class _Recorded:
     def inverse(self, coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
         return _record_inverse(coefficients, *extent, frequencies)
 
-    def masked(
-        self,
-        value: Tensor,
-        mask_source: Tensor | None,
-        extent: Extent,
-        clamp: Clamp,
-        frequencies: int,
-        *,
-        inplace: bool = False,  # noqa: ARG002
-    ) -> Tensor:
-        if mask_source is None:
-            value = mask_source = low_pass(value, frequencies)
-        return _record_masked(value, mask_source, *extent, clamp, frequencies)
+    def masked(self, value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) -> Tensor:  # noqa: ARG002
+        value, source = with_source(value, mask)
+        return _record_masked(value, source, *extent, mask.clamp, mask.frequencies)
 
 
 _RECORDED: Final = _Recorded()

@@ -31,9 +31,6 @@ def checksums(tensors: Sequence[Tensor]) -> NDArray[np.uint32]:
 
     torch counts writes, but not those through ``.data``, NumPy or another process: only the numbers tell.
 
-    Args:
-        tensors: That `has_checksum`.
-
     Returns:
         (tensors, 64): equal rows for equal bytes; different ones for different bytes, but for a chance of 2⁻³² or less.
     """

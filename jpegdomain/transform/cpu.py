@@ -14,7 +14,7 @@ from jpegdomain.compiled import CompiledFunction, KernelPackage
 from jpegdomain.geometry import BLOCK, Extent
 
 from . import reference
-from .protocol import Clamp
+from .protocol import Clamp, Mask
 from .threads import in_threads
 
 __all__ = ["TRANSFORMS", "can_vectorize", "forward", "inverse", "launch", "map_pixels", "masked", "masked_pixels"]
@@ -44,6 +44,8 @@ _CACHED_ELEMENTS: Final = 2**18
 
 _RECORD: Final = struct.Struct("=23q4d")
 _NOWHERE: Final = (0, 0, 0, 0)
+
+_FORWARD, _INVERSE, _MASKED, _MASKED_PIXELS = (True, False), (False, True), (False, False), (True, True)
 
 
 def can_vectorize(x: Tensor) -> bool:
@@ -80,49 +82,23 @@ def _plain_keys() -> frozenset[int]:
 
 def forward(pixels: Tensor, *, inplace: bool = False) -> Tensor:
     """Apply J, as `Backend.forward`."""
-    return launch(pixels, Extent(*pixels.shape[2:]), from_pixels=True, to_pixels=False, inplace=inplace)
+    return launch(pixels, Extent(*pixels.shape[2:]), _FORWARD, inplace=inplace)
 
 
 def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
     """Apply J̃, as `Backend.inverse`."""
-    return launch(coefficients, extent, from_pixels=False, to_pixels=True, frequencies=frequencies)
+    return launch(coefficients, extent, _INVERSE, frequencies)
 
 
-def masked(
-    value: Tensor,
-    mask_source: Tensor | None,
-    extent: Extent,
-    clamp: Clamp,
-    frequencies: int,
-    *,
-    inplace: bool = False,
-) -> Tensor:
+def masked(value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) -> Tensor:
     """Apply J∘clamp∘J̃, as `Backend.masked`: memory is read once and written once."""
-    if mask_source is value and frequencies == 15:
-        mask_source = None
-    return launch(
-        value,
-        extent,
-        from_pixels=False,
-        to_pixels=False,
-        frequencies=frequencies,
-        clamp=clamp,
-        mask_source=mask_source,
-        inplace=inplace,
-    )
+    source = None if mask.source is value and mask.frequencies == 15 else mask.source
+    return launch(value, extent, _MASKED, mask.frequencies, mask.clamp, source, inplace=inplace)
 
 
-def masked_pixels(pixels: Tensor, mask_source: Tensor | None, clamp: Clamp, frequencies: int) -> Tensor:
-    """Apply J̃∘masked∘J, the pixels of `masked`: (n, c, h, w) → (n, c, h, w)."""
-    return launch(
-        pixels,
-        Extent(*pixels.shape[2:]),
-        from_pixels=True,
-        to_pixels=True,
-        frequencies=frequencies,
-        clamp=clamp,
-        mask_source=mask_source,
-    )
+def masked_pixels(pixels: Tensor, mask: Mask) -> Tensor:
+    """Apply J̃∘masked∘J to pixels (n, c, h, w), as is the mask's source."""
+    return launch(pixels, Extent(*pixels.shape[2:]), _MASKED_PIXELS, mask.frequencies, mask.clamp, mask.source)
 
 
 def map_pixels(
@@ -133,13 +109,13 @@ def map_pixels(
     *,
     inplace: bool = False,
 ) -> Tensor:
-    """Apply J∘function∘J̃, a few block rows at a time in cache.
+    """Apply J∘function∘J̃, a few block rows at a time in cache; no gradients are recorded.
 
     Args:
-        coefficients: (n, c, 8X, 8Y) in place; no gradients are recorded.
+        coefficients: (n, c, 8X, 8Y) in place.
         extent: Height and width in pixels.
-        function: Takes one reconstruction, (m, c, h, w), per entry of `frequencies`; acts on each pixel alone.
-        frequencies: Of the reconstructions, each 1…15.
+        function: Takes a reconstruction, (m, c, h, w), for each of the `frequencies`; acts on each pixel alone.
+        frequencies: Each 1…15.
         inplace: Whether the coefficients may be written over.
 
     Returns:
@@ -153,7 +129,7 @@ def map_pixels(
         mapped = function(*(inverse(tiles, part, kept) for kept in frequencies))
         target = result[images, :, rows]
         if supports(mapped):
-            launch(mapped, part, from_pixels=True, to_pixels=False, out=target)
+            launch(mapped, part, _FORWARD, out=target)
         else:
             target.copy_(reference.forward(mapped))
     return result
@@ -181,12 +157,11 @@ def _can_write_over(x: Tensor) -> bool:
 def launch(
     source: Tensor,
     extent: Extent,
-    *,
-    from_pixels: bool,
-    to_pixels: bool,
+    way: tuple[bool, bool],
     frequencies: int = 15,
     clamp: Clamp | None = None,
     mask_source: Tensor | None = None,
+    *,
     inplace: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -195,8 +170,7 @@ def launch(
     Args:
         source: Pixels (n, c, h, w) or coefficients (n, c, 8X, 8Y) that are supported.
         extent: Height and width in pixels.
-        from_pixels: Whether the source holds pixels.
-        to_pixels: Whether pixels are wanted.
+        way: Whether the source holds pixels, and whether pixels are wanted.
         frequencies: 1…15; those of the source that are read, or where there is one, of the mask source.
         clamp: The function, if source and result are of one kind.
         mask_source: Shaped as the source: its lowest frequencies choose the clamp's piece. None for the source.
@@ -207,7 +181,7 @@ def launch(
         `out`, the source, or a new tensor in channels-last memory.
     """
     n, c = source.shape[:2]
-    size = (extent.height, extent.width) if to_pixels else extent.canvas
+    size = (extent.height, extent.width) if way[1] else extent.canvas
     if mask_source is source:
         source = mask_source = _channels_together(source)
     else:
@@ -229,7 +203,7 @@ def launch(
             0,
             -(-n * rows * columns // (4 * threads)) if threads > 1 else n * rows * columns,
             *(n, rows, columns, c, extent.height, extent.width),
-            *(from_pixels, to_pixels, frequencies),
+            *(*way, frequencies),
             *_place(source),
             *_place(mask_source),
             *_place(target),

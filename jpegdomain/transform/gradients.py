@@ -5,13 +5,14 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from .protocol import Mask
 from .reference import low_pass
 
-__all__ = ["Rule", "Rules", "gradient_rules"]
+__all__ = ["Rule", "Rules", "gradient_rules", "with_source"]
 
 
 class Rule(NamedTuple):
-    """What ``torch.autograd.Function`` and ``torch.library`` ask for alike."""
+    """What ``torch.autograd.Function`` and ``torch.library`` both need."""
 
     setup_context: Callable[..., None]
     backward: Callable[..., Any]
@@ -25,6 +26,14 @@ class Rules(NamedTuple):
     masked: Rule
 
 
+def with_source(value: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
+    """Return a value and its mask's source; without a source, the value's lowest frequencies as both."""
+    if mask.source is not None:
+        return value, mask.source
+    kept = low_pass(value, mask.frequencies)
+    return kept, kept
+
+
 def gradient_rules(
     forward: Callable[..., Tensor], inverse: Callable[..., Tensor], masked: Callable[..., Tensor]
 ) -> Rules:
@@ -33,7 +42,7 @@ def gradient_rules(
     Args:
         forward: pixels → coefficients.
         inverse: coefficients, height, width, frequencies → pixels.
-        masked: value, mask source, height, width, four numbers of a `Clamp`, frequencies → coefficients.
+        masked: value, mask source, height, width, clamp, frequencies → coefficients.
 
     Returns:
         The gradients, for functions of these arguments.

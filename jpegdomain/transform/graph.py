@@ -1,4 +1,4 @@
-"""The backend for torch.compile on a CPU: operators that it puts into its graphs, since it cannot look into kernels."""
+"""The backend for torch.compile on a CPU: operators in its graphs, since it cannot look into kernels."""
 
 from typing import Any
 
@@ -8,9 +8,8 @@ from torch import Tensor
 from jpegdomain.geometry import BLOCK, Extent
 
 from . import cpu
-from .gradients import gradient_rules
-from .protocol import Clamp
-from .reference import low_pass
+from .gradients import gradient_rules, with_source
+from .protocol import Clamp, Mask
 
 __all__ = ["forward", "inverse", "masked", "supports"]
 
@@ -37,19 +36,10 @@ def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tens
     return from_coefficients(coefficients, *extent, frequencies)
 
 
-def masked(
-    value: Tensor,
-    mask_source: Tensor | None,
-    extent: Extent,
-    clamp: Clamp,
-    frequencies: int,
-    *,
-    inplace: bool = False,  # noqa: ARG001
-) -> Tensor:
+def masked(value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) -> Tensor:  # noqa: ARG001
     """Apply J∘clamp∘J̃, as `Backend.masked`."""
-    if mask_source is None:
-        value = mask_source = low_pass(value, frequencies)
-    return clamped(value, mask_source, *extent, list(clamp), frequencies)
+    value, source = with_source(value, mask)
+    return clamped(value, source, *extent, list(mask.clamp), mask.frequencies)
 
 
 @torch.library.custom_op("jpegdomain::to_coefficients", mutates_args=(), device_types="cpu")
@@ -86,7 +76,7 @@ def clamped(
     value: Tensor, mask_source: Tensor, height: int, width: int, clamp: list[float], frequencies: int
 ) -> Tensor:
     """Apply J∘clamp∘J̃: (n, c, 8X, 8Y) → (n, c, 8X, 8Y); the lowest frequencies of `mask_source` choose the piece."""
-    return cpu.masked(value, mask_source, Extent(height, width), Clamp(*clamp), frequencies)
+    return cpu.masked(value, Mask(mask_source, Clamp(*clamp), frequencies), Extent(height, width))
 
 
 @clamped.register_fake

@@ -1,4 +1,4 @@
-"""What a backend of the transforms is: J, J̃ and the mask between them."""
+"""The protocol of a transform backend: J, J̃ and the mask between them."""
 
 import math
 from typing import NamedTuple, Protocol, TypeAlias
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from jpegdomain.geometry import Extent
 
-__all__ = ["Backend", "Clamp", "Frequencies", "check_frequencies"]
+__all__ = ["Backend", "Clamp", "Frequencies", "Mask", "check_frequencies"]
 
 Frequencies: TypeAlias = int | Tensor
 """A number of spatial frequencies, 1…15, or a tensor without axes that holds one."""
@@ -29,6 +29,18 @@ class Clamp(NamedTuple):
     above: float = math.inf
 
 
+class Mask(NamedTuple):
+    """Where a clamp's pieces lie: each pixel's is chosen by the lowest frequencies of `source`.
+
+    Without a source, the clamp is applied to the lowest frequencies of the value itself. No gradient flows into the
+    source: the borders between the pieces have none.
+    """
+
+    source: Tensor | None
+    clamp: Clamp
+    frequencies: int
+
+
 class Backend(Protocol):
     """One way to run the transforms on (n, c, h, w) pixels and (n, c, 8X, 8Y) coefficients in place.
 
@@ -45,21 +57,8 @@ class Backend(Protocol):
     def inverse(self, coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
         """Apply J̃ to the coefficients with α+β < frequencies (eq. 10)."""
 
-    def masked(
-        self,
-        value: Tensor,
-        mask_source: Tensor | None,
-        extent: Extent,
-        clamp: Clamp,
-        frequencies: int,
-        *,
-        inplace: bool = False,
-    ) -> Tensor:
-        """Apply J∘clamp∘J̃, where the lowest frequencies of `mask_source` choose the piece (eq. 20).
-
-        Without a mask source, the clamp is applied to the lowest frequencies of the value. No gradient flows into the
-        mask source: the borders between the pieces have none.
-        """
+    def masked(self, value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) -> Tensor:
+        """Apply J∘clamp∘J̃ with the pieces of a mask (eq. 20)."""
 
 
 def check_frequencies(frequencies: Frequencies) -> None:

@@ -13,7 +13,7 @@ from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.tables import frequency_index
 from jpegdomain.theory.tensors import dct_matrix
 
-from .protocol import Clamp, Frequencies, check_frequencies
+from .protocol import Frequencies, Mask, check_frequencies
 
 __all__ = ["basis", "forward", "inverse", "low_pass", "masked", "own_dtype", "separable", "supports"]
 
@@ -65,33 +65,16 @@ def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tens
     return separable(kept, basis(kept.dtype, kept.device).T)[:, :, : extent.height, : extent.width]
 
 
-def masked(
-    value: Tensor,
-    mask_source: Tensor | None,
-    extent: Extent,
-    clamp: Clamp,
-    frequencies: int,
-    *,
-    inplace: bool = False,  # noqa: ARG001
-) -> Tensor:
+def masked(value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) -> Tensor:  # noqa: ARG001
     """Apply J∘clamp∘J̃, as `Backend.masked`."""
-    approximation = inverse(value if mask_source is None else mask_source, extent, frequencies)
-    exact = approximation if mask_source is None else inverse(value, extent)
-    exact = torch.where(approximation >= clamp.high, clamp.above, exact)
-    return forward(torch.where(approximation <= clamp.low, clamp.below, exact))
+    low, high, below, above = mask.clamp
+    approximation = inverse(value if mask.source is None else mask.source, extent, mask.frequencies)
+    exact = approximation if mask.source is None else inverse(value, extent)
+    return forward(torch.where(approximation <= low, below, torch.where(approximation >= high, above, exact)))
 
 
 def separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
-    """Multiply each 8×8 tile by a matrix from the left and by its transpose from the right.
-
-    Args:
-        x: (n, c, 8X, 8Y) floating point.
-        matrix: (8, 8).
-        inplace: Whether the memory of `x` may be written over; without effect while gradients are recorded.
-
-    Returns:
-        (n, c, 8X, 8Y); channels-last in memory from 8 channels on.
-    """
+    """Multiply each 8×8 tile of (n, c, 8X, 8Y) by a matrix from the left and by its transpose from the right."""
     n, c, height, width = x.shape
     if c < _FEW_CHANNELS:
         rows = _left_product(matrix, x.reshape(-1, BLOCK, width))
@@ -143,14 +126,11 @@ def low_pass(coefficients: Tensor, frequencies: Frequencies) -> Tensor:
 
     Args:
         coefficients: (n, c, 8X, 8Y) in place.
-        frequencies: 1…15; 15 keeps all 64 coefficients and returns the tensor itself. A tensor without axes stands for
-            a number that is known on the device only: under ``torch.func.vmap``, one for each of several networks.
+        frequencies: 1…15; 15 returns the tensor itself. A tensor without axes stands for a number that is known on the
+            device only: under ``torch.func.vmap``, one for each of several networks.
 
     Returns:
         (n, c, 8X, 8Y).
-
-    Raises:
-        ValueError: If `frequencies` is outside 1…15.
     """
     check_frequencies(frequencies)
     height, width = coefficients.shape[2:]

@@ -1,4 +1,4 @@
-"""One compiled function in several threads: those that torch itself keeps, where they can be had."""
+"""One compiled function in several threads: torch's own, where they can be found."""
 
 import ctypes
 import functools

@@ -135,7 +135,7 @@ CASES = {
     "Ss, Se, Ah, Al": (SOUND, with_scan(SOUND, band=(9, 255, 0x5A)), "Ss 9, Se 255, Ah 5, Al 10", True),
     "same ids": (SOUND, with_scan(with_ids(1, 1, 1), ids=(1, 1, 1)), "same identifier", True),
     "two same ids": (SOUND, with_scan(with_ids(1, 2, 2), ids=(1, 2, 2)), "same identifier", True),
-    "ids that the frame has not": (SOUND, with_scan(SOUND, ids=(1, 7, 9)), "one that the frame has not", False),
+    "ids that the frame has not": (SOUND, with_scan(SOUND, ids=(1, 7, 9)), "one that is not in the frame", False),
     "same ids in the scan": (SOUND, with_scan(SOUND, ids=(1, 1, 1)), "a component twice", False),
     "SOS of length 0": (SOUND, with_scan(SOUND, length=0), "scan header has the wrong length", False),
     "SOS too long": (SOUND, with_scan(SOUND, length=300), "scan header has the wrong length", False),
@@ -143,19 +143,19 @@ CASES = {
     "scan repeated": (
         PLANAR,
         inserted(PLANAR, PLANAR_FIRST, at=PLANAR_SCANS[1]),
-        "nothing but what has come before",
+        "repeats what earlier scans have sent",
         False,
     ),
     "scans repeated behind the image": (
         SOUND,
         SOUND[:END] + SOUND[SCAN:],
-        "nothing but what has come before",
+        "repeats what earlier scans have sent",
         False,
     ),
     "scan repeated, progressive": (
         PROGRESSIVE,
         PROGRESSIVE[:-2] + PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") :],
-        "nothing but what has come before",
+        "repeats what earlier scans have sent",
         False,
     ),
 }
@@ -219,7 +219,7 @@ def test_bits_that_do_not_come_are_told():
         stop = tables if start < tables < end else end
         data = PROGRESSIVE[:stop] + b"\xff\xd9"
         image = read_jpeg(data)
-        assert all("have not come" in line for line in image.warnings)
+        assert all("are missing" in line for line in image.warnings)
         for component, expected, bits in zip(
             image.components, libjpeg.read(data).coefficients, brought(data), strict=True
         ):

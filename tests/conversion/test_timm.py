@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import jpegdomain as jd
-from experiments.calibrated import calibrate
+from experiments.lib.calibrated import calibrate
 
 timm = pytest.importorskip("timm", reason="timm is not installed: pip install 'jpegdomain[timm]'")
 

@@ -10,7 +10,7 @@ import torchvision
 from torch import nn
 
 import jpegdomain as jd
-from experiments.calibrated import calibrate, classifier, cnn_classifiers, smallest_extent
+from experiments.lib.calibrated import calibrate, classifier, cnn_classifiers, smallest_extent
 
 ONE_OF_EACH = [
     "alexnet",

@@ -16,11 +16,11 @@ import pytest
 import torch
 
 import jpegdomain as jd
-from experiments import asm_error, networks
-from experiments.images import JpegFiles
-from experiments.networks import EMBEDDED, load_embedded
-from experiments.relu_error import measure
-from experiments.relu_inputs import ALL, DrawnInputs
+from experiments import asm_error
+from experiments.lib import networks
+from experiments.lib.images import JpegFiles
+from experiments.lib.networks import EMBEDDED, load_embedded
+from experiments.lib.relus import ALL, DrawnInputs, measure
 
 COSINES = np.array(
     [
@@ -340,7 +340,7 @@ def test_a_network_without_relu(tmp_path, monkeypatch):
         (["--source", "activations", "--blocks", "5"], "--blocks has no meaning for --source activations"),
         (["--source", "activations", "--seed", "0"], "--seed has no meaning"),
         (["--source", "activations", "--limit", "1"], "has 1 image; an interval needs 2 or more"),
-        (["--source", "activations", "--data", "nowhere"], "nowhere is no folder"),
+        (["--source", "activations", "--data", "nowhere"], "nowhere is not a folder"),
         (["--source", "activations", "--model", "resnet19"], "no model is called 'resnet19'"),
         (["--source", "activations", "--model", "resnet18", "--weights", "x.th"], "there is no file x.th"),
     ],

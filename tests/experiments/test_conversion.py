@@ -12,9 +12,9 @@ import torch
 
 import jpegdomain as jd
 from experiments import conversion, jpeg_training
-from experiments.ensemble import seeded
-from experiments.labelled import Labelled
-from experiments.networks import EMBEDDED
+from experiments.lib.ensemble import seeded
+from experiments.lib.labelled import Labelled
+from experiments.lib.networks import EMBEDDED
 from jpegdomain.models import three_block_net
 
 from .test_distributed import ROOT, torchrun
@@ -119,7 +119,7 @@ def test_training_in_the_jpeg_domain(folder, tmp_path):
 def test_more_networks_go_on_from_fewer(folder, tmp_path, monkeypatch):
     """Groups that were whole stay; so does the order of seeds and frequencies."""
     output = tmp_path / "result.json"
-    monkeypatch.setattr("experiments.distributed.World.conclude", lambda *_: None)
+    monkeypatch.setattr("experiments.lib.distributed.World.conclude", lambda *_: None)
     conversion.main(arguments(folder, output, "--networks", "2", "--group", "2"))
     seen = []
     train = conversion.TrainingRun.train

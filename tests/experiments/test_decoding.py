@@ -5,7 +5,7 @@ import json
 import pytest
 
 from experiments import decoding
-from experiments.networks import EMBEDDED
+from experiments.lib.networks import EMBEDDED
 
 
 def test_decoding_of_the_digits(tmp_path, capsys):

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from experiments import equivalence
-from experiments.distributed import World, world
-from experiments.journal import Journal
+from experiments.lib.distributed import World, world
+from experiments.lib.journal import Journal
 
 ROOT = Path(__file__).parent.parent.parent
 SHARED = """
 import sys
 from pathlib import Path
-from experiments.distributed import world
-from experiments.journal import Journal
+from experiments.lib.distributed import world
+from experiments.lib.journal import Journal
 
 folder, = map(Path, sys.argv[1:])
 with world("cpu") as here:

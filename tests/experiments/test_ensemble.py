@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 import jpegdomain as jd
-from experiments.ensemble import seeded, train
-from experiments.labelled import Labelled
+from experiments.lib.ensemble import seeded, train
+from experiments.lib.labelled import Labelled
 from jpegdomain.models import three_block_net
 
 from ..twin import twin

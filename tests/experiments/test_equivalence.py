@@ -11,9 +11,9 @@ import torch
 from torchvision.datasets import MNIST
 
 from experiments import equivalence
-from experiments.images import JpegFiles
-from experiments.networks import EMBEDDED, load_embedded, load_network
-from experiments.tally import Tally
+from experiments.equivalence import Tally
+from experiments.lib.images import JpegFiles
+from experiments.lib.networks import EMBEDDED, load_embedded, load_network
 from jpegdomain.errors import JpegFileError
 
 
@@ -122,7 +122,7 @@ def test_a_damaged_file_is_named_and_loses_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "nowhere"], "nowhere is no folder"),
+        (["--data", "nowhere"], "nowhere is not a folder"),
         (["--data", "cifar10"], "needs --root FOLDER"),
         (["--root", "somewhere"], "--root and --download are for mnist, cifar10, cifar100, not for the folder"),
         (["--model", "resnet19"], "no model is called 'resnet19'"),

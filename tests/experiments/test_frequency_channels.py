@@ -12,14 +12,11 @@ from PIL import Image
 
 import jpegdomain as jd
 from experiments.frequency_channels import run as experiment
-from experiments.frequency_channels.checkpoint import Checkpoints
 from experiments.frequency_channels.inputs import Inputs, PixelEntry, find_files, fit_pixels
-from experiments.frequency_channels.presets import PRESETS, fill_in
-from experiments.frequency_channels.schedule import learning_rate
-from experiments.frequency_channels.summary import claim, interval, summary
-from experiments.frequency_channels.table import table_of
-from experiments.frequency_channels.training import Trainer
-from experiments.frequency_channels.variants import variant
+from experiments.frequency_channels.network import variant
+from experiments.frequency_channels.recipe import PRESETS, fill_in, learning_rate
+from experiments.frequency_channels.results import claim, interval, summary, table_of
+from experiments.frequency_channels.training import Checkpoints, Trainer
 from jpegdomain.errors import InputError, LeftOutWarning
 from jpegdomain.frequency import ChannelSet
 from tests.codec.oracle import jpeg, noise
@@ -351,7 +348,7 @@ def test_gray_files_have_chroma_that_does_not_vary():
 def test_seeds_are_no_negative_numbers(capsys):
     with pytest.raises(SystemExit):
         experiment.main(["--data", "nowhere", "--seed", "-1"])
-    assert "0 or more" in capsys.readouterr().err
+    assert "≥ 0" in capsys.readouterr().err
 
 
 def test_variants_by_name():

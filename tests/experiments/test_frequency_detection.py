@@ -13,16 +13,15 @@ from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.roi_heads import RoIHeads
 
-from experiments.frequency_channels.checkpoint import Checkpoints
 from experiments.frequency_channels.inputs import PixelEntry
+from experiments.frequency_channels.network import PIXELS, variant
 from experiments.frequency_channels.network import build as build_classifier
-from experiments.frequency_channels.variants import PIXELS, variant
+from experiments.frequency_channels.training import Checkpoints
 from experiments.frequency_detection import run as experiment
 from experiments.frequency_detection.coco import CocoImages, Items, mirrored, silent
-from experiments.frequency_detection.evaluation import average_precision
 from experiments.frequency_detection.network import Design, build
-from experiments.frequency_detection.recipe import Recipe
-from experiments.frequency_detection.training import Trainer
+from experiments.frequency_detection.results import average_precision
+from experiments.frequency_detection.training import Recipe, Trainer
 from jpegdomain.frequency import ChannelStatistics, FileImage, Frontend, published
 
 COLOURS = {3: (220, 40, 40), 7: (40, 200, 60), 12: (50, 70, 230)}
@@ -359,7 +358,7 @@ def test_help_needs_no_pycocotools(data, monkeypatch):
         (["--variants", "25S"], "25"),
         (["--backbone-weights", "RGB=nowhere.pt"], "names no file"),
         (["--lr", "0"], "above 0"),
-        (["--seed", "-1"], "0 or more"),
+        (["--seed", "-1"], "≥ 0"),
     ],
 )
 def test_wrong_arguments_are_named(data, tmp_path, more, message, capsys):
@@ -369,7 +368,7 @@ def test_wrong_arguments_are_named(data, tmp_path, more, message, capsys):
 
 
 def test_missing_data_is_named(data, tmp_path):
-    with pytest.raises(SystemExit, match="nowhere is no folder"):
+    with pytest.raises(SystemExit, match="nowhere is not a folder"):
         CocoImages(tmp_path / "nowhere", data / "val.json")
     with pytest.raises(SystemExit, match=r"no file .*nothing.json"):
         CocoImages(data / "val", tmp_path / "nothing.json")

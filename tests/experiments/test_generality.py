@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from experiments import generality
-from experiments.calibrated import calibrate, classifier
+from experiments.lib.calibrated import calibrate, classifier
 
 MODELS = ["--models", "squeezenet1_1,mnasnet0_5", "--threads", "1", "--extent", "35x43"]
 

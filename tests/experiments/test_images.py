@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 import jpegdomain as jd
-from experiments import arguments
-from experiments.labelled import load_all
+from experiments.lib import arguments
+from experiments.lib.labelled import load_all
 from jpegdomain.entry import Entry
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments.journal import Journal
+from experiments.lib.journal import Journal
 
 
 def test_results_come_back(tmp_path):

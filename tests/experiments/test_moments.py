@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.moments import Moments
+from experiments.lib.moments import Moments
 
 
 def moments(**quantities):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from experiments import jpeg_training, report
-from experiments.comparison import ahead, enough, numbers, paired
+from experiments.lib.comparison import ahead, enough, numbers, paired
 
 
 def converted(asm, apx):
@@ -46,34 +46,45 @@ def test_ahead_is_beyond_two_standard_errors(asm, apx, winner):
     assert 15 in verdict["neither"]
 
 
-def made(rows, **settings):
+def made(rows, experiment="jpeg_training", **settings):
     """A report of training with one accuracy for each (method, seed, frequencies)."""
     result = jpeg_training.summary(trained(rows)["each"])
-    seeds = {seed for _, seed, _, _ in rows}
-    return {"result": result, "settings": {"networks": len(seeds), "channels": [8], "epochs": 2, **settings}}
+    settings = {"data": "digits", "networks": len({row[1] for row in rows}), "channels": [8], "epochs": 2} | settings
+    return {"experiment": experiment, "result": result, "settings": settings}
+
+
+def cells(table):
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
 
 
 ROWS = [("asm", 0, 3, 0.75), ("apx", 0, 3, 0.5), ("asm", 0, 15, 1.0), ("apx", 0, 15, 1.0)]
+MORE = [(method, 1, n, value - 0.25 * (method == "asm" and n == 3)) for method, _, n, value in ROWS]
+FAR = [(method, 1, n, value) for method, _, n, value in ROWS]
 
 
-def test_one_network_is_no_proof():
-    said = report.verdict(made(ROWS))
-    assert said == (
-        "One network a point cannot tell a method's lead from chance: ASM's is the better one at 3, APX's at none."
-    )
-    more = [(method, 1, n, value - 0.25 * (method == "asm" and n == 3)) for method, _, n, value in ROWS]
-    said = report.verdict(made(ROWS + more))
-    assert said.startswith("ASM is ahead at none, APX at none, and neither beyond chance at 3, 15")
-    assert said.endswith("To stay within 0.01 of 15 frequencies, ASM 15 and APX 15 frequencies are needed.")
+@pytest.mark.parametrize(
+    ("rows", "networks", "asm", "neither"),
+    [
+        (ROWS, "1", "none", "3, 15"),  # one network is no proof
+        (ROWS + MORE, "2", "none", "3, 15"),
+        (ROWS + FAR, "2", "3", "15"),
+    ],
+)
+def test_the_methods_that_are_ahead(rows, networks, asm, neither):
+    name = "digits, trained in the JPEG domain"
+    assert cells(report.methods_table([made(rows)])) == [[name, networks, asm, "none", neither, "15", "15"]]
 
 
 def test_what_training_saves():
-    conversion, training = made(ROWS, training_images=5), made([*ROWS[2:], ("asm", 0, 3, 0.875)], training_images=7)
-    assert report.learning(conversion, training) == (
-        "Accuracy lost against 15 frequencies, trained instead of converted: ASM 0.125 instead of 0.250 at 3, "
-        "so that 15 instead of 15 are enough for 0.05. (The networks differ in training images too.)"
-    )
-    assert report.learning(conversion, made(ROWS[:1], training_images=5)) == ""
+    conversion = made(ROWS, "conversion", channels=[4, 8])
+    training = made([*ROWS[2:], ("asm", 0, 3, 0.96875)])
+    assert cells(report.learning_table([conversion, training])) == [
+        ["ASM, digits, converted", "4-8", "2", "", "0.250", "", "", "15"],
+        ["ASM, digits, trained in the JPEG domain", "8", "2", "", "0.031", "", "", "3"],
+        ["APX, digits, converted", "4-8", "2", "", "0.500", "", "", "15"],
+        ["APX, digits, trained in the JPEG domain", "8", "2", "", "", "", "", "15"],
+    ]
+    assert cells(report.learning_table([conversion, made(ROWS, data="other")])) == []
 
 
 def test_enough_frequencies():
@@ -118,5 +129,5 @@ def test_what_is_not_measured_is_said(tmp_path):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(SystemExit, match="nowhere is no folder"):
+    with pytest.raises(SystemExit, match="nowhere is not a folder"):
         report.main(["--results", str(tmp_path / "nowhere")])

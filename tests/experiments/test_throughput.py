@@ -7,13 +7,12 @@ import pytest
 import torch
 
 import jpegdomain as jd
-from experiments.networks import EMBEDDED, load_embedded
+from experiments.lib.networks import EMBEDDED, load_embedded
 from experiments.throughput import run as throughput
-from experiments.throughput.check import checked, total
-from experiments.throughput.figure import draw_throughput
-from experiments.throughput.files import Files
+from experiments.throughput.results import figure
+from experiments.throughput.setting import Files
 from experiments.throughput.sides import Chain, Geometry, jpeg_chain, spatial_chain
-from experiments.throughput.timing import STAGES, summary, timed_round
+from experiments.throughput.timing import STAGES, checked, summary, timed_round, total
 from tests.codec.oracle import jpeg, noise
 
 CPU = torch.device("cpu")
@@ -109,7 +108,7 @@ def test_peaks_in_processes_of_their_own(tmp_path):
         (["--size", "224"], None),
         (["--size", "100,200"], None),
         (["--frequencies", "16"], None),
-        (["--data", "nowhere"], "nowhere is no folder"),
+        (["--data", "nowhere"], "nowhere is not a folder"),
     ],
     ids=str,
 )
@@ -238,8 +237,11 @@ def test_the_check_notices_another_network():
 def test_the_figure_is_drawn_from_the_result(tmp_path):
     spread = {"median": 1.0, "smallest": 1.0, "largest": 1.0}
     side = {"ms_per_image": dict.fromkeys(STAGES, spread), "images_per_second": spread, "throughput_ratio": spread}
-    draw_throughput(tmp_path / "figure.svg", {"modes": {"inference": {"spatial": side, "fused": side}}}, "title")
-    assert (tmp_path / "figure.svg").stat().st_size > 1000
+    report = {"settings": {"model": "net", "data": "some/test"}, "environment": {"processor": "a processor"}}
+    report["result"] = {"images": 9, "modes": {"inference": {"spatial": side, "fused": side}}}
+    figure(report, tmp_path / "figure.svg")
+    text = (tmp_path / "figure.svg").read_text()
+    assert "<!-- net on 9 files of some/test, a processor -->" in text
 
 
 def test_every_file_is_in_a_batch():

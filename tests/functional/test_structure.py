@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from jpegdomain.errors import ExtentMismatchError, InputError
-from jpegdomain.functional import add, cat, encode, getitem, mul, pad
+from jpegdomain.functional import add, cat, decode, encode, getitem, mul, pad
 from jpegdomain.testing import assert_commutes
 
 EXTENTS = [(16, 8), (13, 9)]
@@ -154,3 +154,14 @@ def test_a_sum_is_written_over_its_first_operand_only_if_asked_and_unrecorded(in
     torch.testing.assert_close(result, expected)
     assert (result.data_ptr() == x.coefficients.data_ptr()) == (inplace and not recording)
     assert torch.equal(x.coefficients, before) != (inplace and not recording)
+
+
+@pytest.mark.parametrize("function", [torch.mul, torch.div, torch.add])
+@pytest.mark.parametrize("extent", [(1, 1), (5, 3)])
+def test_expanded_tensors_broadcast_as_in_torch(function, extent):
+    """One pixel grows to the size of an expanded factor; a map of its size takes the factor as a number."""
+    pixels = random(1, 2, *extent)
+    factor = torch.tensor([2.0, 3.0], dtype=torch.float64).view(1, 2, 1, 1).expand(1, 2, 5, 3)
+    result = function(encode(pixels), factor)
+    assert result.shape == function(pixels, factor).shape
+    torch.testing.assert_close(decode(result), function(pixels, factor), rtol=0, atol=1e-12)

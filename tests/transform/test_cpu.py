@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from jpegdomain import Activation
 from jpegdomain.functional import PiecewiseLinear, apx, asm, decode, encode, piecewise_on_pixels
 from jpegdomain.geometry import Extent
-from jpegdomain.transform import Clamp, backend, cpu, forward, inverse, reference, threads
+from jpegdomain.transform import Clamp, Mask, backend, cpu, forward, inverse, reference, threads
 from tests import oracle
 
 EXTENTS = [(8, 8), (16, 24), (7, 5), (33, 8), (1, 1), (28, 13)]
@@ -110,8 +110,8 @@ def test_the_backends_compute_the_same(extent, clamp, frequencies):
     there = Extent(*extent)
     close(cpu.inverse(value, there, frequencies), reference.inverse(value, there, frequencies))
     for source in (mask_source, value, None):
-        found = cpu.masked(value, source, there, clamp, frequencies)
-        close(found, reference.masked(value, source, there, clamp, frequencies))
+        mask = Mask(source, clamp, frequencies)
+        close(cpu.masked(value, mask, there), reference.masked(value, mask, there))
 
 
 @pytest.mark.parametrize("frequencies", [15, 6])
@@ -292,7 +292,7 @@ for dtype in (torch.float32, torch.float64):
                         for frequencies in (15, 6):
                             for mask_source in (None, source):
                                 launch(
-                                    source, extent, from_pixels=from_pixels, to_pixels=to_pixels, out=out,
+                                    source, extent, (from_pixels, to_pixels), out=out,
                                     frequencies=frequencies, clamp=Clamp(0.0, 1.0, 0.0, 1.0), mask_source=mask_source,
                                 )
 print("untouched")
@@ -315,7 +315,7 @@ def test_memory_between_the_rows_is_not_written(channels, to_pixels):
     inside = (slice(None), slice(2, 2 + channels), slice(1, 1 + height), slice(2, 2 + width))
     pixels = random(2, channels, 11, 10)
     source = encode(pixels).coefficients if to_pixels else pixels
-    cpu.launch(source, extent, from_pixels=not to_pixels, to_pixels=to_pixels, out=wide[inside])
+    cpu.launch(source, extent, (not to_pixels, to_pixels), out=wide[inside])
     close(wide[inside], pixels if to_pixels else oracle.encode(pixels.numpy()))
     wide[inside] = 7
     assert bool((wide == 7).all())

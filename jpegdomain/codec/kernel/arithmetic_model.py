@@ -8,15 +8,13 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from jpegdomain.compiled.jit import compiled, inlined
-from jpegdomain.tables import ZIGZAG
 
 from . import layout as L
 from .arithmetic import FIXED_ESTIMATE, Registers, Stream, decide
-from .layout import Bytes, Samples
+from .layout import ZIGZAG_BYTES, Bytes, Samples
 
 __all__ = ["Band", "coefficients", "difference", "equal_chances", "forget", "refinement"]
 
-_ZIGZAG = ZIGZAG.astype(np.uint8)
 
 # Table F.4. The first bins are five groups of four, by the difference before: none, small, large, by its sign.
 _X1_DC: Final = 20
@@ -132,7 +130,7 @@ def coefficients(
                 registers, value, good = _magnitude(registers, stream, ladder, 2)
                 if not good:
                     return registers, False
-        out[np.uint64(here + _ZIGZAG[np.uint64(k)])] = np.int16((-value if negative == 1 else value) << low_bit)
+        out[np.uint64(here + ZIGZAG_BYTES[np.uint64(k)])] = np.int16((-value if negative == 1 else value) << low_bit)
         k += 1
     return registers, True
 
@@ -145,7 +143,7 @@ def refinement(registers: Registers, stream: Stream, band: Band, out: Samples, h
     base = L.STATISTICS + L.DC_BINS * L.CONDITIONING_SLOTS + L.AC_BINS * slot
     # Before the last coefficient that is known, a block cannot end.
     known = last
-    while known >= first and out[np.uint64(here + _ZIGZAG[np.uint64(known)])] == 0:
+    while known >= first and out[np.uint64(here + ZIGZAG_BYTES[np.uint64(known)])] == 0:
         known -= 1
     one = 1 << low_bit
     k, fresh = first, True
@@ -155,7 +153,7 @@ def refinement(registers: Registers, stream: Stream, band: Band, out: Samples, h
             registers, bit = decide(registers, stream, place)
             if bit == 1:
                 break
-        target = np.uint64(here + _ZIGZAG[np.uint64(k)])
+        target = np.uint64(here + ZIGZAG_BYTES[np.uint64(k)])
         value = np.int64(out[target])
         fresh = True
         if value != 0:

@@ -1,16 +1,15 @@
-"""The segments that define tables: DQT, DHT, DAC, DRI (T.81 B.2.4). They are checked, and their places noted."""
+"""The segments DQT, DHT, DAC and DRI (T.81 B.2.4): tables are checked, and their positions noted."""
 
 from typing import Final
 
 import numpy as np
 
 from jpegdomain.compiled.jit import compiled
-from jpegdomain.tables import ZIGZAG
 
 from . import fault_codes as codes
 from . import layout as L
 from . import markers
-from .layout import Bytes, Integers, Steps
+from .layout import ZIGZAG_BYTES, Bytes, Integers, Steps
 from .notes import tolerated
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
 ]
 
 _LARGEST_DC_CATEGORY = 15
-_ZIGZAG = ZIGZAG.astype(np.uint8)
 
 
 @compiled
@@ -87,7 +85,7 @@ def copy_steps(data: Bytes, at: int, steps: Steps) -> None:
     for i in range(64):
         low = at + 1 + i + wide * (i + 1)
         high = np.int64(data[low - 1]) << 8 if wide == 1 else 0
-        steps[np.uint64(_ZIGZAG[i])] = np.uint16(high | np.int64(data[low]))
+        steps[np.uint64(ZIGZAG_BYTES[i])] = np.uint16(high | np.int64(data[low]))
 
 
 @compiled

@@ -146,7 +146,7 @@ def _finish_scan(state: Integers, fault: int) -> None:
 
 @compiled
 def _clear_missing(out: Samples, origin: int, state: Integers) -> None:
-    """Set the components that have not come to zero."""
+    """Set missing components to zero."""
     for i in range(state[L.COUNT] if state[L.INCOMPLETE] == 1 else 0):
         of = L.COMPONENT + L.FIELDS * i
         if state[of + L.SEEN] == 0:
@@ -158,7 +158,7 @@ def _clear_missing(out: Samples, origin: int, state: Integers) -> None:
 def _choose_scans(data: Bytes, state: Integers, quant: Steps, work: Integers, keep: int) -> None:
     """Walk a file that has begun to its end or first fault; set ``work[CHOICE + i]`` to whether to decode its scan i.
 
-    A scan matters if it brings a wanted coefficient. And a scan that refines a band has a bit for each coefficient of
+    A scan matters if it sends a wanted coefficient. And a scan that refines a band has a bit for each coefficient of
     the band that is not zero by then: to find the wanted ones among its bits, all of the band must be known. So the
     choice is made from the last scan to the first.
     """

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegdomain.tables import ZIGZAG
+
 Bytes: TypeAlias = NDArray[np.uint8]
 Integers: TypeAlias = NDArray[np.int64]
 Masks: TypeAlias = NDArray[np.uint64]
@@ -45,6 +47,8 @@ class Memory(NamedTuple):
     lost: Bytes
 
 
+ZIGZAG_BYTES = ZIGZAG.astype(np.uint8)
+
 # --- state: what Python reads -----------------------------------------------------------------------------
 OUTCOME: Final = 0  # one of the outcomes below
 HEIGHT: Final = 1
@@ -64,7 +68,7 @@ MARKER: Final = 14  # the second byte of the marker in force there
 DETAIL: Final = 15  # four numbers for the fault's message
 WARNINGS: Final = 19  # how many things were wrong that cost no coefficient; `WARNING_LIST` has the first ones
 LOSSES: Final = 20  # how many times data was lost, where that does not end the reading; `LOSS_LIST` has the first ones
-INCOMPLETE: Final = 21  # 1 if a component has not come, or not all bits of one
+INCOMPLETE: Final = 21  # 1 if a component or bits of one are missing
 REPORT: Final = 22
 
 # --- state: the kernel's own ------------------------------------------------------------------------------
@@ -88,7 +92,7 @@ STEPS: Final = 53
 MODE: Final = 57  # `STRICT`, `LENIENT` or `KEEP`
 SCAN_LIMIT: Final = 58  # the most scans that are read
 PLACE: Final = 59  # position of the marker whose segment is being read, to which faults and warnings refer
-IRREGULAR: Final = 60  # 1 after a scan that continues no other: the headers alone do not show what has come
+IRREGULAR: Final = 60  # 1 after a scan that continues no other: the headers alone do not show what has been read
 COMPONENT: Final = 61  # four times `FIELDS`
 FIELDS: Final = 10
 IDENTIFIER, V, H, SLOT = range(4)
@@ -157,7 +161,7 @@ NEEDED: Final = SOURCE + 5
 PINNED: Final = NEEDED + 256  # eight: the tables that the scan uses, −1 for none
 CHOICE: Final = PINNED + 8  # for each scan of a progressive file, whether to decode it
 MOST_SCANS: Final = 4096
-"""Each scan of a legal file brings at least one bit, 0…13, of one of 64 coefficients of four components: that makes
+"""Each scan of a legal file adds at least one bit, 0…13, of one of 64 coefficients of four components: that makes
 3584 at most."""
 ACROSS: Final = CHOICE + MOST_SCANS  # MCUs in a row of the scan,
 PLANNED: Final = ACROSS + 1  # and blocks in each
@@ -186,3 +190,7 @@ AC_BINS: Final = 256
 STATISTICS: Final = KEYS + STORE * KEY  # the bins of all DC tables, of all AC tables, and
 FIXED_BIN: Final = STATISTICS + CONDITIONING_SLOTS * (DC_BINS + AC_BINS)  # the one whose estimate stays ½
 SCRATCH: Final = FIXED_BIN + 1
+
+# --- writing ----------------------------------------------------------------------------------------------
+LARGEST_AC: Final = 1023  # of an 8-bit file's quantised AC coefficients (T.81 table F.2)
+LARGEST_DC_STEP: Final = 2047  # of the difference of its DC coefficients from block to block (T.81 table F.1)

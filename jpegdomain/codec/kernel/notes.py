@@ -1,4 +1,4 @@
-"""What a file did wrong: the fault that ends its reading, warnings, losses. In a row of `state`, bounded in number."""
+"""Notes on a file's faults, in its row of `state`: the one that ends its reading, warnings, losses; what is missing."""
 
 from jpegdomain.compiled.jit import compiled
 
@@ -6,7 +6,7 @@ from . import fault_codes as codes
 from . import layout as L
 from .layout import Integers
 
-__all__ = ["blame_first", "brings_nothing", "is_complete", "lose", "note", "settle", "tolerated", "warn"]
+__all__ = ["blame_first", "is_complete", "lose", "note", "sends_nothing_new", "settle", "tolerated", "warn"]
 
 
 @compiled
@@ -62,7 +62,7 @@ def _add(state: Integers, count: int, entries: int, fault: int, offset: int) -> 
 
 @compiled
 def is_complete(state: Integers, work: Integers) -> bool:
-    """Return whether scans have brought all bits of all components."""
+    """Return whether the scans so far contain all bits of all components."""
     if state[L.SCANS] == 0:
         return False
     for i in range(state[L.COUNT]):
@@ -73,7 +73,7 @@ def is_complete(state: Integers, work: Integers) -> bool:
 
 @compiled
 def _missing(state: Integers, work: Integers, component: int) -> int:
-    """Count a component's coefficients whose lowest bits have not come."""
+    """Count a component's coefficients whose lowest bits are missing."""
     count = 0
     for k in range(64 if state[L.PROGRESSIVE] == 1 else 0):
         count += 1 if work[L.SENT + 64 * component + k] != 0 else 0
@@ -82,7 +82,7 @@ def _missing(state: Integers, work: Integers, component: int) -> int:
 
 @compiled
 def settle(state: Integers, work: Integers) -> int:
-    """At the end of the image, note what has not come of it. Returns a fault, if a missing component is one."""
+    """At the end of the image, note what is missing. Returns a fault, if a missing component is one."""
     # The standard does not ask that all bits of a progressive file be sent.
     fault = codes.NO_FAULT
     for i in range(state[L.COUNT]):
@@ -101,8 +101,8 @@ def settle(state: Integers, work: Integers) -> int:
 
 
 @compiled
-def brings_nothing(state: Integers, work: Integers) -> bool:
-    """Return whether a scan, as its header says, holds nothing but bits that have come before."""
+def sends_nothing_new(state: Integers, work: Integers) -> bool:
+    """Return whether a scan, as its header says, contains only bits that earlier scans have sent."""
     for part in range(state[L.PARTS]):
         sent = L.SENT + 64 * state[L.PART + part]
         for k in range(state[L.FIRST], state[L.LAST] + 1):

@@ -12,18 +12,16 @@ from numpy.typing import NDArray
 from jpegdomain.compiled.jit import inlined
 from jpegdomain.tables import ZIGZAG
 
+from . import layout as L
 from .layout import Bytes, Integers
 
-__all__ = ["LARGEST_AC", "LARGEST_DC_STEP", "code_sizes", "pack", "tokenize"]
+__all__ = ["code_sizes", "pack", "tokenize"]
 
 Entries: TypeAlias = NDArray[np.uint32]
-Plane: TypeAlias = NDArray[np.int16]
+Planes: TypeAlias = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]
 
-LARGEST_AC: Final = 1023  # of an 8-bit file's quantised AC coefficients (T.81 table F.2)
-LARGEST_DC_STEP: Final = 2047
-"""Of the difference of an 8-bit file's quantised DC coefficients from block to block (T.81 table F.1)."""
 
-_CATEGORIES: Final = np.array([value.bit_length() for value in range(LARGEST_DC_STEP + 1)], np.uint8)
+_CATEGORIES: Final = np.array([value.bit_length() for value in range(L.LARGEST_DC_STEP + 1)], np.uint8)
 # Zigzag positions by row-major index.
 _PLACES: Final = np.argsort(ZIGZAG).astype(np.uint64)
 # In a de Bruijn sequence, the six bits from each position on are a number of their own: multiplied by a power of
@@ -35,12 +33,7 @@ _RUN_OF_16: Final = 0xF0
 
 
 def tokenize(
-    planes: tuple[Plane, Plane, Plane, Plane],
-    geometry: Integers,
-    grid: tuple[int, int],
-    entries: Entries,
-    counts: Integers,
-    before: Integers,
+    planes: Planes, geometry: Integers, grid: tuple[int, int], entries: Entries, counts: Integers, before: Integers
 ) -> int:
     """Turn the blocks of one scan into entries, in the order of the scan (T.81 A.2).
 
@@ -68,21 +61,15 @@ def tokenize(
                 for row in range(down * tall, down * tall + tall):
                     for column in range(right * wide, right * wide + wide):
                         if row >= plane.shape[0] or column >= plane.shape[1]:
-                            entries[count], entries[count + 1] = dc << 16, ac << 16
-                            count += 2
-                            counts[dc] += 1
-                            counts[ac] += 1
+                            count = _emit(entries, counts, count, dc, 0)
+                            count = _emit(entries, counts, count, ac, 0)
                             continue
                         block = plane[row, column]
                         value = np.int64(block[0]) - before[index]
                         before[index] = block[0]
-                        if abs(value) > LARGEST_DC_STEP:
+                        if abs(value) > L.LARGEST_DC_STEP:
                             return -1 - index
-                        size = np.int64(_CATEGORIES[abs(value)])
-                        counts[dc + size] += 1
-                        extra = value + (value >> 63) & (1 << size) - 1
-                        entries[count] = dc + size << 16 | extra
-                        count += 1
+                        count = _emit(entries, counts, count, dc, value)
                         # Bit γ for a coefficient at zigzag position γ that is not zero: to find the next one is then
                         # no guess for the processor. DC is done.
                         left = np.uint64(0)
@@ -94,26 +81,27 @@ def tokenize(
                             position = _POWERS[(left ^ others) * _SEQUENCE >> np.uint64(58)]
                             left = others
                             value = np.int64(block[ZIGZAG[position]])
-                            if abs(value) > LARGEST_AC:
+                            if abs(value) > L.LARGEST_AC:
                                 return -1 - index
                             run = position - last - 1
                             last = position
                             while run > 15:
-                                counts[ac + _RUN_OF_16] += 1
-                                entries[count] = ac + _RUN_OF_16 << 16
-                                count += 1
+                                count = _emit(entries, counts, count, ac + _RUN_OF_16, 0)
                                 run -= 16
-                            size = np.int64(_CATEGORIES[abs(value)])
-                            counts[ac + 16 * run + size] += 1
-                            # A negative value is sent as value − 1, its low bits (T.81 F.1.2.1.1).
-                            extra = value + (value >> 63) & (1 << size) - 1
-                            entries[count] = ac + 16 * run + size << 16 | extra
-                            count += 1
+                            count = _emit(entries, counts, count, ac + 16 * run, value)
                         if last < 63:
-                            counts[ac] += 1
-                            entries[count] = ac << 16
-                            count += 1
+                            count = _emit(entries, counts, count, ac, 0)
     return count
+
+
+@inlined
+def _emit(entries: Entries, counts: Integers, count: int, place: int, value: int) -> int:
+    """Add an entry: `place` is 256·table + 16·run, to which the bits of the value are added. Returns the new count."""
+    size = np.int64(_CATEGORIES[abs(value)])
+    counts[place + size] += 1
+    # A negative value is sent as value − 1, its low bits (T.81 F.1.2.1.1).
+    entries[count] = place + size << 16 | value + (value >> 63) & (1 << size) - 1
+    return count + 1
 
 
 def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: Bytes) -> int:

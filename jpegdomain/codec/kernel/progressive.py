@@ -9,13 +9,12 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from jpegdomain.compiled.jit import inlined
-from jpegdomain.tables import ZIGZAG
 
 from . import fault_codes as codes
 from . import layout as L
 from .feed import damage, more
 from .huffman import LONG, Word, entry_at, first_size, peek, refilled, steps_of, symbol_at, value_of
-from .layout import Bytes, Integers, Memory, Samples
+from .layout import ZIGZAG_BYTES, Bytes, Integers, Memory, Samples
 from .mcu import first_lost
 from .scan import scan_of
 from .words import lowest_bit
@@ -27,7 +26,6 @@ _BAD: Final = -1
 Band: TypeAlias = tuple[int, int, int, int]
 """Position of the Huffman table; Ss, Se, Al."""
 
-_ZIGZAG = ZIGZAG.astype(np.uint8)
 _U0 = np.uint64(0)
 _U1 = np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -123,7 +121,7 @@ def _begin(
             return word, bits, at, _BAD, mask
         shifted = np.int16(value << low_bit)
         if shifted != 0:
-            out[np.uint64(here + _ZIGZAG[np.uint64(k)])] = shifted
+            out[np.uint64(here + ZIGZAG_BYTES[np.uint64(k)])] = shifted
             mask |= _U1 << np.uint64(k)
         word <<= used
         bits -= np.int64(used)
@@ -171,7 +169,7 @@ def _refine(
             if near - k > zeros:
                 break
             zeros -= near - k
-            place = np.uint64(here + _ZIGZAG[np.uint64(near)])
+            place = np.uint64(here + ZIGZAG_BYTES[np.uint64(near)])
             value_there = np.int64(out[place])
             if bits < 1:
                 word, bits, at = refilled(word, bits, at, scratch)
@@ -185,7 +183,7 @@ def _refine(
         if value != 0:
             if k > last:
                 return word, bits, at, _BAD, mask
-            out[np.uint64(here + _ZIGZAG[np.uint64(k)])] = np.int16(value << low_bit)
+            out[np.uint64(here + ZIGZAG_BYTES[np.uint64(k)])] = np.int16(value << low_bit)
             mask |= _U1 << np.uint64(k)
         k += 1
     return word, bits, at, max(run - 1, 0), mask

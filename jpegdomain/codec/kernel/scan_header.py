@@ -13,7 +13,7 @@ from .definitions import STANDARD_PLACES, STANDARD_TABLE_DATA, blame_definition,
 from .huffman import AC_CLASS, DC_CLASS, PROGRESSIVE_AC, REFINING_AC, table_for
 from .layout import Bytes, Integers, Memory, Steps
 from .mcu import mcu_grid
-from .notes import brings_nothing, tolerated
+from .notes import sends_nothing_new, tolerated
 
 __all__ = ["check_length", "find_tables", "read_scan"]
 
@@ -38,7 +38,7 @@ def read_scan(data: Bytes, at: int, end: int, state: Integers, quant: Steps, wor
     if fault:
         return fault
     trusted = state[L.LOSSES] == 0 and state[L.IRREGULAR] == 0
-    if state[L.MODE] != L.STRICT and trusted and brings_nothing(state, work):
+    if state[L.MODE] != L.STRICT and trusted and sends_nothing_new(state, work):
         return codes.REPEATED_SCAN
     if state[L.SCANS] >= state[L.SCAN_LIMIT]:
         state[L.DETAIL] = state[L.SCAN_LIMIT]
@@ -178,7 +178,7 @@ def _check_slot(data: Bytes, state: Integers, kind: int, slot: int) -> int:
 
 @compiled
 def _take_steps(data: Bytes, state: Integers, quant: Steps, component: int) -> int:
-    """Copy a component's quantisation table, the one in force when its first scan begins."""
+    """Copy a component's quantisation table, as defined when its first scan begins."""
     of = L.COMPONENT + L.FIELDS * component
     if state[of + L.SEEN] == 1:
         return codes.NO_FAULT

@@ -62,7 +62,7 @@ def _interval_of(name: str, decode_mcu: Callable[..., Any]) -> Callable[..., Any
 def _decode_mcu(
     word: Word, bits: int, at: int, out: Samples, spare: int, keep: int, state: Integers, memory: Memory
 ) -> tuple[Word, int, int, int]:
-    """Decode an MCU's blocks. Each is zeroed when its turn comes."""
+    """Decode an MCU's blocks, zeroing each first."""
     work = memory.work
     size, order, last = keep * keep, ORDER[keep], LAST_WANTED[keep]
     for i in range(work[L.PLANNED]):

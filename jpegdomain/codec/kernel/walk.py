@@ -1,4 +1,4 @@
-"""From one marker to the next (T.81 B.1, B.2): all that a file says outside its entropy-coded data."""
+"""The walk from one marker to the next (T.81 B.1, B.2), over all that is not entropy-coded data."""
 
 import numpy as np
 

@@ -1,7 +1,5 @@
-"""Surgery: torchvision's networks without their stem, so that frequency channels enter where its output did."""
+"""Surgery: torchvision's networks without their stem, so that frequency channels enter in place of its output."""
 
-from .adapting import adapt, image_scale
-from .comparing import Comparison, compare
-from .files import FileImage
+from .adapting import Comparison, FileImage, adapt, compare, image_scale
 
 __all__ = ["Comparison", "FileImage", "adapt", "compare", "image_scale"]

@@ -1,15 +1,20 @@
-"""`adapt`: a copy of a torchvision network that takes frequency channels."""
+"""`adapt` copies a torchvision network so that it takes frequency channels; `compare` counts what that changed."""
 
 import copy
+import math
+from dataclasses import dataclass
 
+import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from jpegdomain.codec import JpegImage
 from jpegdomain.errors import InputError
 from jpegdomain.frequency.channel_set import ChannelSet
 from jpegdomain.frequency.frontend import Frontend
 from jpegdomain.geometry import BLOCK
 
-__all__ = ["adapt", "channel_count", "image_scale", "stem_stride"]
+__all__ = ["Comparison", "FileImage", "adapt", "compare", "image_scale"]
 
 _TAKEN = "torchvision's ResNets (ResNeXt and Wide ResNet, too), MobileNetV2, Faster R-CNN and Mask R-CNN"
 
@@ -24,113 +29,173 @@ def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_str
 
     Faster R-CNN and Mask R-CNN with a ResNet-FPN backbone take images as before, RGB tensors in 0…1 or `FileImage`s,
     and make the channels themselves, of the image at twice the size. Targets and detections stay in the image's pixels.
-    The frontend's statistics are in their state dict, as ``transform.frontend``.
+    The frontend's statistics are in their state dict, under ``transform.frontend``.
 
-    Weights are carried over wherever their shape is still the same, those of the first block with as many channels as
-    the stem had, too; others are initialised as torchvision does. `compare` lists both. The convolutions that the
-    channels enter require gradients, even carried over and in a model that is frozen: their input is another one.
+    Weights are carried over wherever their shape stays the same, also those of the first block if there are as many
+    channels as the stem had; others are initialised as torchvision does. `compare` lists the new ones. The convolutions
+    that the channels enter require gradients, even carried over and in a frozen model, since their input is new.
 
     Args:
         model: torchvision's; not changed.
-        channels: How many enter, or which, or a frontend that makes them; for detection which, or a frontend.
+        channels: Their number, a set, or a frontend that computes them; for detection a set or a frontend.
         layer2_stride: 2 for the strides of the paper, which are those of `model`; 1 for those of its authors' released
             code, where layer2 does not reduce the resolution: four times the work from there on.
 
     Returns:
-        The copy: (n, channels, X, Y) to what the model gives. Mode, dtype, device and the state-dict keys of all that
-        is left are the model's.
+        The copy, which takes (n, channels, X, Y) and returns what the model does. Mode, dtype, device and the
+        state-dict keys of all that is left are the model's.
 
     Raises:
         InputError: If the model is none of these, has been adapted before, or an argument has another value.
     """
-    count = channel_count(channels)
+    count = _channel_count(channels)
     if layer2_stride not in {1, 2}:
         raise InputError(f"layer2_stride is 2, as in the paper, or 1, as in the released code; got {layer2_stride!r}")
     # torchvision takes longer to import than all of this package; whoever has a model has it already.
     from torchvision.models import MobileNetV2, ResNet
     from torchvision.models.detection import FasterRCNN
 
-    from . import detection, mobilenet, resnet
+    from .classifiers import operate_mobilenet, operate_resnet
+    from .detection import operate_detection
 
     adapted = copy.deepcopy(model)
     if isinstance(adapted, ResNet):
-        resnet.operate(adapted, count, layer2_stride)
+        operate_resnet(adapted, count, layer2_stride)
     elif isinstance(adapted, MobileNetV2):
         if layer2_stride != 2:
             raise InputError("layer2_stride is for ResNets: MobileNetV2 has no layer2")
-        mobilenet.operate(adapted, count)
+        operate_mobilenet(adapted, count)
     elif isinstance(adapted, FasterRCNN):
-        detection.operate(adapted, _frontend(channels), layer2_stride)
+        if isinstance(channels, int):
+            raise InputError(
+                f"a detection model makes its channels itself, and {channels} does not say which: give a ChannelSet "
+                "such as jpegdomain.frequency.published('24S'), or a Frontend with statistics"
+            )
+        frontend = channels if isinstance(channels, Frontend) else Frontend(channels)
+        operate_detection(adapted, frontend, layer2_stride)
     else:
         raise InputError(f"surgery is for {_TAKEN}, got {type(model).__qualname__}")
     return adapted
 
 
-def channel_count(channels: int | ChannelSet | Frontend) -> int:
-    """Count the channels that enter.
+def image_scale(model: nn.Module) -> int:
+    """Return by how much an image's sides must exceed RGB's for its blocks to be as many as the stem's outputs.
+
+    2 for ResNets (448 for 224) and detection (1600×2666 for 800×1333), 4 for MobileNetV2 (896 for 224), before surgery
+    and after it.
+    """
+    return BLOCK // _stem_stride(model)
+
+
+@dataclass(frozen=True, eq=False)
+class FileImage:
+    """An image for a detection model on frequency channels: the file's coefficients, undecoded.
 
     Args:
-        channels: As `adapt` takes them.
-
-    Returns:
-        Their number.
-
-    Raises:
-        InputError: If they are something else, or none.
+        image: From `jpegdomain.read_jpeg`.
+        flipped: Mirror it left to right, as the boxes and masks of its target must then be, too.
     """
+
+    image: JpegImage
+    flipped: bool = False
+
+    @property
+    def shape(self) -> torch.Size:
+        """(3, height, width), as of an RGB tensor."""
+        return torch.Size((3, *self.image.extent))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A network on RGB beside the same network after surgery.
+
+    Attributes:
+        fresh: State-dict keys that were newly initialised: missing in the model, or of another shape.
+        dropped: The model's state-dict keys that are gone with the stem.
+        parameters: Of the network on RGB, and on channels.
+        operations: Of both, for one image: floating-point operations of convolutions and matrix products, a
+            multiplication and an addition counted as two. Of detection models the backbone's: what follows depends on
+            what is found, and is the same.
+    """
+
+    fresh: tuple[str, ...]
+    dropped: tuple[str, ...]
+    parameters: tuple[int, int]
+    operations: tuple[int, int]
+
+    @property
+    def parameter_ratio(self) -> float:
+        """Parameters on channels over those on RGB."""
+        return self.parameters[1] / self.parameters[0]
+
+    @property
+    def operation_ratio(self) -> float:
+        """Operations on channels over those on RGB."""
+        return self.operations[1] / self.operations[0]
+
+    def __str__(self) -> str:
+        (rgb, ours), (before, after) = self.parameters, self.operations
+        return (
+            f"parameters {rgb:,} → {ours:,} ({self.parameter_ratio:.4f}), "
+            f"operations {before:,} → {after:,} ({self.operation_ratio:.4f}); "
+            f"dropped: {', '.join(self.dropped)}; fresh: {', '.join(self.fresh) or 'none'}"
+        )
+
+
+def compare(
+    model: nn.Module, adapted: nn.Module, channels: int | ChannelSet | Frontend, extent: tuple[int, int] = (224, 224)
+) -> Comparison:
+    """Return keys, parameters and operations of `model` and of ``adapt(model, channels)``, both run on meta tensors.
+
+    `extent` is that of the RGB image; the channels are those of an image `image_scale` times as large.
+    """
+    count = _channel_count(channels)
+    stride = _stem_stride(model)
+    grid = [math.ceil(side / stride) for side in extent]
+    before, after = model.state_dict(), adapted.state_dict()
+    return Comparison(
+        tuple(key for key in after if key not in before or after[key].shape != before[key].shape),
+        tuple(key for key in before if key not in after),
+        (_parameters(model), _parameters(adapted)),
+        (_operations(model, (3, *extent)), _operations(adapted, (count, *grid))),
+    )
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _operations(model: nn.Module, shape: tuple[int, ...]) -> int:
+    network = getattr(model, "backbone", model)
+    shadow = copy.deepcopy(network).to("meta").eval()
+    dtype = next(shadow.parameters()).dtype
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        shadow(torch.empty(1, *shape, dtype=dtype, device="meta"))
+    return counter.get_total_flops()
+
+
+def _channel_count(channels: int | ChannelSet | Frontend) -> int:
     if isinstance(channels, Frontend):
         return len(channels.selection)
     if isinstance(channels, ChannelSet):
         return len(channels)
     if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
         raise InputError(
-            f"channels is their number, from 1 on, a ChannelSet such as jpegdomain.frequency.published('24S'), or a "
+            f"channels is their number ≥ 1, a ChannelSet such as jpegdomain.frequency.published('24S'), or a "
             f"Frontend; got {channels!r}"
         )
     return channels
 
 
-def _frontend(channels: int | ChannelSet | Frontend) -> Frontend:
-    if isinstance(channels, int):
-        raise InputError(
-            f"a detection model makes its channels itself, and {channels} does not say which: give a ChannelSet such "
-            "as jpegdomain.frequency.published('24S'), or a Frontend with statistics"
-        )
-    return channels if isinstance(channels, Frontend) else Frontend(channels)
-
-
-def stem_stride(model: nn.Module) -> int:
-    """Tell how far the stem's outputs, which the surgery replaces, lie apart.
-
-    Args:
-        model: A network that `adapt` takes or gave.
-
-    Returns:
-        Pixels: 4 of ResNets, as in detection's backbones; 2 of MobileNetV2.
-
-    Raises:
-        InputError: If the model is none of these.
-    """
+def _stem_stride(model: nn.Module) -> int:
+    """Pixels between the outputs of the stem that the surgery replaces."""
     from torchvision.models import MobileNetV2, ResNet
     from torchvision.models.detection import FasterRCNN
 
-    from . import mobilenet, resnet
+    from .classifiers import MOBILENET_STRIDE, RESNET_STRIDE
 
     if isinstance(model, (ResNet, FasterRCNN)):
-        return resnet.STEM_STRIDE
+        return RESNET_STRIDE
     if isinstance(model, MobileNetV2):
-        return mobilenet.STEM_STRIDE
+        return MOBILENET_STRIDE
     raise InputError(f"surgery is for {_TAKEN}, got {type(model).__qualname__}")
-
-
-def image_scale(model: nn.Module) -> int:
-    """Tell how much larger than for RGB an image must be for its blocks to be as many as the stem's outputs.
-
-    Args:
-        model: A network that `adapt` takes or gave.
-
-    Returns:
-        Side of the image that channels are made of, over that of the RGB image: 2 for ResNets (448 for 224) and
-        detection (1600×2666 for 800×1333), 4 for MobileNetV2 (896 for 224).
-    """
-    return BLOCK // stem_stride(model)

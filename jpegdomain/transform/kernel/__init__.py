@@ -1,1 +1,1 @@
-"""J and J̃ in machine code for channels-last tensors on a CPU; Numba compiles what stands here."""
+"""J and J̃ for channels-last tensors on a CPU, compiled by Numba."""

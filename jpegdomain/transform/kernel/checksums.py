@@ -1,4 +1,4 @@
-"""Checksums of many tensors, at the speed at which memory is read: whether any of their bytes has changed.
+"""Checksums of many tensors at the speed of memory: any changed byte shows.
 
 A state is 64 lanes of 32 bits. Every 256 bytes, lane l takes in the l-th word w: s ← s·M + (u ⊕ u≫15) with u = w·C, all
 modulo 2³², M and C odd. Each step is a bijection of w, so that one changed word always shows; several leave a state as

@@ -1,6 +1,6 @@
-"""The job's record, the workspace, the shared counter: memory as addresses."""
+"""The job's record, the workspace and the shared counter, as addresses in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from llvmlite import ir
@@ -12,27 +12,19 @@ __all__ = ["fetch_to_read", "fetch_to_write", "real", "take", "word", "workspace
 _INT64: Final = ir.IntType(64)
 
 
-def _pointer(builder: Any, place: Sequence[Any], kind: Any) -> Any:
-    record, index = place
-    return builder.inttoptr(builder.add(record, builder.mul(index, _INT64(8))), kind.as_pointer())
+def _reader(numba_type: Any, kind: Any) -> Any:
+    """Make the intrinsic that reads the `index`-th eight bytes of a record."""
 
+    @intrinsic
+    def read(_typing: Any, _record: Any, _index: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            record, index = arguments
+            address = builder.add(record, builder.mul(index, _INT64(8)))
+            return builder.load(builder.inttoptr(address, kind.as_pointer()))
 
-@intrinsic
-def _word(_typing: Any, _record: Any, _index: Any) -> Any:
+        return numba_type(types.int64, types.int64), generate
 
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.load(_pointer(builder, arguments, _INT64))
-
-    return types.int64(types.int64, types.int64), generate
-
-
-@intrinsic
-def _real(_typing: Any, _record: Any, _index: Any) -> Any:
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.load(_pointer(builder, arguments, ir.DoubleType()))
-
-    return types.float64(types.int64, types.int64), generate
+    return read
 
 
 @intrinsic
@@ -82,17 +74,17 @@ def workspace(size: int) -> Any:
     return reserve
 
 
-word: Callable[[int, int], int] = cast(Any, _word)
-"""word(record, index): an integer, the `index`-th eight bytes of the record at an address."""
+word: Callable[[int, int], int] = _reader(types.int64, _INT64)
+"""word(record, index): an integer of the record at an address."""
 
-real: Callable[[int, int], float] = cast(Any, _real)
-"""real(record, index): likewise a float64."""
+real: Callable[[int, int], float] = _reader(types.float64, ir.DoubleType())
+"""real(record, index): a float64 of the record."""
 
 fetch_to_read: Callable[[int, int], None] = _fetch(0)
 """fetch_to_read(address, step): bring eight places near; a hint, which no address makes fail."""
 
 fetch_to_write: Callable[[int, int], None] = _fetch(1)
-"""fetch_to_write(address, step): likewise places that will be written."""
+"""fetch_to_write(address, step): bring eight places near that will be written."""
 
 take: Callable[[int, int], int] = cast(Any, _take)
-"""take(record, count): add to the record's first word, as one of several threads, and give what it was."""
+"""take(record, count): add to the record's first word, as one of several threads, and return what it was."""

@@ -1,4 +1,4 @@
-"""What is done to eight vectors between reading and writing them, each as one call that Numba can compile."""
+"""What happens to eight vectors between reading and writing them, each step as one call that Numba compiles."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -13,6 +13,7 @@ from .vectors import Lanes, clip, load, splat, store, vector_type
 __all__ = ["stage"]
 
 _INT64: Final = ir.IntType(64)
+_TRANSFORMS: Final = {"forward": forward, "inverse": inverse}
 
 
 class _Stage:
@@ -40,7 +41,7 @@ class _Stage:
         for step in steps:
             if step == "choose":
                 self._mask_source = inverse(self._builder, self._read(other, _INT64(8)))
-            vectors = getattr(self, f"_{step}")(vectors)
+            vectors = _TRANSFORMS[step](self._builder, vectors) if step in _TRANSFORMS else self._masked(step, vectors)
         for i, vector in enumerate(vectors):
             mask = None if self._lanes is None else self._lanes.mask(i, self._written)
             store(self._builder, vector, self._address(target, i), mask)
@@ -53,27 +54,19 @@ class _Stage:
         start, step = place
         return self._builder.add(start, self._builder.mul(step, _INT64(index)))
 
-    def _forward(self, vectors: list[Any]) -> list[Any]:
-        return forward(self._builder, vectors)
-
-    def _inverse(self, vectors: list[Any]) -> list[Any]:
-        return inverse(self._builder, vectors)
-
-    def _clip(self, vectors: list[Any]) -> list[Any]:
-        return [clip(self._builder, vector, vector, self._clamp) for vector in vectors]
-
-    def _choose(self, vectors: list[Any]) -> list[Any]:
-        pairs = zip(self._mask_source, vectors, strict=True)
-        return [clip(self._builder, mask_source, vector, self._clamp) for mask_source, vector in pairs]
-
-    def _cut(self, vectors: list[Any]) -> list[Any]:
-        if self._part is None:
-            return vectors
-        zeros = ir.Constant(self._kind, [0.0] * self._kind.count)
-        return [
-            self._builder.select(self._builder.icmp_signed(">", self._part[3], _INT64(i)), vector, zeros)
-            for i, vector in enumerate(vectors)
-        ]
+    def _masked(self, step: str, vectors: list[Any]) -> list[Any]:
+        if step == "cut":
+            zeros = ir.Constant(self._kind, [0.0] * self._kind.count)
+            return (
+                vectors
+                if self._part is None
+                else [
+                    self._builder.select(self._builder.icmp_signed(">", self._part[3], _INT64(i)), vector, zeros)
+                    for i, vector in enumerate(vectors)
+                ]
+            )
+        sources = self._mask_source if step == "choose" else vectors
+        return [clip(self._builder, *pair, self._clamp) for pair in zip(sources, vectors, strict=True)]
 
 
 def stage(*steps: str) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""Vectors of neighbouring channels in LLVM's own terms: Numba has no type for them."""
+"""Vectors of neighbouring channels in LLVM itself: Numba has no type for them."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -17,7 +17,7 @@ VECTOR_BYTES: Final = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("a
 
 
 def vector_type(element: Any) -> Any:
-    """Return LLVM's type of a register full of elements, of which Numba's type is given."""
+    """Return the LLVM type of a register filled with elements of a Numba type."""
     scalar = ir.FloatType() if element == types.float32 else ir.DoubleType()
     return ir.VectorType(scalar, VECTOR_BYTES * 8 // element.bitwidth)
 
@@ -45,13 +45,7 @@ def clip(builder: Any, mask_source: Any, value: Any, clamp: Sequence[Any]) -> An
 
 
 class Lanes:
-    """Which elements of which of eight vectors are there.
-
-    Args:
-        builder: Of the code.
-        kind: The vectors' type.
-        lanes: How many elements of a vector, an LLVM int64.
-    """
+    """Which elements of which of eight vectors are there: `lanes` of each, an LLVM int64."""
 
     def __init__(self, builder: Any, kind: Any, lanes: Any) -> None:
         self._builder = builder
@@ -59,7 +53,7 @@ class Lanes:
         self._lanes = builder.trunc(lanes, _INT32)
 
     def mask(self, index: int, inside: Any) -> Any:
-        """Return the mask of the `index`-th vector, where `inside` of the eight are there."""
+        """Return the mask of one of the eight vectors, of which the first `inside` are there."""
         there = self._builder.icmp_signed(">", inside, ir.IntType(64)(index))
         active = self._builder.select(there, self._lanes, _INT32(0))
         counts = ir.Constant(self._numbers, list(range(self._numbers.count)))
@@ -67,17 +61,7 @@ class Lanes:
 
 
 def load(builder: Any, address: Any, kind: Any, mask: Any = None) -> Any:
-    """Read a vector, aligned as its elements are.
-
-    Args:
-        builder: Of the code.
-        address: An LLVM int64.
-        kind: The vector's type.
-        mask: Elements to read, the others are zero and their memory is not touched; None for all.
-
-    Returns:
-        The vector.
-    """
+    """Read a vector, aligned as its elements are; those outside the mask are zero, and their memory is not touched."""
     pointer = builder.inttoptr(address, kind.as_pointer())
     if mask is None:
         return builder.load(pointer, align=_alignment(kind))

@@ -1,0 +1,255 @@
+"""What the trainings of all variants and seeds come to: summary, table beside Xu et al.'s, figures."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from scipy import stats
+
+from experiments.lib import markdown
+from experiments.lib.approximation import spread
+from experiments.lib.published import XU_TABLE_1, XU_TABLE_2
+from jpegdomain.frequency import plot_rates
+
+__all__ = ["claim", "figure", "gates_figure", "interval", "published_row", "summary", "table", "table_of"]
+
+_REFERENCES = ("RGB", "DCT-192")
+
+_LOSS = 0.01
+"""Of top-1, that still counts as none."""
+
+
+def interval(values: Sequence[float]) -> dict[str, Any]:
+    """Return mean, and half width of its 95 % interval by Student's t (None for a single seed)."""
+    count = len(values)
+    half = None
+    if count > 1:
+        half = float(stats.t.ppf(0.975, count - 1)) * statistics.stdev(values) / math.sqrt(count)
+    return {"mean": statistics.fmean(values), "half_width": half}
+
+
+def _accuracies(each: Sequence[dict[str, Any]], variant: str, top: str) -> dict[int, float]:
+    return {one["seed"]: one[top] for one in each if one["variant"] == variant}
+
+
+def _differences(each: Sequence[dict[str, Any]], variant: str, reference: str, top: str) -> list[float]:
+    """Seed by seed: the same order and crops of the files, and the same first weights where the networks agree."""
+    own, theirs = _accuracies(each, variant, top), _accuracies(each, reference, top)
+    return [own[seed] - theirs[seed] for seed in sorted(own) if seed in theirs]
+
+
+def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
+    """Describe all variants.
+
+    Args:
+        each: Training by training: variant, seed, top1, top5, input_size, parameters, seconds, epochs, and gate where
+            there is one.
+
+    Returns:
+        'variants': by name the spread of top-1 and top-5 over seeds, their means' intervals, and the differences to RGB
+        and to DCT-192, paired by seed; 'each'.
+    """
+    variants: dict[str, Any] = {}
+    for name in dict.fromkeys(one["variant"] for one in each):
+        own = [one for one in each if one["variant"] == name]
+        row: dict[str, Any] = {
+            "seeds": len(own),
+            "input_size": statistics.fmean(one["input_size"] for one in own),
+            "parameters": own[0]["parameters"],
+            "seconds": statistics.fmean(one["seconds"] for one in own),
+        }
+        for top in ("top1", "top5"):
+            values = list(_accuracies(each, name, top).values())
+            row[top] = spread(values) | {"half_width": interval(values)["half_width"]}
+        for reference in _REFERENCES:
+            differences = _differences(each, name, reference, "top1")
+            if reference != name and differences:
+                row[f"against {reference}"] = interval(differences) | {"seeds": len(differences)}
+        if all("gate" in one for one in own):
+            row["kept"] = spread([one["gate"]["kept"] for one in own])
+        variants[name] = row
+    return {"variants": variants, "each": each}
+
+
+def _sorted_by_difference(result: dict[str, Any], reference: str, names: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {"above": [], "below": [], "open": []}
+    for name in names:
+        difference = result["variants"][name].get(f"against {reference}")
+        if difference is None or difference["half_width"] is None:
+            continue
+        mean, half = difference["mean"], difference["half_width"]
+        found["open" if abs(mean) <= half else "above" if mean > 0 else "below"].append(name)
+    return found
+
+
+def _keeps_all(difference: dict[str, Any] | None) -> bool:
+    """True if a loss against all channels of more than `_LOSS` is excluded."""
+    if difference is None or difference["half_width"] is None:
+        return False
+    return bool(difference["mean"] - difference["half_width"] > -_LOSS)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if names else "none"
+
+
+def _points(difference: dict[str, Any]) -> str:
+    mean, half = 100 * difference["mean"], difference["half_width"]
+    return f"{mean:+.1f}" + ("" if half is None else f" ({mean - 100 * half:+.1f}…{mean + 100 * half:+.1f})")
+
+
+def claim(result: dict[str, Any]) -> str:
+    """Say whether the paper's claim holds here: frequency channels beat RGB, and few of them lose nothing.
+
+    Of a set it holds if it is better than RGB beyond chance, and the 95 % interval of its difference to all 192
+    channels ends less than a point below zero; it fails if the set is worse than either beyond chance. Chance is that
+    of the seeds: a difference counts if zero lies outside the interval of its mean. All networks are tested on the
+    same files.
+    """
+    rows = result["variants"]
+    frequency = [name for name in rows if name not in {"RGB", "YCbCr"}]
+    few = [name for name in frequency if name != "DCT-192"]
+    paired = [name for name in frequency if "against RGB" in rows[name]]
+    if not paired:
+        return "Nothing was trained that could be compared with RGB."
+    numbers = ", ".join(f"{name} {_points(rows[name]['against RGB'])}" for name in paired)
+    if all(rows[name]["against RGB"]["half_width"] is None for name in paired):
+        return f"Top-1 against RGB, in points, one seed, which says nothing about chance: {numbers}."
+    rgb = _sorted_by_difference(result, "RGB", frequency)
+    parts = [
+        f"Better than RGB, beyond chance: {_listed(rgb['above'])}; worse: {_listed(rgb['below'])}; open: "
+        f"{_listed(rgb['open'])} (top-1 in points, mean and 95 % interval of differences paired by seed: {numbers})."
+    ]
+    every = _sorted_by_difference(result, "DCT-192", few)
+    if any(every.values()):
+        numbers = ", ".join(
+            f"{name} {_points(rows[name]['against DCT-192'])}" for name in few if "against DCT-192" in rows[name]
+        )
+        parts.append(
+            f"Fewer channels lose against all 192, beyond chance: {_listed(every['below'])}; gain: "
+            f"{_listed(every['above'])}; open: {_listed(every['open'])} ({numbers})."
+        )
+    if few and "DCT-192" not in rows:
+        parts.append("Whether fewer channels lose anything was not measured: DCT-192 was not trained.")
+    elif few:
+        failing = [name for name in few if name in {*rgb["below"], *every["below"]}]
+        better = [name for name in few if name in rgb["above"] and _keeps_all(rows[name].get("against DCT-192"))]
+        parts.append(
+            f"That fewer channels are better than RGB, and lose less than {100 * _LOSS:g} point against all 192: "
+            f"holds for {_listed(better)}, fails for {_listed(failing)}, is not decided for "
+            f"{_listed([name for name in few if name not in {*better, *failing}])}."
+        )
+        if "DCT-192" in rgb["below"]:
+            parts.append("To lose nothing against all 192 says little here: they are worse than RGB themselves.")
+    return " ".join(parts)
+
+
+def published_row(model: str, variant: str) -> dict[str, float] | None:
+    """Find a variant in Xu et al.'s tables.
+
+    Args:
+        model: A torchvision classifier's name.
+        variant: Its name.
+
+    Returns:
+        top1, top5 and input_size of ResNet-50 or MobileNetV2; None where the paper lacks the row.
+    """
+    return (XU_TABLE_2 if model.startswith("mobilenet") else XU_TABLE_1).get(variant)
+
+
+def _percent(spread: dict[str, Any], seeds: int) -> str:
+    mean = f"{100 * spread['mean']:.1f}"
+    return mean if seeds == 1 else f"{mean} ± {100 * spread['std']:.1f}"
+
+
+def _difference(row: dict[str, Any], reference: str) -> str:
+    difference = row.get(f"against {reference}")
+    if difference is None:
+        return ""
+    mean, half = 100 * difference["mean"], difference["half_width"]
+    return f"{mean:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
+
+
+def table_of(report: dict[str, Any]) -> str:
+    """Write a row for each variant.
+
+    Returns:
+        Markdown: input size relative to RGB, top-1 and top-5 as mean ± standard deviation over seeds, the differences
+        in top-1 to RGB and to DCT-192 with the half width of their 95 % intervals, and the paper's numbers.
+    """
+    model = report["settings"]["model"]
+    paper = "MobileNetV2" if model.startswith("mobilenet") else "ResNet-50"
+    rows = []
+    for name, row in report["result"]["variants"].items():
+        theirs = published_row(model, name)
+        kept = f" (kept {row['kept']['mean']:.1f})" if "kept" in row else ""
+        cells = [f"{name}{kept}", str(row["seeds"]), f"{row['input_size']:.2f}"]
+        cells += [_percent(row[top], row["seeds"]) for top in ("top1", "top5")]
+        cells += [_difference(row, reference) for reference in ("RGB", "DCT-192")]
+        cells += [f"{theirs[top]:.1f}" if theirs else "" for top in ("top1", "top5")]
+        rows.append(cells)
+    header = ["input", "seeds", "size relative to RGB", "top-1, %", "top-5, %", "top-1 − RGB's", "top-1 − DCT-192's"]
+    return markdown.table([*header, f"paper, {paper}, top-1", "top-5"], rows)
+
+
+_COLORS = {"pixels": "0.45", "channels": "#0b6e4f", "gate": "#c1440e"}
+_LABELS = {"pixels": "pixels", "channels": "frequency channels", "gate": "frequency channels behind a gate"}
+
+
+def _kind(each: dict[str, Any]) -> str:
+    if "gate" in each:
+        return "gate"
+    return "channels" if each["channels"] else "pixels"
+
+
+def figure(report: dict[str, Any], path: Path) -> None:
+    """Draw every network as a dot, and each variant's mean as a bar across them."""
+    settings, result = report["settings"], report["result"]
+    drawn = Figure(figsize=(1.5 + 0.8 * len(result["variants"]), 4), layout="constrained")
+    axes = drawn.add_subplot()
+    named: set[str] = set()
+    for place, (name, row) in enumerate(result["variants"].items()):
+        own = [one for one in result["each"] if one["variant"] == name]
+        kind = _kind(own[0])
+        label = None if kind in named else _LABELS[kind]
+        named.add(kind)
+        axes.plot(
+            [place] * len(own), [100 * one["top1"] for one in own], "o", color=_COLORS[kind], alpha=0.7, label=label
+        )
+        mean = 100 * row["top1"]["mean"]
+        axes.plot([place - 0.3, place + 0.3], [mean, mean], color=_COLORS[kind], linewidth=2)
+    ticks = [f"{name}\n{row['input_size']:.2g}×" for name, row in result["variants"].items()]
+    axes.set_xticks(range(len(ticks)), ticks)
+    axes.set_xlabel("input and its size relative to RGB")
+    axes.set_ylabel("top-1, %; each network, and the mean")
+    sizes = f"pixels at {settings['side']} px, channels of {settings['frequency_side']} px"
+    axes.set_title(
+        f"{settings['model']} on {settings['data']}, {settings['epochs']} epochs; {sizes}", fontsize="medium"
+    )
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+    drawn.savefig(path, dpi=150)
+
+
+def gates_figure(report: dict[str, Any], path: Path) -> bool:
+    """Draw how often the gates kept each channel, on average over the networks: Xu et al.'s figure 5."""
+    rates = [one["gate"]["rates"] for one in report["result"]["each"] if "gate" in one]
+    if not rates:
+        return False
+    plot_rates(torch.tensor(rates).mean(0)).savefig(path, dpi=150)
+    return True
+
+
+def table(report: dict[str, Any]) -> str:
+    """Write the table with its settings, for the README."""
+    settings = report["settings"]
+    files = f"{settings['training_images']:,} files to train with, {settings['test_images']:,} to test with"
+    sizes = f"RGB and YCbCr at {settings['side']} px, channels of {settings['frequency_side']} px"
+    run = f"{settings['model']} on {settings['data']}: {files}; {settings['epochs']} epochs; {sizes}."
+    return f"{table_of(report)}\n\n{run} {markdown.where(report)}"

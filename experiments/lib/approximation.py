@@ -1,0 +1,60 @@
+"""ASM and APX at any number of frequencies on one converted model, and what several networks make of them."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+import jpegdomain as jd
+
+__all__ = ["METHODS", "accuracy_table", "masked_layers", "set_approximation", "spread"]
+
+METHODS = ("asm", "apx")
+
+
+def masked_layers(network: nn.Module) -> list[nn.Module]:
+    """Find the layers that ASM or APX approximates."""
+    if isinstance(network, jd.ConvertedModel):
+        return [*network.approximating.values()]
+    return [layer for layer in network.modules() if hasattr(layer, "frequencies")]
+
+
+def set_approximation(converted: jd.ConvertedModel, method: str, frequencies: int) -> None:
+    """Set every approximated layer of a converted model, as ``convert`` with these options would.
+
+    Args:
+        converted: The model.
+        method: 'asm' or 'apx'.
+        frequencies: 1…15.
+    """
+    for layer in masked_layers(converted):
+        layer.method, layer.frequencies = method, frequencies
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Describe one figure of several networks.
+
+    Returns:
+        mean, std (the sample's; 0 for one network), smallest and largest.
+    """
+    return {
+        "mean": statistics.fmean(values),
+        "std": statistics.stdev(values) if len(values) > 1 else 0.0,
+        "smallest": min(values),
+        "largest": max(values),
+    }
+
+
+def accuracy_table(result: dict[str, Any]) -> str:
+    """Print the accuracies of several networks over frequencies.
+
+    Args:
+        result: With `spread` of accuracies by method by number of frequencies, under 'frequencies'.
+    """
+    methods = list(dict.fromkeys(method for row in result["frequencies"].values() for method in row))
+    lines = ["  frequencies   " + "   ".join(f"{method.upper():<15}" for method in methods).rstrip()]
+    for n, row in result["frequencies"].items():
+        cells = [f"{row[method]['mean']:.4f} ± {row[method]['std']:.4f}" for method in methods]
+        lines.append(f"  {n:>11}   {'   '.join(cells)}")
+    return "\n".join(lines)

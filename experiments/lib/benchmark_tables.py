@@ -1,0 +1,121 @@
+"""The README's tables of the benchmarks: files, the networks alone, the input stage."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.lib import markdown
+
+__all__ = ["codec_table", "input_table", "network_tables"]
+
+_PLANS = ("fused", "transform")
+_READERS = {
+    "jpegdomain": "`read_jpeg`",
+    "jpegdomain, batch": "`read_jpegs`",
+    "torchvision": "torchvision",
+    "simplejpeg": "simplejpeg",
+    "Pillow": "Pillow",
+    "jpeglib": "jpeglib",
+}
+_LARGE = {
+    "keep=2": "`keep=2`",
+    "keep=8": "whole",
+    "torchvision": "torchvision",
+    "Pillow, draft at 1/8": "Pillow at ⅛",
+}
+_FIRST_USE = {
+    "cold_first_file": "first file",
+    "cold_first_progressive_file": "first progressive file",
+    "warm_import_and_first_file": "later processes, import and first file",
+}
+
+
+def codec_table(report: dict[str, Any]) -> str:
+    """Write what reading files takes, from `benchmarks.codec`: by set of files, one large file, the first use."""
+    result = report["result"]
+    rows = []
+    for suffix, part in (("", result["sets"]), (", progressive", result["progressive"])):
+        for name, measured in part.items():
+            median, ratios = measured["median_ms"], measured["ratios"]
+            row = [f"{measured['files']} {name}{suffix}"]
+            row += [f"{median[side]:.3f}" if side in median else "–" for side in _READERS]
+            row += [f"{ratios[side]['median']:.2f}" for side in ("jpegdomain", "jpegdomain, batch")]
+            two = None if suffix else result["threads"].get(name)
+            rows.append([*row, f"{two['ratios']['speed of two']['median']:.2f}" if two else ""])
+    header = ["ms a file", *_READERS.values(), "`read_jpeg` / torchvision", "`read_jpegs` / torchvision"]
+    large = [f"{result['large']['median_ms'][side]:.0f}" for side in _LARGE]
+    first = [f"{result['first_use'][name]:.2f}" for name in _FIRST_USE]
+    return "\n\n".join(
+        [
+            markdown.table([*header, "`read_jpegs`, speed of two threads"], rows),
+            markdown.table(["12 megapixels", *_LARGE.values()], [["ms", *large]]),
+            markdown.table(["first use", *_FIRST_USE.values()], [["s", *first]]),
+            markdown.where(report),
+        ]
+    )
+
+
+def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any]) -> str:
+    """Write what the networks alone take.
+
+    Args:
+        reports: Of `benchmarks.network`, resnet18's first; the plans that all of them have are shown.
+        memory: Of `benchmarks.memory`.
+
+    Returns:
+        Markdown: the times, each plan's kernels, and what conversion and memory take.
+    """
+    plans = [plan for plan in _PLANS if all(f"{plan}_over_spatial" in report["result"] for report in reports)]
+    rows = []
+    for report in reports:
+        settings, result = report["settings"], report["result"]
+        training = ", training step" if settings.get("training") else ""
+        row = [f"{settings['model']}{training}, {settings['batch']} × {settings['size']}²"]
+        row.append(f"{result['median_ms']['spatial']:.0f} ms")
+        for plan in plans:
+            compared = result[f"{plan}_over_spatial"]
+            row.append(f"{result['median_ms'][plan]:.0f} ms")
+            row.append(f"{compared['median']:.2f} ({compared['smallest']:.2f}…{compared['largest']:.2f})")
+        rows.append(row)
+    header = ["network", "spatial"]
+    for plan in plans:
+        header += [f"{plan} plan", "ratio"]
+    tables = [markdown.table(header, rows)]
+    for plan in plans:
+        kernels = reports[0]["result"][f"{plan}_ms_by_kernel"]
+        total = sum(kernels.values())
+        shares = [[name, f"{ms / total:.0%}"] for name, ms in kernels.items()]
+        tables.append(markdown.table([f"resnet18, {plan} plan", "share of the time"], shares))
+    found, sides = memory["result"], ("spatial", *_PLANS)
+    peaks = [
+        [label, *(f"{found[key]['peak_gb']:.2f}" if (key := f"{name}_{side}") in found else "" for side in sides)]
+        for name, label in (("resnet18", "resnet18, 2160×3840"), ("resnet50", "resnet50, 8 × 224²"))
+    ]
+    tables.append(markdown.table(["GB at most", "spatial", *(f"{plan} plan" for plan in _PLANS)], peaks))
+    conversion = found["convert_resnet50"]
+    spent = f"`convert(resnet50)`: {conversion['seconds']:.1f} s, {conversion['extra_gb']:.1f} GB."
+    return "\n\n".join([*tables, f"{spent} {markdown.where(reports[0])}"])
+
+
+def input_table(report: dict[str, Any]) -> str:
+    """Write what the input stage alone takes, from `benchmarks.inputs`: a row for each set of files."""
+    ours, low = "jpegdomain", "jpegdomain, low frequencies"
+    torchvisions = ("torchvision, uint8", "torchvision, uint8, normalised as a batch")
+    rows = []
+    for name, result in report["result"].items():
+        median, ratios = result["median_ms"], result["ratios"]
+
+        def compared(mine: str, others: Sequence[str], ratios: dict[str, Any] = ratios) -> str:
+            # Against the fastest of them.
+            found = [ratios[mine][other]["median"] for other in others if other in ratios.get(mine, {})]
+            return f"{min(found):.2f}" if found else ""
+
+        row = [f"{name} ({result['files']})", f"{median[ours]:.3f}"]
+        row.append(f"{median[low]:.3f}" if low in median else "")
+        row.append(f"{min(median[one] for one in torchvisions if one in median):.3f}")
+        row += [compared(ours, torchvisions), compared(low, torchvisions), compared(low, ["Pillow, draft"])]
+        row.append(compared(ours, torchvisions, result["two_threads"]["ratios"]))
+        levels = result.get("difference", {}).get(low)
+        rows.append([*row, f"{levels['median']:.3f} ({levels['largest']:.3f})" if levels else ""])
+    header = ["files", "ours, ms a file", "low frequencies, ms", "torchvision, ms", "× torchvision"]
+    header += ["low × torchvision", "low × Pillow's draft", "two threads, × torchvision", "low − all, levels (largest)"]
+    return f"{markdown.table(header, rows)}\n\n{markdown.where(report)}"

@@ -1,0 +1,82 @@
+"""What the accuracies of several networks say about ASM and APX: who is ahead, and how many frequencies are enough."""
+
+import math
+import statistics
+from typing import Any
+
+from scipy import stats
+
+__all__ = ["ahead", "enough", "numbers", "paired"]
+
+
+def paired(result: dict[str, Any]) -> dict[int, list[float]]:
+    """Compare ASM with APX network by network: the same seed, hence the same first weights and order of images.
+
+    Returns:
+        By number of frequencies, each seed's accuracy with ASM less that with APX, for the seeds that have both.
+    """
+    found: dict[int, dict[int, dict[str, float]]] = {}
+    for one in result["each"]:
+        if isinstance(one["frequencies"], dict):
+            for n, row in one["frequencies"].items():
+                found.setdefault(int(n), {})[one["seed"]] = row
+        else:
+            found.setdefault(one["frequencies"], {}).setdefault(one["seed"], {})[one["method"]] = one["accuracy"]
+    return {
+        n: [row["asm"] - row["apx"] for _, row in sorted(seeds.items()) if len(row) == 2]
+        for n, seeds in sorted(found.items())
+    }
+
+
+def ahead(result: dict[str, Any]) -> dict[str, list[int]]:
+    """Find at which numbers of frequencies a method is ahead beyond chance.
+
+    Returns:
+        'asm' and 'apx': where zero lies outside the 95 % interval (Student's t) of the mean paired difference, at each
+        number by itself; 'neither': everywhere else.
+    """
+    verdict: dict[str, list[int]] = {"asm": [], "apx": [], "neither": []}
+    for n, differences in paired(result).items():
+        mean = statistics.fmean(differences) if differences else 0.0
+        count = len(differences)
+        error = statistics.stdev(differences) / math.sqrt(count) if count > 1 else math.inf
+        chance = error * stats.t.ppf(0.975, count - 1) if count > 1 else math.inf
+        verdict["neither" if abs(mean) <= chance else "asm" if mean > 0 else "apx"].append(n)
+    return verdict
+
+
+def enough(result: dict[str, Any], method: str, loss: float) -> int | None:
+    """Find how many frequencies come close to all 15.
+
+    Args:
+        result: As for `paired`.
+        method: 'asm' or 'apx'.
+        loss: Of mean accuracy against 15 frequencies that still counts as close.
+
+    Returns:
+        The smallest number from which on every number is close; None if 15 is not among the numbers.
+    """
+    means = {int(n): row[method]["mean"] for n, row in result["frequencies"].items() if method in row}
+    if 15 not in means:
+        return None
+    close = 15
+    for n in sorted(means, reverse=True):
+        if means[n] < means[15] - loss:
+            break
+        close = n
+    return close
+
+
+def numbers(values: list[int]) -> str:
+    """Write whole numbers as ranges.
+
+    Returns:
+        Such as '1–3, 7', or 'none'.
+    """
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs) or "none"

@@ -1,0 +1,125 @@
+"""One process or many: the same script run by ``python -m`` or by ``torchrun`` on several processes or machines.
+
+Every process takes its share of the units of work and keeps them in its own journal; only finished results, plain
+values, travel between processes. No gradient does: the networks of these experiments are small and many.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from tqdm import tqdm
+
+from experiments.lib.journal import Journal
+
+__all__ = ["World", "world"]
+
+# A process that is done waits for the slowest.
+_PATIENCE = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those that share a run.
+
+    Args:
+        rank: Number of this process.
+        size: Number of processes.
+        device: That this process computes on.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """True in the process that prints and writes."""
+        return self.rank == 0
+
+    def gather(self, value: Any) -> list[Any]:
+        """Collect one value of each process."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
+    @contextmanager
+    def one_first(self) -> Iterator[None]:
+        """Run the body in one process of each machine first, so that the others find what it fetches."""
+        alone = int(os.environ.get("LOCAL_RANK", "0")) == 0
+        if not alone:
+            self.gather(None)
+        yield
+        if alone:
+            self.gather(None)
+
+    def share(
+        self, units: Sequence[str], journal: Journal, work: Callable[[str], Any], description: str
+    ) -> dict[str, Any]:
+        """Work on every unit once, in any process; units in a journal are done already.
+
+        Args:
+            units: Names of all of the work.
+            journal: Of this process.
+            work: From a unit's name to its result, plain values. What it gives may depend on nothing but the name.
+            description: Of the work, for the progress bar.
+        """
+        done = {unit for finished in self.gather(list(journal.results)) for unit in finished}
+        todo = [unit for unit in units if unit not in done]
+        if self.first and len(todo) < len(units):
+            print(f"{description}: going on after {len(units) - len(todo)} of {len(units)} parts")
+        mine = todo[self.rank :: self.size]
+        for unit in tqdm(mine, desc=description, unit="part", disable=not self.first):
+            journal.record(unit, work(unit))
+        results: dict[str, Any] = {}
+        for part in self.gather({unit: journal.results[unit] for unit in units if unit in journal.results}):
+            results.update(part)
+        return {unit: results[unit] for unit in units}
+
+    def conclude(self, journal: Journal, write: Callable[[], None]) -> None:
+        """Write the result in the first process, then remove every process's journal."""
+        if self.first:
+            write()
+        # No process may remove its parts before the whole is written.
+        self.gather(None)
+        journal.remove()
+
+
+@contextmanager
+def world(device: torch.device | str, threads: int | None = None) -> Iterator[World]:
+    """Join the processes that ``torchrun`` started, or be alone, and make arithmetic repeatable.
+
+    Args:
+        device: To compute on; 'cuda' stands for one GPU per process of a machine, shared where there are fewer.
+        threads: Of each process, or None for torch's own choice. Sums over a batch are split by threads: the same
+            numbers to the last bit need the same number of threads.
+
+    Yields:
+        This process's place.
+    """
+    device = torch.device(device)
+    # TensorFloat-32 would be the largest deviation by far.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if "RANK" not in os.environ:
+        yield World(0, 1, device)
+        return
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    # Plain values travel, from memory to memory, whatever the networks run on.
+    dist.init_process_group("gloo", timeout=_PATIENCE)
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), device)
+    finally:
+        dist.destroy_process_group()
