@@ -27,8 +27,7 @@ from benchmarks.files import EMBEDDED, large_photograph, spread
 from benchmarks.timing import interleaved, ratio, write
 from experiments.lib import arguments
 from jpegdomain.codec import read_header
-from jpegdomain.entry import IMAGENET_MEAN, IMAGENET_STD
-from jpegdomain.planes import first_pixels
+from jpegdomain.decoding import IMAGENET_MEAN, IMAGENET_STD, to_pixels
 from jpegdomain.preprocess import CenterCrop, Compose, Resize, keep_for
 
 __all__ = ["main"]
@@ -101,7 +100,7 @@ class Stage:
         return jd.read_jpegs(files, threads=self.threads, keep=keep)
 
     def _pixels(self, images: list[jd.JpegImage], preprocess: Compose | None) -> Tensor:
-        return first_pixels(jd.collate(images, preprocess=preprocess), "rgb", _SCALE, _SHIFT)
+        return to_pixels(jd.collate(images, preprocess=preprocess), "rgb", _SCALE, _SHIFT)
 
     def read(self) -> Iterator[Any]:
         """Entropy decoding alone."""

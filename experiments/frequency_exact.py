@@ -28,7 +28,7 @@ from experiments.lib.images import JpegFiles
 from experiments.lib.journal import Journal
 from experiments.lib.networks import load_requested
 from experiments.lib.selections import RULES, Selection, selections
-from jpegdomain.entry import Entry
+from jpegdomain.decoding import Entry
 from jpegdomain.frequency import Bandwidth, MaskedEntry, bandwidth, fit_statistics
 from jpegdomain.preprocess import CenterCrop, Compose, Resize, Transform
 

@@ -1,5 +1,7 @@
 """Neural networks that run on JPEG's own coefficients: ``jpegdomain.convert(model)`` and what it is made of."""
 
+import warnings
+
 # Modules that need no place among the names below, but are attributes of the package all the same.
 from . import codec as codec
 from . import data as data
@@ -11,11 +13,10 @@ from . import planning as planning
 from . import tables as tables
 from . import testing as testing
 from .activation import Activation
-from .batch import JpegBatch, collate
 from .codec import JpegImage, read_jpeg, read_jpegs, write_jpeg
 from .conversion import ConvertedModel, Report, convert, exportable, register_rule, to_spatial, verify
-from .data import Collate, JpegDataset, JpegFolder, loader
-from .entry import decode_luma, decode_rgb
+from .data import Collate, JpegBatch, JpegDataset, JpegFolder, collate, loader
+from .decoding import decode_luma, decode_rgb
 from .functional import decode, encode
 from .theory import folding as folding
 from .theory import tensors
@@ -51,3 +52,10 @@ __all__ = [
     "verify",
     "write_jpeg",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "batch":
+        warnings.warn("jpegdomain.batch is part of jpegdomain.data", DeprecationWarning, stacklevel=2)
+        return data
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

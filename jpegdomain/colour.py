@@ -1,4 +1,4 @@
-"""From components to channels: the colour matrices, and the product that makes R, G and B of four components."""
+"""From components to channels: the colour matrices, and the product that turns four components into R, G and B."""
 
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
@@ -58,34 +58,24 @@ BLACK: Final[Mapping[Target, tuple[float, ...]]] = {
 
 
 def mixing(color: Color, target: Target, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Give the matrix from level-shifted components to level-shifted channels.
-
-    Args:
-        color: The file's colour model; CMYK and YCCK have that of the R, G and B that `from_inks` makes of them.
-        target: The channels wanted.
-        dtype: Of the result.
-        device: Of the result.
-
-    Returns:
-        (channels, the leading components of the file that they need).
-    """
+    """(channels, leading components): `MIXING` as a tensor; of CMYK and YCCK that of the RGB of `from_inks`."""
     return torch.tensor(MIXING[target]["rgb" if color in INKS else color], dtype=dtype, device=device)
 
 
 def from_inks(samples: Tensor, color: Color) -> Tensor:
-    """Make R, G and B of CMYK or YCCK samples: R = C·K/255, G = M·K/255, B = Y·K/255.
+    """Convert CMYK or YCCK samples to R, G and B: R = C·K/255, G = M·K/255, B = Y·K/255.
 
     C, M, Y and K are the levels that the file stores, 255 for no ink: Adobe's convention, which Pillow and torchvision
     assume of every file of four components, with an Adobe segment or without. In terms of ink, c = 255 − C, this is
     their (255 − c)·(255 − k)/255. YCCK stores C = 255 − R', M = 255 − G' and Y = 255 − B' as Y, Cb and Cr of R', G'
     and B' (libjpeg's ``ycck_cmyk_convert``).
 
-    The product is what makes these files differ from all others: it is not linear, so there is no map of their
-    coefficients to those of R, G and B, and the samples have to be at full resolution first.
+    The product is not linear: there is no map of these files' coefficients to those of R, G and B, and the samples must
+    be at full resolution first.
 
-    Both decoders give the same bytes. What they round and this does not, on 40 made files in range: 0.3 levels
-    on average for CMYK and 0.4 for YCCK with halved Cb, Cr and K, 2.4 at most. Where C, M, Y or K leave 0…255, libjpeg
-    clamps them before the product, which clamping the result does not make up for: up to 25 levels in a file of
+    Both decoders give the same bytes. Their rounding, which is left out here, makes on 40 generated files in range 0.3
+    levels on average for CMYK and 0.4 for YCCK with halved Cb, Cr and K, 2.4 at most. Where C, M, Y or K leave 0…255,
+    libjpeg clamps them before the product, which clamping the result cannot reproduce: up to 25 levels in a file of
     saturated colours, 108 where Cb and Cr are random.
 
     Args:

@@ -13,9 +13,9 @@ from tqdm import tqdm
 import jpegdomain as jd
 from experiments.frequency_channels.network import PIXELS, Variant
 from jpegdomain import preprocess as pp
+from jpegdomain.decoding import to_pixels
 from jpegdomain.errors import EmptyFolderError, InputError, LeftOutWarning
 from jpegdomain.frequency import ChannelStatistics, Frontend, fit_statistics
-from jpegdomain.planes import first_pixels
 
 __all__ = ["Files", "Inputs", "PixelEntry", "find_files", "fit_pixels"]
 
@@ -102,7 +102,7 @@ class PixelEntry(nn.Module):
         Returns:
             (n, 3, h, w), channels-last in memory.
         """
-        return first_pixels(batch, self.target, 1 / self.std, -self.mean / self.std, channels_last=True)
+        return to_pixels(batch, self.target, 1 / self.std, -self.mean / self.std, channels_last=True)
 
     def get_extra_state(self) -> dict[str, str]:
         """The kind of pixels."""
@@ -127,7 +127,7 @@ def fit_pixels(batches: Sequence[jd.JpegBatch] | tqdm, target: Literal["rgb", "y
     count, total, squares = 0, torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     for batch in batches:
         # Around the middle of the levels, squares lose no digits.
-        pixels = first_pixels(batch, target).double().cpu() - 128
+        pixels = to_pixels(batch, target).double().cpu() - 128
         count += pixels[:, 0].numel()
         total += pixels.sum((0, 2, 3))
         squares += pixels.square().sum((0, 2, 3))

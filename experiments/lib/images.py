@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision.datasets import CIFAR10, CIFAR100, MNIST, ImageFolder
 
 import jpegdomain as jd
-from jpegdomain.entry import Entry
+from jpegdomain.decoding import Entry
 
 __all__ = ["DATASETS", "Batch", "Images", "JpegFiles", "LosslessImages"]
 

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 import jpegdomain as jd
 from experiments.lib.images import Images
-from jpegdomain.entry import Entry
+from jpegdomain.decoding import Entry
 
 __all__ = ["Labelled", "load_all"]
 

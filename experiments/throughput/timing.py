@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import jpegdomain as jd
 from experiments.throughput.sides import JPEG_SIDES, Chain, Geometry
-from jpegdomain.entry import Entry
+from jpegdomain.decoding import Entry
 
 __all__ = ["STAGES", "checked", "summary", "timed_round", "total"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from jpegdomain.entry import Entry, Values
+from jpegdomain.decoding import Entry, Values
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, ChannelGate, ChannelSet, Frontend, MaskedEntry, NormalisedGate
 from jpegdomain.functional import Method

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from jpegdomain.entry import Entry
+from jpegdomain.decoding import Entry
 
 from .recording import ENTRY
 from .watch import OWN

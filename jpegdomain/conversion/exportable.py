@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from jpegdomain.activation import Activation
-from jpegdomain.batch.collation import check_color
 from jpegdomain.codec import JpegImage
+from jpegdomain.data.collation import check_color
+from jpegdomain.decoding import Components
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.planes import Components
 
 from .model import ConvertedModel
 

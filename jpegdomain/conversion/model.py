@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from jpegdomain.activation import Activation
-from jpegdomain.batch import JpegBatch, collate
 from jpegdomain.codec import JpegImage
+from jpegdomain.data import JpegBatch, collate
 from jpegdomain.errors import InputError, UnsupportedLayerError
 from jpegdomain.functional import encode
 from jpegdomain.functional.islands import mapped

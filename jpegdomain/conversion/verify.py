@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from jpegdomain.activation import Activation
-from jpegdomain.batch import JpegBatch
+from jpegdomain.data import JpegBatch
 from jpegdomain.errors import InputError
 from jpegdomain.tolerances import TOLERANCE
 

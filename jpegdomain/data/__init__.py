@@ -1,8 +1,24 @@
-"""From files to batches: `JpegDataset` and `JpegFolder` read, `Collate` puts together, `loader` does both ahead."""
+"""Files as batches of quantised coefficients: data sets, `loader`, `collate`, and what a batch is made of."""
 
-from .collating import Collate
+from .batch import FileReport, JpegBatch
+from .collation import Collate, by_extent, collate
 from .dataset import JpegDataset
 from .folder import JpegFolder
 from .loading import Loader, loader
+from .planes import BandedMatrices, Fills, Group, Plane
 
-__all__ = ["Collate", "JpegDataset", "JpegFolder", "Loader", "loader"]
+__all__ = [
+    "BandedMatrices",
+    "Collate",
+    "FileReport",
+    "Fills",
+    "Group",
+    "JpegBatch",
+    "JpegDataset",
+    "JpegFolder",
+    "Loader",
+    "Plane",
+    "by_extent",
+    "collate",
+    "loader",
+]

@@ -3,49 +3,59 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from torch.utils.data import Dataset
 
-from jpegdomain.batch import FileReport
-from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, read_jpegs
+from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, JpegImage, read_header, read_jpegs
+from jpegdomain.codec.reader import OnError
 from jpegdomain.codec.sources import Held, Source, load
-from jpegdomain.errors import InputError
-from jpegdomain.preprocess import Transform
+from jpegdomain.errors import InputError, JpegFileError
+from jpegdomain.geometry import BLOCK
+from jpegdomain.preprocess import Transform, keep_for
 
-from .items import Item, Items
-from .keeping import Limits, Result, read_as_needed
-from .leaving_out import left_out
+from .batch import FileReport
+from .skipping import Item, Items, left_out
 
 __all__ = ["JpegDataset", "OnBroken"]
 
 _PLACE: Final = "item {} of the data set"
+_Result: TypeAlias = JpegImage | JpegFileError | OSError | InputError
 OnBroken: TypeAlias = Literal["raise", "keep", "skip"]
+
+
+class _Limits(NamedTuple):
+    """What `read_jpegs` takes besides the number of frequencies; see there."""
+
+    on_error: OnError
+    max_pixels: int | None
+    max_scans: int
+    strict: bool
 
 
 class JpegDataset(Dataset[Item]):
     """JPEG files as a map-style data set of (`JpegImage`, label).
 
-    A data loader that asks for several items at once, as torch's does, has them read by one call of `read_jpegs`. The
-    items become a batch through `jpegdomain.Collate`.
+    A data loader that asks for several items at once, as torch's does, has them read by one call of `read_jpegs`.
+    `jpegdomain.Collate` makes a batch of the items.
 
     Args:
-        files: What `read_jpeg` takes: paths, or whole files' bytes, which errors call by their position.
+        files: What `read_jpeg` takes: paths, or whole files' bytes, which errors identify by their position.
         labels: One for each file; the files' positions in the list if None.
-        preprocess: What the images are meant for: `jpegdomain.loader` passes it to its collate. It is not applied here.
-        keep: m, 1…8, as `read_jpeg` takes it, for all files. If None, of each file as many frequencies are read as the
-            preprocess needs: fewer than all where its ``low_frequencies`` is on.
-        on_error: What a file does that cannot be read: ``raise`` its error, which names it; ``keep`` what precedes the
-            damage, the rest zero (`JpegImage.damage` says so; a file that has nothing to keep raises); or ``skip``: it
-            is missing from its batch, and so is one that makes no batch (see `Collate`). A `LeftOutWarning` names it,
-            and so do `JpegBatch.reports` and `Loader.left_out`. A single item, ``dataset[i]``, raises then.
+        preprocess: For `jpegdomain.loader`, which passes it to its collate. It is not applied here.
+        keep: m, 1…8, as for `read_jpeg`, for all files. If None, as many frequencies of each file are read as the
+            preprocess needs: fewer than all if its ``low_frequencies`` is set.
+        on_error: With files that cannot be read: ``raise`` their error; ``keep`` what precedes the damage, the rest
+            zero (see `JpegImage.damage`; a file without anything to keep raises); or ``skip`` them, and those that
+            cannot be part of a batch (see `Collate`). A `LeftOutWarning`, `JpegBatch.reports` and `Loader.left_out`
+            name skipped files. A single item, ``dataset[i]``, raises even then.
         target_transform: Label → label.
         max_pixels: As for `read_jpeg`.
-        max_scans: Likewise.
-        strict: Likewise.
+        max_scans: As for `read_jpeg`.
+        strict: As for `read_jpeg`.
 
     Raises:
-        InputError: If the numbers of files and labels differ, or an argument is none of these.
+        InputError: If the numbers of files and labels differ, or an argument is invalid.
     """
 
     def __init__(
@@ -72,8 +82,8 @@ class JpegDataset(Dataset[Item]):
                 f"preprocess is a jpegdomain.preprocess transform, got {type(preprocess).__qualname__}: "
                 "jpegdomain.preprocess.from_torchvision(…).transform is that of torchvision's"
             )
-        self.limits = Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
-        # Refuses wrong values now rather than in a worker.
+        self.limits = _Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
+        # Raises for invalid values now rather than in a worker.
         read_jpegs([], keep=8 if keep is None else keep, **self.limits._asdict())
         self.files = files
         self.targets = range(len(files)) if labels is None else labels
@@ -93,19 +103,7 @@ class JpegDataset(Dataset[Item]):
         return result, self._label(index)
 
     def __getitems__(self, indices: Sequence[int]) -> Items:
-        """Read several files at once.
-
-        Args:
-            indices: Their positions.
-
-        Returns:
-            An item for each, in that order, but for files that were left out. `Collate` knows from it which these were.
-
-        Raises:
-            JpegFileError: The first one's that cannot be read, unless it is left out.
-            OSError: Likewise.
-            InputError: Likewise, if it is no file at all.
-        """
+        """Read several files at once: an item for each, in that order, except those that are skipped."""
         items: list[Item] = []
         positions: list[int] = []
         reports: list[FileReport] = []
@@ -124,24 +122,15 @@ class JpegDataset(Dataset[Item]):
         return Items(items, positions, reports, skip=self.on_error == "skip", others=others)
 
     def _others(self, usable: int | None, last: int) -> Iterator[Items]:
-        """Read further items, one at a time.
-
-        Args:
-            usable: One that was read before.
-            last: The last that was asked for.
-
-        Yields:
-            That one first: whoever asks for a part of the data set has asked for it. Then those that follow the last,
-            round the end of the list.
-        """
+        """Read stand-ins, one at a time: `usable`, an item of an earlier batch, then those after `last`, cyclically."""
         if usable is not None:
             yield self.__getitems__([usable])
         for step in range(1, len(self)):
             yield self.__getitems__([(last + step) % len(self)])
 
-    def _read(self, indices: Sequence[int]) -> list[Result]:
+    def _read(self, indices: Sequence[int]) -> list[_Result]:
         files = [self._loaded(index) for index in indices]
-        return read_as_needed(files, self.keep, self.preprocess, self.limits)
+        return _read_as_needed(files, self.keep, self.preprocess, self.limits)
 
     def _loaded(self, index: int) -> Held | OSError | InputError:
         try:
@@ -150,7 +139,7 @@ class JpegDataset(Dataset[Item]):
             return error
 
     def _source(self, index: int) -> str:
-        """Name a file that could not be read."""
+        """The name of a file that could not be read."""
         file = self.files[index]
         return os.fsdecode(file) if isinstance(file, str | os.PathLike) else _PLACE.format(index)
 
@@ -161,3 +150,36 @@ class JpegDataset(Dataset[Item]):
     def __repr__(self) -> str:
         keep = "" if self.keep is None else f", keep={self.keep}"
         return f"{type(self).__name__}({len(self)} files, on_error={self.on_error!r}{keep})"
+
+
+def _read_as_needed(
+    files: Sequence[Held | OSError | InputError],
+    keep: int | None,
+    preprocess: Transform | None,
+    limits: _Limits,
+) -> list[_Result]:
+    """Read files, those that need the same number of frequencies together: for each its record or its error."""
+    results: dict[int, _Result] = {}
+    members: dict[int, list[tuple[int, Held]]] = {}
+    for position, file in enumerate(files):
+        if isinstance(file, Held):
+            members.setdefault(keep or _needed(file, preprocess), []).append((position, file))
+        else:
+            results[position] = file
+    for side, own in members.items():
+        read = read_jpegs([held for _, held in own], keep=side, return_errors=True, **limits._asdict())
+        results.update(zip((position for position, _ in own), read, strict=True))
+    return [results[position] for position in range(len(files))]
+
+
+def _needed(file: Held, preprocess: Transform | None) -> int:
+    """Frequencies along each side of a block that a preprocess needs; all if the header, or a step, is invalid."""
+    if preprocess is None or not preprocess.low_frequencies:
+        return BLOCK
+    try:
+        header = read_header(file.data)
+        # Whether `collate` will turn the image upright is not known here.
+        return max(keep_for(preprocess, header, orient=orient) for orient in (False, True))
+    except ValueError:
+        # Reading the file, or making the batch, raises an error that names the file.
+        return BLOCK

@@ -15,33 +15,32 @@ __all__ = ["JpegFolder"]
 
 
 class JpegFolder(JpegDataset):
-    """The JPEG files of ``root/CLASS/…/NAME.jpg``, at any depth, with the class as label.
+    """The JPEG files ``root/CLASS/…/NAME.jpg``, at any depth, with the class as label.
 
     Classes and files come in ``torchvision.datasets.ImageFolder``'s order: the same file has the same position and
-    label in both, where the folder holds JPEG files alone. A subfolder without any is a class all the same, as with
-    torchvision's ``allow_empty=True``; an `EmptyClassWarning` names it.
+    label in both, if the folder holds only JPEG files. A subfolder without any is a class, too, as with torchvision's
+    ``allow_empty=True``; an `EmptyClassWarning` names it.
 
     Args:
         root: The folder.
         preprocess: As for `JpegDataset`.
-        keep: Likewise.
-        on_error: Likewise.
+        keep: As for `JpegDataset`.
+        on_error: As for `JpegDataset`.
         target_transform: Class number → label.
-        extensions: Of the files to take, one or several, in any case; other files are passed over. None takes every
-            file.
+        extensions: One or several, in any case; files with another are ignored. None takes every file.
         max_pixels: As for `JpegDataset`.
-        max_scans: Likewise.
-        strict: Likewise.
+        max_scans: As for `JpegDataset`.
+        strict: As for `JpegDataset`.
 
     Attributes:
-        root: The folder, as it was given.
+        root: The folder, as given.
         classes: The subfolders' names, sorted.
         class_to_idx: Name → number.
         samples: (path, class number) of each file.
-        targets: The class numbers alone.
+        targets: The class number of each file.
 
     Raises:
-        EmptyFolderError: If there is no such folder, it has no subfolders, or none of them holds such files.
+        EmptyFolderError: If the folder does not exist, has no subfolders, or none of them holds such files.
     """
 
     def __init__(
@@ -57,14 +56,14 @@ class JpegFolder(JpegDataset):
         max_scans: int = MAX_SCANS,
         strict: bool = False,
     ) -> None:
-        # torchvision takes longer to import than all of this package.
+        # torchvision takes longer to import than this package.
         from torchvision.datasets.folder import find_classes, make_dataset
 
         given = (extensions,) if isinstance(extensions, str) else extensions
         wanted = (
             {"is_valid_file": lambda _: True}
             if given is None
-            # It compares them with the files' names in lower case.
+            # torchvision compares them with lower-case file names.
             else {"extensions": tuple(extension.lower() for extension in given)}
         )
         try:

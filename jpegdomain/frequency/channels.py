@@ -5,7 +5,7 @@ from typing import TypeAlias, get_args
 import torch
 from torch import Tensor
 
-from jpegdomain.batch import JpegBatch
+from jpegdomain.data import JpegBatch
 from jpegdomain.errors import InputError
 
 from .channel_set import CHANNELS, ChannelSet

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jpegdomain.batch import JpegBatch
 from jpegdomain.colour import RGB_TO_YCBCR, Target
 from jpegdomain.constants import constant
+from jpegdomain.data import JpegBatch
+from jpegdomain.decoding import Components, can_render, to_activation, to_pixels
 from jpegdomain.functional import encode
 from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.planes import Components, can_render, first_activation, first_pixels
 from jpegdomain.transform.reference import basis, own_dtype
 
 __all__ = ["channels_of_files", "channels_of_rgb"]
@@ -28,8 +28,8 @@ def channels_of_files(source: JpegBatch | Components, indices: Sequence[int] | N
     target: Target = "luma" if luma else "ycbcr"
     shift = torch.full((1 if luma else 3,), -128.0, dtype=source.dtype, device=source.device)
     if isinstance(source, JpegBatch) and can_render(source, None, None):
-        return _transformed(first_pixels(source, target, None, shift), indices, rgb=False)
-    return _picked(first_activation(source, target, None, shift).coefficients, indices)
+        return _transformed(to_pixels(source, target, None, shift), indices, rgb=False)
+    return _picked(to_activation(source, target, None, shift).coefficients, indices)
 
 
 def channels_of_rgb(pixels: Tensor, indices: Sequence[int] | None) -> Tensor:

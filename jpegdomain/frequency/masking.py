@@ -8,14 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jpegdomain.activation import Activation
-from jpegdomain.batch import JpegBatch
 from jpegdomain.colour import MIXING, RGB_TO_YCBCR, Target
+from jpegdomain.data import JpegBatch
+from jpegdomain.decoding import Components, Entry, Values, to_activation
 from jpegdomain.domains import Domain
-from jpegdomain.entry import Entry, Values
 from jpegdomain.errors import InputError
 from jpegdomain.functional import affine, cut, decode
 from jpegdomain.geometry import BLOCK
-from jpegdomain.planes import Components, first_activation
 from jpegdomain.transform.reference import own_dtype
 
 from .channel_set import COMPONENTS, ChannelSet
@@ -151,7 +150,7 @@ class MaskedEntry(Entry):
             x = replace(x, dtype=wide) if isinstance(x, Components) else x.to(wide)
         target: Target = "luma" if self._count == 1 and self.gate is None else "ycbcr"
         shift = torch.full((1 if target == "luma" else len(COMPONENTS),), -_LEVEL, dtype=wide, device=x.device)
-        return first_activation(x, target, None, shift)
+        return to_activation(x, target, None, shift)
 
     def _undone(self, x: Activation) -> Activation:
         """Level-shifted components of an activation: mean, std and colour matrix undone."""

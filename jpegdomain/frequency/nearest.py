@@ -25,11 +25,11 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from jpegdomain.batch import Group, JpegBatch, Plane
 from jpegdomain.colour import INKS, MIXING
+from jpegdomain.data import Group, JpegBatch, Plane
+from jpegdomain.decoding import Components
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK
-from jpegdomain.planes import Components
 
 from .exact import channels_of_files
 
@@ -51,7 +51,7 @@ def nearest_channels(batch: JpegBatch, indices: Sequence[int], dtype: torch.dtyp
     Raises:
         InputError: If the batch is placed: resized, cropped or turned images have no blocks of the file to take.
     """
-    if batch.placed:
+    if batch.preprocessed:
         raise InputError(
             "chroma='nearest' takes the files' blocks as they are, this batch was given a preprocess or orient=True: "
             "collate without them, or use chroma='exact'"

@@ -9,9 +9,9 @@ import torch
 from jpegdomain.errors import ExtentMismatchError
 from jpegdomain.geometry import Extent
 
-from .axis import PaddingMode
-from .placement import Placement
+from .banded_matrix import PaddingMode
 from .resampling import interpolation_name
+from .separable_map import SeparableMap
 from .transform import Transform, device_of
 
 __all__ = ["CenterCrop", "Pad", "RandomCrop", "RandomResizedCrop"]
@@ -45,7 +45,7 @@ def _levels(fill: float | Sequence[float] | None) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class CenterCrop(Transform):
-    """Cut out the middle, as ``torchvision.transforms.v2.CenterCrop``; a smaller image is padded with black first.
+    """Crop the middle, as ``torchvision.transforms.v2.CenterCrop``; a smaller image is padded with black first.
 
     Args:
         size: One number for both sides, or (height, width).
@@ -56,23 +56,15 @@ class CenterCrop(Transform):
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", tuple(_extent(self.size)))
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:  # noqa: ARG002
-        """Add the step.
-
-        Args:
-            placement: Of the image so far.
-            generator: Not needed.
-
-        Returns:
-            The placement with it.
-        """
+    def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:  # noqa: ARG002
+        """See `Transform.place`."""
         size = _extent(self.size)
-        top, left = (_centred(given, wanted) for given, wanted in zip(placement.extent, size, strict=True))
-        return placement.crop(top, left, *size)
+        top, left = (_centred(given, wanted) for given, wanted in zip(so_far.extent, size, strict=True))
+        return so_far.crop(top, left, *size)
 
 
 def _centred(given: int, wanted: int) -> int:
-    """Where the middle begins, by torchvision's rounding; negative where there is too little."""
+    """Where the middle begins, with torchvision's rounding; negative if the image is smaller."""
     # Python's round: half to even, as torchvision has it.
     return round((given - wanted) / 2) if wanted <= given else -((wanted - given) // 2)
 
@@ -95,28 +87,20 @@ class Pad(Transform):
         object.__setattr__(self, "padding", _borders(self.padding))
         object.__setattr__(self, "fill", _levels(self.fill))
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:  # noqa: ARG002
-        """Add the step.
-
-        Args:
-            placement: Of the image so far.
-            generator: Not needed.
-
-        Returns:
-            The placement with it.
-        """
+    def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:  # noqa: ARG002
+        """See `Transform.place`."""
         left, top, right, bottom = _borders(self.padding)
-        return placement.pad(top, bottom, left, right, fill=_levels(self.fill), mode=self.padding_mode)
+        return so_far.pad(top, bottom, left, right, fill=_levels(self.fill), mode=self.padding_mode)
 
 
 @dataclass(frozen=True)
 class RandomCrop(Transform):
-    """Cut out a rectangle at a random place, as ``torchvision.transforms.v2.RandomCrop``.
+    """Crop at a random position, as ``torchvision.transforms.v2.RandomCrop``.
 
     Args:
         size: One number for both sides, or (height, width).
-        padding: Put around the image first, as `Pad` takes it; None for none.
-        pad_if_needed: Whether an image that is too small is padded at both ends by what it lacks.
+        padding: Added around the image first, as `Pad` takes it; None for none.
+        pad_if_needed: Pad an image that is too small, at both ends by what it lacks.
         fill: As for `Pad`.
         padding_mode: As for `Pad`.
     """
@@ -127,84 +111,66 @@ class RandomCrop(Transform):
     fill: float | Sequence[float] | None = 0
     padding_mode: PaddingMode = "constant"
 
+    random = True
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", tuple(_extent(self.size)))
         if self.padding is not None:
             object.__setattr__(self, "padding", _borders(self.padding))
         object.__setattr__(self, "fill", _levels(self.fill))
 
-    @property
-    def random(self) -> bool:
-        """Whether `place` draws numbers: it does."""
-        return True
-
-    def _padded(self, placement: Placement) -> Placement:
+    def _padded(self, so_far: SeparableMap) -> SeparableMap:
         size = _extent(self.size)
         left, top, right, bottom = _borders(self.padding or 0)
         if self.pad_if_needed:
-            lacking = max(size.height - placement.extent.height - top - bottom, 0)
+            lacking = max(size.height - so_far.extent.height - top - bottom, 0)
             top, bottom = top + lacking, bottom + lacking
-            lacking = max(size.width - placement.extent.width - left - right, 0)
+            lacking = max(size.width - so_far.extent.width - left - right, 0)
             left, right = left + lacking, right + lacking
         if any((left, top, right, bottom)):
-            placement = placement.pad(top, bottom, left, right, fill=_levels(self.fill), mode=self.padding_mode)
-        if placement.extent.height < size.height or placement.extent.width < size.width:
+            so_far = so_far.pad(top, bottom, left, right, fill=_levels(self.fill), mode=self.padding_mode)
+        if so_far.extent.height < size.height or so_far.extent.width < size.width:
             raise ExtentMismatchError(
-                f"RandomCrop to {size} needs an image at least as large, got {placement.extent}: "
+                f"RandomCrop to {size} needs an image at least as large, got {so_far.extent}: "
                 "pad_if_needed=True pads it"
             )
-        return placement
+        return so_far
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
-        """Add the step at a random place.
-
-        Args:
-            placement: Of the image so far.
-            generator: Of the random numbers; torch's global one if None.
-
-        Returns:
-            The placement with it.
-        """
-        size, placement = _extent(self.size), self._padded(placement)
+    def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
+        """Crop at a random position."""
+        size, so_far = _extent(self.size), self._padded(so_far)
         top, left = (
             int(torch.randint(0, given - wanted + 1, (), generator=generator, device=device_of(generator)))
             if given > wanted
             else 0
-            for given, wanted in zip(placement.extent, size, strict=True)
+            for given, wanted in zip(so_far.extent, size, strict=True)
         )
-        return placement.crop(top, left, *size)
+        return so_far.crop(top, left, *size)
 
-    def finest(self, placement: Placement) -> Placement:
-        """Add the step where the image is: all places have the same resolution, padding alone has none.
-
-        Args:
-            placement: Of the image so far.
-
-        Returns:
-            The placement with it.
-        """
-        size, placement = _extent(self.size), self._padded(placement)
+    def finest(self, so_far: SeparableMap) -> SeparableMap:
+        """Crop where the image is, not the padding: all positions in it have the same resolution."""
+        size, so_far = _extent(self.size), self._padded(so_far)
         left, top, _, _ = _borders(self.padding or 0)
         top, left = (
             min(max(before, 0), given - wanted)
-            for before, given, wanted in zip((top, left), placement.extent, size, strict=True)
+            for before, given, wanted in zip((top, left), so_far.extent, size, strict=True)
         )
-        return placement.crop(top, left, *size)
+        return so_far.crop(top, left, *size)
 
 
 @dataclass(frozen=True)
 class RandomResizedCrop(Transform):
-    """Cut out a rectangle of random area, ratio and place and resize it, as torchvision's v2 transform of that name.
+    """Crop a rectangle of random area, ratio and position and resize it, as torchvision's v2 transform of that name.
 
     Args:
         size: Of the result: one number for both sides, or (height, width).
-        scale: The smallest and largest share of the image's area.
-        ratio: The smallest and largest width/height.
+        scale: Smallest and largest fraction of the image's area.
+        ratio: Smallest and largest width/height.
         interpolation: As for `Resize`.
         antialias: As for `Resize`.
 
     Raises:
-        ValueError: If `scale` or `ratio` are no two numbers in order.
+        ValueError: If `scale` or `ratio` is not two positive numbers in ascending order.
     """
 
     size: int | Sequence[int]
@@ -212,6 +178,8 @@ class RandomResizedCrop(Transform):
     ratio: Sequence[float] = (3 / 4, 4 / 3)
     interpolation: object = "bilinear"
     antialias: bool | None = True
+
+    random = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", tuple(_extent(self.size)))
@@ -223,46 +191,26 @@ class RandomResizedCrop(Transform):
         object.__setattr__(self, "interpolation", interpolation_name(self.interpolation))
         object.__setattr__(self, "antialias", bool(self.antialias))
 
-    @property
-    def random(self) -> bool:
-        """Whether `place` draws numbers: it does."""
-        return True
+    def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
+        """Crop a random rectangle and resize it."""
+        return self._cut(so_far, *self._draw(so_far.extent, generator))
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
-        """Add the step with a random rectangle.
-
-        Args:
-            placement: Of the image so far.
-            generator: Of the random numbers; torch's global one if None.
-
-        Returns:
-            The placement with it.
-        """
-        return self._cut(placement, *self._draw(placement.extent, generator))
-
-    def finest(self, placement: Placement) -> Placement:
-        """Add the step with the smallest height and the smallest width that it can draw, both at once.
-
-        Args:
-            placement: Of the image so far.
-
-        Returns:
-            The placement with it.
-        """
-        height, width = placement.extent
+    def finest(self, so_far: SeparableMap) -> SeparableMap:
+        """Crop the smallest height and the smallest width that can be drawn, both at once."""
+        height, width = so_far.extent
         least = self.scale[0] * height * width
         # Where no rectangle of that area and ratio fits, the middle can be smaller than all of them.
-        _, _, middle_height, middle_width = self._middle(placement.extent)
+        _, _, middle_height, middle_width = self._middle(so_far.extent)
         h = min(middle_height, math.floor(math.sqrt(least / self.ratio[1])))
         w = min(middle_width, math.floor(math.sqrt(least * self.ratio[0])))
-        return self._cut(placement, 0, 0, max(h, 1), max(w, 1))
+        return self._cut(so_far, 0, 0, max(h, 1), max(w, 1))
 
-    def _cut(self, placement: Placement, top: int, left: int, height: int, width: int) -> Placement:
-        cropped = placement.crop(top, left, height, width)
+    def _cut(self, so_far: SeparableMap, top: int, left: int, height: int, width: int) -> SeparableMap:
+        cropped = so_far.crop(top, left, height, width)
         return cropped.resize(*_extent(self.size), interpolation_name(self.interpolation), bool(self.antialias))
 
     def _draw(self, extent: Extent, generator: torch.Generator | None) -> tuple[int, int, int, int]:
-        """Top, left, height, width: up to ten tries, then the middle."""
+        """Draw (top, left, height, width): up to ten tries, then the middle."""
         height, width = extent
         device = device_of(generator)
         low, high = torch.log(torch.tensor(self.ratio, device="cpu")).tolist()
@@ -277,7 +225,7 @@ class RandomResizedCrop(Transform):
         return self._middle(extent)
 
     def _middle(self, extent: Extent) -> tuple[int, int, int, int]:
-        """Top, left, height, width of the largest rectangle in the middle that has a ratio allowed."""
+        """The largest centred rectangle of an allowed ratio: (top, left, height, width)."""
         height, width = extent
         h, w = height, width
         if width / height < self.ratio[0]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from .placement import Placement
+from .separable_map import SeparableMap
 from .transform import Transform, device_of
 
 __all__ = ["RandomHorizontalFlip", "RandomVerticalFlip"]
@@ -13,7 +13,7 @@ __all__ = ["RandomHorizontalFlip", "RandomVerticalFlip"]
 
 @dataclass(frozen=True)
 class RandomHorizontalFlip(Transform):
-    """Turn left and right round with a probability, as ``torchvision.transforms.v2.RandomHorizontalFlip``.
+    """Flip left to right with a probability, as ``torchvision.transforms.v2.RandomHorizontalFlip``.
 
     Args:
         p: The probability.
@@ -25,46 +25,27 @@ class RandomHorizontalFlip(Transform):
     p: float = 0.5
 
     _axes: ClassVar[tuple[bool, bool]] = (False, True)
+    random = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
             raise ValueError(f"p is a probability, 0…1, got {self.p!r}")
 
-    @property
-    def random(self) -> bool:
-        """Whether `place` draws numbers: it does."""
-        return True
-
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
-        """Add the step, or not.
-
-        Args:
-            placement: Of the image so far.
-            generator: Of the random number; torch's global one if None.
-
-        Returns:
-            The placement with it.
-        """
+    def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
+        """Flip with probability `p`."""
         if torch.rand(1, generator=generator, device=device_of(generator)).item() >= self.p:
-            return placement
+            return so_far
         vertical, horizontal = self._axes
-        return placement.flip(vertical=vertical, horizontal=horizontal)
+        return so_far.flip(vertical=vertical, horizontal=horizontal)
 
-    def finest(self, placement: Placement) -> Placement:
-        """Leave it out: a flip changes no resolution.
-
-        Args:
-            placement: Of the image so far.
-
-        Returns:
-            The placement as it is.
-        """
-        return placement
+    def finest(self, so_far: SeparableMap) -> SeparableMap:
+        """A flip does not change the resolution."""
+        return so_far
 
 
 @dataclass(frozen=True)
 class RandomVerticalFlip(RandomHorizontalFlip):
-    """Turn the image upside down with a probability, as ``torchvision.transforms.v2.RandomVerticalFlip``.
+    """Flip upside down with a probability, as ``torchvision.transforms.v2.RandomVerticalFlip``.
 
     Args:
         p: The probability.

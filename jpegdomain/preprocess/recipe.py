@@ -1,4 +1,4 @@
-"""A preprocessing pipeline as geometry, mean and std; torchvision's can be read."""
+"""A preprocessing pipeline as geometry, mean and std; `from_torchvision` reads torchvision's."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ __all__ = ["Recipe", "from_torchvision"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a preprocessing pipeline does to an image: its geometry, and (levels/255 − mean)/std.
+    """What a preprocessing pipeline does to an image: its geometry, then (levels/255 − mean)/std.
 
     Attributes:
         transform: The geometry.
         mean: Of the channels on the scale 0…1; one number for all, or one each.
-        std: Likewise.
+        std: As `mean`.
     """
 
     transform: Transform
@@ -23,16 +23,16 @@ class Recipe:
 
 
 def from_torchvision(pipeline: object) -> Recipe:
-    """Read a preset, a transform or a pipeline of torchvision's.
+    """Read a preset, a transform or a pipeline of torchvision.
 
-    Known are ``weights.transforms()`` of the classifiers; ``Compose`` and ``nn.Sequential`` of Resize, CenterCrop, Pad,
-    RandomCrop, RandomResizedCrop, RandomHorizontalFlip, RandomVerticalFlip, ToTensor, PILToTensor, ToImage,
+    Supported are ``weights.transforms()`` of the classifiers; ``Compose`` and ``nn.Sequential`` of Resize, CenterCrop,
+    Pad, RandomCrop, RandomResizedCrop, RandomHorizontalFlip, RandomVerticalFlip, ToTensor, PILToTensor, ToImage,
     ToPureTensor, ToDtype, ConvertImageDtype, RGB, Identity and Normalize. The result is the pipeline on floating-point
-    images: without the rounding to 8 bits that steps on uint8 or Pillow images do in between. Random numbers are drawn
-    as v2 draws them: v1's RandomCrop draws one more where only one side of an image is longer than the crop's.
+    images: without the rounding to 8 bits between steps on uint8 or Pillow images. Random numbers are drawn as v2 draws
+    them: v1's RandomCrop draws one more where only one side of an image is longer than the crop's.
 
     Args:
-        pipeline: One of these.
+        pipeline: A preset, a transform or a pipeline.
 
     Returns:
         Geometry, mean and std.
@@ -40,7 +40,7 @@ def from_torchvision(pipeline: object) -> Recipe:
     Raises:
         InputError: If a step has no counterpart, or one that needs a fill comes after Normalize; the message names it.
     """
-    # torchvision takes longer to import than all of this package; whoever has a pipeline has it already.
+    # torchvision takes longer to import than this package; with a pipeline it is already imported.
     from .torchvision import read
 
     return read(pipeline)

@@ -7,14 +7,14 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .axis import AxisMap
+from .banded_matrix import BandedMatrix
 
 __all__ = ["Interpolation", "interpolation_name", "resampling"]
 
 Interpolation: TypeAlias = Literal["bilinear", "bicubic"]
-"""The filters that there are."""
+"""The supported filters."""
 
-# Pillow's numbers, which torchvision takes, too.
+# Pillow's numbers, which torchvision also takes.
 _NUMBERS: Final = {2: "bilinear", 3: "bicubic"}
 
 
@@ -38,16 +38,16 @@ _SMOOTH: Final[dict[str, tuple[int, Callable[[NDArray[np.float64]], NDArray[np.f
 
 
 def interpolation_name(value: object) -> Interpolation:
-    """Read a filter's name.
+    """Normalise the name of a filter.
 
     Args:
         value: 'bilinear', 'bicubic', ``torchvision.transforms.InterpolationMode`` or Pillow's number for them.
 
     Returns:
-        The name.
+        'bilinear' or 'bicubic'.
 
     Raises:
-        ValueError: If it is another filter: it would not be linear, or its weights are not known here.
+        ValueError: If it is another filter: not linear, or not implemented.
     """
     name = getattr(value, "value", value)
     name = _NUMBERS.get(name, name) if isinstance(name, int) else name
@@ -59,8 +59,8 @@ def interpolation_name(value: object) -> Interpolation:
 
 
 @functools.lru_cache(maxsize=1024)
-def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", antialias: bool = True) -> AxisMap:
-    """Give the map that resizes one axis.
+def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", antialias: bool = True) -> BandedMatrix:
+    """Build the matrix that resizes one axis.
 
     Output o has its centre at s·(o + ½), s = size/out. With antialiasing its weights are those of the filter, stretched
     by max(s, 1), at the inputs' centres, divided by their sum; inputs outside the image have none. Without, the filter
@@ -70,19 +70,19 @@ def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", a
         size: Samples of the input.
         out: Samples of the output.
         interpolation: 'bilinear' or 'bicubic'.
-        antialias: Whether the filter is widened where the image is made smaller.
+        antialias: Widen the filter where the image is made smaller.
 
     Returns:
-        size → out; the identity where they are equal, as ``torchvision`` leaves such an axis.
+        The matrix (out, size); the identity where they are equal, as in torchvision.
 
     Raises:
-        ValueError: If a size is not at least 1.
+        ValueError: If a size is less than 1.
     """
     if size < 1 or out < 1:
         raise ValueError(f"an axis of {size} samples cannot be resized to {out}: both are at least 1")
     if size == out:
         # Either filter is 1 at 0 and 0 at every other whole number.
-        return AxisMap.identity(size)
+        return BandedMatrix.identity(size)
     scale = size / out
     centres: NDArray[np.float64] = scale * (np.arange(out, dtype=np.float64) + 0.5)
     if not antialias:
@@ -96,11 +96,11 @@ def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", a
     places = starts[:, None] + np.arange(taps)
     weights = kernel((places + 0.5 - centres[:, None]) / stretch)
     weights *= (places >= first[:, None]) & (places < last[:, None])
-    return AxisMap(size, starts.astype(np.int32), weights / weights.sum(1, keepdims=True))
+    return BandedMatrix(size, starts.astype(np.int32), weights / weights.sum(1, keepdims=True))
 
 
-def _unsmoothed(size: int, positions: NDArray[np.float64], interpolation: Interpolation) -> AxisMap:
-    """Interpolate at positions between samples, those beyond an edge taken from it."""
+def _unsmoothed(size: int, positions: NDArray[np.float64], interpolation: Interpolation) -> BandedMatrix:
+    """Interpolate at positions between samples; those beyond an edge are the edge's."""
     if interpolation == "bilinear":
         positions = np.maximum(positions, 0)
     below = np.floor(positions).astype(np.int64)
@@ -108,4 +108,4 @@ def _unsmoothed(size: int, positions: NDArray[np.float64], interpolation: Interp
     places = below[:, None] + reach
     distances = positions[:, None] - places
     weights = _triangle(distances) if interpolation == "bilinear" else _cubic(distances, a=-0.75)
-    return AxisMap.banded(size, np.clip(places, 0, size - 1), weights)
+    return BandedMatrix.banded(size, np.clip(places, 0, size - 1), weights)

@@ -7,8 +7,8 @@ import torch
 
 from jpegdomain.geometry import Extent
 
-from .placement import Placement
 from .resampling import interpolation_name
+from .separable_map import SeparableMap
 from .transform import Transform
 
 __all__ = ["Resize"]
@@ -16,16 +16,16 @@ __all__ = ["Resize"]
 
 @dataclass(frozen=True)
 class Resize(Transform):
-    """Resize, as ``torchvision.transforms.v2.Resize`` does on floating-point images.
+    """Resize as ``torchvision.transforms.v2.Resize`` does on floating-point images.
 
     Args:
         size: The short side, or (height, width), or None: then `max_size` is the long side.
         interpolation: 'bilinear', 'bicubic', or torchvision's ``InterpolationMode`` of them.
-        max_size: What the long side may have at most, where `size` is the short side.
-        antialias: Whether the filter is widened where the image is made smaller; None is False.
+        max_size: Limit of the long side where `size` is the short side.
+        antialias: Widen the filter where the image is made smaller; None is False.
 
     Raises:
-        ValueError: If these are not what torchvision takes.
+        ValueError: If torchvision refuses these arguments.
     """
 
     size: int | Sequence[int] | None
@@ -49,14 +49,7 @@ class Resize(Transform):
         object.__setattr__(self, "antialias", bool(self.antialias))
 
     def output(self, extent: Extent) -> Extent:
-        """Give the extent of the result.
-
-        Args:
-            extent: Of the image.
-
-        Returns:
-            Height and width; the side that follows from the ratio is rounded down.
-        """
+        """Height and width of the result; the side that follows from the ratio is rounded down."""
         if isinstance(self.size, Sequence):
             return Extent(*self.size)
         short, long = sorted(extent)
@@ -68,16 +61,6 @@ class Resize(Transform):
         tall = extent.width <= extent.height
         return Extent(new_long, new_short) if tall else Extent(new_short, new_long)
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:  # noqa: ARG002
-        """Add the step.
-
-        Args:
-            placement: Of the image so far.
-            generator: Not needed.
-
-        Returns:
-            The placement with it.
-        """
-        return placement.resize(
-            *self.output(placement.extent), interpolation_name(self.interpolation), bool(self.antialias)
-        )
+    def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:  # noqa: ARG002
+        """See `Transform.place`."""
+        return so_far.resize(*self.output(so_far.extent), interpolation_name(self.interpolation), bool(self.antialias))

@@ -21,14 +21,7 @@ __all__ = ["read"]
 
 
 def read(pipeline: object) -> Recipe:
-    """Read a pipeline; see `from_torchvision`.
-
-    Args:
-        pipeline: Of torchvision.
-
-    Returns:
-        Geometry, mean and std.
-    """
+    """See `from_torchvision`."""
     reading = _Reading()
     reading.take(pipeline)
     if reading.mean is None:
@@ -41,10 +34,10 @@ class _Reading:
 
     Attributes:
         steps: The geometry so far.
-        scale: The largest value of the range 0…scale that the image has: 255, then 1.
-        floating: Whether it has become a floating-point image: then no conversion scales it any more.
-        mean: Of Normalize, once it has come, for the range 0…1.
-        std: Likewise.
+        scale: The image's values are 0…scale: 255, then 1.
+        floating: The image is floating-point by now: no further conversion scales it.
+        mean: Of Normalize for the range 0…1; None before it.
+        std: Of Normalize for the range 0…1.
     """
 
     def __init__(self) -> None:
@@ -55,14 +48,7 @@ class _Reading:
         self.std: list[float] = []
 
     def take(self, step: object) -> None:
-        """Read one step, or a pipeline of them.
-
-        Args:
-            step: Of torchvision, or a `Transform`.
-
-        Raises:
-            InputError: If it has no counterpart.
-        """
+        """Read one step, of torchvision or a `Transform`, or a pipeline of them."""
         if isinstance(step, Transform):
             self.steps.append(step)
         elif isinstance(step, v1.Compose | v2.Compose):
@@ -82,18 +68,18 @@ class _Reading:
             _refuse(step, "it has no counterpart on coefficients")
 
     def _geometry(self, step: Any) -> bool:
-        """Read a step that moves pixels; False if it is none."""
+        """Read a geometric step; False if it is not one."""
         for kinds, counterpart in _COUNTERPARTS:
             if isinstance(step, kinds):
                 made = counterpart(step, 255 / self.scale)
                 if self.mean is not None and isinstance(made, CenterCrop | Pad | RandomCrop):
-                    _refuse(step, "what it fills in is black only before Normalize: put it in front of it")
+                    _refuse(step, "its fill is black only before Normalize: put it in front of it")
                 self.steps.append(made)
                 return True
         return False
 
     def _values(self, step: Any) -> bool:
-        """Read a step that changes the range; False if it is none."""
+        """Read a step that changes the values; False if it is not one."""
         if isinstance(step, v1.ToTensor | v2.ToTensor):
             self._to(step, torch.float, True)
         elif isinstance(step, v1.ConvertImageDtype | v2.ConvertImageDtype):
@@ -108,35 +94,35 @@ class _Reading:
 
     def _normalise(self, step: Any) -> None:
         if self.mean is not None:
-            _refuse(step, "it comes twice")
+            _refuse(step, "it occurs twice")
         self.mean, self.std = ([value / self.scale for value in values] for values in (step.mean, step.std))
 
     def _to(self, step: object, dtype: object, scale: bool) -> None:
         if not isinstance(dtype, torch.dtype):
-            _refuse(step, "its dtype is not one for all images")
+            _refuse(step, "its dtype is not the same for all images")
         elif dtype.is_floating_point:
             self.scale = 1.0 if scale and not self.floating else self.scale
             self.floating = True
         elif dtype != torch.uint8 or self.floating:
-            _refuse(step, "floating-point images are not rounded to integers here")
+            _refuse(step, "floating-point images are not converted to integers here")
 
 
 _PASSING = (v1.PILToTensor, v2.PILToTensor, v2.ToImage, v2.ToPureTensor, v2.RGB, v2.Identity, nn.Identity)
-"""What changes neither pixels nor their range."""
+"""Steps that change neither pixels nor their range."""
 
 
 def _fill(step: Any, scale: float) -> list[float]:
     """The fill of a step in levels."""
     fill = step.fill
     if isinstance(fill, dict):
-        _refuse(step, "its fill is not one for all images")
+        _refuse(step, "its fill is not the same for all images")
     return [scale * level for level in (fill if isinstance(fill, Sequence) else (fill or 0,))]
 
 
 def _random_crop(step: Any, scale: float) -> Transform:
     padding = step.padding
     if isinstance(step, v2.RandomCrop) and padding is not None:
-        # v2 keeps left, right, top, bottom.
+        # v2 stores left, right, top, bottom.
         padding = [padding[0], padding[2], padding[1], padding[3]]
     return RandomCrop(step.size, padding, step.pad_if_needed, _fill(step, scale), step.padding_mode)
 
@@ -156,7 +142,7 @@ _COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
     (v1.RandomHorizontalFlip | v2.RandomHorizontalFlip, lambda step, _: RandomHorizontalFlip(step.p)),
     (v1.RandomVerticalFlip | v2.RandomVerticalFlip, lambda step, _: RandomVerticalFlip(step.p)),
 )
-"""torchvision's classes, and what makes ours from one and from levels per unit of its values."""
+"""torchvision's classes → the function (step, levels per unit of its values) → `Transform`."""
 
 
 def _refuse(step: object, reason: str) -> None:

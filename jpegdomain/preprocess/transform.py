@@ -1,4 +1,4 @@
-"""The base of all preprocessing steps, and their sequence."""
+"""What a preprocessing step is: `Transform`, and `Compose` for several."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,92 +8,85 @@ import torch
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import Extent
 
-from .placement import Placement
+from .separable_map import SeparableMap
 
 __all__ = ["Compose", "Transform", "device_of"]
 
 
 def device_of(generator: torch.Generator | None) -> torch.device | None:
-    """Say where random numbers are drawn: where their generator is, whatever torch's default device.
-
-    Args:
-        generator: Of the random numbers; None for torch's global one.
-
-    Returns:
-        Its device; None for torch's default, as torchvision has it.
-    """
+    """The device to draw on: the generator's own, whatever torch's default device; None without a generator."""
     return None if generator is None else generator.device
 
 
 class Transform:
     """A preprocessing step that is a separable affine map of the image.
 
-    A subclass writes `place`; a random one also `finest`, and its `random` is true. It is immutable, best a frozen
-    dataclass: what one that is not random gives for an extent is kept.
+    A subclass defines `place`; a random one also `finest`, and sets `random` to true. It is immutable, best a frozen
+    dataclass: the result of a transform that is not random is cached for each extent.
     """
 
     @property
     def random(self) -> bool:
-        """Whether `place` draws numbers."""
+        """Whether `place` draws random numbers."""
         return False
 
     @property
     def low_frequencies(self) -> bool:
-        """Whether only those frequencies of each block are used that an image's scale leaves visible."""
+        """Whether only those frequencies of each block are used that are visible at the image's scale."""
         return False
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
-        """Add the step to what has been done.
+    def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
+        """Append the step to a map.
 
         Args:
-            placement: Of the image so far.
+            so_far: The map of the image by the steps before.
             generator: Of the random numbers; torch's global one if None. They are drawn as torchvision draws them: the
                 same seed gives the same crop.
 
         Returns:
-            The placement with this step.
+            The map with this step.
 
         Raises:
             NotImplementedError: In this base class.
         """
-        raise NotImplementedError(f"{type(self).__name__} writes no place()")
+        raise NotImplementedError(f"{type(self).__name__} does not define place()")
 
-    def finest(self, placement: Placement) -> Placement:
-        """Add the step as it enlarges most: what any draw of it can ask of an image's resolution.
+    def finest(self, so_far: SeparableMap) -> SeparableMap:
+        """Append the step with the largest magnification that it can draw.
 
         Args:
-            placement: Of the image so far.
+            so_far: The map of the image by the steps before.
 
         Returns:
-            The placement with this step.
+            The map that needs the highest resolution of the image.
         """
-        return self.place(placement)
+        return self.place(so_far)
 
-    def __call__(self, extent: Extent | Sequence[int], generator: torch.Generator | None = None) -> Placement:
-        """Place an image.
+    def __call__(self, extent: Extent | Sequence[int], generator: torch.Generator | None = None) -> SeparableMap:
+        """Compute the map of an image.
 
         Args:
             extent: Its height and width.
             generator: As for `place`.
 
         Returns:
-            The maps of its two axes.
+            From its pixels to the result's.
         """
-        return self.place(Placement.whole(Extent(*extent)), generator)
+        return self.place(SeparableMap.whole(Extent(*extent)), generator)
 
 
 @dataclass(frozen=True)
 class Compose(Transform):
-    """Steps one after the other.
+    """Several steps in order.
 
     Args:
-        transforms: In their order.
-        low_frequencies: Whether only the lowest frequencies of each block are used where the image is made much smaller
-            (`jpegdomain.preprocess.frequencies`); of CMYK and YCCK files all are. The default uses all: exact. What a
-            composition among the steps says holds for the whole: blocks are read once.
+        transforms: The steps.
+        low_frequencies: Use only the lowest frequencies of each block where the image is made much smaller
+            (`jpegdomain.preprocess.component_axis`); CMYK and YCCK files always use all. The default uses all: exact.
+            If it is set in a composition among the steps, it holds for the whole: blocks are read once.
 
     Raises:
-        InputError: If something is no `Transform`.
+        InputError: If a step is not a `Transform`.
     """
 
     transforms: Sequence[Transform]
@@ -112,32 +105,17 @@ class Compose(Transform):
 
     @property
     def random(self) -> bool:
-        """Whether a step draws numbers."""
+        """Whether any step draws random numbers."""
         return any(step.random for step in self.transforms)
 
-    def place(self, placement: Placement, generator: torch.Generator | None = None) -> Placement:
-        """Add all steps.
-
-        Args:
-            placement: Of the image so far.
-            generator: Of the random numbers; torch's global one if None.
-
-        Returns:
-            The placement with them.
-        """
+    def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
+        """Append all steps."""
         for step in self.transforms:
-            placement = step.place(placement, generator)
-        return placement
+            so_far = step.place(so_far, generator)
+        return so_far
 
-    def finest(self, placement: Placement) -> Placement:
-        """Add all steps as they enlarge most.
-
-        Args:
-            placement: Of the image so far.
-
-        Returns:
-            The placement with them.
-        """
+    def finest(self, so_far: SeparableMap) -> SeparableMap:
+        """Append all steps with their largest magnification."""
         for step in self.transforms:
-            placement = step.finest(placement)
-        return placement
+            so_far = step.finest(so_far)
+        return so_far

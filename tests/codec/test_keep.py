@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jpegdomain.batch import collate
 from jpegdomain.codec import read_jpeg, read_jpegs
+from jpegdomain.data import collate
 from jpegdomain.errors import DamagedJpegError, InputError
 
 from .oracle import FIXTURES, jpeg, noise

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from jpegdomain.batch import collate
 from jpegdomain.codec import read_jpeg
+from jpegdomain.data import collate
 
 from .oracle import jpeg, noise
 

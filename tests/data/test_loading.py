@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 import jpegdomain as jd
 from jpegdomain import preprocess as pp
-from jpegdomain.data.ahead import ahead
+from jpegdomain.data.loading import prefetch
 from jpegdomain.errors import (
     ExtentMismatchError,
     InputError,
@@ -237,8 +237,8 @@ def test_progress_is_shown_if_asked_for(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size is a number from 1 on"),
-        ({"threads": -1}, "threads is a number from 0 on"),
+        ({"batch_size": 0}, "batch_size must be an integer ≥ 1"),
+        ({"threads": -1}, "threads must be an integer ≥ 0"),
         ({"shuffle": True, "sampler": [0]}, "sampler or shuffle"),
     ],
     ids=str,
@@ -253,12 +253,12 @@ def test_results_come_in_order_whoever_is_ready_first():
         time.sleep(0.02 if job % 2 == 0 else 0)
         return job
 
-    assert list(ahead(work, range(9), 3)) == list(range(9))
+    assert list(prefetch(work, range(9), 3)) == list(range(9))
 
 
 def test_no_more_is_made_than_is_held_ahead():
     made = []
-    results = ahead(lambda job: made.append(job) or job, range(100), 2)
+    results = prefetch(lambda job: made.append(job) or job, range(100), 2)
     next(results)
     time.sleep(0.05)
     assert len(made) <= 3
@@ -270,6 +270,6 @@ def test_no_more_is_made_than_is_held_ahead():
 
 def test_without_threads_nothing_is_done_ahead():
     made = []
-    results = ahead(lambda job: made.append(job) or job, range(5), 0)
+    results = prefetch(lambda job: made.append(job) or job, range(5), 0)
     assert next(results) == 0
     assert made == [0]

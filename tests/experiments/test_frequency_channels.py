@@ -209,8 +209,8 @@ def test_pixels_and_channels_see_the_same_crops_in_the_same_order(folder):
     for (small, labels), (large, others) in zip(pixels, channels, strict=True):
         assert torch.equal(labels, others)
         assert (small.extent.width, large.extent.width) == (16, 32)
-        for one, other in zip(small.records.places, large.records.places, strict=True):
-            assert box(one.placement) == box(other.placement)
+        for one, other in zip(small.records.geometries, large.records.geometries, strict=True):
+            assert box(one.map) == box(other.map)
     again = list(ours.train(variant("RGB"), 3))
     assert torch.equal(jd.decode_rgb(again[0][0]), jd.decode_rgb(pixels[0][0]))
     other = list(ours.train(variant("RGB"), 4))

@@ -11,7 +11,7 @@ from PIL import Image
 import jpegdomain as jd
 from experiments.lib import arguments
 from experiments.lib.labelled import load_all
-from jpegdomain.entry import Entry
+from jpegdomain.decoding import Entry
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

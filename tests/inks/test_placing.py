@@ -9,11 +9,11 @@ from torchvision.transforms import v2
 
 import jpegdomain as jd
 from jpegdomain import preprocess as ours
+from jpegdomain.decoding import affine, to_activation, to_pixels
 from jpegdomain.errors import InputError
-from jpegdomain.planes import first_activation, first_pixels, rendered
 from jpegdomain.preprocess import augmentation
 
-from ..planes.test_placed import ORIENTATIONS, STEPS
+from ..decoding.test_matrices import ORIENTATIONS, STEPS
 from ..preprocess.pictures import picture, ycbcr
 from .made import EVERYWHERE, KINDS, cmyk_file, naive_rgb
 from .made import ycck_file as ycck
@@ -53,7 +53,7 @@ def test_a_placed_batch_is_torchvision_on_the_float_decoding(name):
         assert (jd.decode_rgb(single) - expected).abs().max() < 255e-4
     luma = torch.einsum("c,nchw->nhw", torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64), expected)
     torch.testing.assert_close(jd.decode_luma(batch)[:, 0], luma, rtol=0, atol=1e-9)
-    torch.testing.assert_close(first_pixels(batch, "ycbcr"), torch.from_numpy(ycbcr(expected)), rtol=0, atol=1e-9)
+    torch.testing.assert_close(to_pixels(batch, "ycbcr"), torch.from_numpy(ycbcr(expected)), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -62,13 +62,13 @@ def test_the_activation_is_the_transform_of_the_pixels(name, target):
     batch = batch_of(name)
     channels = 1 if target == "luma" else 3
     scale, shift = torch.rand(2, channels, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    pixels = first_pixels(batch, target, scale, shift)
-    plain = first_pixels(batch, target)
+    pixels = to_pixels(batch, target, scale, shift)
+    plain = to_pixels(batch, target)
     torch.testing.assert_close(pixels, plain * scale.view(-1, 1, 1) + shift.view(-1, 1, 1), rtol=0, atol=1e-9)
     for given in (batch, batch.as_tensors()):
-        activation = first_activation(given, target, scale, shift)
+        activation = to_activation(given, target, scale, shift)
         torch.testing.assert_close(activation.coefficients, jd.encode(pixels).coefficients, rtol=0, atol=1e-9)
-    single = first_activation(batch.to(torch.float32), target, scale.float(), shift.float())
+    single = to_activation(batch.to(torch.float32), target, scale.float(), shift.float())
     assert (jd.decode(single) - pixels).abs().max() < 255e-4
 
 
@@ -114,8 +114,7 @@ def test_low_frequencies_leave_nothing_out_of_them(target):
     assert ours.keep_for(low, picture("4:2:0", (160, 240))) < 8
     assert [ours.keep_for(low, image) for image in images] == [8] * len(images)
     one, two = (
-        first_pixels(jd.collate(images, preprocess=preprocess, dtype=torch.float64), target)
-        for preprocess in (exact, low)
+        to_pixels(jd.collate(images, preprocess=preprocess, dtype=torch.float64), target) for preprocess in (exact, low)
     )
     assert torch.equal(one, two)
 
@@ -130,11 +129,11 @@ def test_files_read_with_fewer_frequencies_are_refused_by_name():
 
 def test_linear_files_of_a_mixed_batch_are_rendered(monkeypatch):
     seen = []
-    render = rendered.render
-    monkeypatch.setattr(rendered, "render", lambda *given, **kw: seen.append(len(given[0])) or render(*given, **kw))
+    render = affine.render
+    monkeypatch.setattr(affine, "render", lambda *given, **kw: seen.append(len(given[0])) or render(*given, **kw))
     batch = batch_of("evaluation", torch.float32)
     for last in (False, True):
-        pixels = first_pixels(batch, "rgb", channels_last=last)
+        pixels = to_pixels(batch, "rgb", channels_last=last)
         assert pixels.is_contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
     assert seen == [2, 2]
 
@@ -169,5 +168,5 @@ def test_half_precision_rounds_once_and_gradients_reach_scale_and_shift(preproce
     batch = jd.collate(images, preprocess=preprocess, dtype=torch.float64)
     scale, shift = torch.rand(2, 3, dtype=torch.float64).unbind()
     for values in (scale.requires_grad_(), shift.requires_grad_()):
-        first_pixels(batch, "rgb", scale, shift).mean().backward()
+        to_pixels(batch, "rgb", scale, shift).mean().backward()
         assert values.grad.isfinite().all()

@@ -3,10 +3,10 @@
 import pytest
 
 from jpegdomain.codec.kernels import SEQUENTIAL
-from jpegdomain.preprocess.entries import PREPROCESS
+from jpegdomain.decoding.kernel import DECODING
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled():
-    for function in (*PREPROCESS.functions, SEQUENTIAL):
+    for function in (*DECODING.functions, SEQUENTIAL):
         function.load()

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
-from jpegdomain.batch import collate
+from jpegdomain.data import collate
 from jpegdomain.errors import InputError
 from jpegdomain.frequency.channels import Source
 from jpegdomain.frequency.frontend import Frontend

@@ -7,9 +7,8 @@ their signs; nothing is decoded or rounded, and `jpegdomain.write_jpeg` writes t
 """
 
 from .colour import adjust_brightness, adjust_contrast, adjust_saturation
-from .cropping import crop
 from .labels import APPROXIMATE, EXACT, Exactness
-from .turning import flip, rotate, transpose, upright
+from .lossless import crop, flip, rotate, transpose, upright
 
 __all__ = [
     "APPROXIMATE",

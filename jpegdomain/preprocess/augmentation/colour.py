@@ -1,4 +1,4 @@
-"""Brightness, contrast and saturation of activations: torchvision's, up to its clamping.
+"""Brightness, contrast and saturation of activations: torchvision's without its clamping.
 
 Each blends an image with another that is linear in it, factor·I + (1 − factor)·B(I), and is therefore the same map on
 coefficients. torchvision then clamps to the range, which is not linear and is left out here.

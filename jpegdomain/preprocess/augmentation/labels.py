@@ -1,4 +1,4 @@
-"""What an augmentation is: exact, or torchvision's without its clamping."""
+"""The labels of augmentations: exact, or torchvision's without its clamping."""
 
 from collections.abc import Callable
 from typing import Final, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast
@@ -6,7 +6,6 @@ from typing import Final, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 __all__ = ["APPROXIMATE", "EXACT", "Exactness", "labelled"]
 
 Exactness: TypeAlias = Literal["exact", "approximate (no clamping)"]
-"""The labels."""
 
 EXACT: Final = "exact"
 APPROXIMATE: Final = "approximate (no clamping)"
@@ -15,28 +14,17 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R", covariant=True)
 
 
-class Labelled(Protocol[_P, _R]):
-    """A function with the attribute ``exactness``."""
-
+class _Labelled(Protocol[_P, _R]):
     exactness: Exactness
 
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """Run it."""
-        ...
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
 
 
-def labelled(label: Exactness) -> Callable[[Callable[_P, _R]], Labelled[_P, _R]]:
-    """Label a function.
+def labelled(label: Exactness) -> Callable[[Callable[_P, _R]], _Labelled[_P, _R]]:
+    """A decorator that sets a function's attribute ``exactness``."""
 
-    Args:
-        label: What it is.
-
-    Returns:
-        A decorator that sets its attribute ``exactness``.
-    """
-
-    def mark(function: Callable[_P, _R]) -> Labelled[_P, _R]:
-        marked = cast("Labelled[_P, _R]", function)
+    def mark(function: Callable[_P, _R]) -> _Labelled[_P, _R]:
+        marked = cast("_Labelled[_P, _R]", function)
         marked.exactness = label
         return marked
 

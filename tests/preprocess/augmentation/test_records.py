@@ -12,7 +12,7 @@ from jpegdomain.errors import InputError
 from jpegdomain.preprocess.augmentation import EXACT, crop, flip, rotate, transpose, upright
 
 from ...codec.oracle import FIXTURES, jpeg, noise
-from ...planes.test_placed import ORIENTATIONS, exif
+from ...decoding.test_matrices import ORIENTATIONS, exif
 
 SAMPLINGS = {
     "4:4:4": dict(subsampling="4:4:4"),

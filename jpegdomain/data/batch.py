@@ -1,0 +1,182 @@
+"""`JpegBatch`: quantised coefficients, as read from files or in one block of memory that one transfer moves."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from jpegdomain.geometry import Extent
+
+from .assembling import assemble
+from .planes import BandedMatrices, Fills, Group, Memory, Records
+
+__all__ = ["FileReport", "JpegBatch"]
+
+
+class FileReport(NamedTuple):
+    """A file that was left out, or a defect of one that was not.
+
+    Attributes:
+        item: Its position in the data set.
+        source: Its path, or a stand-in for it.
+        reason: One sentence; it names the file if `left_out`.
+        left_out: Whether it is missing from its batch.
+    """
+
+    item: int
+    source: str
+    reason: str
+    left_out: bool
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class JpegBatch:
+    """Images that enter a network together.
+
+    They have one extent, or a preprocess gives them one. A batch holds, and moves between devices, int16 quantised
+    coefficients and their steps; they become floats of `dtype` where the network's entry reads them.
+
+    A batch made on the CPU keeps the records that it was made of; `groups`, `quantised` and `steps` are made of them
+    when first needed. A batch that was moved to another device or process has only these.
+
+    Attributes:
+        extent: Height and width of every image as it enters the network, in pixels.
+        dtype: The floating-point type that the images enter the network in.
+        records: The images as they were read, and their geometries; None if only tensors are left.
+        memory: The same as tensors; None until first needed.
+        reports: A loader's reports on files that were left out, or are defective. They move with the batch, so that
+            they arrive from a data loader's workers; `as_tensors` drops them.
+    """
+
+    extent: Extent
+    dtype: torch.dtype
+    records: Records | None
+    memory: Memory | None = None
+    # Not a field: to torch.compile these are what a graph depends on.
+    reports: ClassVar[tuple[FileReport, ...]] = ()
+
+    def __len__(self) -> int:
+        return sum(len(group.images) for group in self.groups) if self.records is None else len(self.records.images)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Together they hold every position of the batch once. Their planes are views of `quantised` and `steps`."""
+        return self._tensors().groups
+
+    @property
+    def quantised(self) -> Tensor:
+        """All coefficients, int16 (blocks·m·m,)."""
+        return self._tensors().quantised
+
+    @property
+    def steps(self) -> Tensor:
+        """All quantisation steps, int32."""
+        return self._tensors().steps
+
+    def _tensors(self) -> Memory:
+        if self.memory is None:
+            assert self.records is not None
+            # The batch is immutable in what it holds: this caches another form of it.
+            object.__setattr__(self, "memory", assemble(self.records, self.dtype))
+        assert self.memory is not None
+        return self.memory
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Tensors reach another process without being copied.
+        state = {"reports": self.reports} if self.reports else None
+        return JpegBatch, (self.extent, self.dtype, None, self._tensors()), state
+
+    def reporting(self, reports: Iterable[FileReport]) -> "JpegBatch":
+        """A copy of the batch with these reports."""
+        batch = JpegBatch(self.extent, self.dtype, self.records, self.memory)
+        object.__setattr__(batch, "reports", tuple(reports))
+        return batch
+
+    def as_tensors(self) -> "JpegBatch":
+        """Drop the records, as a move to another device does.
+
+        A converted model compiled by ``torch.compile`` takes such a batch into its graph, if the images have one
+        extent, colour model and sampling and no preprocess. Other batches are read outside of the graph.
+
+        Returns:
+            A batch of tensors only.
+        """
+        return JpegBatch(self.extent, self.dtype, None, self._tensors())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the coefficients are."""
+        return torch.device("cpu") if self.records is not None else self.quantised.device
+
+    @property
+    def preprocessed(self) -> bool:
+        """Whether a preprocess maps the images to the extent; otherwise they have that extent."""
+        if self.records is not None:
+            return self.records.geometries is not None
+        return self.groups[0].planes[0].maps is not None
+
+    def to(self, *args: Any, **kwargs: Any) -> "JpegBatch":
+        """Move the batch, or change the floating-point type that it enters the network in.
+
+        Args:
+            *args: As `torch.Tensor.to` takes them: a device, a dtype, or both.
+            **kwargs: As `torch.Tensor.to` takes them.
+
+        Returns:
+            A new batch.
+        """
+        # torch parses the arguments: converting an empty tensor costs nothing.
+        like = torch.empty(0, dtype=self.dtype, device=self.device).to(*args, **kwargs)
+        blocking = {"non_blocking": kwargs.get("non_blocking", False)}
+        if self.records is not None and like.device.type == "cpu":
+            if like.dtype == self.dtype:
+                return self
+            return JpegBatch(self.extent, like.dtype, self.records).reporting(self.reports)
+        moved = self._map(lambda tensor: tensor.to(like.device, **blocking))
+        groups = tuple(
+            replace(group, planes=tuple(replace(plane, dtype=like.dtype) for plane in group.planes))
+            for group in moved.groups
+        )
+        memory = Memory(groups, moved.quantised, moved.steps)
+        return JpegBatch(self.extent, like.dtype, None, memory).reporting(self.reports)
+
+    def pin_memory(self) -> "JpegBatch":
+        """Copy the batch to page-locked memory for ``non_blocking`` transfers; a data loader's ``pin_memory=True``."""
+        return self._map(Tensor.pin_memory).reporting(self.reports)
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "JpegBatch":
+        """Change all tensors, each once, and make the planes views again."""
+        quantised, steps = change(self.quantised), change(self.steps)
+        done: dict[int, BandedMatrices] = {}
+
+        def axis(maps: BandedMatrices) -> BandedMatrices:
+            if id(maps) not in done:
+                done[id(maps)] = BandedMatrices(change(maps.starts), change(maps.weights), maps.taps)
+            return done[id(maps)]
+
+        at = row = 0
+        groups = []
+        for group in self.groups:
+            planes = []
+            for plane in group.planes:
+                blocks, images = plane.quantised.numel(), plane.steps.numel()
+                planes.append(
+                    replace(
+                        plane,
+                        quantised=quantised[at : at + blocks].view(plane.quantised.shape),
+                        steps=steps[row : row + images].view(plane.steps.shape),
+                        maps=None if plane.maps is None else (axis(plane.maps[0]), axis(plane.maps[1])),
+                    )
+                )
+                at, row = at + blocks, row + images
+            fills = group.fills
+            if fills is not None:
+                fills = Fills(change(fills.levels), change(fills.rows), change(fills.columns))
+            groups.append(replace(group, planes=tuple(planes), fills=fills))
+        return JpegBatch(self.extent, self.dtype, None, Memory(tuple(groups), quantised, steps))
+
+    def __repr__(self) -> str:
+        preprocessed = ", preprocessed" if self.preprocessed else ""
+        return f"JpegBatch({len(self)} images, {self.extent}, {self.dtype}, device={str(self.device)!r}{preprocessed})"

@@ -1,0 +1,104 @@
+"""Batches without the files that cannot be part of them."""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from jpegdomain.codec import JpegImage
+from jpegdomain.errors import ExtentMismatchError, JpegFileError, LeftOutWarning
+from jpegdomain.geometry import Extent
+
+from .batch import FileReport, JpegBatch
+
+__all__ = ["Item", "Items", "batch_of_most", "left_out"]
+
+Item: TypeAlias = tuple[JpegImage, Any]
+"""A file's record and its label."""
+
+
+class Items(list[Item]):
+    """The items of a batch, which may be fewer than were asked for.
+
+    Args:
+        items: Those that were read.
+        positions: Their positions in the data set.
+        reports: On files that were left out, and on defective files that were not.
+        skip: Leave out files that cannot be part of a batch.
+        others: Reads stand-ins, one at a time, for a batch that lost all its items.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        positions: Sequence[int],
+        reports: Sequence[FileReport],
+        *,
+        skip: bool,
+        others: Callable[[], Iterator["Items"]],
+    ) -> None:
+        super().__init__(items)
+        self.positions = list(positions)
+        self.reports = list(reports)
+        self.skip = skip
+        self.others = others
+
+
+_Collate = Callable[[Sequence[JpegImage]], JpegBatch]
+
+
+def left_out(position: int, source: str, reason: str) -> FileReport:
+    """Warn that a file is left out for a reason, which names it, and report it."""
+    warnings.warn(f"left out of its batch: {reason}", LeftOutWarning, stacklevel=3)
+    return FileReport(position, source, reason, True)
+
+
+def batch_of_most(
+    items: Sequence[Item], positions: Sequence[int], collate: _Collate
+) -> tuple[JpegBatch | None, list[Item], list[FileReport]]:
+    """Make a batch, None if no item is left; return it, its items, and a report on each of the others."""
+    # Left out are images that cannot be a batch alone, such as those too small for a crop; then images that have
+    # another size than more than half of them. An error that no single file causes is raised.
+    left = list(zip(positions, items, strict=True))
+    reports: list[FileReport] = []
+    while left:
+        made = _attempt([image for _, (image, _) in left], collate)
+        if isinstance(made, JpegBatch):
+            return made, [item for _, item in left], reports
+        for (position, (image, _)), reason in zip(left, made, strict=True):
+            if reason is not None:
+                reports.append(left_out(position, image.source, reason))
+        left = [one for one, reason in zip(left, made, strict=True) if reason is None]
+    return None, [], reports
+
+
+def _attempt(images: Sequence[JpegImage], collate: _Collate) -> JpegBatch | list[str | None]:
+    """Make a batch, or give for each image the reason why it is left out, None if it is not."""
+    try:
+        return collate(images)
+    except (JpegFileError, ExtentMismatchError):
+        alone = [_alone(image, collate) for image in images]
+        reasons = [reason if isinstance(reason, str) else None for reason in alone]
+        if not any(reasons):
+            reasons = _of_other_sizes(images, [extent for extent in alone if isinstance(extent, Extent)])
+        if not any(reasons):
+            raise
+        return reasons
+
+
+def _alone(image: JpegImage, collate: _Collate) -> Extent | str:
+    """The extent of a batch of this image alone, or the reason why it cannot be one."""
+    try:
+        return collate([image]).extent
+    except (JpegFileError, ExtentMismatchError) as error:
+        return str(error)
+
+
+def _of_other_sizes(images: Sequence[JpegImage], extents: Sequence[Extent]) -> list[str | None]:
+    usual, count = Counter(extents).most_common(1)[0]
+    if 2 * count <= len(images):
+        return [None] * len(images)
+    return [
+        None if extent == usual else f"{image.source}: {extent}, in a batch of images of {usual}; give a preprocess"
+        for image, extent in zip(images, extents, strict=True)
+    ]

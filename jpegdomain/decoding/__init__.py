@@ -1,0 +1,18 @@
+"""Decoding: from the quantised coefficients of a batch to normalised channels, as an activation or as pixels."""
+
+from .affine import can_render, to_activation, to_pixels
+from .entry import IMAGENET_MEAN, IMAGENET_STD, Entry, Values, decode_luma, decode_rgb
+from .whole import Components
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Components",
+    "Entry",
+    "Values",
+    "can_render",
+    "decode_luma",
+    "decode_rgb",
+    "to_activation",
+    "to_pixels",
+]

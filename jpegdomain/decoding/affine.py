@@ -1,0 +1,187 @@
+"""The affine map from a batch's components to normalised channels, as coefficients or as pixels.
+
+Three evaluators: the compiled renderer (`cpu`), matrices (`matrices`) for what it does not support, and the file's own
+grid (`whole`) for images that no preprocess has touched.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from jpegdomain.activation import Activation
+from jpegdomain.colour import BLACK, INKS, Target, mixing
+from jpegdomain.data import Group, JpegBatch
+from jpegdomain.functional import affine, encode
+from jpegdomain.geometry import Extent
+
+from .cpu import render
+from .matrices import constant_term, mapped
+from .whole import Components, whole_coefficients, whole_pixels
+
+__all__ = ["can_render", "to_activation", "to_pixels"]
+
+
+def to_activation(
+    batch: JpegBatch | Components, target: Target, scale: Tensor | None = None, shift: Tensor | None = None
+) -> Activation:
+    """Map components to channels, scale·(colour matrix · mapped components + 128) + shift, in the transform domain.
+
+    Grayscale files give three equal channels of RGB, as Pillow's ``convert("RGB")``, and a Cb and Cr of 128, which is
+    where JPEG has no colour. All three of Y, Cb and Cr are levels 0…255 as R, G and B are: a shift of −128 makes them
+    JPEG's own level-shifted samples.
+
+    CMYK and YCCK files are R, G and B first, by a product (`jpegdomain.colour.from_inks`): those are mapped and mixed
+    as an RGB file's are, and the map from their components is not affine.
+
+    Args:
+        batch: Of images of one extent, or preprocessed; samplings and colour models may differ. Or the dequantised
+            components of images of one kind.
+        target: 'luma', 'rgb' or 'ycbcr'.
+        scale: (channels,) in 1/levels, or None for 1.
+        shift: (channels,), or None for 0.
+
+    Returns:
+        The activation of the batch's extent, in the batch's order, dtype and device.
+    """
+    if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
+        return encode(_rendered(batch, target, scale, shift))
+    return Activation(_by_tensors(batch, target, scale, shift, transform=True), batch.extent)
+
+
+def to_pixels(
+    batch: JpegBatch | Components,
+    target: Target,
+    scale: Tensor | None = None,
+    shift: Tensor | None = None,
+    *,
+    channels_last: bool = False,
+) -> Tensor:
+    """Map components to channels, scale·(colour matrix · mapped components + 128) + shift, as pixels.
+
+    The same function as `to_activation`, without the transform.
+
+    Args:
+        batch: As for `to_activation`.
+        target: 'luma', 'rgb' or 'ycbcr'.
+        scale: (channels,) in 1/levels, or None for 1.
+        shift: (channels,), or None for 0.
+        channels_last: Whether the result is channels-last in memory, as convolutions read it fastest.
+
+    Returns:
+        (n, channels, height, width), in the batch's order, dtype and device.
+    """
+    if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
+        return _rendered(batch, target, scale, shift, channels_last)
+    pixels = _by_tensors(batch, target, scale, shift, transform=False)
+    return pixels.contiguous(memory_format=torch.channels_last) if channels_last else pixels
+
+
+def can_render(batch: JpegBatch, scale: Tensor | None, shift: Tensor | None) -> bool:
+    """Whether the compiled renderer supports a batch: records, float32 or less, no gradients of scale or shift."""
+    if batch.records is None or batch.dtype == torch.float64:
+        return False
+    return not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (scale, shift)))
+
+
+# Records are not part of a graph: torch.compile calls this function, and continues after it.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _rendered(
+    batch: JpegBatch, target: Target, scale: Tensor | None, shift: Tensor | None, channels_last: bool = False
+) -> Tensor:
+    """Pixels by the compiled renderer; those of CMYK and YCCK, which it does not support, by tensors."""
+    assert batch.records is not None
+    images, geometries = batch.records.images, batch.records.geometries
+    channels = len(BLACK[target])
+    inks = [position for position, image in enumerate(images) if image.color in INKS]
+    if not inks:
+        factors = [1.0] * channels if scale is None else scale.tolist()
+        offsets = [0.0] * channels if shift is None else shift.tolist()
+        threads = torch.get_num_threads()
+        pixels = render(images, geometries, target, factors, offsets, channels_last=channels_last, threads=threads)
+        return pixels.to(batch.dtype)
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    if len(inks) == len(images):
+        return _by_tensors(batch, target, scale, shift, transform=False).contiguous(memory_format=order)
+    others = sorted({*range(len(images))} - {*inks})
+    result = torch.empty((len(images), channels, *batch.extent), dtype=batch.dtype, memory_format=order)
+    result[inks] = _by_tensors(_some(batch, inks), target, scale, shift, transform=False)
+    result[others] = _rendered(_some(batch, others), target, scale, shift, channels_last)
+    return result
+
+
+def _some(batch: JpegBatch, positions: Sequence[int]) -> JpegBatch:
+    assert batch.records is not None
+    return JpegBatch(batch.extent, batch.dtype, batch.records.take(positions))
+
+
+def _by_tensors(
+    batch: JpegBatch | Components, target: Target, scale: Tensor | None, shift: Tensor | None, *, transform: bool
+) -> Tensor:
+    """Coefficients or pixels by torch operations."""
+    several = isinstance(batch, JpegBatch) and (batch.preprocessed or len(batch.groups) > 1)
+    if torch.compiler.is_compiling() and several:
+        return _outside(batch, target, scale, shift, transform=transform)
+    # Level-shifted sums of 64 products need more digits than half precision has.
+    dtype, wide = batch.dtype, torch.promote_types(batch.dtype, torch.float32)
+    ones = torch.ones(len(BLACK[target]), dtype=wide, device=batch.device)
+    factors = ones if scale is None else scale.to(wide)
+    offsets = 0 * ones if shift is None else shift.to(wide)
+    with _without_autocast(batch.device):
+        if isinstance(batch, Components):
+            return _whole(batch, target, factors, offsets, transform).to(dtype)
+        batch = batch if dtype == wide else batch.to(wide)
+        parts = [_channels(group, batch, target, factors, offsets, transform) for group in batch.groups]
+    result = parts[0] if len(parts) == 1 else torch.cat(parts)
+    order = [position for group in batch.groups for position in group.images]
+    if order != sorted(order):
+        result = result.index_select(0, torch.tensor(order, device=batch.device).argsort())
+    return result.to(dtype)
+
+
+# Positions and sizes differ from batch to batch where images do: torch.compile would make a graph of each.
+_outside = torch.compiler.disable(_by_tensors)
+
+
+def _channels(group: Group, batch: JpegBatch, target: Target, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
+    """One group's images, in its order."""
+    matrix = mixing(group.color, target, scale.dtype, scale.device)
+    if not batch.preprocessed:
+        return _whole(Components.of(group, batch.extent, matrix.shape[1]), target, scale, shift, transform)
+    planes = mapped(group, matrix.shape[1], transform=transform)
+    constants = constant_term(group, target, scale.dtype, transform=transform)
+    if constants is None:
+        return _mixed(matrix, planes, scale, 128 * scale + shift, batch.extent, transform)
+    black = torch.tensor(BLACK[target], dtype=scale.dtype, device=scale.device)
+    return _mixed(matrix, planes, scale, black * scale + shift, batch.extent, transform, constants)
+
+
+def _whole(components: Components, target: Target, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
+    """Images of one kind without a preprocess."""
+    matrix = mixing(components.color, target, scale.dtype, scale.device)
+    planes = (whole_coefficients if transform else whole_pixels)(components, matrix.shape[1])
+    return _mixed(matrix, planes, scale, 128 * scale + shift, components.extent, transform)
+
+
+def _mixed(
+    matrix: Tensor,
+    planes: Tensor,
+    scale: Tensor,
+    level: Tensor,
+    extent: Extent,
+    transform: bool,
+    constants: Tensor | None = None,
+) -> Tensor:
+    """scale·(matrix · planes + constants) + level."""
+    mixed = torch.einsum("ck,nkhw->nchw", matrix * scale[:, None], planes)
+    if constants is not None:
+        mixed = mixed + constants * scale.view(-1, 1, 1)
+    return affine(mixed, extent, None, level) if transform else mixed + level.view(-1, 1, 1)
+
+
+def _without_autocast(device: torch.device) -> AbstractContextManager[None]:
+    """Autocast's half precision is for what comes after."""
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

@@ -1,0 +1,157 @@
+"""From a batch of JPEG files to the first activation: one affine map from components to normalised channels.
+
+Chroma upsampling (as libjpeg's default), the crop to the image, a preprocess, the level shift, the colour matrix, 1/255
+and mean/std are all linear or constant, so the map is J∘(affine)∘J̃. Only upsampled planes pass through pixels on the
+way: a plane at full resolution is scaled and mixed as coefficients. Left out is what is not linear: libjpeg's rounding
+to integers and its clamping to 0…255.
+
+Only CMYK and YCCK files are not linear: their C, M and Y are multiplied by K, as pixels at full size, before the rest
+of the map.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from jpegdomain.activation import Activation
+from jpegdomain.colour import Target
+from jpegdomain.data import JpegBatch
+from jpegdomain.domains import Domain
+from jpegdomain.errors import InputError
+from jpegdomain.functional import decode
+
+from .affine import to_activation, to_pixels
+from .whole import Components
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Entry", "Values", "decode_luma", "decode_rgb"]
+
+Values: TypeAlias = float | Sequence[float] | Tensor
+"""One number for all channels, or one per channel."""
+
+_TARGETS: Final[dict[int | None, Target]] = {1: "luma", 3: "rgb"}
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def decode_rgb(batch: JpegBatch) -> Tensor:
+    """Decode to RGB pixels in floating point: what 'exact' is measured against.
+
+    Inverse DCT, triangle chroma upsampling and the JFIF colour matrix as libjpeg-turbo applies them by default, without
+    its rounding to integers and its clamping to 0…255. CMYK and YCCK files are R = C·K/255, G = M·K/255 and B = Y·K/255
+    of the levels they store, before any preprocess, as Pillow and torchvision convert them
+    (`jpegdomain.colour.from_inks`).
+
+    Args:
+        batch: From `collate`.
+
+    Returns:
+        (n, 3, h, w) levels, 0…255 but for overshoot, in the batch's dtype.
+    """
+    return to_pixels(batch, "rgb")
+
+
+def decode_luma(batch: JpegBatch) -> Tensor:
+    """Decode to luma pixels in floating point: what a 1-channel model sees.
+
+    Args:
+        batch: From `collate`.
+
+    Returns:
+        (n, 1, h, w) levels, 0…255 but for overshoot, in the batch's dtype.
+    """
+    return to_pixels(batch, "luma")
+
+
+class Entry(nn.Module):
+    """The first layer of a converted model: files to the normalised activation, (levels/255 − mean)/std.
+
+    Args:
+        channels: The model's input channels; None if unknown: then it takes activations only.
+        mean: Of the channels on the scale 0…1; by default ImageNet's for 3 channels, 0 for others.
+        std: Of the channels on the scale 0…1; by default ImageNet's for 3 channels, 1 for others.
+        domain: Of the result: 'transform' for an activation, 'pixels' for its pixels.
+
+    Raises:
+        ValueError: If mean or std has another length than `channels`, or std contains a zero.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        channels: int | None = 3,
+        mean: Values | None = None,
+        std: Values | None = None,
+        domain: Domain = "transform",
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+        self.domain = domain
+        color = channels == 3
+        for name, value, default in (
+            ("mean", mean, IMAGENET_MEAN if color else 0.0),
+            ("std", std, IMAGENET_STD if color else 1.0),
+        ):
+            values = torch.as_tensor(default if value is None else value, dtype=torch.float64)
+            if values.dim() > 1 or values.numel() not in (1, channels or values.numel()):
+                raise ValueError(f"{name} is one number or {channels}; got the shape {tuple(values.shape)}")
+            # float64 whatever the model's dtype: cast at use, lest float32 means enter a float64 model.
+            setattr(self, name, values.flatten())
+        if not self.std.all():
+            raise ValueError("std holds a zero")
+
+    def forward(self, x: JpegBatch | Components | Activation) -> Activation | Tensor:
+        """Compute the first feature map.
+
+        Args:
+            x: A batch of files, or their dequantised components; or an activation, which is taken as normalised.
+
+        Returns:
+            (n, channels) feature maps of the images' extent, in the entry's domain.
+
+        Raises:
+            InputError: If `x` is none of these, or is files and the model takes other than 1 or 3 channels.
+        """
+        if isinstance(x, Activation):
+            if self.domain == "transform":
+                return x
+            pixels = decode(x)
+            if pixels.dim() != 4 or torch._C._are_functorch_transforms_active():
+                # vmap cannot query the memory format.
+                return pixels
+            # Convolutions are fastest on it, their backward pass above all.
+            return pixels.contiguous(memory_format=torch.channels_last)
+        if not isinstance(x, (JpegBatch, Components)):
+            raise InputError(
+                f"a converted model takes a JpegBatch (jpegdomain.collate) or an Activation "
+                f"(jpegdomain.encode of normalised pixels); got {type(x).__qualname__}"
+            )
+        target = _TARGETS.get(self.channels)
+        if self.channels is None or target is None:
+            raise InputError(
+                f"this model takes {self.channels or 'an unknown number of'} channels; JPEG files give 1 or 3: "
+                "pass an Activation"
+            )
+        scale = (1 / (255 * self.std)).expand(self.channels)
+        shift = (-self.mean / self.std).expand(self.channels)
+        scale, shift = scale.to(x.device), shift.to(x.device)
+        if self.domain == "transform":
+            return to_activation(x, target, scale, shift)
+        return to_pixels(x, target, scale, shift, channels_last=True)
+
+    def normalised_pixels(self, batch: JpegBatch | Activation) -> Tensor:
+        """The spatial model's input (n, channels, h, w): the float decoding, normalised, or an activation's pixels."""
+        if isinstance(batch, Activation):
+            return decode(batch)
+        pixels = decode_luma(batch) if self.channels == 1 else decode_rgb(batch)
+        mean, std = (v.to(pixels).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        return (pixels / 255 - mean) / std
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        mean, std = (tuple(v.tolist()) for v in (self.mean, self.std))
+        return f"channels={self.channels}, mean={mean}, std={std}, domain={self.domain!r}"

@@ -1,0 +1,44 @@
+"""The renderer as functions that Numba compiles: no objects, no allocation, no exceptions.
+
+`images` is what Python calls. For each band of output rows it has `horizontal` write the needed blocks' samples (`dct`)
+or frequencies and combine these horizontally, and `vertical` combine vertically, mix colours and write. `vectors` are
+the eight numbers that all of them compute with, `records` the layout of the integers.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from jpegdomain.compiled import CompiledFunction, KernelPackage
+
+from .records import COMPONENT, HEAD
+
+__all__ = ["DECODING", "RENDER"]
+
+DECODING: Final = KernelPackage("decoding", __name__, Path(__file__).parent)
+
+
+def _render(types: Any) -> Any:
+    from numba import from_dtype
+
+    def read_only(element: Any) -> Any:
+        return types.Array(element, 1, "C", readonly=True)
+
+    return types.void(
+        types.UniTuple(read_only(types.int16), 3),
+        types.UniTuple(read_only(types.uint16), 3),
+        read_only(from_dtype(HEAD)),
+        read_only(from_dtype(COMPONENT)),
+        types.Array(types.int64, 2, "C", readonly=True),
+        read_only(types.int32),
+        read_only(types.float32),
+        read_only(types.float32),
+        read_only(types.float32),
+        types.float32[::1],
+        types.float32[::1],
+        read_only(types.int64),
+    )
+
+
+RENDER: Final = CompiledFunction(
+    DECODING, "images", "render", _render, "the path from coefficients to pixels, about five seconds"
+)

@@ -1,0 +1,135 @@
+"""Which blocks of a component a preprocessed image needs, and the maps from their samples to the output."""
+
+import functools
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from jpegdomain.geometry import BLOCK, Extent, block_count
+
+from .banded_matrix import BandedMatrix
+from .component_axis import LARGEST_GAIN, LARGEST_GAIN_SUBSAMPLED, from_samples, needed, takes_triangle
+from .separable_map import SeparableMap
+from .transform import Transform
+
+__all__ = ["UPRIGHT", "ComponentMap", "Turn", "Upsampling", "component_maps", "composed", "turn_of"]
+
+Upsampling: TypeAlias = tuple[tuple[int, int], ...]
+"""Pixels per sample of each component, vertically and horizontally."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How an image is turned upright (Exif 2.3, table of tag 0x0112): transposed first, then flipped.
+
+    Attributes:
+        transpose: Exchange rows and columns.
+        vertical: Then flip upside down.
+        horizontal: Then flip left to right.
+    """
+
+    transpose: bool = False
+    vertical: bool = False
+    horizontal: bool = False
+
+    def extent(self, extent: Extent) -> Extent:
+        """Height and width of the turned image."""
+        return Extent(extent.width, extent.height) if self.transpose else extent
+
+    def map(self, extent: Extent) -> SeparableMap:
+        """The flips, of an image that has this extent once transposed."""
+        return SeparableMap.whole(extent).flip(vertical=self.vertical, horizontal=self.horizontal)
+
+
+UPRIGHT = Turn()
+"""Nothing to do."""
+
+_TURNS = {
+    1: UPRIGHT,
+    2: Turn(False, False, True),
+    3: Turn(False, True, True),
+    4: Turn(False, True, False),
+    5: Turn(True, False, False),
+    6: Turn(True, False, True),
+    7: Turn(True, True, True),
+    8: Turn(True, True, False),
+}
+
+
+def turn_of(orientation: int) -> Turn:
+    """What makes an image of this EXIF orientation, 1…8, upright."""
+    return _TURNS[orientation]
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentMap:
+    """What the output needs of one component, turned upright.
+
+    Attributes:
+        blocks: ((first, last + 1) block row, (first, last + 1) block column).
+        extent: Height and width of that window in samples.
+        rows: From the window's samples to the output's rows.
+        columns: From the window's samples to the output's columns.
+        largest_gain: Of the frequencies that the low-frequency option may drop.
+    """
+
+    blocks: tuple[tuple[int, int], tuple[int, int]]
+    extent: Extent
+    rows: BandedMatrix
+    columns: BandedMatrix
+    largest_gain: float
+
+    @functools.cached_property
+    def keep(self) -> int:
+        """m, the frequencies along each side of a block that the low-frequency option reads (`needed`)."""
+        return max(needed(axis, self.largest_gain) for axis in (self.rows, self.columns))
+
+
+@functools.lru_cache(maxsize=1024)
+def composed(preprocess: Transform, extent: Extent, turn: Turn) -> SeparableMap:
+    """The map of upright images of one extent by a preprocess without randomness: cached, so always the same object."""
+    return preprocess.place(turn.map(extent))
+
+
+def component_maps(
+    image_map: SeparableMap,
+    extents: tuple[Extent, ...],
+    upsampling: Upsampling,
+    turn: Turn = UPRIGHT,
+    *,
+    passing: bool = False,
+) -> tuple[ComponentMap, ...]:
+    """Derive the maps of an image's components from the map of its pixels.
+
+    Args:
+        image_map: Of the upright image.
+        extents: The components' own, as the file has them.
+        upsampling: Pixels per sample of each component, as the file has them.
+        turn: What makes the image upright.
+        passing: The map will not come again, so that nothing is cached for it.
+
+    Returns:
+        One for each component; components of equal extent and sampling have the same one.
+    """
+    one = _component_map.__wrapped__ if passing else _component_map
+    kinds = tuple(zip(extents, upsampling, strict=True))
+    made = {kind: one(image_map, *kind, turn) for kind in dict.fromkeys(kinds)}
+    return tuple(made[kind] for kind in kinds)
+
+
+@functools.lru_cache(maxsize=2048)
+def _component_map(image_map: SeparableMap, extent: Extent, upsampling: tuple[int, int], turn: Turn) -> ComponentMap:
+    # libjpeg chooses the filter before anything is turned.
+    triangle = takes_triangle(extent, upsampling)
+    largest_gain = LARGEST_GAIN if upsampling == (1, 1) else LARGEST_GAIN_SUBSAMPLED
+    if turn.transpose:
+        upsampling = upsampling[::-1]
+    windows, maps = [], []
+    for axis, samples, factor in zip((image_map.rows, image_map.columns), turn.extent(extent), upsampling, strict=True):
+        whole = from_samples(axis, samples, factor, triangle)
+        first, end = whole.window()
+        blocks = (first // BLOCK, block_count(end))
+        size = min(BLOCK * blocks[1], samples) - BLOCK * blocks[0]
+        windows.append((blocks, size))
+        maps.append(whole.within(BLOCK * blocks[0], size))
+    (vertical, height), (horizontal, width) = windows
+    return ComponentMap((vertical, horizontal), Extent(height, width), maps[0], maps[1], largest_gain)

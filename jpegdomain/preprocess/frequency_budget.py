@@ -1,0 +1,126 @@
+"""How many frequencies a preprocess needs, and a bound on the error without the others."""
+
+import functools
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegdomain.codec import JpegHeader, JpegImage
+from jpegdomain.codec.records import upsampling_of
+from jpegdomain.colour import MIXING
+from jpegdomain.errors import InputError, UnsupportedJpegError
+from jpegdomain.geometry import BLOCK, Extent
+
+from .banded_matrix import BandedMatrix
+from .component_axis import from_frequencies
+from .component_map import UPRIGHT, Turn, Upsampling, component_maps, turn_of
+from .separable_map import SeparableMap
+from .transform import Transform
+
+__all__ = ["Bound", "keep_for", "low_frequency_bound"]
+
+_INK_COMPONENTS: Final = 4
+"""Only CMYK and YCCK files have four components."""
+
+
+def keep_for(preprocess: Transform, file: JpegHeader | JpegImage, *, orient: bool = False) -> int:
+    """Compute how many frequencies along each side of a block a preprocess needs of a file.
+
+    ``read_jpeg(source, keep=keep_for(preprocess, read_header(source)))`` then reads no more.
+
+    Args:
+        preprocess: Without ``low_frequencies`` it needs all 8.
+        file: Its size and sampling.
+        orient: Whether `collate` will turn it upright.
+
+    Returns:
+        1…8; for a random preprocess, of the draw with the largest magnification. 8 for four components: a product
+        of high frequencies has low ones.
+
+    Raises:
+        UnsupportedJpegError: If the file's sampling factors are not whole multiples.
+    """
+    if not preprocess.low_frequencies:
+        return BLOCK
+    if isinstance(file, JpegHeader):
+        factors, extents = file.factors, file.extents
+    else:
+        factors = tuple(component.factors for component in file.components)
+        extents = tuple(component.extent for component in file.components)
+    upsampling = upsampling_of(factors)
+    if upsampling is None:
+        raise UnsupportedJpegError(f"sampling factors {factors} are not whole multiples: re-encode the file")
+    if len(factors) == _INK_COMPONENTS:
+        return BLOCK
+    return _keep(preprocess, file.extent, extents, upsampling, turn_of(file.orientation) if orient else UPRIGHT)
+
+
+@functools.lru_cache(maxsize=1024)
+def _keep(
+    preprocess: Transform,
+    extent: Extent,
+    extents: tuple[Extent, ...],
+    upsampling: Upsampling,
+    turn: Turn,
+) -> int:
+    finest = preprocess.finest(SeparableMap.whole(turn.extent(extent)))
+    return max(part.keep for part in component_maps(finest, extents, upsampling, turn, passing=True))
+
+
+class Bound(NamedTuple):
+    """A bound on the error of a preprocessed image without its higher frequencies, in levels of 0…255.
+
+    Attributes:
+        largest: Of any pixel of R, G and B.
+        mean: Over all pixels of R, G and B.
+    """
+
+    largest: float
+    mean: float
+
+
+def low_frequency_bound(image: JpegImage, preprocess: Transform, keep: int) -> Bound:
+    """Bound the change of one image when its frequencies from `keep` on are dropped.
+
+    With C a component's coefficients, ΔC the dropped ones, A_h and A_w the maps of its axes with the inverse DCT
+    in front, and M the colour matrix, channel c of the result changes by Σ_k M_ck·A_h·ΔC_k·A_wᵀ. So no pixel changes by
+    more than
+
+        Σ_k |M_ck|·(|A_h|·|ΔC_k|·|A_w|ᵀ).
+
+    Args:
+        image: Read whole.
+        preprocess: Without randomness.
+        keep: m, 1…8.
+
+    Returns:
+        The largest and the mean value of that sum over R, G and B.
+
+    Raises:
+        InputError: If the preprocess is random, or the image not whole or other than grayscale, YCbCr or RGB.
+    """
+    if preprocess.random or image.keep < BLOCK or image.color not in MIXING["rgb"]:
+        raise InputError(
+            f"{image.source}: the bound is for a preprocess without randomness and a whole grayscale, YCbCr or RGB "
+            f"image; got {image.color}, keep={image.keep} and {preprocess!r}"
+        )
+    image_map = preprocess(image.extent)
+    upsampling = image.upsampling
+    own = component_maps(image_map, tuple(component.extent for component in image.components), upsampling, passing=True)
+    weights = np.abs(np.array(MIXING["rgb"][image.color]))
+    total = np.zeros((3, *image_map.extent))
+    for column, (component, part) in enumerate(zip(image.components, own, strict=True)):
+        (top, bottom), (left, right) = part.blocks
+        blocks = component.coefficients[top:bottom, left:right].astype(np.float64) * component.table
+        dropped = np.abs(blocks).reshape(*blocks.shape[:2], BLOCK, BLOCK)
+        dropped[:, :, :keep, :keep] = 0
+        canvas = dropped.transpose(0, 2, 1, 3).reshape(BLOCK * (bottom - top), -1)
+        change = _magnitudes(part.rows) @ canvas @ _magnitudes(part.columns).T
+        total += weights[:, column, None, None] * change
+    return Bound(float(total.max()), float(total.mean()))
+
+
+def _magnitudes(samples: BandedMatrix) -> NDArray[np.float64]:
+    """|A·J̃| of one axis."""
+    return np.abs(from_frequencies(samples).dense())

@@ -1,0 +1,96 @@
+"""What a preprocess does to one image: the map of its pixels, and the maps of its components."""
+
+import functools
+from dataclasses import dataclass
+
+import torch
+
+from jpegdomain.codec import JpegImage
+from jpegdomain.colour import INKS
+from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.geometry import BLOCK
+
+from .component_map import UPRIGHT, ComponentMap, Turn, component_maps, composed
+from .frequency_budget import keep_for
+from .separable_map import SeparableMap
+from .transform import Transform
+
+__all__ = ["ImageGeometry"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGeometry:
+    """How one image becomes part of a batch.
+
+    Attributes:
+        map: From the upright image's pixels to the output's.
+        turn: What makes it upright.
+        components: The components' maps; empty for CMYK and YCCK, whose components are needed whole: they become R, G
+            and B before the map is applied.
+        keep: m, the frequencies along each side of a block that are used.
+        passing: It was drawn at random, so that it will not come again.
+    """
+
+    map: SeparableMap
+    turn: Turn
+    components: tuple[ComponentMap, ...]
+    keep: int
+    passing: bool = False
+
+    @classmethod
+    def of(
+        cls, image: JpegImage, preprocess: Transform, turn: Turn, generator: torch.Generator | None = None
+    ) -> "ImageGeometry":
+        """Apply a preprocess to an image's extent and sampling.
+
+        Args:
+            image: Of any size.
+            preprocess: Random numbers are drawn here.
+            turn: What makes the image upright first.
+            generator: Of the random numbers; torch's global one if None.
+
+        Returns:
+            The image's geometry.
+
+        Raises:
+            InputError: If the image was read with fewer frequencies than it needs.
+            ExtentMismatchError: If a step is impossible for an image of its size.
+        """
+        extent = turn.extent(image.extent)
+        try:
+            if preprocess.random:
+                image_map = preprocess.place(turn.map(extent), generator)
+            else:
+                image_map = composed(preprocess, extent, turn)
+        except (ValueError, InputError) as error:
+            # A step knows the extent only; with a data set one wants to know the file.
+            raise ExtentMismatchError(f"{image.source}, {extent}: {error}") from error
+        components: tuple[ComponentMap, ...] = ()
+        if image.color not in INKS:
+            extents = tuple(component.extent for component in image.components)
+            components = component_maps(image_map, extents, image.upsampling, turn, passing=preprocess.random)
+        if not preprocess.low_frequencies:
+            if image.keep < BLOCK:
+                raise InputError(
+                    f"{image.source}: this preprocess uses all frequencies, the image was read with keep={image.keep}; "
+                    "read it without keep, or set the preprocess's low_frequencies"
+                )
+            return cls(image_map, turn, components, BLOCK, preprocess.random)
+        least = keep_for(preprocess, image, orient=turn is not UPRIGHT)
+        if image.keep < least:
+            raise InputError(
+                f"{image.source}: this preprocess uses {least}×{least} frequencies of an image of {image.extent}, it "
+                f"was read with keep={image.keep}; jpegdomain.preprocess.keep_for says how many to read"
+            )
+        keep = min(image.keep, max((part.keep for part in components), default=BLOCK))
+        return cls(image_map, turn, components, keep, preprocess.random)
+
+    @classmethod
+    def whole(cls, image: JpegImage) -> "ImageGeometry":
+        """The geometry of an image of whole blocks that enters as it is."""
+        image_map = _identity(image.extent)
+        extents = tuple(component.extent for component in image.components)
+        return cls(image_map, UPRIGHT, component_maps(image_map, extents, image.upsampling), BLOCK)
+
+
+_identity = functools.lru_cache(maxsize=256)(SeparableMap.whole)

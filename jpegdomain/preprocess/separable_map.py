@@ -1,0 +1,147 @@
+"""Where each output pixel comes from: one banded matrix for rows, one for columns, and a constant term."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jpegdomain.geometry import Extent
+
+from .banded_matrix import BandedMatrix, PaddingMode
+from .resampling import Interpolation, resampling
+
+__all__ = ["Fill", "SeparableMap", "Step"]
+
+Step: TypeAlias = Callable[[BandedMatrix], BandedMatrix]
+"""What a preprocessing step does to one axis: the matrix so far → the matrix with the step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """A colour times an outer product, levels[c]·rows[y]·columns[x], added to the image.
+
+    Attributes:
+        levels: One number for all channels, or R, G and B: levels 0…255.
+        rows: float64 (height,).
+        columns: float64 (width,).
+    """
+
+    levels: tuple[float, ...]
+    rows: NDArray[np.float64]
+    columns: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SeparableMap:
+    """An affine map of images of one size: A_h·I·A_wᵀ + Σ fills, for every channel I.
+
+    Attributes:
+        rows: A_h, along the vertical axis.
+        columns: A_w, along the horizontal axis.
+        fills: The constant term; empty unless something was padded with a level other than 0.
+    """
+
+    rows: BandedMatrix
+    columns: BandedMatrix
+    fills: tuple[Fill, ...] = ()
+
+    @classmethod
+    def whole(cls, extent: Extent) -> "SeparableMap":
+        """The identity of images of this height and width."""
+        return cls(BandedMatrix.identity(extent.height), BandedMatrix.identity(extent.width))
+
+    @property
+    def source(self) -> Extent:
+        """Height and width of the image."""
+        return Extent(self.rows.size, self.columns.size)
+
+    @property
+    def extent(self) -> Extent:
+        """Height and width of the result."""
+        return Extent(self.rows.out, self.columns.out)
+
+    def then(self, rows: Step | None = None, columns: Step | None = None) -> "SeparableMap":
+        """Append a linear step, which acts on the fills, too.
+
+        Args:
+            rows: The step along the vertical axis; None for the identity.
+            columns: The step along the horizontal axis; None for the identity.
+
+        Returns:
+            This map, then the step.
+        """
+        fills = self.fills
+        if rows is not None:
+            fills = tuple(replace(fill, rows=_line(fill.rows, rows)) for fill in fills)
+        if columns is not None:
+            fills = tuple(replace(fill, columns=_line(fill.columns, columns)) for fill in fills)
+        return SeparableMap(
+            self.rows if rows is None else rows(self.rows),
+            self.columns if columns is None else columns(self.columns),
+            fills,
+        )
+
+    def resize(
+        self, height: int, width: int, interpolation: Interpolation = "bilinear", antialias: bool = True
+    ) -> "SeparableMap":
+        """Resize the result; `interpolation` and `antialias` as for `resampling`."""
+        return self.then(
+            lambda axis: resampling(axis.out, height, interpolation, antialias) @ axis,
+            lambda axis: resampling(axis.out, width, interpolation, antialias) @ axis,
+        )
+
+    def crop(self, top: int, left: int, height: int, width: int) -> "SeparableMap":
+        """Crop a rectangle of the result; pixels outside the result are 0, black, as in torchvision's ``crop``."""
+        return self.then(lambda axis: axis.crop(top, height), lambda axis: axis.crop(left, width))
+
+    def flip(self, *, vertical: bool = False, horizontal: bool = False) -> "SeparableMap":
+        """Flip the result upside down, left to right, or both."""
+        return self.then(BandedMatrix.flip if vertical else None, BandedMatrix.flip if horizontal else None)
+
+    def pad(
+        self,
+        top: int,
+        bottom: int,
+        left: int,
+        right: int,
+        *,
+        fill: tuple[float, ...] = (0.0,),
+        mode: PaddingMode = "constant",
+    ) -> "SeparableMap":
+        """Pad the result; negative numbers crop.
+
+        Args:
+            top: Rows above.
+            bottom: Rows below.
+            left: Columns on the left.
+            right: Columns on the right.
+            fill: Levels 0…255 for mode 'constant'; one for all channels, or R, G and B.
+            mode: As for `BandedMatrix.pad`.
+
+        Returns:
+            A map to the larger extent.
+        """
+        steps = (lambda axis: axis.pad(top, bottom, mode), lambda axis: axis.pad(left, right, mode))
+        padded = self.then(*steps)
+        if mode != "constant" or not any(fill):
+            return padded
+        # fill·(1 − inside), both as outer products.
+        everywhere = Fill(fill, *(np.ones(size) for size in padded.extent))
+        inside = (_line(np.ones(size), step) for size, step in zip(self.extent, steps, strict=True))
+        hole = Fill(tuple(-level for level in fill), *inside)
+        return replace(padded, fills=(*padded.fills, everywhere, hole))
+
+    def constants(self) -> tuple[Fill, ...]:
+        """Constant terms of the affine map of level-shifted samples x − 128: 128·(A_h·1)(A_w·1)ᵀ, and the fills."""
+        return (Fill((128.0,), self.rows.sums(), self.columns.sums()), *self.fills)
+
+    def __repr__(self) -> str:
+        fills = f", {len(self.fills)} fills" if self.fills else ""
+        return f"SeparableMap({self.source} → {self.extent}{fills})"
+
+
+def _line(line: NDArray[np.float64], step: Step) -> NDArray[np.float64]:
+    """Apply a step to one line of samples."""
+    return step(BandedMatrix.identity(len(line))).apply(line)
