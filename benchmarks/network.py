@@ -11,15 +11,11 @@ memory, as with MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_=2147483647 in the 
 """
 
 import copy
-import ctypes
-import importlib.util
 import statistics
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 import torchvision
@@ -27,12 +23,11 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
 import jpegdomain as jd
+from benchmarks.engines import check, compiled, in_engines, keep_memory
 from benchmarks.timing import interleaved, ratio, write
 from experiments.lib import arguments
 
 _PLANS = ("fused", "transform")
-_SAME = 1e-3
-"""How far, relative to the largest logit, another engine's float32 may be off."""
 _WHOLE = "whole"
 _KERNELS = {
     # What the compiled transforms take is in no operation of torch's: it is what the whole has besides them.
@@ -119,79 +114,6 @@ def _spatial(model: nn.Module, pixels: Tensor, side: Callable[[nn.Module, Any], 
     return runs[best], best
 
 
-def _keep_memory() -> None:
-    """Let the C library keep what torch frees, as the other engines do with their memory, and zero no new pages."""
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):
-        # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h.
-        library.mallopt(-4, 0)
-        library.mallopt(-1, 2**31 - 1)
-
-
-def _onnx(model: nn.Module, given: Tensor, folder: str) -> Path:
-    path = Path(folder) / "network.onnx"
-    torch.onnx.export(model, (given,), path, dynamo=True, external_data=False, verbose=False)
-    return path
-
-
-def _onnx_runtime(model: nn.Module, given: Tensor) -> _Run:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
-    with tempfile.TemporaryDirectory() as folder:
-        session = onnxruntime.InferenceSession(_onnx(model, given, folder), options, providers=["CPUExecutionProvider"])
-    inputs = {session.get_inputs()[0].name: given.numpy()}
-    return lambda: session.run(None, inputs)[0]
-
-
-def _openvino(model: nn.Module, given: Tensor) -> _Run:
-    import openvino
-
-    # By default it may round to bfloat16.
-    settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    with tempfile.TemporaryDirectory() as folder:
-        compiled = openvino.Core().compile_model(_onnx(model, given, folder), "CPU", settings)
-    request, array = compiled.create_infer_request(), given.numpy()
-    return lambda: request.infer([array], share_inputs=True)[0]
-
-
-def _compiled(model: nn.Module, given: Any) -> _Run:
-    compiled = torch.compile(model)
-
-    def run() -> object:
-        with torch._inductor.config.patch(freezing=True), torch.no_grad():
-            return compiled(given)
-
-    return run
-
-
-_ENGINES: dict[str, tuple[str, Callable[[nn.Module, Tensor], _Run]]] = {
-    "ONNX Runtime": ("onnxruntime", _onnx_runtime),
-    "OpenVINO": ("openvino", _openvino),
-}
-"""Name → the package that has to be installed, and how it runs a module of one tensor."""
-
-
-def _in_engines(name: str, compiled: _Run, exported: nn.Module, given: Tensor) -> dict[str, _Run]:
-    """One side in all engines there are; eager is there already."""
-    runs = {f"{name}, torch.compile": compiled}
-    for engine, (package, run_by) in _ENGINES.items():
-        if importlib.util.find_spec(package) is not None:
-            runs[f"{name}, {engine}"] = run_by(exported, given.contiguous())
-    return runs
-
-
-def _check(sides: dict[str, _Run]) -> None:
-    """All engines' logits must be the spatial network's, in float32's precision."""
-    expected = torch.as_tensor(np.asarray(sides["spatial"]()))
-    for name, run in sides.items():
-        got = torch.as_tensor(np.asarray(run()))
-        deviation = ((got - expected).abs().max() / expected.abs().max()).item()
-        if not deviation < _SAME:
-            raise AssertionError(f"{name} is {deviation:.3g} off")
-
-
 def _fastest(seconds: dict[str, list[float]], name: str) -> str:
     """The engine with the smallest median among those of one side."""
     runs = [run for run in seconds if run.partition(",")[0] == name]
@@ -225,7 +147,7 @@ def main(given: list[str] | None = None) -> None:
     if options.engines and options.train:
         parser.error("--engines times eval only")
     if options.engines:
-        _keep_memory()
+        keep_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     batch = options.batch or (16 if options.train else 8)
@@ -244,7 +166,7 @@ def main(given: list[str] | None = None) -> None:
     if options.engines:
         images = pixels.contiguous(memory_format=getattr(torch, layout))
         laid_out = copy.deepcopy(model).to(memory_format=getattr(torch, layout))
-        sides |= _in_engines("spatial", _compiled(laid_out, images), model, pixels)
+        sides |= in_engines("spatial", compiled(laid_out, images), model, pixels)
     for plan in plans:
         converted = jd.convert(model, plan=plan)
         print(f"{plan}: {jd.verify(model, converted, activation)}")
@@ -252,9 +174,9 @@ def main(given: list[str] | None = None) -> None:
         if options.engines:
             exported = jd.exportable(converted, (options.size, options.size))
             coefficients = activation.coefficients
-            sides |= _in_engines(plan, _compiled(exported, coefficients), exported, coefficients)
+            sides |= in_engines(plan, compiled(exported, coefficients), exported, coefficients)
     if options.engines:
-        _check(sides)
+        check(sides)
     seconds = interleaved(sides, options.repeats)
     compared = {plan: ratio(seconds[plan], seconds["spatial"]) for plan in plans}
     kernels = {plan: _by_kernel(sides[plan]) for plan in plans}

@@ -24,7 +24,7 @@ import jpegdomain as jd
 from experiments.lib import arguments, markdown
 from experiments.lib.distributed import World, world
 from experiments.lib.environment import decisive, describe, save
-from experiments.lib.images import JpegFiles
+from experiments.lib.images import FileBatches, JpegFiles
 from experiments.lib.journal import Journal
 from experiments.lib.networks import load_requested
 from experiments.lib.selections import RULES, Selection, selections
@@ -32,7 +32,7 @@ from jpegdomain.decoding import Entry
 from jpegdomain.frequency import Bandwidth, MaskedEntry, bandwidth, fit_statistics
 from jpegdomain.preprocess import CenterCrop, Compose, Resize, Transform
 
-__all__ = ["enough", "figure", "main", "printed", "table"]
+__all__ = ["enough", "figure", "main", "table"]
 
 _STYLES = {
     "square": ("#0b6e4f", "s"),
@@ -64,26 +64,6 @@ def _parser() -> argparse.ArgumentParser:
     arguments.add_machine(parser, "results/frequency_exact.json")
     parser.set_defaults(model="resnet18", root=None, download=False)
     return parser
-
-
-class _Files:
-    """A folder's files in batches that enter a network together."""
-
-    def __init__(self, files: JpegFiles, preprocess: Transform | None, batch: int, device: torch.device) -> None:
-        self._files, self._preprocess, self._device = files, preprocess, device
-        numbers = range(len(files))
-        # What a crop leaves is of one size.
-        self.units = (
-            files.units(batch)
-            if preprocess is None
-            else [list(numbers[start : start + batch]) for start in range(0, len(files), batch)]
-        )
-
-    def read(self, unit: list[int]) -> tuple[list[jd.JpegImage], jd.JpegBatch, Tensor]:
-        paths, labels = zip(*(self._files.samples[number] for number in unit), strict=True)
-        images = jd.read_jpegs(paths)
-        batch = jd.collate(images, preprocess=self._preprocess, device=self._device)
-        return images, batch, torch.tensor(labels, device=self._device)
 
 
 def _preprocess(options: argparse.Namespace) -> Transform | None:
@@ -158,32 +138,6 @@ def _result(parts: list[dict[str, Any]], settings: list[Selection], images: int)
     return {"images": images, "unmodified": {name: unmodified[name] for name in ("top1", "top5")}, "rules": rules}
 
 
-def printed(report: dict[str, Any]) -> str:
-    """Write the table for a terminal.
-
-    Returns:
-        Lines: top-1, top-5 and the share of the entropy-coded bytes by rule and channels kept.
-    """
-    settings, result = report["settings"], report["result"]
-    unmodified = result["unmodified"]
-    lines = [
-        f"{settings['model']} on {result['images']} images of {settings['data']}, converted exactly",
-        f"  all 192 channels: top-1 {unmodified['top1']:.4f}, top-5 {unmodified['top5']:.4f}",
-        "",
-        "  rule       channels    top-1   against all 192      top-5   bytes of the scans",
-    ]
-    for rule, row in result["rules"].items():
-        for count, one in row.items():
-            share = "–" if one["scan_share"] is None else f"{one['scan_share']:.1%}"
-            lines.append(
-                f"  {rule:<10} {count:>8}   {one['top1']:.4f}  {one['top1_difference']:>+8.4f} ± "
-                f"{one['standard_error']:.4f}   {one['top5']:.4f}   {share:>8}"
-            )
-    lines += ["", "  channels from which on top-1 stays within 0.01 of all 192 channels'"]
-    lines += [f"  {rule:<10} {count:>8}" for rule, count in enough(result).items()]
-    return "\n".join(lines)
-
-
 def enough(result: dict[str, Any], loss: float = 0.01) -> dict[str, str]:
     """Find how many channels each rule needs to stay within `loss` of all channels' top-1, from there on upwards."""
     needed = {}
@@ -195,7 +149,7 @@ def enough(result: dict[str, Any], loss: float = 0.01) -> dict[str, str]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Write top-1 by rule over channels kept, and the bytes left, for the README."""
+    """Write top-1 by rule over channels kept, and the bytes left."""
     result, settings = report["result"], report["settings"]
     counts = sorted({int(count) for row in result["rules"].values() for count in row})
     needed = enough(result)
@@ -256,7 +210,7 @@ def _panel(axes: Axes, result: dict[str, Any], across: str) -> None:
 
 
 def figure(report: dict[str, Any], path: Path) -> None:
-    """Draw top-1 over channels kept, and over the entropy-coded bytes that are left where they were counted."""
+    """Draw top-1 over channels kept, and over the entropy-coded bytes left, if they were counted."""
     result, settings = report["result"], report["settings"]
     shares = [one["scan_share"] for row in result["rules"].values() for one in row.values()]
     drawn = Figure(figsize=(11 if None not in shares else 6.5, 4.3), layout="constrained")
@@ -281,7 +235,7 @@ def figure(report: dict[str, Any], path: Path) -> None:
 
 def _write(report: dict[str, Any], output: Path) -> None:
     save(report, output)
-    print(printed(report))
+    print(table(report))
     image = output.with_suffix(".png")
     figure(report, image)
     print(f"\nwrote {output} and {image}")
@@ -301,7 +255,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     plain = converted.jpeg_entry
     if plain.channels != 3:
         raise SystemExit(f"--model: {options.model} takes {plain.channels} channels; the sets are of colour images")
-    files, others = (_Files(each, preprocess, options.batch, here.device) for each in (images, measured))
+    files, others = (FileBatches(each, preprocess, options.batch, here.device) for each in (images, measured))
     bar = tqdm(others.units, desc=f"variance on {measured.name}", unit="batch", disable=not here.first)
     settings = selections(fit_statistics(others.read(unit)[1] for unit in bar).std)
     entries: dict[str, Entry] = {

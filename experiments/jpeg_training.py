@@ -77,7 +77,7 @@ def _group(run: TrainingRun, unit: str) -> list[dict[str, Any]]:
 
 
 def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
-    """Describe all networks."""
+    """Summarise all networks."""
     found: dict[str, dict[str, list[float]]] = {}
     for one in each:
         found.setdefault(str(one["frequencies"]), {}).setdefault(one["method"], []).append(one["accuracy"])

@@ -88,19 +88,16 @@ def entry(operation: Any) -> Entry | None:
 
 
 class Runtime(NamedTuple):
-    """What activations need of the transforms, which lie above them.
-
-    Args:
-        run: Runs an operation of torch: it, its arguments, its keyword arguments.
-        refresh: Brings an activation up to date that shares its pixels with others.
-        transform: Gives the coefficients of an activation that was made of pixels.
-        write_through: Writes a view's pixels into its base.
-    """
+    """What activations need of the functions that lie above them."""
 
     run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+    """Runs an operation of torch: it, its arguments, its keyword arguments."""
     refresh: Callable[[Any], None]
+    """Brings an activation up to date that shares its pixels with others."""
     transform: Callable[[Any], Tensor]
+    """Returns the coefficients of an activation that was made of pixels."""
     write_through: Callable[[Any], None]
+    """Writes a view's pixels into its base."""
 
 
 def runs_by(runtime: Runtime) -> None:

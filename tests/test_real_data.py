@@ -17,7 +17,7 @@ from experiments import decoding, equivalence
 from experiments.lib.networks import load_network
 
 from .codec.oracle import decoded
-from .test_entry import RGB_FROM_YCBCR
+from .decoding.test_entry import RGB_FROM_YCBCR
 
 pytestmark = [
     pytest.mark.shared,

@@ -109,7 +109,7 @@ class PixelEntry(nn.Module):
         return {"pixels": self.target}
 
     def set_extra_state(self, state: dict[str, str]) -> None:
-        """Check that a state that is loaded is of the same pixels.
+        """Check that a loaded state is of the same kind of pixels.
 
         Raises:
             InputError: If it is of others.

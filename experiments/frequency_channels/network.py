@@ -35,7 +35,7 @@ class Variant:
 
 
 def variant(name: str) -> Variant:
-    """Find a variant.
+    """Return a variant by name.
 
     Args:
         name: 'RGB', 'YCbCr', 'gate-N' for a gate that should keep N of the 192 channels, or a published set such as
@@ -86,7 +86,7 @@ class Classifier(nn.Module):
 
 
 def build(variant: Variant, entry: nn.Module, model: str, classes: int, seed: int) -> Classifier:
-    """Draw a network. What variants have in common begins with the same weights.
+    """Build a network with random weights; what variants have in common starts from the same ones.
 
     Args:
         variant: What it is fed with.

@@ -189,7 +189,7 @@ class Recipe:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def optimiser(self, model: Classifier) -> torch.optim.SGD:
-        """Make the optimiser."""
+        """Make the optimiser; a gate has no weight decay."""
         groups = [{"params": list(model.network.parameters()), "weight_decay": self.decay}]
         if model.gate is not None:
             groups.append({"params": list(model.gate.parameters()), "weight_decay": 0.0})
@@ -197,14 +197,7 @@ class Recipe:
         return torch.optim.SGD(groups, self.lr, momentum=_MOMENTUM, nesterov=self.nesterov, fused=True)
 
     def rate(self, progress: float) -> float:
-        """The learning rate for the recipe's batch.
-
-        Args:
-            progress: Share of the training's steps that have been taken.
-
-        Returns:
-            For the recipe's batch.
-        """
+        """The learning rate for the recipe's batch, after this share of the training's steps."""
         factor = learning_rate(progress, self.schedule, min(self.warmup / self.epochs, 0.5))
         return factor * self.lr * self.batch / _REFERENCE_BATCH
 

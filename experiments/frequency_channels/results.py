@@ -43,7 +43,7 @@ def _differences(each: Sequence[dict[str, Any]], variant: str, reference: str, t
 
 
 def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
-    """Describe all variants.
+    """Summarise all variants.
 
     Args:
         each: Training by training: variant, seed, top1, top5, input_size, parameters, seconds, epochs, and gate where
@@ -103,7 +103,7 @@ def _points(difference: dict[str, Any]) -> str:
 
 
 def claim(result: dict[str, Any]) -> str:
-    """Say whether the paper's claim holds here: frequency channels beat RGB, and few of them lose nothing.
+    """Test the paper's claim here: frequency channels beat RGB, and few of them lose nothing.
 
     Of a set it holds if it is better than RGB beyond chance, and the 95 % interval of its difference to all 192
     channels ends less than a point below zero; it fails if the set is worse than either beyond chance. Chance is that

@@ -1,4 +1,4 @@
-"""Training and testing one network, with a checkpoint after each epoch, so that a kill costs one epoch at most."""
+"""Training and testing one network, with a checkpoint after each epoch, so that a kill costs at most one epoch."""
 
 import math
 import os
@@ -37,7 +37,7 @@ class Checkpoints:
         return self.folder / f"{unit}.pt"
 
     def save(self, unit: str, state: dict[str, Any]) -> None:
-        """Keep a state in place of the one before. Whenever a kill comes, one of them is whole."""
+        """Replace the saved state; a kill at any moment leaves one whole state."""
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self._path(unit).with_suffix(".new")
         with fresh.open("wb") as file:
@@ -64,7 +64,7 @@ class Checkpoints:
         return saved["state"]
 
     def drop(self, unit: str) -> None:
-        """Remove a state that nobody needs any more."""
+        """Remove the state of a finished training."""
         self._path(unit).unlink(missing_ok=True)
 
 

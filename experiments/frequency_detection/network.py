@@ -81,7 +81,7 @@ class _Backbone(nn.Module):
         self.half = half
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Find features.
+        """Compute the features.
 
         Args:
             x: (n, 3, h, w) pixels or (n, C, X, Y) channels.

@@ -26,7 +26,7 @@ def evaluate(
     batches: Iterable[tuple[list[Tensor | FileImage], list[Target]]],
     device: torch.device,
 ) -> dict[str, dict[str, float]]:
-    """Find objects in all images and compare them with the annotations.
+    """Detect objects in all images and compare them with the annotations.
 
     Returns:
         'box', and 'mask' if the network finds masks: COCO's numbers.
@@ -90,7 +90,7 @@ PAPER = {
 
 
 def summary(units: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Describe all networks.
+    """Summarise all networks.
 
     Args:
         units: Each network's variant, seed and epochs.

@@ -33,7 +33,7 @@ def set_approximation(converted: jd.ConvertedModel, method: str, frequencies: in
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Describe one figure of several networks.
+    """Summarise one number of several networks.
 
     Returns:
         mean, std (the sample's; 0 for one network), smallest and largest.
@@ -47,7 +47,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def accuracy_table(result: dict[str, Any]) -> str:
-    """Print the accuracies of several networks over frequencies.
+    """Format the accuracies of several networks over frequencies.
 
     Args:
         result: With `spread` of accuracies by method by number of frequencies, under 'frequencies'.

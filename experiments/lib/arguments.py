@@ -57,7 +57,7 @@ def frequencies(text: str) -> list[int]:
 
 
 def positive(text: str) -> int:
-    """Read a count.
+    """Read a whole number ≥ 1.
 
     Raises:
         argparse.ArgumentTypeError: If it is not such a number.
@@ -68,7 +68,7 @@ def positive(text: str) -> int:
 
 
 def natural(text: str) -> int:
-    """Read a number from 0 on.
+    """Read a whole number ≥ 0.
 
     Raises:
         argparse.ArgumentTypeError: If it is not such a number.
@@ -174,7 +174,7 @@ def add_networks(parser: argparse.ArgumentParser, networks: int, group: int) -> 
 
 
 def images(options: argparse.Namespace, train: bool = False) -> Images:
-    """Find the images that were asked for.
+    """Open the images that the options name.
 
     Args:
         options: With `add_data`'s arguments.
@@ -206,7 +206,7 @@ def _folder_alone(options: argparse.Namespace) -> None:
 
 
 def split(options: argparse.Namespace) -> tuple[Images, Images]:
-    """Find the images to train with and those to test with.
+    """Open the images to train with and those to test with.
 
     Args:
         options: With `add_data`'s arguments; a folder has the subfolders train, and test or val.

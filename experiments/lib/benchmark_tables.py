@@ -30,7 +30,7 @@ _FIRST_USE = {
 
 
 def codec_table(report: dict[str, Any]) -> str:
-    """Write what reading files takes, from `benchmarks.codec`: by set of files, one large file, the first use."""
+    """Write the times of reading files, from `benchmarks.codec`: by set of files, one large file, the first use."""
     result = report["result"]
     rows = []
     for suffix, part in (("", result["sets"]), (", progressive", result["progressive"])):
@@ -55,7 +55,7 @@ def codec_table(report: dict[str, Any]) -> str:
 
 
 def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any]) -> str:
-    """Write what the networks alone take.
+    """Write the times and memory of the networks alone.
 
     Args:
         reports: Of `benchmarks.network`, resnet18's first; the plans that all of them have are shown.
@@ -97,7 +97,7 @@ def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any]) ->
 
 
 def input_table(report: dict[str, Any]) -> str:
-    """Write what the input stage alone takes, from `benchmarks.inputs`: a row for each set of files."""
+    """Write the times of the input stage, from `benchmarks.inputs`: a row for each set of files."""
     ours, low = "jpegdomain", "jpegdomain, low frequencies"
     torchvisions = ("torchvision, uint8", "torchvision, uint8, normalised as a batch")
     rows = []

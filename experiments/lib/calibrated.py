@@ -16,7 +16,7 @@ _TRANSFORMERS = ("maxvit", "swin", "vit")
 
 
 def cnn_classifiers() -> list[str]:
-    """List the installed torchvision's classifiers but for the transformers, the smallest first."""
+    """List the installed torchvision's classifiers except the transformers, the smallest first."""
     names = torchvision.models.list_models(module=torchvision.models)
     cnns = [name for name in names if not name.startswith(_TRANSFORMERS)]
     return sorted(cnns, key=lambda name: torchvision.models.get_model_weights(name).DEFAULT.meta["num_params"])

@@ -97,7 +97,7 @@ class _Step:
         self.taken += 1
 
     def give_back(self) -> None:
-        """Load what was learnt into the networks."""
+        """Load the trained parameters into the networks."""
         for number, network in enumerate(self.networks):
             state = {name: values[number] for name, values in {**self.parameters, **self.buffers}.items()}
             network.load_state_dict(state)

@@ -13,8 +13,9 @@ from torchvision.datasets import CIFAR10, CIFAR100, MNIST, ImageFolder
 
 import jpegdomain as jd
 from jpegdomain.decoding import Entry
+from jpegdomain.preprocess import Transform
 
-__all__ = ["DATASETS", "Batch", "Images", "JpegFiles", "LosslessImages"]
+__all__ = ["DATASETS", "Batch", "FileBatches", "Images", "JpegFiles", "LosslessImages"]
 
 DATASETS = {"mnist": MNIST, "cifar10": CIFAR10, "cifar100": CIFAR100}
 """The torchvision data sets that can be named instead of a folder."""
@@ -129,6 +130,27 @@ class JpegFiles:
     def _pillow(path: str, channels: int | None) -> np.ndarray:
         with Image.open(path) as image:
             return np.atleast_3d(np.asarray(image.convert("L" if channels == 1 else "RGB")))
+
+
+class FileBatches:
+    """A folder's files in batches that enter a network together."""
+
+    def __init__(self, files: JpegFiles, preprocess: Transform | None, batch: int, device: torch.device) -> None:
+        self._files, self._preprocess, self._device = files, preprocess, device
+        numbers = range(len(files))
+        # What a crop leaves is of one size.
+        self.units = (
+            files.units(batch)
+            if preprocess is None
+            else [list(numbers[start : start + batch]) for start in range(0, len(files), batch)]
+        )
+
+    def read(self, unit: list[int]) -> tuple[list[jd.JpegImage], jd.JpegBatch, Tensor]:
+        """Records, the batch that enters the network, and labels of some of the files."""
+        paths, labels = zip(*(self._files.samples[number] for number in unit), strict=True)
+        images = jd.read_jpegs(paths)
+        batch = jd.collate(images, preprocess=self._preprocess, device=self._device)
+        return images, batch, torch.tensor(labels, device=self._device)
 
 
 class LosslessImages:

@@ -32,11 +32,11 @@ class Labelled:
 
     @property
     def device(self) -> torch.device:
-        """Where they lie."""
+        """The device of images and labels."""
         return self.labels.device
 
     def decoded(self) -> "Labelled":
-        """Leave the transform domain.
+        """Decode to pixels.
 
         Returns:
             The same images as pixels, in contiguous memory: spatial networks are torch's own, and in channels-last

@@ -179,7 +179,7 @@ def measure(inputs: ReluInputs, unit: str) -> dict[Key, Moments]:
 
 
 def plain(sums: dict[Key, Moments]) -> list[Any]:
-    """Write sums as what JSON knows."""
+    """Sums as plain values for JSON."""
     return [[*key, moments.products] for key, moments in sums.items()]
 
 

@@ -65,7 +65,7 @@ class TrainingRun:
             self.training = self.training.decoded()
 
     def networks(self, seeds: Sequence[int]) -> list[nn.Module]:
-        """Draw networks.
+        """Build spatial networks with random weights.
 
         Returns:
             Spatial networks on this process's device.
@@ -134,5 +134,5 @@ def _save(folder: Path, name: str, network: nn.Module) -> None:
 
 
 def slices(count: int, size: int) -> list[range]:
-    """Cut a row of networks into groups."""
+    """Split a number of networks into groups."""
     return [range(start, min(start + size, count)) for start in range(0, count, size)]

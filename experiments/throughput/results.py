@@ -61,7 +61,7 @@ def figure(report: dict[str, Any], path: Path) -> None:
 
 
 def table(reports: Sequence[dict[str, Any]]) -> str:
-    """Write what the whole way from bytes takes, side by side.
+    """Write the times from bytes to logits, side by side.
 
     Returns:
         Markdown: a row for each side, mode and data set, and whether the logits are the same.

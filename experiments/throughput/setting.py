@@ -41,7 +41,7 @@ class Files:
     alike: bool
 
     def batches(self, size: int) -> list[tuple[Sequence[bytes], Tensor]]:
-        """Cut the set."""
+        """Split the files into batches."""
         starts = range(0, len(self.files), size)
         return [(self.files[at : at + size], self.labels[at : at + size]) for at in starts]
 
@@ -140,7 +140,7 @@ class Setting:
         ]
 
     def fastest(self, side: str, mode: Mode) -> tuple[Chain, dict[str, Any]]:
-        """Set a side up in the way that is fastest for it on the first batch."""
+        """Set a side up in the way that is fastest on the first batch."""
         builders = self.builders(side, mode)
         chains = [build() for _, build in builders]
         # In turn, so that a slow moment hits all of them.

@@ -72,7 +72,7 @@ class Chain:
     memory_format: str
 
     def run(self, files: Sequence[bytes], labels: Tensor) -> Tensor:
-        """Go the whole way."""
+        """From a batch of files to logits."""
         value: Any = files
         for step in self.steps.values():
             value = step(value)
@@ -153,7 +153,7 @@ def _mapping(threads: int) -> Callable[[Callable[[Any], Any], Sequence[Any]], li
 def jpeg_chain(
     converted: jd.ConvertedModel, geometry: Geometry, mode: Mode, device: torch.device, threads: int
 ) -> Chain:
-    """Build ours: ``read_jpegs``, ``collate``, the converted network, whose entry makes its first feature map."""
+    """Build the JPEG side: ``read_jpegs``, ``collate``, the converted network with its entry."""
     preprocess = geometry.ours()
     own = copy.deepcopy(converted).to(device)
 

@@ -77,7 +77,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def summary(rounds: Sequence[dict[str, dict[str, float]]], images: int, against: str = "spatial") -> dict[str, Any]:
-    """Sum the rounds up.
+    """Summarise the rounds.
 
     Returns:
         For each side milliseconds an image, images a second, and how many times the other side's throughput it has.
@@ -116,7 +116,7 @@ def checked(
     geometry: Geometry,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Compare on one batch.
+    """Compare the logits on one batch.
 
     The spatial network gets `decode_rgb` of each file by itself, resized and cropped by torchvision in float64.
 
@@ -150,7 +150,7 @@ def checked(
 
 
 def total(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Put batches together."""
+    """Combine the results of batches."""
     files = sum(part["files"] for part in parts)
     largest = max(part["largest_logit"] for part in parts)
     return {

@@ -12,11 +12,12 @@ from jpegdomain.errors import UnsupportedLayerError, UntraceableModelError
 
 from .assign_domains import assign_domains, results_of_steps
 from .calls import find_feature_calls
+from .copying import copy_with_tensors
 from .options import Settings, Strategy
 from .planned import Planned
 from .registry import find_module_rule
 from .rewrite import Rewriter
-from .shapes import channels_of, copy_with_tensors, shapes_of
+from .shapes import channels_of, shapes_of
 from .tracing import trace
 from .training import follow_mode
 from .watch import OWN

@@ -14,9 +14,9 @@ from jpegdomain.planning import Form
 from jpegdomain.preprocess import Transform, from_torchvision
 
 from .building import Conversion
+from .copying import copied
 from .model import ConvertedModel, become_converted
 from .options import PerLayer, PlanName, Settings, Strategy
-from .shapes import copied
 
 __all__ = ["convert"]
 

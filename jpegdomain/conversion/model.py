@@ -3,7 +3,7 @@
 import copy
 import types
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -18,15 +18,15 @@ from jpegdomain.functional import encode
 from jpegdomain.functional.islands import mapped
 from jpegdomain.functional.pixels import pixels_of
 from jpegdomain.geometry import Extent
-from jpegdomain.planning import Cost, Plan, PlanRow
+from jpegdomain.planning import Plan
 from jpegdomain.preprocess import Transform
 
 from .approximated import approximated
 from .building import Conversion, without_settings
+from .copying import copied
 from .entered import Entered
 from .planned import Planned
-from .recording import Recorder, rows_of_own_code
-from .shapes import copied, copy_with_tensors
+from .recording import plan_of
 from .watch import OWN, is_heard
 
 __all__ = ["ConvertedModel", "become_converted", "to_spatial"]
@@ -67,13 +67,11 @@ class ConvertedModel(Entered):
 
         """
         if torch._C._get_tracing_state() is not None:
-            raise InputError(
-                "torch.jit.trace cannot follow extents: give jpegdomain.exportable(model, …) to torch.export"
-            )
+            raise InputError("torch.jit.trace cannot follow extents: give jpegdomain.exportable(model) to torch.export")
         args = self._collated(args)
         first = args[0] if args else next(iter(kwargs.values()), None)
         several = isinstance(first, (list, tuple))
-        for x in first if isinstance(first, (list, tuple)) else [first]:
+        for x in first if several else [first]:  # type: ignore[union-attr]
             self._check_dtype(x)
         plan = self._jpeg_plan
         if plan is not None and not torch.compiler.is_compiling() and not plan.holds(self):
@@ -83,7 +81,7 @@ class ConvertedModel(Entered):
         return self._by_source(args, kwargs, self._jpeg_source.strategy.own_code_on_pixels or is_heard(self))
 
     def _collated(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        x = args[0] if args else None
+        x = next(iter(args), None)
         # Tuples of types, here and in the layers: torch 2.6 compiles no unions.
         if isinstance(x, (list, tuple)) and x and all(isinstance(image, JpegImage) for image in x):
             like = next(self.parameters(), torch.empty(0))
@@ -91,12 +89,10 @@ class ConvertedModel(Entered):
         return args
 
     def _check_dtype(self, x: Any) -> None:
-        if isinstance(x, (JpegBatch, Activation)):
-            for parameter in self.parameters():
-                own = parameter.dtype
-                if own != x.dtype and not torch.is_autocast_enabled(x.device.type):
-                    raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
-                break
+        own = next((parameter.dtype for parameter in self.parameters()), None)
+        differs = isinstance(x, (JpegBatch, Activation)) and own not in (None, x.dtype)
+        if differs and not torch.is_autocast_enabled(x.device.type):
+            raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
 
     def _by_source(self, args: tuple[Any, ...], kwargs: dict[str, Any], on_pixels: bool) -> Any:
         """Run the source's own code: on pixels, as hooks expect them, or on an activation by the table."""
@@ -138,34 +134,7 @@ class ConvertedModel(Entered):
             The plan.
 
         """
-        extent = Extent(*extent)
-        own = next((p for p in self.parameters() if p.is_floating_point()), torch.empty(()))
-        # On the meta device shapes are worked out and nothing is computed; but code that looks at values needs some,
-        # and some code hooks its own modules.
-        ways = [(torch.device("meta"), False), (own.device, False), (own.device, True)]
-        for device, hooks in ways[self._jpeg_plan is None : -1]:
-            with suppress(Exception):
-                return self._planned(device, hooks, own.dtype, extent, batch, args, kwargs)
-        return self._planned(*ways[-1], own.dtype, extent, batch, args, kwargs)
-
-    def _planned(
-        self, device: torch.device, hooks: bool, dtype: torch.dtype, extent: Extent, batch: int, args: Any, kwargs: Any
-    ) -> Plan:
-        def moved(x: Any) -> Any:
-            return x.to(device=device, copy=True)
-
-        model, plan = copy_with_tensors(self, moved, hooks).eval(), self._jpeg_plan
-        sizes = batch, self.jpeg_entry.channels or 3, *extent.canvas
-        args, kwargs = mapped(mapped((args, kwargs), Tensor, moved), Activation, moved)
-        given = Activation(torch.zeros(sizes, dtype=dtype, device=device), extent), *args
-        with torch.no_grad():
-            if plan is not None:
-                rows = Recorder(model, plan.graph, plan.folded, device).rows(given, kwargs)
-            elif self._jpeg_source.strategy.own_code_on_pixels:
-                rows = [PlanRow("", type(model).__name__, "pixels", (), "its own code", Cost())]
-            else:
-                rows = rows_of_own_code(model, lambda: model._by_source(given, kwargs, on_pixels=False))
-        return Plan(batch, extent, tuple(rows), self._jpeg_source.reason)
+        return plan_of(self, Extent(*extent), batch, args, kwargs)
 
     @property
     def approximating(self) -> dict[str, nn.Module]:
@@ -221,10 +190,8 @@ def _converted_class(source: type[nn.Module]) -> type[ConvertedModel]:
             facts["__deepcopy__"] = _deepcopy
         if issubclass(source, fx.GraphModule):
             facts["recompile"] = _recompile
-        made = types.new_class(
-            f"Converted{source.__name__}", (ConvertedModel, source), {}, lambda own: own.update(facts)
-        )
-        found = _CLASSES[source] = made
+        name, bases = f"Converted{source.__name__}", (ConvertedModel, source)
+        found = _CLASSES[source] = types.new_class(name, bases, {}, lambda own: own.update(facts))
     return found
 
 

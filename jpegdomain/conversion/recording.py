@@ -1,6 +1,6 @@
-"""The rows of a plan: one run, if possible on the meta device, tells what each call costs and where it is."""
+"""The printed plan: one run, on the meta device if that will do, tells what each call costs, and where it runs."""
 
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -8,13 +8,17 @@ from torch import Tensor, fx, nn
 
 from jpegdomain import functional
 from jpegdomain.activation import Activation
+from jpegdomain.functional.islands import mapped
+from jpegdomain.geometry import Extent
 from jpegdomain.nn import Call, Layer, PixelFunction
 from jpegdomain.nn.base import Holder
 from jpegdomain.nn.costs import cost, elements, pixel_cost
-from jpegdomain.planning import Cost, PlanRow, transform_cost
+from jpegdomain.planning import Cost, Plan, PlanRow, transform_cost
 from jpegdomain.table import record
 
-__all__ = ["ENTRY", "ISLAND", "PATH", "Recorder", "rows_of_own_code"]
+from .copying import copy_with_tensors
+
+__all__ = ["ENTRY", "ISLAND", "PATH", "Recorder", "plan_of"]
 
 ENTRY = "jpeg_entry"
 """Name of the entry among a converted model's modules."""
@@ -81,11 +85,39 @@ class Recorder(fx.Interpreter):
         return PlanRow(path, kind, domain, output, form, price)
 
 
-def rows_of_own_code(model: nn.Module, run: Callable[[], Any]) -> list[PlanRow]:
-    """Run a model's own code and return the operations that meet activations; what they cost is not known."""
-    with record(model) as met:
-        run()
-    return [PlanRow(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met]
+def plan_of(model: Any, extent: Extent, batch: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan:
+    """Return how a converted model would run a batch in eval mode."""
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(()))
+    sizes = batch, model.jpeg_entry.channels or 3, *extent.canvas
+
+    def rows(device: torch.device, hooks: bool) -> tuple[PlanRow, ...]:
+        image = Activation(torch.zeros(sizes, dtype=like.dtype, device=device), extent)
+        return _rows(model, device, hooks, (image, *args), kwargs)
+
+    # On the meta device shapes are worked out and nothing is computed; but code that looks at values needs some, and
+    # some code hooks its own modules.
+    ways = [(torch.device("meta"), False), (like.device, False), (like.device, True)]
+    for way in ways[model._jpeg_plan is None : -1]:
+        with suppress(Exception):
+            return Plan(batch, extent, rows(*way), model._jpeg_source.reason)
+    return Plan(batch, extent, rows(*ways[-1]), model._jpeg_source.reason)
+
+
+def _rows(model: Any, device: torch.device, hooks: bool, args: Any, kwargs: Any) -> tuple[PlanRow, ...]:
+    def moved(x: Any) -> Any:
+        return x.to(device=device, copy=True)
+
+    plan, copied = model._jpeg_plan, copy_with_tensors(model, moved, hooks).eval()
+    args, kwargs = mapped(mapped((args, kwargs), Tensor, moved), Activation, moved)
+    with torch.no_grad():
+        if plan is not None:
+            return tuple(Recorder(copied, plan.graph, plan.folded, device).rows(args, kwargs))
+        if model._jpeg_source.strategy.own_code_on_pixels:
+            return (PlanRow("", type(model).__name__, "pixels", (), "its own code", Cost()),)
+        # What these cost is not known.
+        with record(copied) as met:
+            copied._by_source(args, kwargs, on_pixels=False)
+    return tuple(PlanRow(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met)
 
 
 def _price(layer: nn.Module | None, features: list[Any]) -> tuple[str, Cost]:

@@ -1,21 +1,20 @@
-"""Shapes of everything in a source's graph, for an image of usual size; and copies of a model with other tensors."""
+"""Shapes of everything in a source's graph, for an image of usual size."""
 
-import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import product
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, fx, nn
 
-__all__ = ["Shapes", "channels_of", "copied", "copy_with_tensors", "shapes_of"]
+from .copying import copy_with_tensors
+
+__all__ = ["Shapes", "channels_of", "shapes_of"]
 
 Shapes: TypeAlias = dict[fx.Node, tuple[int, ...]]
 """Node → shape of its value, for nodes that give one tensor."""
-
-_Model = TypeVar("_Model", bound=nn.Module)
 
 _USUAL = (224, 32, 28, 299)
 """Sides of images that networks are made for; which domain is cheaper hardly depends on it."""
@@ -36,12 +35,10 @@ class _Recorder(fx.Interpreter):
 
 
 def shapes_of(graph: fx.Graph, source: nn.Module) -> tuple[Shapes, int | None]:
-    """Return the shapes for one image and the image's channels, as far as they are known.
-
-    There are no shapes if the model runs on no usual image, or needs more than an image.
-    """
+    """Return the shapes for one image, none if the model runs on no usual one; and its channels, if anything tells."""
     like = next((p for p in source.parameters() if p.is_floating_point()), torch.empty(()))
-    guess = _first_channels(source.get_submodule(str(node.target)) for node in graph.nodes if node.op == "call_module")
+    called = [source.get_submodule(str(node.target)) for node in graph.nodes if node.op == "call_module"]
+    guess = _first_channels(called)
     generators = [like.device] if like.device.type == "cuda" else []
     # Nothing is computed on the meta device; but a model that looks at values runs on real ones only.
     for device, channels, side in product((torch.device("meta"), like.device), _candidates(guess), _USUAL):
@@ -57,7 +54,7 @@ def shapes_of(graph: fx.Graph, source: nn.Module) -> tuple[Shapes, int | None]:
 
 
 def channels_of(source: nn.Module) -> int | None:
-    """Return the channels of the image for a model without a graph: those of its first convolution, if it runs."""
+    """Return the channels that a model without a graph takes, by its first convolution and what it runs with."""
     guess = _first_channels(source.modules())
     if guess in (None, 1, 3):
         return guess
@@ -79,32 +76,8 @@ def _first_channels(modules: Iterable[nn.Module]) -> int | None:
     """The channels of the first convolution, or of the first layer that has any."""
     modules = list(modules)
     convolutions = [module for module in modules if isinstance(module, nn.modules.conv._ConvNd)]
-    found = (getattr(m, "in_channels", getattr(m, "num_features", None)) for m in convolutions or modules)
-    return next((channels for channels in found if isinstance(channels, int)), None)
-
-
-def copied(model: _Model) -> _Model:
-    """Deep-copy a model with its modules' modes, which torchvision's feature extractors lose."""
-    own = copy.deepcopy(model)
-    modes = {path: module.training for path, module in model.named_modules()}
-    if own.training != model.training:
-        own.train(model.training)
-    for path, module in own.named_modules():
-        module.training = modes.get(path, module.training)
-    return own
-
-
-def copy_with_tensors(model: _Model, replace: Callable[[Tensor], Tensor], hooks: bool = False) -> _Model:
-    """Deep-copy a model, without its hooks unless `hooks`, each tensor replaced; tied ones stay tied."""
-
-    def replaced(tensor: Tensor) -> Tensor:
-        values = replace(tensor.detach())
-        return nn.Parameter(values, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
-
-    # deepcopy looks an object up here before it copies it.
-    memo = {id(tensor): replaced(tensor) for tensor in (*model.parameters(), *model.buffers())}
-    own = copy.deepcopy(model, memo)
-    for module in () if hooks else own.modules():
-        module._forward_hooks.clear()
-        module._forward_pre_hooks.clear()
-    return own
+    for module in convolutions or modules:
+        channels = getattr(module, "in_channels", getattr(module, "num_features", None))
+        if isinstance(channels, int):
+            return channels
+    return None

@@ -173,6 +173,10 @@ def _follow(model: nn.Module, constants: dict[str, Any]) -> Traced:
     return Traced(graph, fixed)
 
 
+def _random_states() -> tuple[Any, ...]:
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), str(np.random.get_state(legacy=False))  # noqa: NPY002
+
+
 def _draws(node: fx.Node) -> bool:
     """Whether a call draws numbers, in the order of its argument in memory, which is this package's business."""
     if node.op not in {"call_function", "call_method"}:
@@ -180,10 +184,6 @@ def _draws(node: fx.Node) -> bool:
     operation: Any = getattr(torch.Tensor, node.target, None) if isinstance(node.target, str) else node.target
     # These draw in training only, and some networks are used to it.
     return operation in DRAWS and not any(word in operation.__name__ for word in ("dropout", "rrelu"))
-
-
-def _random_states() -> tuple[Any, ...]:
-    return torch.get_rng_state().numpy().tobytes(), random.getstate(), str(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
 def _unchecked(graph: fx.Graph, placeholder: fx.Node, name: str) -> None:

@@ -80,16 +80,10 @@ def conv2d_stencil(
 
 
 def conv2d_dense(x: Activation, folded: Tensor, bias: Tensor | None, output: Extent) -> Activation:
-    """Convolve by the dense tensor of `folding.dense`: one matrix product, eq. (13).
-
-    Args:
-        x: The activation.
-        folded: (c', 8X', 8Y', c, 8X, 8Y) for the activation's extent.
-        bias: (c',) pixel values, or None.
-        output: Extent of the result.
+    """Convolve by the dense tensor of `folding.dense` for the activation's extent: one matrix product, eq. (13).
 
     Returns:
-        The activation of that extent.
+        The activation of the extent `output`.
     """
     coefficients = torch.tensordot(x.coefficients, folded, dims=([1, 2, 3], [3, 4, 5]))
     return x.replace(affine(coefficients, output, None, bias, inplace=True), output)

@@ -46,10 +46,6 @@ class PiecewiseLinear:
     def by_masks(self, exact: Tensor, approximation: Tensor) -> Tensor:
         """Choose each pixel's piece by an approximation, and apply it to the exact value (section 4.2).
 
-        Args:
-            exact: (n, c, h, w) pixels.
-            approximation: (n, c, h, w) pixels whose interval decides.
-
         Returns:
             (n, c, h, w): Σ_i mask_i(approximation)·(slopes[i]·exact + intercepts[i]).
         """
@@ -111,17 +107,7 @@ def asm(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15,
 
 
 def apx(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15, inplace: bool = False) -> Activation:
-    """Apply a piecewise-linear function to the truncated reconstruction (section 4.2, the paper's baseline APX).
-
-    Args:
-        x: The activation.
-        function: The pieces.
-        frequencies: 1…15, α+β < frequencies are kept, exact at 15; or a tensor, as in `functional.low_pass`.
-        inplace: Whether the activation may be written over; without effect while gradients are recorded.
-
-    Returns:
-        An activation of the same extent.
-    """
+    """Apply a piecewise-linear function to the truncated reconstruction, the baseline APX of section 4.2; as `asm`."""
     return _apply(x, function, frequencies, "apx", inplace)
 
 

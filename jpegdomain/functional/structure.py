@@ -101,12 +101,8 @@ def _made(x: Activation, coefficients: Tensor) -> Activation:
 def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = False) -> Activation:
     """``torch.add``: J(F + G) = J(F) + J(G), eq. (25); constants are added through J(1).
 
-    Args:
-        input: An activation, or with the other an activation: pixels or a number.
-        other: As `input`.
-        alpha: Factor of `other`.
-        inplace: Whether `input` may be written over where both are activations; without effect while gradients are
-            recorded.
+    One operand is an activation, the other an activation, pixels or a number. `inplace` lets the first be written over
+    where both are activations; it has no effect while gradients are recorded.
 
     Returns:
         An activation.
@@ -140,15 +136,7 @@ def _rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
 
 @implements("mul", "multiply", "__mul__", "__rmul__", accepts=_scales, anywhere=True)
 def mul(input: Operand, other: Operand) -> Activation:
-    """``torch.mul``: by what is the same for every pixel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16).
-
-    Args:
-        input: An activation, or with the other an activation: pixels or a number.
-        other: As `input`.
-
-    Returns:
-        An activation.
-    """
+    """``torch.mul``: by what is the same for every pixel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16)."""
     for one, two in ((input, other), (other, input)):
         if isinstance(one, Activation) and _is_spread(factor := _collapsed(two, one), one):
             return _made(one, one.coefficients * factor)

@@ -70,15 +70,7 @@ def approximates(
 
 
 class Piecewise(Masking):
-    """A piecewise-linear activation: `pieces` names the function, this class runs it.
-
-    Args:
-        *args: As for the torch module.
-        frequencies: 1…15, the spatial frequencies that choose the pieces; 15 is exact. Where several networks run under
-            one ``torch.func.vmap``, a 0-d tensor: each network's own number.
-        method: 'asm', masks from the truncated reconstruction, or 'apx', the function of it.
-        **kwargs: As for the torch module.
-    """
+    """A piecewise-linear activation: the lowest frequencies choose among the function's `pieces`, as in `Masking`."""
 
     _pieces: ClassVar[tuple[Callable[..., PiecewiseLinear], tuple[str, ...]]]
 

@@ -134,6 +134,7 @@ class Masking(Layer):
             ``torch.func.vmap``, a 0-d tensor: each network's own number.
         method: 'asm', which applies what they decide to the exact pixels, or 'apx', to the truncated reconstruction.
         **kwargs: As for the torch module.
+
     """
 
     on_pixels = True

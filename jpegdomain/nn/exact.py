@@ -68,13 +68,7 @@ class Direct(Holder):
 
 
 class PixelFunction(nn.Module):
-    """A function of pixels as a spatial module, for `Pointwise`.
-
-    Args:
-        function: Such as ``torch.nn.functional.gelu``; called with the pixels, then the other arguments.
-        *args: Further arguments.
-        **kwargs: Keyword arguments.
-    """
+    """A function of pixels, such as ``torch.nn.functional.gelu``, and its further arguments, for `Pointwise`."""
 
     def __init__(self, function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> None:
         super().__init__()

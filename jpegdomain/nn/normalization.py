@@ -24,15 +24,7 @@ class BatchNorm2d(Layer, nn.BatchNorm2d):
     on_pixels = True
 
     def forward(self, x: Features, inplace: bool = False) -> Features:
-        """Normalise.
-
-        Args:
-            x: An activation, or pixels.
-            inplace: Allows an activation to be overwritten, in eval; ignored while gradients are recorded.
-
-        Returns:
-            Same type and extent as the input.
-        """
+        """Normalise an activation or pixels; an activation in eval may be overwritten where `inplace`."""
         x = x if isinstance(x, Tensor) else self._activation(x)
         if isinstance(x, Tensor) or not inplace or self.training or self.running_mean is None:
             return super().forward(x)  # type: ignore[arg-type, return-value]
@@ -82,9 +74,6 @@ class BatchNormAct2d(Layer, nn.BatchNorm2d):
 
     No subclass of the layer `BatchNorm2d`: what holds for an affine map does not hold for this one.
 
-    Args:
-        *args: As for ``torch.nn.BatchNorm2d``.
-        **kwargs: As for ``torch.nn.BatchNorm2d``.
     """
 
     on_pixels = True

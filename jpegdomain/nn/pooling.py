@@ -15,14 +15,7 @@ __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
 
 
 class MaxPool2d(Masking, nn.MaxPool2d):
-    """``torch.nn.MaxPool2d``: the pixel is chosen by ASM, its value is exact; 15 frequencies are exact.
-
-    Args:
-        *args: As for ``torch.nn.MaxPool2d``.
-        frequencies: 1…15, the spatial frequencies that choose the pixel; or a tensor, as for `Piecewise`.
-        method: 'asm', or 'apx' for the maximum of the truncated reconstruction.
-        **kwargs: As for ``torch.nn.MaxPool2d``.
-    """
+    """``torch.nn.MaxPool2d``: ASM chooses the pixel, whose value is exact; APX reconstructs with few frequencies."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "return_indices" and value:

@@ -7,7 +7,7 @@ itself (`functional.conv2d`).
 - *stencil*: Ξ does not depend on the block's position, so it is a convolution over the block grid with 64·c channels.
 
 Both follow from one separable fact. A convolution is Σ_ab W[o,i,a,b]·(shift by a rows)⊗(shift by b columns), so with
-V_t = J·(shift by tap t)·J̃ along one axis, Ξ = Σ_ab W[o,i,a,b]·V_a⊗V_b, which opt_einsum contracts tap by tap.
+V_t = J·(shift by tap t)·J̃ along one axis, Ξ = Σ_ab W[o,i,a,b]·V_a⊗V_b, contracted tap by tap.
 """
 
 from collections.abc import Callable
@@ -155,14 +155,14 @@ def dense_of(
         operation: Linear, (n, channels, h, w) → (n, c', h', w').
         channels: c of the input.
         extent: Height and width of the input in pixels.
-        dtype: Of the basis images.
-        device: Of the basis images.
+        dtype: Of the basis images and the result.
+        device: As `dtype`.
 
     Returns:
         (c', 8X', 8Y', c, 8X, 8Y), both ends in place and orthonormal.
 
     Raises:
-        UnsupportedFoldError: If the operation moves the zero image: it has a constant part, fold that apart.
+        UnsupportedFoldError: If the operation is not linear, as one with a constant part: fold that apart.
     """
     extent = Extent(*extent)
     height, width = extent.canvas

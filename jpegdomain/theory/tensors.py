@@ -15,7 +15,6 @@ is the identity on images, and J followed by J̃ projects coefficients onto thos
 from functools import lru_cache
 
 import numpy as np
-import opt_einsum
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
@@ -35,6 +34,10 @@ def _dct_matrix() -> NDArray[np.float64]:
     matrix[0] /= np.sqrt(2)
     matrix.flags.writeable = False
     return matrix
+
+
+def _contract(subscripts: str, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.einsum(subscripts, *operands, optimize="optimal")
 
 
 def _finish(array: NDArray[np.float64], dtype: torch.dtype, device: _Device) -> Tensor:
@@ -145,9 +148,7 @@ def J(
     Returns:
         (height, width, ⌈height/8⌉, ⌈width/8⌉, 64) indexed [h, w, x, y, k], k in zigzag order.
     """
-    tensor = opt_einsum.contract(
-        "hwxymn,mnab,abk,k->hwxyk", _blocking(height, width), _dct(), _zigzag(), 1 / _table(table)
-    )
+    tensor = _contract("hwxymn,mnab,abk,k->hwxyk", _blocking(height, width), _dct(), _zigzag(), 1 / _table(table))
     return _finish(tensor, dtype, device)
 
 
@@ -164,7 +165,7 @@ def J_tilde(
     Returns:
         (⌈height/8⌉, ⌈width/8⌉, 64, height, width) indexed [x, y, k, h, w], k in zigzag order.
     """
-    tensor = opt_einsum.contract("hwxymn,mnab,abk,k->xykhw", _blocking(height, width), _dct(), _zigzag(), _table(table))
+    tensor = _contract("hwxymn,mnab,abk,k->xykhw", _blocking(height, width), _dct(), _zigzag(), _table(table))
     return _finish(tensor, dtype, device)
 
 
@@ -176,7 +177,7 @@ def H_dct(*, dtype: torch.dtype = torch.float64, device: _Device = None) -> Tens
     Returns:
         (8, 8, 8, 8, 8, 8) indexed [α, β, m, n, α', β'].
     """
-    return _finish(opt_einsum.contract("mnab,mncd->abmncd", _dct(), _dct()), dtype, device)
+    return _finish(_contract("mnab,mncd->abmncd", _dct(), _dct()), dtype, device)
 
 
 def H(table: ArrayLike | Tensor | None = None, *, dtype: torch.dtype = torch.float64, device: _Device = None) -> Tensor:
@@ -188,7 +189,7 @@ def H(table: ArrayLike | Tensor | None = None, *, dtype: torch.dtype = torch.flo
         (64, 8, 8, 64) indexed [k, m, n, k'], both k in zigzag order.
     """
     steps = _table(table)
-    tensor = opt_einsum.contract("k,abk,mnab,mncd,cdl,l->kmnl", steps, _zigzag(), _dct(), _dct(), _zigzag(), 1 / steps)
+    tensor = _contract("k,abk,mnab,mncd,cdl,l->kmnl", steps, _zigzag(), _dct(), _dct(), _zigzag(), 1 / steps)
     return _finish(tensor, dtype, device)
 
 

@@ -66,7 +66,7 @@ def _function(
     return made.apply  # type: ignore[attr-defined]
 
 
-_rules = gradient_rules(
+_forward_rule, _inverse_rule, _masked_rule = gradient_rules(
     forward,
     lambda coefficients, height, width, frequencies: inverse(coefficients, Extent(height, width), frequencies),
     lambda value, source, height, width, clamp, frequencies: masked(
@@ -75,11 +75,11 @@ _rules = gradient_rules(
 )
 
 
-_record_forward = _function("Forward", cpu.forward, _rules.forward, lambda _ctx, tangent: forward(tangent))
+_record_forward = _function("Forward", cpu.forward, _forward_rule, lambda _ctx, tangent: forward(tangent))
 _record_inverse = _function(
     "Inverse",
     lambda coefficients, height, width, frequencies: cpu.inverse(coefficients, Extent(height, width), frequencies),
-    _rules.inverse,
+    _inverse_rule,
     lambda ctx, tangent, *_settings: inverse(tangent, Extent(*ctx.size), ctx.frequencies),
 )
 _record_masked = _function(
@@ -87,8 +87,8 @@ _record_masked = _function(
     lambda value, source, height, width, clamp, frequencies: cpu.masked(
         value, Mask(source, clamp, frequencies), Extent(height, width)
     ),
-    _rules.masked,
-    lambda ctx, tangent, *_settings: _rules.masked.backward(ctx, tangent)[0],
+    _masked_rule,
+    lambda ctx, tangent, *_settings: _masked_rule.backward(ctx, tangent)[0],
 )
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from .protocol import Mask
 from .reference import low_pass
 
-__all__ = ["Rule", "Rules", "gradient_rules", "with_source"]
+__all__ = ["Rule", "gradient_rules", "with_source"]
 
 
 class Rule(NamedTuple):
@@ -16,14 +16,6 @@ class Rule(NamedTuple):
 
     setup_context: Callable[..., None]
     backward: Callable[..., Any]
-
-
-class Rules(NamedTuple):
-    """The gradients of the three maps."""
-
-    forward: Rule
-    inverse: Rule
-    masked: Rule
 
 
 def with_source(value: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
@@ -36,7 +28,7 @@ def with_source(value: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
 
 def gradient_rules(
     forward: Callable[..., Tensor], inverse: Callable[..., Tensor], masked: Callable[..., Tensor]
-) -> Rules:
+) -> tuple[Rule, Rule, Rule]:
     """Derive the gradients of three maps from the maps.
 
     Args:
@@ -70,4 +62,4 @@ def gradient_rules(
         (mask_source,) = ctx.saved_tensors
         return masked(gradient, mask_source.detach(), *ctx.size, ctx.clamp, ctx.frequencies), *[None] * 5
 
-    return Rules(Rule(keep_size, of_forward), Rule(keep_settings, of_inverse), Rule(keep_mask_source, of_masked))
+    return Rule(keep_size, of_forward), Rule(keep_settings, of_inverse), Rule(keep_mask_source, of_masked)

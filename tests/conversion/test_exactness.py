@@ -6,7 +6,7 @@ import torch
 
 import jpegdomain as jd
 
-from ..test_entry import naive_rgb
+from ..decoding.test_entry import naive_rgb
 from ..twin import twin
 from .models import SIZES, batch, files, network
 

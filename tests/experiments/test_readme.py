@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from experiments import readme
 from experiments.frequency_channels.results import summary
 from experiments.frequency_channels.results import table as channels_table
 from experiments.generality import table as generality_table
@@ -17,6 +18,24 @@ RESULTS = sorted([*ROOT.glob("experiments/results/*.json"), *ROOT.glob("benchmar
 def test_the_readmes_tables_come_from_the_results():
     text = README.read_text()
     assert filled(text) == text
+
+
+def test_every_table_has_results_and_every_drawing_an_experiment():
+    for name, result in readme.RESULTS.items():
+        for pattern in result.files:
+            assert list(ROOT.glob(pattern)), f"{name}: {pattern}"
+    pictures = [path.with_suffix(".json") for path in ROOT.glob("experiments/results/*.png")]
+    drawn = {json.loads(path.read_text())["experiment"] for path in pictures if path.exists()}
+    assert drawn == readme.FIGURES.keys()
+
+
+def test_a_figure_is_drawn_again_beside_its_result(tmp_path):
+    path = tmp_path / "one.json"
+    path.write_text((ROOT / "experiments" / "results" / "conversion-mnist.json").read_text())
+    before = README.read_text()
+    readme.main([str(path)])
+    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert README.read_text() == before
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)

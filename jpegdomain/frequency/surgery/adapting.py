@@ -81,8 +81,7 @@ def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_str
 def image_scale(model: nn.Module) -> int:
     """Return by how much an image's sides must exceed RGB's for its blocks to be as many as the stem's outputs.
 
-    2 for ResNets (448 for 224) and detection (1600×2666 for 800×1333), 4 for MobileNetV2 (896 for 224), before surgery
-    and after it.
+    2 for ResNets (448 for 224) and detection (1600×2666 for 800×1333), 4 for MobileNetV2 (896 for 224).
     """
     return BLOCK // _stem_stride(model)
 
@@ -114,8 +113,7 @@ class Comparison:
         dropped: The model's state-dict keys that are gone with the stem.
         parameters: Of the network on RGB, and on channels.
         operations: Of both, for one image: floating-point operations of convolutions and matrix products, a
-            multiplication and an addition counted as two. Of detection models the backbone's: what follows depends on
-            what is found, and is the same.
+            multiplication and an addition counted as two. Of detection models the backbone's: the rest is the same.
     """
 
     fresh: tuple[str, ...]
@@ -145,10 +143,7 @@ class Comparison:
 def compare(
     model: nn.Module, adapted: nn.Module, channels: int | ChannelSet | Frontend, extent: tuple[int, int] = (224, 224)
 ) -> Comparison:
-    """Return keys, parameters and operations of `model` and of ``adapt(model, channels)``, both run on meta tensors.
-
-    `extent` is that of the RGB image; the channels are those of an image `image_scale` times as large.
-    """
+    """Compare `model` on RGB of `extent` with its adapted copy on channels of the enlarged image, on meta tensors."""
     count = _channel_count(channels)
     stride = _stem_stride(model)
     grid = [math.ceil(side / stride) for side in extent]

@@ -1,0 +1,92 @@
+"""A network in the engines that a user can get for it on this CPU: torch.compile, ONNX Runtime, OpenVINO."""
+
+import ctypes
+import importlib.util
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+__all__ = ["check", "compiled", "in_engines", "keep_memory"]
+
+_Run = Callable[[], object]
+_SAME = 1e-3
+"""How far, relative to the largest logit, another engine's float32 may be off."""
+
+
+def keep_memory() -> None:
+    """Let the C library keep what torch frees, as the other engines do with their memory, and zero no new pages."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h.
+        library.mallopt(-4, 0)
+        library.mallopt(-1, 2**31 - 1)
+
+
+def _onnx(model: nn.Module, given: Tensor, folder: str) -> Path:
+    path = Path(folder) / "network.onnx"
+    torch.onnx.export(model, (given,), path, dynamo=True, external_data=False, verbose=False)
+    return path
+
+
+def _onnx_runtime(model: nn.Module, given: Tensor) -> _Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
+    with tempfile.TemporaryDirectory() as folder:
+        session = onnxruntime.InferenceSession(_onnx(model, given, folder), options, providers=["CPUExecutionProvider"])
+    inputs = {session.get_inputs()[0].name: given.numpy()}
+    return lambda: session.run(None, inputs)[0]
+
+
+def _openvino(model: nn.Module, given: Tensor) -> _Run:
+    import openvino
+
+    # By default it may round to bfloat16.
+    settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = openvino.Core().compile_model(_onnx(model, given, folder), "CPU", settings)
+    request, array = compiled.create_infer_request(), given.numpy()
+    return lambda: request.infer([array], share_inputs=True)[0]
+
+
+def compiled(model: nn.Module, given: Any) -> _Run:
+    """The model compiled by torch with frozen weights."""
+    fast = torch.compile(model)
+
+    def run() -> object:
+        with torch._inductor.config.patch(freezing=True), torch.no_grad():
+            return fast(given)
+
+    return run
+
+
+_ENGINES: dict[str, tuple[str, Callable[[nn.Module, Tensor], _Run]]] = {
+    "ONNX Runtime": ("onnxruntime", _onnx_runtime),
+    "OpenVINO": ("openvino", _openvino),
+}
+"""Name → the package that has to be installed, and how it runs a module of one tensor."""
+
+
+def in_engines(name: str, by_torch: _Run, exported: nn.Module, given: Tensor) -> dict[str, _Run]:
+    """One side in all engines there are; eager is there already."""
+    runs = {f"{name}, torch.compile": by_torch}
+    for engine, (package, run_by) in _ENGINES.items():
+        if importlib.util.find_spec(package) is not None:
+            runs[f"{name}, {engine}"] = run_by(exported, given.contiguous())
+    return runs
+
+
+def check(sides: dict[str, _Run]) -> None:
+    """All engines' logits must be the spatial network's, in float32's precision."""
+    expected = torch.as_tensor(np.asarray(sides["spatial"]()))
+    for name, run in sides.items():
+        got = torch.as_tensor(np.asarray(run()))
+        deviation = ((got - expected).abs().max() / expected.abs().max()).item()
+        if not deviation < _SAME:
+            raise AssertionError(f"{name} is {deviation:.3g} off")
