@@ -1,5 +1,6 @@
 """A network in the engines that a user can get for it on this CPU: torch.compile, ONNX Runtime, OpenVINO."""
 
+import ctypes
 import importlib.util
 import tempfile
 from collections.abc import Callable
@@ -10,11 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["check", "compiled", "in_engines"]
+__all__ = ["check", "compiled", "in_engines", "keep_memory"]
 
 _Run = Callable[[], object]
 _SAME = 1e-3
 """How far, relative to the largest logit, another engine's float32 may be off."""
+
+
+def keep_memory() -> None:
+    """Let the C library keep what torch frees, as the other engines do with their memory, and zero no new pages."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h.
+        library.mallopt(-4, 0)
+        library.mallopt(-1, 2**31 - 1)
 
 
 def _onnx(model: nn.Module, given: Tensor, folder: str) -> Path:

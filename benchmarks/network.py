@@ -6,7 +6,8 @@
 
 In eval, or with --train a whole training step: forward, backward, SGD. The tables say in which kernels a plan's time
 goes. With --engines both sides run in eager torch, and compiled by torch with frozen weights, by ONNX Runtime and by
-OpenVINO, where these are installed: what a user can get for the network on this CPU.
+OpenVINO, where these are installed: what a user can get for the network on this CPU. Then the C library keeps freed
+memory, as with MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_=2147483647 in the environment.
 """
 
 import copy
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
 import jpegdomain as jd
-from benchmarks.engines import check, compiled, in_engines
+from benchmarks.engines import check, compiled, in_engines, keep_memory
 from benchmarks.timing import interleaved, ratio, write
 from experiments.lib import arguments
 
@@ -145,6 +146,8 @@ def main(given: list[str] | None = None) -> None:
     options = parser.parse_args(given)
     if options.engines and options.train:
         parser.error("--engines times eval only")
+    if options.engines:
+        keep_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     batch = options.batch or (16 if options.train else 8)

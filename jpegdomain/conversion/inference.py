@@ -23,6 +23,9 @@ _NEW_MEMORY = (layers.Conv2d, layers.BatchNorm2d, layers.MaxPool2d, layers.AvgPo
 _WRITERS = (layers.BatchNorm2d, layers.Piecewise)
 """Layers that take ``inplace``."""
 
+_RECTIFIERS = (layers.ReLU, layers.ReLU6, layers.Hardtanh)
+"""Layers that oneDNN knows behind a convolution."""
+
 _SUMS = {operator.add, operator.iadd, torch.add}
 
 _Lookup = Callable[[fx.Node], Any]
@@ -61,7 +64,7 @@ def for_inference(
             other = term
             chain.append(reader)
             reader = _reader(chain[-1])
-        if reader is not None and type(found := module(reader)) is layers.ReLU and reader.args == (chain[-1],):
+        if reader is not None and type(found := module(reader)) in _RECTIFIERS and reader.args == (chain[-1],):
             relu = found
             chain.append(reader)
         name = f"step_{len(steps)}"

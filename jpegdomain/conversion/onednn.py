@@ -29,13 +29,14 @@ def _works() -> bool:
         try:
             packed = pack(weight, settings, x.shape)
             alone = convolve(x, packed, bias, settings, relu=False)
+            bounded = convolve(x, packed, bias, settings, relu=(0.0, 0.5))
             summed = convolve(x, packed, bias, settings, relu=True, other=other)
             memory = other.contiguous(memory_format=torch.channels_last)
             inplace = convolve(x, packed, bias, settings, relu=True, other=memory, inplace=True)
         except (AttributeError, RuntimeError, TypeError):
             return False
         total = (expected + other).relu()
-        pairs = ((alone, expected), (summed, total), (inplace, total))
+        pairs = ((alone, expected), (bounded, expected.clamp(0, 0.5)), (summed, total), (inplace, total))
         return all(torch.allclose(got, right, rtol=1e-4, atol=1e-4) for got, right in pairs)
 
 
@@ -61,13 +62,16 @@ def convolve(
     bias: Tensor | None,
     settings: Settings,
     *,
-    relu: bool,
+    relu: bool | tuple[float, float],
     other: Tensor | None = None,
     inplace: bool = False,
 ) -> Tensor:
     """Convolve (n, c, h, w) float32, add `other` if given, and rectify if `relu`, in one pass: (n, c', h', w')."""
+    # Without `other`, `relu` may be the bounds of a hardtanh.
     # `other` has the result's shape, more than one channel and one pixel: of one, oneDNN does not know the layout.
     after: tuple[Any, ...] = ("relu" if relu else "none", [], "")
+    if isinstance(relu, tuple):
+        after = "hardtanh", list(relu), ""
     if other is None:
         return torch.ops.mkldnn._convolution_pointwise(x, packed, bias, *settings, *after)
     after = ("relu" if relu else None, [], None)

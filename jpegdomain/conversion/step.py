@@ -10,9 +10,10 @@ from jpegdomain import functional
 from jpegdomain import nn as layers
 from jpegdomain.activation import Activation
 from jpegdomain.geometry import Extent
+from jpegdomain.transform import affine
 from jpegdomain.transform.checksums import has_checksum
 
-from .onednn import convolve, fits, pack
+from .onednn import Settings, convolve, fits, pack
 
 __all__ = ["InferenceStep", "can_fold", "fold_batch_norm"]
 
@@ -81,7 +82,10 @@ class InferenceStep:
     """Of the tensors that kernels are made of; None while nobody knows, then nothing is kept."""
 
     def __init__(
-        self, convolution: layers.Conv2d, norm: layers.BatchNorm2d | None = None, relu: layers.ReLU | None = None
+        self,
+        convolution: layers.Conv2d,
+        norm: layers.BatchNorm2d | None = None,
+        relu: layers.ReLU | layers.Hardtanh | None = None,
     ) -> None:
         self.convolution, self.norm, self.relu = convolution, norm, relu
         self._folded: TensorCache[tuple[Tensor, Tensor | None]] = TensorCache()
@@ -112,18 +116,21 @@ class InferenceStep:
             return self._finish(self._plain(x), other)
         dilation = functional.own_dilation(conv.kernel_size, conv.dilation)
         settings = (list(zeros), list(conv.window.stride), list(dilation), conv.groups)
-
-        def make() -> tuple[Tensor, Tensor | None]:
-            weight, bias = fold_batch_norm(parts, eps)
-            return pack(weight.contiguous(), settings, x.shape), bias
-
-        parts, eps = self._parts, self._eps
-        weight, bias = self._packed.get((self.checksum, eps, settings), make)
+        weight, bias = self._packed.get((self.checksum, self._eps, settings), lambda: self._pack(settings, x))
         exact = self.relu is not None and self.relu.exact
+        relu: bool | tuple[float, float] = exact
+        if exact and isinstance(self.relu, layers.Hardtanh):
+            # oneDNN bounds no sums.
+            exact = other is None
+            relu = (self.relu.min_val, self.relu.max_val) if exact else False
         if other is not None and not self._can_add(x, other):
             return self._finish(convolve(x, weight, bias, settings, relu=False), other)
-        result = convolve(x, weight, bias, settings, relu=exact, other=other, inplace=inplace)
-        return result if exact or self.relu is None else self.relu(result)
+        result = convolve(x, weight, bias, settings, relu=relu, other=other, inplace=inplace)
+        return result if exact else self._finish(result, None)
+
+    def _pack(self, settings: Settings, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        weight, bias = fold_batch_norm(self._parts, self._eps)
+        return pack(weight.contiguous(), settings, x.shape), bias
 
     @property
     def _eps(self) -> float:
@@ -158,6 +165,11 @@ class InferenceStep:
             return conv(x) if norm is None else norm(conv(x))
         if conv.padding_mode != "zeros":
             return functional.encode(self._plain(functional.decode(x)))
+        if conv.window.pointwise and self.checksum is not None and fits(x.coefficients, conv.weight):
+            settings = [0, 0], [1, 1], [1, 1], conv.groups
+            weight, bias = self._packed.get((self.checksum, self._eps), lambda: self._pack(settings, x.coefficients))
+            coefficients = convolve(x.coefficients, weight, None, settings, relu=False)
+            return x.replace(affine(coefficients, x.extent, None, bias, inplace=True))
         weight, bias = self._weights()
         return functional.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
 

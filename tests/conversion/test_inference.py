@@ -100,6 +100,10 @@ STEPS = {
     "view read later": (lambda self, x: behind(x[:, 2:5], F.relu(self.conv(self.inner(x)) + x)), {}),
     "view of axes read later": (lambda self, x: behind(x.transpose(2, 3), F.relu(self.conv(self.inner(x)) + x)), {}),
     "pointwise": (lambda self, x: F.relu(self.bn(self.conv(x)) + x), dict(kernel_size=1, padding=0)),
+    "pointwise alone": (lambda self, x: self.bn(self.conv(x)), dict(kernel_size=1, padding=0, groups=2)),
+    "relu6": (lambda self, x: F.relu6(4 * self.bn(self.conv(x)) + x), {}),
+    "bounded": (lambda self, x: F.hardtanh(self.bn(self.conv(x)), -0.2, 0.3), {}),
+    "bounded sum": (lambda self, x: F.hardtanh(self.bn(self.conv(x)) + x, -0.2, 0.3), {}),
 }
 
 
@@ -156,6 +160,20 @@ def test_a_step_in_one_call_is_its_layers(step, plan, frequencies, dtype):
     # In float32 a mask can fall either way where the truncated pixel is next to 0.
     apart = ((got - expected).abs() > tolerance * expected.abs().max()).double().mean()
     assert apart <= (1e-3 if frequencies < 15 and dtype == torch.float32 else 0)
+
+
+@pytest.mark.parametrize("plan", ["transform", "fused"])
+def test_bounds_are_part_of_the_convolution_and_pointwise_kernels_are_packed(plan):
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU6(), nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8))
+    converted = jd.convert(randomised(model).eval(), plan=plan)
+    activation = jd.encode(torch.randn(2, 3, 18, 18))
+    with torch.inference_mode():
+        converted(activation)
+    with torch.inference_mode(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as recorded:
+        converted(activation)
+    called = {event.key: event.count for event in recorded.key_averages()}
+    assert called["mkldnn::_convolution_pointwise"] == 2
+    assert not called.keys() & {"aten::clamp", "aten::hardtanh", "aten::conv2d", "aten::native_batch_norm"}
 
 
 @pytest.mark.parametrize("plan", ["transform", "fused"])
