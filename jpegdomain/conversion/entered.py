@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import nn
 
 from jpegdomain.decoding import Entry
@@ -10,7 +11,7 @@ from jpegdomain.decoding import Entry
 from .recording import ENTRY
 from .watch import OWN
 
-__all__ = ["Entered"]
+__all__ = ["Entered", "dtype_of"]
 
 
 class Entered(nn.Module):
@@ -29,7 +30,8 @@ class Entered(nn.Module):
             super().__setattr__(name, value)
 
     def _entries(self) -> list[Entry]:
-        return [vars(self)[ENTRY]] if ENTRY in vars(self) else []
+        entry = getattr(self, ENTRY, None)
+        return [] if entry is None else [entry]
 
     def named_modules(
         self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
@@ -78,3 +80,11 @@ class Entered(nn.Module):
             for path, module in entry.named_modules():
                 assigns = {"assign_to_params_buffers": metadata.get("assign_to_params_buffers", False)}
                 module._load_from_state_dict(state, f"{own}{path}." if path else own, assigns, strict, *lists)
+
+
+def dtype_of(model: nn.Module) -> torch.dtype | None:
+    """Return the dtype of a model's first parameter, None if it has none; in a graph, too."""
+    # Torch 2.6 does not compile `next` with a default.
+    for parameter in model.parameters():
+        return parameter.dtype
+    return None

@@ -15,6 +15,7 @@ from jpegdomain.decoding import Components
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK, Extent
 
+from .entered import dtype_of
 from .model import ConvertedModel
 
 __all__ = ["FromCoefficients", "FromQuantised", "exportable"]
@@ -82,7 +83,7 @@ class FromQuantised(nn.Module):
             The source's output.
 
         """
-        dtype = next((p.dtype for p in self.converted.parameters()), torch.float32)
+        dtype = dtype_of(self.converted) or torch.float32
         wide = torch.promote_types(dtype, torch.float32)
         coefficients = []
         for number, (levels, extent) in enumerate(zip(quantised, self.extents, strict=True)):

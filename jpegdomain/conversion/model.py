@@ -24,7 +24,7 @@ from jpegdomain.preprocess import Transform
 from .approximated import approximated
 from .building import Conversion, without_settings
 from .copying import copied
-from .entered import Entered
+from .entered import Entered, dtype_of
 from .planned import Planned
 from .recording import plan_of
 from .watch import OWN, is_heard
@@ -89,10 +89,7 @@ class ConvertedModel(Entered):
         return args
 
     def _check_dtype(self, x: Any) -> None:
-        if torch.compiler.is_compiling():
-            # torch 2.6 cannot follow `named_modules` of a class of our own; what is wrong fails in the graph.
-            return
-        own = next((parameter.dtype for parameter in self.parameters()), None)
+        own = dtype_of(self)
         differs = isinstance(x, (JpegBatch, Activation)) and own not in (None, x.dtype)
         if differs and not torch.is_autocast_enabled(x.device.type):
             raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")

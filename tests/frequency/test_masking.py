@@ -25,6 +25,7 @@ from jpegdomain.frequency import (
 from jpegdomain.preprocess import CenterCrop, Compose, Pad, Resize
 
 from .. import oracle
+from ..ecosystem.nets import from_torch_2_7
 from ..preprocess.pictures import picture
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
@@ -309,6 +310,7 @@ def test_copies_and_plans(kept):
     assert str(net.plan((24, 24))) == str(jd.convert(network()).plan((24, 24)))
 
 
+@from_torch_2_7
 @pytest.mark.parametrize("kept", [LOPSIDED, NormalisedGate(deciding(), STATISTICS)], ids=["set", "gate"])
 def test_exportable_networks_mask_too(kept):
     net = converted(kept).double()
