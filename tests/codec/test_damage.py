@@ -10,6 +10,7 @@ import pytest
 
 from jpegdomain.codec import JpegImage, read_jpeg
 from jpegdomain.errors import DamagedJpegError, JpegFileError, NotJpegError, TruncatedJpegError
+from tests.compiled.processes import STRICT
 
 from .oracle import FIXTURES, jpeg, noise, offset_of
 
@@ -76,7 +77,7 @@ def test_every_truncation_closed_with_an_end_marker_is_refused_or_read(name):
 def test_random_damage_is_refused_or_read_and_never_ends_the_process():
     names = [str(path) for path in sorted(FIXTURES.glob("*.jpg"))]
     finished = subprocess.run(
-        [sys.executable, "-W", "error", "-c", MUTATE, *names],
+        [sys.executable, *STRICT, "-c", MUTATE, *names],
         capture_output=True,
         text=True,
         timeout=60,

@@ -4,12 +4,16 @@ import os
 import subprocess
 import sys
 
-__all__ = ["a_file_in_the_way", "outcome", "process"]
+__all__ = ["STRICT", "a_file_in_the_way", "outcome", "process"]
+
+
+# Torch 2.6 leaves a temporary folder of its own to the end of the process.
+STRICT = ["-W", "error", "-W", "ignore:Implicitly cleaning up <TemporaryDirectory:ResourceWarning"]
 
 
 def process(*arguments, **environment):
     return subprocess.Popen(
-        [sys.executable, "-W", "error", *map(str, arguments)],
+        [sys.executable, *STRICT, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

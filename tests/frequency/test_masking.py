@@ -326,6 +326,7 @@ def test_exportable_networks_mask_too(kept):
         assert close(program.module()(activation.coefficients[:2]), expected[:2])
 
 
+@from_torch_2_7
 @pytest.mark.parametrize("kept", [LOPSIDED, Loudest()], ids=["set", "gate"])
 def test_compiled_networks_mask_too(kept):
     net = converted(kept).double()

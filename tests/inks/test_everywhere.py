@@ -135,7 +135,7 @@ def test_exported_graphs_hold_the_product(make):
     assert close(program.module()(*inputs), expected)
 
 
-@pytest.mark.parametrize("tensors", [False, True])
+@pytest.mark.parametrize("tensors", [False, pytest.param(True, marks=from_torch_2_7)])
 def test_compiled_models_take_them(tensors):
     torch.compiler.reset()
     model = net()
