@@ -81,7 +81,7 @@ class ConvertedModel(Entered):
         return self._by_source(args, kwargs, self._jpeg_source.strategy.own_code_on_pixels or is_heard(self))
 
     def _collated(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        x = next(iter(args), None)
+        x = args[0] if args else None
         # Tuples of types, here and in the layers: torch 2.6 compiles no unions.
         if isinstance(x, (list, tuple)) and x and all(isinstance(image, JpegImage) for image in x):
             like = next(self.parameters(), torch.empty(0))
@@ -89,6 +89,9 @@ class ConvertedModel(Entered):
         return args
 
     def _check_dtype(self, x: Any) -> None:
+        if torch.compiler.is_compiling():
+            # torch 2.6 cannot follow `named_modules` of a class of our own; what is wrong fails in the graph.
+            return
         own = next((parameter.dtype for parameter in self.parameters()), None)
         differs = isinstance(x, (JpegBatch, Activation)) and own not in (None, x.dtype)
         if differs and not torch.is_autocast_enabled(x.device.type):

@@ -17,8 +17,9 @@ FILES = [*sorted(FIXTURES.rglob("*.jpg")), *DIGITS]
 def real_files():
     """Photographs too, where they lie at hand."""
     folder = os.environ.get("JPEGDOMAIN_DATA")
-    found = sorted(Path(folder, "imagenet-samples").glob("*.JPEG"), key=lambda path: path.stat().st_size)
-    return found[:12] if folder else []
+    if folder is None:
+        return []
+    return sorted(Path(folder, "imagenet-samples").glob("*.JPEG"), key=lambda path: path.stat().st_size)[:12]
 
 
 def fuzz(seed, count, files, folder, timeout, **environment):
