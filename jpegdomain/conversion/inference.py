@@ -79,7 +79,7 @@ def for_inference(
     for node in graph.nodes:
         source = _alone(node)
         layer = module(node)
-        writes = isinstance(layer, _WRITERS) or adds(layer) or node.target is functional.encode
+        writes = isinstance(layer, _WRITERS) or adds(layer) or node.target in {functional.encode, functional.decode}
         if source is not None and writes and _is_new(source, module):
             node.kwargs = {**node.kwargs, "inplace": True}
     _add_in_place(graph, module)

@@ -63,13 +63,14 @@ def encode(
     return like.replace(coefficients, extent, (first, second))
 
 
-def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
+def decode(activation: Activation, *, frequencies: Frequencies = 15, inplace: bool = False) -> Tensor:
     """Apply J̃: coefficients to pixels (eq. 10), from the lowest spatial frequencies or from all.
 
     Args:
         activation: Coefficients and extent.
         frequencies: 1…15; only coefficients with α+β < frequencies are read, 15 reads all; or a tensor, as in
             `functional.low_pass`.
+        inplace: Whether the coefficients' memory may be written over; without effect where autograd needs them.
 
     Returns:
         (n, c, h, w) pixels, h and w those of the extent; for other axes, pixels with these axes.
@@ -82,12 +83,12 @@ def decode(activation: Activation, *, frequencies: Frequencies = 15) -> Tensor:
     check_frequencies(frequencies)
     if activation._values is None and not isinstance(frequencies, Tensor) and frequencies == 15:
         return pixels_of(activation).clone()
-    return _inverse(activation, frequencies)
+    return _inverse(activation, frequencies, inplace)
 
 
-def _inverse(activation: Activation, frequencies: Frequencies = 15) -> Tensor:
+def _inverse(activation: Activation, frequencies: Frequencies = 15, inplace: bool = False) -> Tensor:
     coefficients, axes = activation.coefficients, activation.axes
-    four = inverse(as_four(coefficients, axes), activation.extent, frequencies)
+    four = inverse(as_four(coefficients, axes), activation.extent, frequencies, inplace=inplace)
     return from_four(four, coefficients.shape, axes)
 
 

@@ -29,11 +29,11 @@ def forward(pixels: Tensor, *, inplace: bool = False) -> Tensor:
     return backend(pixels).forward(pixels, inplace=inplace)
 
 
-def inverse(coefficients: Tensor, extent: Extent, frequencies: Frequencies = 15) -> Tensor:
+def inverse(coefficients: Tensor, extent: Extent, frequencies: Frequencies = 15, *, inplace: bool = False) -> Tensor:
     """Apply J̃: (n, c, 8X, 8Y) coefficients → (n, c, h, w) pixels, as `Backend.inverse`."""
     if isinstance(frequencies, Tensor):
         coefficients, frequencies = low_pass(coefficients, frequencies), 15
-    return backend(coefficients).inverse(coefficients, extent, frequencies)
+    return backend(coefficients).inverse(coefficients, extent, frequencies, inplace=inplace)
 
 
 def masked(value: Tensor, mask: Mask, extent: Extent) -> Tensor:
@@ -101,7 +101,14 @@ class _Recorded:
     def forward(self, pixels: Tensor, *, inplace: bool = False) -> Tensor:  # noqa: ARG002
         return _record_forward(pixels)
 
-    def inverse(self, coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
+    def inverse(
+        self,
+        coefficients: Tensor,
+        extent: Extent,
+        frequencies: int = 15,
+        *,
+        inplace: bool = False,  # noqa: ARG002
+    ) -> Tensor:
         return _record_inverse(coefficients, *extent, frequencies)
 
     def masked(self, value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) -> Tensor:  # noqa: ARG002

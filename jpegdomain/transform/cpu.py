@@ -85,9 +85,9 @@ def forward(pixels: Tensor, *, inplace: bool = False) -> Tensor:
     return launch(pixels, Extent(*pixels.shape[2:]), _FORWARD, inplace=inplace)
 
 
-def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
+def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15, *, inplace: bool = False) -> Tensor:
     """Apply J̃, as `Backend.inverse`."""
-    return launch(coefficients, extent, _INVERSE, frequencies)
+    return launch(coefficients, extent, _INVERSE, frequencies, inplace=inplace)
 
 
 def masked(value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) -> Tensor:

@@ -31,7 +31,7 @@ def forward(pixels: Tensor, *, inplace: bool = False) -> Tensor:  # noqa: ARG001
     return to_coefficients(pixels)
 
 
-def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
+def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15, *, inplace: bool = False) -> Tensor:  # noqa: ARG001
     """Apply J̃, as `Backend.inverse`."""
     return from_coefficients(coefficients, *extent, frequencies)
 

@@ -54,7 +54,7 @@ class Backend(Protocol):
     def forward(self, pixels: Tensor, *, inplace: bool = False) -> Tensor:
         """Apply J, I'_{αβ} = Σ d_{αm} d_{βn} I_{mn} on every tile (eq. 5)."""
 
-    def inverse(self, coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
+    def inverse(self, coefficients: Tensor, extent: Extent, frequencies: int = 15, *, inplace: bool = False) -> Tensor:
         """Apply J̃ to the coefficients with α+β < frequencies (eq. 10)."""
 
     def masked(self, value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) -> Tensor:

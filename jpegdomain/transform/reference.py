@@ -59,7 +59,7 @@ def forward(pixels: Tensor, *, inplace: bool = False) -> Tensor:
     return separable(pixels, basis(pixels.dtype, pixels.device), inplace=inplace)
 
 
-def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15) -> Tensor:
+def inverse(coefficients: Tensor, extent: Extent, frequencies: int = 15, *, inplace: bool = False) -> Tensor:  # noqa: ARG001
     """Apply J̃, as `Backend.inverse`; channels-last in memory from 8 channels on."""
     kept = low_pass(coefficients, frequencies)
     return separable(kept, basis(kept.dtype, kept.device).T)[:, :, : extent.height, : extent.width]

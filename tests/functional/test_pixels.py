@@ -135,6 +135,25 @@ def test_constant_image(extent):
         close(image, np.zeros(image.shape))
 
 
+@pytest.mark.parametrize("extent", EXTENTS)
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("recorded", [False, True])
+def test_pixels_take_the_place_of_their_coefficients(recorded, channels, extent):
+    """Only where they fit, and autograd does not need the coefficients."""
+    pixels = random(2, channels, *extent)
+    x = encode(pixels.contiguous(memory_format=torch.channels_last))
+    coefficients = x.coefficients
+    before = coefficients.clone()
+    with torch.set_grad_enabled(recorded):
+        coefficients.requires_grad_(recorded)
+        found = decode(x, inplace=True)
+    close(found, pixels.numpy())
+    if recorded:
+        close(coefficients, before.numpy())
+    elif channels >= 8:
+        assert (found.data_ptr() == coefficients.data_ptr()) is (Extent(*extent).canvas == extent)
+
+
 @pytest.mark.parametrize("extent", [(16, 8), (13, 9)])
 @pytest.mark.parametrize("inplace", [False, True])
 @pytest.mark.parametrize("scaled", [False, True])
