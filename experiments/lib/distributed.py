@@ -5,6 +5,7 @@ values, travel between processes. No gradient does: the networks of these experi
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,4 +123,7 @@ def world(device: torch.device | str, threads: int | None = None) -> Iterator[Wo
     try:
         yield World(dist.get_rank(), dist.get_world_size(), device)
     finally:
+        # Destroying the group joins gloo's threads without letting go of the interpreter's lock; one that still has to
+        # free a tensor of the last exchange waits for that lock, for ever.
+        time.sleep(0.1)
         dist.destroy_process_group()
