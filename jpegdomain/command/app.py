@@ -10,6 +10,7 @@ from .benchmark import bench
 from .compilation import warm
 from .files import check, info
 from .networks import plan, verify
+from .predict import predict
 
 __all__ = ["app", "main"]
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (info, check, verify, plan, warm, bench):
+for command in (info, check, verify, plan, predict, warm, bench):
     app.command()(command)
 
 

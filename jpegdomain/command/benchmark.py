@@ -18,11 +18,10 @@ from jpegdomain.decoding import to_pixels
 from jpegdomain.errors import EmptyFolderError, JpegFileError
 from jpegdomain.preprocess import CenterCrop, Compose, Resize
 
+from .files import jpeg_files
 from .report import AsJson, print_json, print_table
 
 __all__ = ["bench"]
-
-_ENDINGS = {".jpg", ".jpeg"}
 
 
 def bench(
@@ -78,9 +77,7 @@ def _bytes_of(folder: Path, count: int) -> tuple[list[bytes], int]:
     """Evenly spread files that both sides read."""
     from torchvision.io import ImageReadMode, decode_jpeg
 
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS and path.is_file())
-    if not paths:
-        raise EmptyFolderError(f"{folder}: no files that end in {', '.join(sorted(_ENDINGS))}")
+    paths = jpeg_files(folder)
     chosen = [paths[at * len(paths) // count] for at in range(count)] if count < len(paths) else paths
     data = []
     for path in chosen:

@@ -18,7 +18,7 @@ from jpegdomain.tables import LUMINANCE, nearest_quality
 
 from .report import AsJson, print_json, print_table
 
-__all__ = ["check", "info"]
+__all__ = ["check", "info", "jpeg_files"]
 
 _CODINGS = {
     0xC0: "baseline",
@@ -27,6 +27,8 @@ _CODINGS = {
     0xC9: "arithmetic",
     0xCA: "progressive arithmetic",
 }
+ENDINGS = "jpg,jpeg"
+"""Of the files that are looked for, in lower or upper case."""
 _TOGETHER = 64
 """Files that are read in one call."""
 
@@ -86,15 +88,12 @@ def _described(path: Path) -> dict[str, Any]:
 
 def check(
     folder: Annotated[Path, typer.Argument(help="A folder; its subfolders are searched, too.", show_default=False)],
-    extensions: Annotated[str, typer.Option(help="Endings of the files, separated by commas.")] = "jpg,jpeg",
+    extensions: Annotated[str, typer.Option(help="Endings of the files, separated by commas.")] = ENDINGS,
     threads: Annotated[int, typer.Option(min=1, help="Threads that read.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Read every JPEG file of a folder: which cannot be used, and why."""
-    endings = {f".{ending.strip().lstrip('.').lower()}" for ending in extensions.split(",")}
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and path.is_file())
-    if not paths:
-        raise EmptyFolderError(f"{folder}: no files that end in {', '.join(sorted(endings))}")
+    paths = jpeg_files(folder, extensions)
     began = time.perf_counter()
     kinds: Counter[str] = Counter()
     errors: list[dict[str, str]] = []
@@ -123,6 +122,26 @@ def check(
         print(f"{len(paths)} files in {seconds:.1f} s: {len(errors)} cannot be read, {len(warned)} with warnings")
     if errors:
         raise typer.Exit(1)
+
+
+def jpeg_files(folder: Path, endings: str = ENDINGS) -> list[Path]:
+    """List the files below a folder that have one of the endings, sorted.
+
+    Args:
+        folder: Searched with its subfolders.
+        endings: Separated by commas; upper case is the same as lower.
+
+    Returns:
+        The paths.
+
+    Raises:
+        EmptyFolderError: If there are none.
+    """
+    wanted = {f".{ending.strip().lstrip('.').lower()}" for ending in endings.split(",")}
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in wanted and path.is_file())
+    if not paths:
+        raise EmptyFolderError(f"{folder}: no files that end in {', '.join(sorted(wanted))}")
+    return paths
 
 
 def _unusable(image: JpegImage) -> str | None:

@@ -18,7 +18,7 @@ from jpegdomain.preprocess import CenterCrop, Compose, Recipe, Resize, from_torc
 
 from .report import AsJson, print_json
 
-__all__ = ["IMAGENET", "ModelName", "load_network", "plan", "recipe_of", "verify"]
+__all__ = ["IMAGENET", "Classes", "ModelName", "Pretrained", "Weights", "load_network", "plan", "recipe_of", "verify"]
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and std of ImageNet's channels on the scale 0…1."""
