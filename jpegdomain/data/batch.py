@@ -7,6 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from jpegdomain.codec import JpegImage
+from jpegdomain.foreign_transforms import register_leaf
 from jpegdomain.geometry import Extent
 
 from .assembling import assemble
@@ -180,3 +182,11 @@ class JpegBatch:
     def __repr__(self) -> str:
         preprocessed = ", preprocessed" if self.preprocessed else ""
         return f"JpegBatch({len(self)} images, {self.extent}, {self.dtype}, device={str(self.device)!r}{preprocessed})"
+
+
+for _kind in (JpegBatch, JpegImage):
+    register_leaf(
+        _kind,
+        "geometry belongs into the preprocess (jpegdomain.preprocess, or torchvision's own there), everything else "
+        "behind jpegdomain.read_pixels or jpegdomain.PixelCollate, which give pixels",
+    )
