@@ -13,13 +13,13 @@ from jpegdomain.codec.messages import RE_ENCODE, message
 from jpegdomain.colour import INKS, MIXING
 from jpegdomain.errors import ExtentMismatchError, InputError, JpegFileError, UnsupportedJpegError
 from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.preprocess import Compose, Transform
+from jpegdomain.preprocess import Compose, recipe_of, simplified
 from jpegdomain.preprocess.component_map import UPRIGHT, turn_of
 from jpegdomain.preprocess.image_geometry import ImageGeometry
 
 from .batch import FileReport, JpegBatch
 from .planes import Records
-from .skipping import Item, Items, batch_of_most
+from .skipping import Item, Items, batch_of_most, preprocess_of
 
 __all__ = ["Collate", "Loaded", "by_extent", "check_color", "collate"]
 
@@ -38,7 +38,7 @@ def by_extent(images: Sequence[JpegImage]) -> dict[Extent, list[int]]:
 def collate(
     images: Sequence[JpegImage],
     *,
-    preprocess: Transform | None = None,
+    preprocess: object = None,
     orient: bool = False,
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.float32,
@@ -59,7 +59,9 @@ def collate(
 
     Args:
         images: One or more. Tables, colour models and sampling may differ.
-        preprocess: A transform of `jpegdomain.preprocess`, from images to one extent.
+        preprocess: From images to one extent: a transform of `jpegdomain.preprocess`, or a pipeline of torchvision,
+            timm or Hugging Face (`preprocess.recipe_of`). Its mean and std are those of the network's entry, which
+            `JpegBatch.normalisation` has it check.
         orient: Turn images upright first, by their EXIF orientation, which is ignored by default, as in torchvision's
             ``decode_jpeg``.
         generator: Of the preprocess's random numbers; torch's global one if None.
@@ -70,7 +72,7 @@ def collate(
         The batch.
 
     Raises:
-        InputError: If there are no images, `dtype` is not a floating-point type, `preprocess` is not a transform, or an
+        InputError: If there are no images, `dtype` is not a floating-point type, `preprocess` cannot be read, or an
             image was read with fewer frequencies than it needs.
         UnsupportedJpegError: If an image has two components, or sampling factors that are not whole multiples.
         ExtentMismatchError: If the extents differ, or differ after the preprocess.
@@ -83,21 +85,18 @@ def collate(
         check_color(image)
         # It raises if sampling factors are not whole multiples.
         _ = image.upsampling
-    if preprocess is None and orient and any(image.orientation != 1 for image in images):
-        preprocess = Compose([])
-    if preprocess is None:
+    recipe = None if preprocess is None else recipe_of(preprocess)
+    if recipe is None and orient and any(image.orientation != 1 for image in images):
+        recipe = recipe_of(Compose([]))
+    if recipe is None:
         _check_extents(images)
         return JpegBatch(images[0].extent, dtype, Records(tuple(images), None)).to(device)
-    if not isinstance(preprocess, Transform):
-        raise InputError(
-            f"preprocess is a jpegdomain.preprocess transform, got {type(preprocess).__qualname__}: "
-            "jpegdomain.preprocess.from_torchvision reads torchvision's"
-        )
     turns = [turn_of(image.orientation) if orient else UPRIGHT for image in images]
     geometries = [
-        ImageGeometry.of(image, preprocess, turn, generator) for image, turn in zip(images, turns, strict=True)
+        ImageGeometry.of(image, recipe.transform, turn, generator) for image, turn in zip(images, turns, strict=True)
     ]
-    return JpegBatch(_common_extent(geometries), dtype, Records(tuple(images), tuple(geometries))).to(device)
+    batch = JpegBatch(_common_extent(geometries), dtype, Records(tuple(images), tuple(geometries)))
+    return batch.normalised_by(recipe.normalisation).to(device)
 
 
 def _check_extents(images: Sequence[JpegImage]) -> None:
@@ -156,14 +155,20 @@ class Collate:
     file of the data set, so that no batch of torch's loader is empty and all processes have equally many.
 
     Args:
-        preprocess: A transform of `jpegdomain.preprocess`; with one, images of any sizes and samplings make a batch.
+        preprocess: As for `collate`; with one, images of any sizes and samplings make a batch. If None, it is that of
+            the data set, where the items come from a `JpegDataset`.
         dtype: The floating-point type that the images enter the network in.
         orient: Turn images upright first, by their EXIF orientation.
     """
 
-    preprocess: Transform | None = None
+    preprocess: object = None
     dtype: torch.dtype = torch.float32
     orient: bool = False
+
+    def __post_init__(self) -> None:
+        if self.preprocess is not None:
+            # Whatever is wrong with it is said here rather than in a worker.
+            object.__setattr__(self, "preprocess", simplified(self.preprocess))
 
     def __call__(self, items: Sequence[Item], generator: torch.Generator | None = None) -> Loaded:
         """Make a batch.
@@ -197,7 +202,8 @@ class Collate:
         self, items: Sequence[Item], generator: torch.Generator | None = None
     ) -> tuple[Loaded | None, list[FileReport]]:
         """Make a batch of the usable items: None if there are none; and the reports on the files."""
-        make = partial(collate, preprocess=self.preprocess, orient=self.orient, generator=generator, dtype=self.dtype)
+        preprocess = preprocess_of(items) if self.preprocess is None else self.preprocess
+        make = partial(collate, preprocess=preprocess, orient=self.orient, generator=generator, dtype=self.dtype)
         if not items:
             return None, items.reports if isinstance(items, Items) else []
         if not isinstance(items, Items):

@@ -12,10 +12,10 @@ from jpegdomain.codec.reader import OnError
 from jpegdomain.codec.sources import Held, Source, load
 from jpegdomain.errors import InputError, JpegFileError
 from jpegdomain.geometry import BLOCK
-from jpegdomain.preprocess import Transform, keep_for
+from jpegdomain.preprocess import Transform, keep_for, recipe_of, simplified
 
 from .batch import FileReport
-from .skipping import Item, Items, left_out
+from .skipping import Item, Items, left_out, own_item
 
 __all__ = ["JpegDataset", "OnBroken"]
 
@@ -42,7 +42,8 @@ class JpegDataset(Dataset[Item]):
     Args:
         files: What `read_jpeg` takes: paths, or whole files' bytes, which errors identify by their position.
         labels: One for each file; the files' positions in the list if None.
-        preprocess: For `jpegdomain.loader`, which passes it to its collate. It is not applied here.
+        preprocess: As for `jpegdomain.collate`. It is not applied here: `jpegdomain.loader` and `Collate` apply it to
+            the items, unless they have one of their own.
         keep: m, 1…8, as for `read_jpeg`, for all files. If None, as many frequencies of each file are read as the
             preprocess needs: fewer than all if its ``low_frequencies`` is set.
         on_error: With files that cannot be read: ``raise`` their error; ``keep`` what precedes the damage, the rest
@@ -63,7 +64,7 @@ class JpegDataset(Dataset[Item]):
         files: Sequence[Source],
         labels: Sequence[Any] | None = None,
         *,
-        preprocess: Transform | None = None,
+        preprocess: object = None,
         keep: int | None = None,
         on_error: OnBroken = "raise",
         target_transform: Callable[[Any], Any] | None = None,
@@ -77,17 +78,12 @@ class JpegDataset(Dataset[Item]):
             raise InputError(f"each file needs one label: got {len(files)} files and {len(labels)} labels")
         if on_error not in {"raise", "keep", "skip"}:
             raise InputError(f"on_error is 'raise', 'keep' or 'skip', got {on_error!r}")
-        if preprocess is not None and not isinstance(preprocess, Transform):
-            raise InputError(
-                f"preprocess is a jpegdomain.preprocess transform, got {type(preprocess).__qualname__}: "
-                "jpegdomain.preprocess.from_torchvision(…).transform is that of torchvision's"
-            )
         self.limits = _Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
         # Raises for invalid values now rather than in a worker.
         read_jpegs([], keep=8 if keep is None else keep, **self.limits._asdict())
         self.files = files
         self.targets = range(len(files)) if labels is None else labels
-        self.preprocess = preprocess
+        self.preprocess = None if preprocess is None else simplified(preprocess)
         self.keep = keep
         self.on_error = on_error
         self.target_transform = target_transform
@@ -100,7 +96,7 @@ class JpegDataset(Dataset[Item]):
         (result,) = self._read([index])
         if isinstance(result, Exception):
             raise result
-        return result, self._label(index)
+        return own_item(result, self._label(index), self.preprocess)
 
     def __getitems__(self, indices: Sequence[int]) -> Items:
         """Read several files at once: an item for each, in that order, except those that are skipped."""
@@ -109,7 +105,7 @@ class JpegDataset(Dataset[Item]):
         reports: list[FileReport] = []
         for index, result in zip(indices, self._read(indices), strict=True):
             if not isinstance(result, Exception):
-                items.append((result, self._label(index)))
+                items.append(own_item(result, self._label(index), self.preprocess))
                 positions.append(index)
                 said = result.warnings if result.damage is None else (result.damage, *result.warnings)
                 reports += [FileReport(index, result.source, reason, False) for reason in said]
@@ -130,7 +126,8 @@ class JpegDataset(Dataset[Item]):
 
     def _read(self, indices: Sequence[int]) -> list[_Result]:
         files = [self._loaded(index) for index in indices]
-        return _read_as_needed(files, self.keep, self.preprocess, self.limits)
+        transform = None if self.preprocess is None else recipe_of(self.preprocess).transform
+        return _read_as_needed(files, self.keep, transform, self.limits)
 
     def _loaded(self, index: int) -> Held | OSError | InputError:
         try:

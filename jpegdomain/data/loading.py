@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from jpegdomain.errors import InputError, JpegFileError, MissingPackageError
-from jpegdomain.preprocess import Transform
 
 from .batch import FileReport
 from .collation import Collate, Loaded
@@ -123,7 +122,7 @@ def loader(
     dataset: Dataset[Item],
     batch_size: int = 1,
     *,
-    preprocess: Transform | None = None,
+    preprocess: object = None,
     shuffle: bool = False,
     sampler: Iterable[int] | None = None,
     drop_last: bool = False,
@@ -145,8 +144,7 @@ def loader(
     Args:
         dataset: A `JpegDataset`, `JpegFolder`, or another map-style data set of (`JpegImage`, label).
         batch_size: Items a batch.
-        preprocess: A transform of `jpegdomain.preprocess`; the data set's own if None. With one, images of any sizes
-            make a batch.
+        preprocess: As for `collate`; the data set's own if None. With one, images of any sizes make a batch.
         shuffle: Draw a new order for each pass.
         sampler: Indices in order, iterated for each pass, such as ``torch.utils.data.DistributedSampler``; instead of
             `shuffle`.

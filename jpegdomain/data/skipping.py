@@ -6,15 +6,40 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from jpegdomain.codec import JpegImage
-from jpegdomain.errors import ExtentMismatchError, JpegFileError, LeftOutWarning
+from jpegdomain.errors import ExtentMismatchError, InputError, JpegFileError, LeftOutWarning
 from jpegdomain.geometry import Extent
 
 from .batch import FileReport, JpegBatch
 
-__all__ = ["Item", "Items", "batch_of_most", "left_out"]
+__all__ = ["Item", "Items", "batch_of_most", "left_out", "own_item", "preprocess_of"]
 
 Item: TypeAlias = tuple[JpegImage, Any]
 """A file's record and its label."""
+
+
+class OwnItem(tuple[JpegImage, Any]):
+    """An item of a `JpegDataset`, which knows the data set's preprocess."""
+
+    preprocess: object
+
+
+def own_item(image: JpegImage, label: Any, preprocess: object) -> Item:
+    """Make an item, which knows the preprocess if there is one."""
+    if preprocess is None:
+        return image, label
+    item = OwnItem((image, label))
+    item.preprocess = preprocess
+    return item
+
+
+def preprocess_of(items: Sequence[Item]) -> object:
+    """The preprocess of the data set of these items, None if they know of none; raise `InputError` if they differ."""
+    found = [getattr(item, "preprocess", None) for item in items]
+    if any(one is not found[0] and one != found[0] for one in found):
+        raise InputError(
+            "the items of this batch come from data sets with different preprocesses: give Collate the one to use"
+        )
+    return found[0] if found else None
 
 
 class Items(list[Item]):

@@ -2,6 +2,7 @@
 
 from .affine import can_render, to_activation, to_pixels
 from .entry import IMAGENET_MEAN, IMAGENET_STD, Entry, Values, decode_luma, decode_rgb
+from .fixed import FixedMap
 from .whole import Components
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "IMAGENET_STD",
     "Components",
     "Entry",
+    "FixedMap",
     "Values",
     "can_render",
     "decode_luma",
