@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from jpegdomain.errors import InputError, JpegFileError, MissingPackageError
 
 from .batch import FileReport
-from .collation import Collate, Loaded
+from .collating import Collate, Loaded
+from .columns import moved
 from .skipping import Item
 
 __all__ = ["Loader", "loader", "prefetch"]
@@ -93,19 +93,15 @@ class Loader:
         loaded, reports = self.collate.some(items, torch.Generator().manual_seed(seed))
         if loaded is None:
             return None, reports
-        batch, labels = loaded
+        loaded = self.collate.reported(loaded, reports)
         if self.device is not None and self.device.type == "cuda":
-            batch = batch.pin_memory()
-            labels = labels.pin_memory() if isinstance(labels, Tensor) else labels
-        return (batch.reporting(reports), labels), reports
+            loaded = moved(loaded, lambda part: part.pin_memory())
+        return loaded, reports
 
     def _sent(self, loaded: Loaded) -> Loaded:
         if self.device is None:
             return loaded
-        batch, labels = loaded
-        if isinstance(labels, Tensor):
-            labels = labels.to(self.device, non_blocking=True)
-        return batch.to(self.device, non_blocking=True), labels
+        return moved(loaded, lambda part: part.to(self.device, non_blocking=True))
 
     def _shown(self, results: Iterator[_Made], total: int) -> Iterator[_Made]:
         if not self.progress:

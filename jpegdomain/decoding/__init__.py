@@ -3,6 +3,7 @@
 from .affine import can_render, to_activation, to_pixels
 from .entry import IMAGENET_MEAN, IMAGENET_STD, Entry, Values, decode_luma, decode_rgb
 from .fixed import FixedMap
+from .pixels import PixelCollate, read_pixels
 from .whole import Components
 
 __all__ = [
@@ -11,10 +12,12 @@ __all__ = [
     "Components",
     "Entry",
     "FixedMap",
+    "PixelCollate",
     "Values",
     "can_render",
     "decode_luma",
     "decode_rgb",
+    "read_pixels",
     "to_activation",
     "to_pixels",
 ]
