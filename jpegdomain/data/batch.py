@@ -71,6 +71,10 @@ class JpegBatch:
     def __len__(self) -> int:
         return sum(len(group.images) for group in self.groups) if self.records is None else len(self.records.images)
 
+    def numel(self) -> int:
+        """How many numbers the images are as R, G and B: trainers count operations by it."""
+        return 3 * len(self) * self.extent.height * self.extent.width
+
     @property
     def groups(self) -> tuple[Group, ...]:
         """Together they hold every position of the batch once. Their planes are views of `quantised` and `steps`."""
