@@ -12,7 +12,7 @@ from .nets import net
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'ray[data]'")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install pyarrow")
-import ray.data
+ray_data = pytest.importorskip("ray.data")
 
 PREPROCESS = Compose([Resize(24), CenterCrop(20)])
 
@@ -30,6 +30,7 @@ class Predict:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_two_actors_give_the_answers_of_one_process(tmp_path):
     (tmp_path / "files").mkdir()
     for number in range(12):
@@ -37,9 +38,9 @@ def test_two_actors_give_the_answers_of_one_process(tmp_path):
         path.write_bytes(jpeg(noise(30 + number, 41, seed=number), quality=90))
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
     try:
-        files = ray.data.read_binary_files(str(tmp_path / "files"), include_paths=True)
+        files = ray_data.read_binary_files(str(tmp_path / "files"), include_paths=True)
         files.map_batches(Predict, batch_size=4, concurrency=2).write_parquet(str(tmp_path / "out"))
-        rows = ray.data.read_parquet(str(tmp_path / "out")).take_all()
+        rows = ray_data.read_parquet(str(tmp_path / "out")).take_all()
     finally:
         ray.shutdown()
     answers = {row["path"].rpartition("/")[2]: row["logits"] for row in rows}
