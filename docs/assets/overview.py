@@ -59,7 +59,7 @@ def draw() -> Figure:
         axes.axhline(line - 0.5, color="white", lw=1.5)
         axes.axvline(line - 0.5, color="white", lw=1.5)
 
-    for height, name, below in ((0.46, "jd.decode_rgb", "exact float pixels"), (0.0, "jd.convert", "exact rewriting")):
+    for height, name, below in ((0.46, "jd.read_pixels", "exact float pixels"), (0.0, "jd.convert", "exact rewriting")):
         axes = figure.add_axes((0.49, 0.1 + height, 0.15, 0.42))
         axes.axis("off")
         axes.set(xlim=(0, 1), ylim=(0, 1))
