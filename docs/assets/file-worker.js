@@ -7,7 +7,9 @@ if (location.protocol === "file:") {
       this.onmessage = this.onerror = null
       const frame = document.createElement("iframe")
       frame.hidden = true
-      const call = "var postMessage = message => parent.postMessage({ from: name, message }, '*');"
+      // A worker's postMessage goes to the page that started it; what the page sends comes by the frame's own.
+      const call = "var receive = postMessage.bind(self);" +
+        "postMessage = message => parent.postMessage({ from: name, message }, '*');"
       frame.name = "worker-" + Math.random().toString(36).slice(2)
       frame.srcdoc = `<script>${call}</script><script src="${new URL(url, location.href).href}"></script>`
       addEventListener("message", event => {
@@ -23,7 +25,7 @@ if (location.protocol === "file:") {
       document.body.append(frame)
     }
     postMessage(message) {
-      this.frame ? this.frame.contentWindow.postMessage(message, "*") : this.waiting.push(message)
+      this.frame ? this.frame.contentWindow.receive(message, "*") : this.waiting.push(message)
     }
     terminate() {
       this.frame?.remove()
