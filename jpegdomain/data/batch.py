@@ -7,7 +7,9 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from jpegdomain.errors import InputError
 from jpegdomain.geometry import Extent
+from jpegdomain.preprocess import SeparableMap
 
 from .assembling import assemble
 from .planes import BandedMatrices, Fills, Group, Memory, Records
@@ -116,6 +118,19 @@ class JpegBatch:
         if self.records is not None:
             return self.records.geometries is not None
         return self.groups[0].planes[0].maps is not None
+
+    @property
+    def maps(self) -> tuple[SeparableMap, ...]:
+        """What the preprocess does to each image, with its random draws: `jpegdomain.preprocess.follow` takes it.
+
+        Raises:
+            InputError: If the batch was moved to another device or process: only tensors are left.
+        """
+        if self.records is None:
+            raise InputError("this batch was moved and holds no maps: targets follow where it is made, as in Collate")
+        if self.records.geometries is None:
+            return tuple(SeparableMap.whole(image.extent) for image in self.records.images)
+        return tuple(geometry.map for geometry in self.records.geometries)
 
     def to(self, *args: Any, **kwargs: Any) -> "JpegBatch":
         """Move the batch, or change the floating-point type that it enters the network in.

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import torch
-from torch.utils.data import default_collate
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.messages import RE_ENCODE, message
@@ -18,6 +17,7 @@ from jpegdomain.preprocess.component_map import UPRIGHT, turn_of
 from jpegdomain.preprocess.image_geometry import ImageGeometry
 
 from .batch import FileReport, JpegBatch
+from .labelling import collate_labels
 from .planes import Records
 from .skipping import Item, Items, batch_of_most
 
@@ -155,6 +155,9 @@ class Collate:
     those that could not be read, in this process and from workers. A batch that lost all its files gets the next usable
     file of the data set, so that no batch of torch's loader is empty and all processes have equally many.
 
+    Labels that hold ``torchvision.tv_tensors``, boxes, keypoints or masks, take the steps that their images take
+    (`jpegdomain.preprocess.follow`). Those with boxes or keypoints are not stacked: they come as a list.
+
     Args:
         preprocess: A transform of `jpegdomain.preprocess`; with one, images of any sizes and samplings make a batch.
         dtype: The floating-point type that the images enter the network in.
@@ -201,11 +204,11 @@ class Collate:
         if not items:
             return None, items.reports if isinstance(items, Items) else []
         if not isinstance(items, Items):
-            return (make([image for image, _ in items]), _labels(items)), []
+            return _loaded(make([image for image, _ in items]), items), []
         if not items.skip:
-            return (make([image for image, _ in items]), _labels(items)), items.reports
+            return _loaded(make([image for image, _ in items]), items), items.reports
         batch, kept, reports = batch_of_most(items, items.positions, make)
-        return None if batch is None else (batch, _labels(kept)), [*items.reports, *reports]
+        return None if batch is None else _loaded(batch, kept), [*items.reports, *reports]
 
 
 def _stand_in(items: Items) -> FileReport:
@@ -213,5 +216,5 @@ def _stand_in(items: Items) -> FileReport:
     return FileReport(position, image.source, "stands in for a batch whose files were all left out", False)
 
 
-def _labels(items: Sequence[Item]) -> Any:
-    return default_collate([label for _, label in items])
+def _loaded(batch: JpegBatch, items: Sequence[Item]) -> Loaded:
+    return batch, collate_labels([label for _, label in items], batch)

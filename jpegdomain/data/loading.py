@@ -16,6 +16,7 @@ from jpegdomain.preprocess import Transform
 
 from .batch import FileReport
 from .collation import Collate, Loaded
+from .labelling import moved
 from .skipping import Item
 
 __all__ = ["Loader", "loader", "prefetch"]
@@ -97,15 +98,14 @@ class Loader:
         batch, labels = loaded
         if self.device is not None and self.device.type == "cuda":
             batch = batch.pin_memory()
-            labels = labels.pin_memory() if isinstance(labels, Tensor) else labels
+            labels = moved(labels, Tensor.pin_memory)
         return (batch.reporting(reports), labels), reports
 
     def _sent(self, loaded: Loaded) -> Loaded:
         if self.device is None:
             return loaded
         batch, labels = loaded
-        if isinstance(labels, Tensor):
-            labels = labels.to(self.device, non_blocking=True)
+        labels = moved(labels, lambda label: label.to(self.device, non_blocking=True))
         return batch.to(self.device, non_blocking=True), labels
 
     def _shown(self, results: Iterator[_Made], total: int) -> Iterator[_Made]:

@@ -9,7 +9,9 @@ from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
 from .recipe import Recipe, from_torchvision
 from .resize import Resize
+from .rotate import RandomRotate90, Rotate90, Transpose
 from .separable_map import Fill, SeparableMap
+from .targets import OnTargets, follow
 from .transform import Compose, Transform
 
 __all__ = [
@@ -18,16 +20,21 @@ __all__ = [
     "CenterCrop",
     "Compose",
     "Fill",
+    "OnTargets",
     "Pad",
     "RandomCrop",
     "RandomHorizontalFlip",
     "RandomResizedCrop",
+    "RandomRotate90",
     "RandomVerticalFlip",
     "Recipe",
     "Resize",
+    "Rotate90",
     "SeparableMap",
     "Transform",
+    "Transpose",
     "augmentation",
+    "follow",
     "from_torchvision",
     "keep_for",
     "low_frequency_bound",

@@ -24,7 +24,7 @@ class ImageGeometry:
 
     Attributes:
         map: From the upright image's pixels to the output's.
-        turn: What makes it upright.
+        turn: What makes it upright, or what the map is of, if the map transposes it.
         components: The components' maps; empty for CMYK and YCCK, whose components are needed whole: they become R, G
             and B before the map is applied.
         keep: m, the frequencies along each side of a block that are used.
@@ -65,6 +65,7 @@ class ImageGeometry:
         except (ValueError, InputError) as error:
             # A step knows the extent only; with a data set one wants to know the file.
             raise ExtentMismatchError(f"{image.source}, {extent}: {error}") from error
+        upright, turn = turn, turn.then(image_map)
         components: tuple[ComponentMap, ...] = ()
         if image.color not in INKS:
             extents = tuple(component.extent for component in image.components)
@@ -76,7 +77,7 @@ class ImageGeometry:
                     "read it without keep, or set the preprocess's low_frequencies"
                 )
             return cls(image_map, turn, components, BLOCK, preprocess.random)
-        least = keep_for(preprocess, image, orient=turn is not UPRIGHT)
+        least = keep_for(preprocess, image, orient=upright is not UPRIGHT)
         if image.keep < least:
             raise InputError(
                 f"{image.source}: this preprocess uses {least}×{least} frequencies of an image of {image.extent}, it "

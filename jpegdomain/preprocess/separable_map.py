@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jpegdomain.geometry import Extent
 
 from .banded_matrix import BandedMatrix, PaddingMode
+from .history import UNKNOWN, History, Operation
 from .resampling import Interpolation, resampling
 
 __all__ = ["Fill", "SeparableMap", "Step"]
@@ -41,11 +42,15 @@ class SeparableMap:
         rows: A_h, along the vertical axis.
         columns: A_w, along the horizontal axis.
         fills: The constant term; empty unless something was padded with a level other than 0.
+        transposed: Its steps exchanged rows and columns an odd number of times: I is the image with them exchanged.
+        history: The steps, for `follow`.
     """
 
     rows: BandedMatrix
     columns: BandedMatrix
     fills: tuple[Fill, ...] = ()
+    transposed: bool = False
+    history: History = ()
 
     @classmethod
     def whole(cls, extent: Extent) -> "SeparableMap":
@@ -54,7 +59,7 @@ class SeparableMap:
 
     @property
     def source(self) -> Extent:
-        """Height and width of the image."""
+        """Height and width of the image, of a `transposed` one as it is then."""
         return Extent(self.rows.size, self.columns.size)
 
     @property
@@ -62,12 +67,13 @@ class SeparableMap:
         """Height and width of the result."""
         return Extent(self.rows.out, self.columns.out)
 
-    def then(self, rows: Step | None = None, columns: Step | None = None) -> "SeparableMap":
+    def then(self, rows: Step | None = None, columns: Step | None = None, history: History = UNKNOWN) -> "SeparableMap":
         """Append a linear step, which acts on the fills, too.
 
         Args:
             rows: The step along the vertical axis; None for the identity.
             columns: The step along the horizontal axis; None for the identity.
+            history: The same for targets; without it they cannot follow.
 
         Returns:
             This map, then the step.
@@ -77,10 +83,12 @@ class SeparableMap:
             fills = tuple(replace(fill, rows=_line(fill.rows, rows)) for fill in fills)
         if columns is not None:
             fills = tuple(replace(fill, columns=_line(fill.columns, columns)) for fill in fills)
-        return SeparableMap(
-            self.rows if rows is None else rows(self.rows),
-            self.columns if columns is None else columns(self.columns),
-            fills,
+        return replace(
+            self,
+            rows=self.rows if rows is None else rows(self.rows),
+            columns=self.columns if columns is None else columns(self.columns),
+            fills=fills,
+            history=self.history + history,
         )
 
     def resize(
@@ -90,15 +98,33 @@ class SeparableMap:
         return self.then(
             lambda axis: resampling(axis.out, height, interpolation, antialias) @ axis,
             lambda axis: resampling(axis.out, width, interpolation, antialias) @ axis,
+            (Operation("resize", {"size": [height, width]}),),
         )
 
     def crop(self, top: int, left: int, height: int, width: int) -> "SeparableMap":
         """Crop a rectangle of the result; pixels outside the result are 0, black, as in torchvision's ``crop``."""
-        return self.then(lambda axis: axis.crop(top, height), lambda axis: axis.crop(left, width))
+        done = Operation("crop", {"top": top, "left": left, "height": height, "width": width})
+        return self.then(lambda axis: axis.crop(top, height), lambda axis: axis.crop(left, width), (done,))
 
     def flip(self, *, vertical: bool = False, horizontal: bool = False) -> "SeparableMap":
         """Flip the result upside down, left to right, or both."""
-        return self.then(BandedMatrix.flip if vertical else None, BandedMatrix.flip if horizontal else None)
+        flipped = self
+        if vertical:
+            flipped = flipped.then(rows=BandedMatrix.flip, history=(Operation("vertical_flip"),))
+        if horizontal:
+            flipped = flipped.then(columns=BandedMatrix.flip, history=(Operation("horizontal_flip"),))
+        return flipped
+
+    def transpose(self) -> "SeparableMap":
+        """Exchange rows and columns of the result: A_w·Iᵀ·A_hᵀ, a map of the transposed image."""
+        return replace(
+            self,
+            rows=self.columns,
+            columns=self.rows,
+            fills=tuple(Fill(fill.levels, fill.columns, fill.rows) for fill in self.fills),
+            transposed=not self.transposed,
+            history=(*self.history, Operation("transpose")),
+        )
 
     def pad(
         self,
@@ -109,6 +135,7 @@ class SeparableMap:
         *,
         fill: tuple[float, ...] = (0.0,),
         mode: PaddingMode = "constant",
+        mask_fill: float = 0,
     ) -> "SeparableMap":
         """Pad the result; negative numbers crop.
 
@@ -119,12 +146,14 @@ class SeparableMap:
             right: Columns on the right.
             fill: Levels 0…255 for mode 'constant'; one for all channels, or R, G and B.
             mode: As for `BandedMatrix.pad`.
+            mask_fill: What masks that follow are padded with, for mode 'constant'.
 
         Returns:
             A map to the larger extent.
         """
         steps = (lambda axis: axis.pad(top, bottom, mode), lambda axis: axis.pad(left, right, mode))
-        padded = self.then(*steps)
+        arguments = {"padding": [left, top, right, bottom], "fill": mask_fill, "padding_mode": mode}
+        padded = self.then(*steps, (Operation("pad", arguments),))
         if mode != "constant" or not any(fill):
             return padded
         # fill·(1 − inside), both as outer products.

@@ -1,11 +1,12 @@
 """Reading torchvision's preprocessing: presets of pretrained weights, and pipelines of v1 or v2 transforms."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import nn
 from torchvision import transforms as v1
+from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms._presets import ImageClassification
 
@@ -15,6 +16,7 @@ from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .recipe import Recipe
 from .resize import Resize
+from .targets import OnTargets
 from .transform import Compose, Transform
 
 __all__ = ["read"]
@@ -97,7 +99,13 @@ class _Reading:
             _refuse(step, "it occurs twice")
         self.mean, self.std = ([value / self.scale for value in values] for values in (step.mean, step.std))
 
-    def _to(self, step: object, dtype: object, scale: bool) -> None:
+    def _to(self, step: Any, dtype: object, scale: bool) -> None:
+        if isinstance(dtype, dict):
+            # Targets take the same step; labels keep theirs.
+            self.steps.append(OnTargets(step))
+            dtype = _own(step, dtype)
+            if dtype is None:
+                return
         if not isinstance(dtype, torch.dtype):
             _refuse(step, "its dtype is not the same for all images")
         elif dtype.is_floating_point:
@@ -107,16 +115,30 @@ class _Reading:
             _refuse(step, "floating-point images are not converted to integers here")
 
 
-_PASSING = (v1.PILToTensor, v2.PILToTensor, v2.ToImage, v2.ToPureTensor, v2.RGB, v2.Identity, nn.Identity)
+_PASSING = (v1.PILToTensor, v2.PILToTensor, v2.ToImage, v2.RGB, v2.Identity, nn.Identity)
 """Steps that change neither pixels nor their range."""
+
+
+def _own(step: object, settings: dict[Any, Any]) -> Any:
+    """The images' setting of those for each type."""
+    for kind in (tv_tensors.Image, torch.Tensor, "others"):
+        if kind in settings:
+            return settings[kind]
+    return _refuse(step, "it has settings for other types only, none for images")
 
 
 def _fill(step: Any, scale: float) -> list[float]:
     """The fill of a step in levels."""
+    fill = _own(step, step.fill) if isinstance(step.fill, dict) else step.fill
+    return [scale * level for level in (fill if isinstance(fill, Sequence) else (fill or 0,))]
+
+
+def _mask_fill(step: Any) -> float | None:
+    """The fill of masks in their own numbers; None if it is none of a number for them."""
     fill = step.fill
     if isinstance(fill, dict):
-        _refuse(step, "its fill is not the same for all images")
-    return [scale * level for level in (fill if isinstance(fill, Sequence) else (fill or 0,))]
+        fill = fill.get(tv_tensors.Mask, fill.get("others"))
+    return fill if isinstance(fill, int | float) else None
 
 
 def _random_crop(step: Any, scale: float) -> Transform:
@@ -124,8 +146,24 @@ def _random_crop(step: Any, scale: float) -> Transform:
     if isinstance(step, v2.RandomCrop) and padding is not None:
         # v2 stores left, right, top, bottom.
         padding = [padding[0], padding[2], padding[1], padding[3]]
-    return RandomCrop(step.size, padding, step.pad_if_needed, _fill(step, scale), step.padding_mode)
+    fills = _fill(step, scale), step.padding_mode, _mask_fill(step)
+    return RandomCrop(step.size, padding, step.pad_if_needed, *fills)
 
+
+_OF_TARGETS = tuple(
+    getattr(v2, name)
+    for name in (
+        "ClampBoundingBoxes",
+        "ClampKeyPoints",
+        "ConvertBoundingBoxFormat",
+        "SanitizeBoundingBoxes",
+        "SanitizeKeyPoints",
+        "SetClampingMode",
+        "ToPureTensor",
+    )
+    if hasattr(v2, name)
+)
+"""Steps that change targets alone, as far as this torchvision has them."""
 
 _COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
     (
@@ -133,7 +171,7 @@ _COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
         lambda step, _: Resize(step.size, step.interpolation, step.max_size, step.antialias),
     ),
     (v1.CenterCrop | v2.CenterCrop, lambda step, _: CenterCrop(step.size)),
-    (v1.Pad | v2.Pad, lambda step, scale: Pad(step.padding, _fill(step, scale), step.padding_mode)),
+    (v1.Pad | v2.Pad, lambda step, scale: Pad(step.padding, _fill(step, scale), step.padding_mode, _mask_fill(step))),
     (v1.RandomCrop | v2.RandomCrop, _random_crop),
     (
         v1.RandomResizedCrop | v2.RandomResizedCrop,
@@ -141,11 +179,12 @@ _COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
     ),
     (v1.RandomHorizontalFlip | v2.RandomHorizontalFlip, lambda step, _: RandomHorizontalFlip(step.p)),
     (v1.RandomVerticalFlip | v2.RandomVerticalFlip, lambda step, _: RandomVerticalFlip(step.p)),
+    (_OF_TARGETS, lambda step, _: OnTargets(step)),
 )
 """torchvision's classes → the function (step, levels per unit of its values) → `Transform`."""
 
 
-def _refuse(step: object, reason: str) -> None:
+def _refuse(step: object, reason: str) -> NoReturn:
     name = type(step).__qualname__
     raise InputError(
         f"the preprocessing step {name} cannot be read: {reason}"

@@ -35,6 +35,11 @@ class Transform:
         """Whether only those frequencies of each block are used that are visible at the image's scale."""
         return False
 
+    @property
+    def turns(self) -> bool:
+        """Whether draws exchange rows and columns: then no draw is the `finest`, and `keep_for` is 8."""
+        return False
+
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Append the step to a map.
 
@@ -107,6 +112,11 @@ class Compose(Transform):
     def random(self) -> bool:
         """Whether any step draws random numbers."""
         return any(step.random for step in self.transforms)
+
+    @property
+    def turns(self) -> bool:
+        """Whether draws of any step exchange rows and columns."""
+        return any(step.turns for step in self.transforms)
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Append all steps."""

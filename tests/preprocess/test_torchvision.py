@@ -5,6 +5,7 @@ import torch
 import torchvision
 from torch import nn
 from torchvision import transforms as v1
+from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 
 import jpegdomain as jd
@@ -142,7 +143,7 @@ def test_mean_and_std_are_not_given_twice():
         (v2.Compose([v2.ToDtype(torch.float32), v2.ToDtype(torch.uint8)]), "ToDtype cannot be read.*not converted"),
         (v2.Compose([v2.Normalize(MEAN, STD), v2.Normalize(MEAN, STD)]), "Normalize cannot be read: it occurs twice"),
         (v2.Compose([v2.Normalize(MEAN, STD), v2.CenterCrop(8)]), "CenterCrop cannot be read.*in front of it"),
-        (v2.Pad(1, fill={torch.Tensor: 3}), "Pad cannot be read: its fill"),
+        (v2.Pad(1, fill={tv_tensors.Mask: 3}), "Pad cannot be read: it has settings for other types only"),
         (torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms, "to be called first"),
         (3, "int cannot be read"),
     ],
