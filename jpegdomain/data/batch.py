@@ -189,7 +189,8 @@ class JpegBatch:
             fills = group.fills
             if fills is not None:
                 fills = Fills(change(fills.levels), change(fills.rows), change(fills.columns))
-            groups.append(replace(group, planes=tuple(planes), fills=fills))
+            colors = None if group.colors is None else change(group.colors)
+            groups.append(replace(group, planes=tuple(planes), fills=fills, colors=colors))
         return JpegBatch(self.extent, self.dtype, None, Memory(tuple(groups), quantised, steps))
 
     def __repr__(self) -> str:

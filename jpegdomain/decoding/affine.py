@@ -17,6 +17,7 @@ from jpegdomain.functional import affine, encode
 from jpegdomain.geometry import Extent
 
 from .cpu import render
+from .erasing import erase
 from .matrices import constant_term, mapped
 from .whole import Components, whole_coefficients, whole_pixels
 
@@ -100,6 +101,8 @@ def _rendered(
         offsets = [0.0] * channels if shift is None else shift.tolist()
         threads = torch.get_num_threads()
         pixels = render(images, geometries, target, factors, offsets, channels_last=channels_last, threads=threads)
+        if geometries is not None:
+            erase(pixels, [one.map.erased for one in geometries], target, scale, shift)
         return pixels.to(batch.dtype)
     order = torch.channels_last if channels_last else torch.contiguous_format
     if len(inks) == len(images):
@@ -149,12 +152,20 @@ def _channels(group: Group, batch: JpegBatch, target: Target, scale: Tensor, shi
     matrix = mixing(group.color, target, scale.dtype, scale.device)
     if not batch.preprocessed:
         return _whole(Components.of(group, batch.extent, matrix.shape[1]), target, scale, shift, transform)
-    planes = mapped(group, matrix.shape[1], transform=transform)
+    if group.erased and transform:
+        # An exact island: a rectangle of pixels is no function of single coefficients.
+        return encode(_channels(group, batch, target, scale, shift, transform=False)).coefficients
+    if group.colors is not None:
+        to_rgb, from_rgb = (
+            mixing(*kind, scale.dtype, scale.device) for kind in ((group.color, "rgb"), ("rgb", target))
+        )
+        matrix = from_rgb @ group.colors.to(scale.dtype) @ to_rgb
+    planes = mapped(group, matrix.shape[-1], transform=transform)
     constants = constant_term(group, target, scale.dtype, transform=transform)
-    if constants is None:
-        return _mixed(matrix, planes, scale, 128 * scale + shift, batch.extent, transform)
-    black = torch.tensor(BLACK[target], dtype=scale.dtype, device=scale.device)
-    return _mixed(matrix, planes, scale, black * scale + shift, batch.extent, transform, constants)
+    level = 128.0 if constants is None else torch.tensor(BLACK[target], dtype=scale.dtype, device=scale.device)
+    result = _mixed(matrix, planes, scale, level * scale + shift, batch.extent, transform, constants)
+    erase(result, group.erased, target, scale, shift)
+    return result
 
 
 def _whole(components: Components, target: Target, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
@@ -173,8 +184,9 @@ def _mixed(
     transform: bool,
     constants: Tensor | None = None,
 ) -> Tensor:
-    """scale·(matrix · planes + constants) + level."""
-    mixed = torch.einsum("ck,nkhw->nchw", matrix * scale[:, None], planes)
+    """scale·(matrix · planes + constants) + level; one matrix for all images, or one for each."""
+    scaled = (matrix * scale[:, None]).expand(len(planes), -1, -1)
+    mixed = torch.einsum("nck,nkhw->nchw", scaled, planes)
     if constants is not None:
         mixed = mixed + constants * scale.view(-1, 1, 1)
     return affine(mixed, extent, None, level) if transform else mixed + level.view(-1, 1, 1)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.metadata import Color
-from jpegdomain.colour import BLACK, MIXING, Matrix, Target
+from jpegdomain.colour import BLACK, MIXING, Target, recolored
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import SeparableMap
@@ -91,10 +91,10 @@ def render(
         first = images[positions[0]]
         own = ImageGeometry.whole(first) if geometries is None else geometries[positions[0]]
         _check(first, own, extent)
-        rows = MIXING[target].get(first.color)
-        if rows is None:
+        if first.color not in MIXING[target]:
             raise InputError(f"{first.source}: {first.color} components cannot be mixed to {target}")
-        layout = _layout_of(first, own, len(rows[0]), channels, channels_last)
+        rows = recolored(first.color, target, own.map.colors)
+        layout = _layout_of(first, own, rows.shape[1], channels, channels_last)
         constants = _constants(layout, rows, target, factors)
         size = _TOGETHER if first.components[0].coefficients.size <= _SMALL else 1
         works += [
@@ -174,18 +174,18 @@ _cached_layout = functools.lru_cache(maxsize=1024)(render_layout)
 
 def _constants(
     layout: RenderLayout,
-    rows: Matrix,
+    rows: NDArray[np.float64],
     target: Target,
     factors: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fold scale and shift into the colour matrix and into the fills."""
     scale, shift = factors
-    channels, count = len(scale), len(rows[0])
+    channels, count = rows.shape
     mixing = np.zeros((3, 4))
-    mixing[:channels, :count] = scale[:, None] * np.asarray(rows)
+    mixing[:channels, :count] = scale[:, None] * rows
     # From R, G and B to the channels, as of a file that has R, G and B.
     matrix, black = np.asarray(MIXING[target]["rgb"]), np.asarray(BLACK[target])
-    mixing[:channels, 3] = scale * (matrix @ np.full(3, layout.constant) + black) + shift
+    mixing[:channels, 3] = scale * (matrix @ np.broadcast_to(layout.constant, 3) + black) + shift
     fills: list[NDArray[Any]] = []
     for levels, column, row in layout.fills:
         scaled = np.zeros(3)

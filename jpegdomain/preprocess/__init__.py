@@ -4,7 +4,9 @@ import warnings
 
 from . import augmentation
 from .banded_matrix import BandedMatrix
+from .colour import ColorJitter, ColorMatrix, Grayscale, RandomChannelPermutation, RandomGrayscale, RandomInvert
 from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
+from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
 from .recipe import Recipe, from_torchvision
@@ -18,12 +20,19 @@ __all__ = [
     "BandedMatrix",
     "Bound",
     "CenterCrop",
+    "ColorJitter",
+    "ColorMatrix",
     "Compose",
     "Fill",
+    "Grayscale",
     "OnTargets",
     "Pad",
+    "RandomChannelPermutation",
     "RandomCrop",
+    "RandomErasing",
+    "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomInvert",
     "RandomResizedCrop",
     "RandomRotate90",
     "RandomVerticalFlip",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jpegdomain.codec import JpegHeader, JpegImage
 from jpegdomain.codec.records import upsampling_of
-from jpegdomain.colour import MIXING
+from jpegdomain.colour import MIXING, recolored
 from jpegdomain.errors import InputError, UnsupportedJpegError
 from jpegdomain.geometry import BLOCK, Extent
 
@@ -111,7 +111,7 @@ def low_frequency_bound(image: JpegImage, preprocess: Transform, keep: int) -> B
     extents = tuple(component.extent for component in image.components)
     turn = UPRIGHT.then(image_map)
     own = component_maps(image_map, extents, upsampling, turn, passing=True)
-    weights = np.abs(np.array(MIXING["rgb"][image.color]))
+    weights = np.abs(recolored(image.color, "rgb", image_map.colors))
     total = np.zeros((3, *image_map.extent))
     components = [transposed(part) for part in image.components] if turn.transpose else image.components
     for column, (component, part) in enumerate(zip(components, own, strict=True)):

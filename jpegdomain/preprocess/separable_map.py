@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegdomain.errors import InputError
 from jpegdomain.geometry import Extent
 
 from .banded_matrix import BandedMatrix, PaddingMode
 from .history import UNKNOWN, History, Operation
 from .resampling import Interpolation, resampling
 
-__all__ = ["Fill", "SeparableMap", "Step"]
+__all__ = ["Erasure", "Fill", "SeparableMap", "Step"]
 
 Step: TypeAlias = Callable[[BandedMatrix], BandedMatrix]
 """What a preprocessing step does to one axis: the matrix so far → the matrix with the step."""
@@ -33,10 +34,40 @@ class Fill:
     rows: NDArray[np.float64]
     columns: NDArray[np.float64]
 
+    known: ClassVar[bool] = True
+    """Whether the levels are; those of an image's mean are not before `ImageGeometry` has seen the image."""
+
+    def transposed(self) -> "Fill":
+        """With rows and columns exchanged."""
+        return Fill(self.levels, self.columns, self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Erasure:
+    """A rectangle of the result that is replaced.
+
+    Attributes:
+        top: Its first row.
+        left: Its first column.
+        height: Its rows.
+        width: Its columns.
+        levels: float64 (3, height or 1, width or 1), R, G and B: levels 0…255.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    levels: NDArray[np.float64]
+
+    def recolored(self, matrix: NDArray[np.float64], shift: NDArray[np.float64]) -> "Erasure":
+        """With levels' = matrix·levels + shift."""
+        return replace(self, levels=np.einsum("ck,khw->chw", matrix, self.levels) + shift[:, None, None])
+
 
 @dataclass(frozen=True, eq=False)
 class SeparableMap:
-    """An affine map of images of one size: A_h·I·A_wᵀ + Σ fills, for every channel I.
+    """An affine map of images of one size: A_h·I·A_wᵀ + Σ fills, for every channel I, mixed by a colour matrix.
 
     Attributes:
         rows: A_h, along the vertical axis.
@@ -44,6 +75,9 @@ class SeparableMap:
         fills: The constant term; empty unless something was padded with a level other than 0.
         transposed: Its steps exchanged rows and columns an odd number of times: I is the image with them exchanged.
         history: The steps, for `follow`.
+        colors: float64 (3, 3): R, G and B of A_h·I·A_wᵀ are multiplied by it before the fills are added; None for the
+            identity.
+        erased: Rectangles that are replaced at the end.
     """
 
     rows: BandedMatrix
@@ -51,6 +85,8 @@ class SeparableMap:
     fills: tuple[Fill, ...] = ()
     transposed: bool = False
     history: History = ()
+    colors: NDArray[np.float64] | None = None
+    erased: tuple[Erasure, ...] = ()
 
     @classmethod
     def whole(cls, extent: Extent) -> "SeparableMap":
@@ -78,6 +114,7 @@ class SeparableMap:
         Returns:
             This map, then the step.
         """
+        self._check_erased(history)
         fills = self.fills
         if rows is not None:
             fills = tuple(replace(fill, rows=_line(fill.rows, rows)) for fill in fills)
@@ -117,13 +154,15 @@ class SeparableMap:
 
     def transpose(self) -> "SeparableMap":
         """Exchange rows and columns of the result: A_w·Iᵀ·A_hᵀ, a map of the transposed image."""
+        history = (Operation("transpose"),)
+        self._check_erased(history)
         return replace(
             self,
             rows=self.columns,
             columns=self.rows,
-            fills=tuple(Fill(fill.levels, fill.columns, fill.rows) for fill in self.fills),
+            fills=tuple(fill.transposed() for fill in self.fills),
             transposed=not self.transposed,
-            history=(*self.history, Operation("transpose")),
+            history=self.history + history,
         )
 
     def pad(
@@ -162,13 +201,21 @@ class SeparableMap:
         hole = Fill(tuple(-level for level in fill), *inside)
         return replace(padded, fills=(*padded.fills, everywhere, hole))
 
+    def _check_erased(self, history: History) -> None:
+        if self.erased and any(step.name != "targets" for step in history):
+            raise ValueError("an erased rectangle cannot be moved: RandomErasing comes after every step that does")
+
     def constants(self) -> tuple[Fill, ...]:
         """Constant terms of the affine map of level-shifted samples x − 128: 128·(A_h·1)(A_w·1)ᵀ, and the fills."""
-        return (Fill((128.0,), self.rows.sums(), self.columns.sums()), *self.fills)
+        if not all(fill.known for fill in self.fills):
+            raise InputError("this map depends on its image (contrast): jpegdomain.collate makes the map of each")
+        level = (128.0,) if self.colors is None else tuple((128 * self.colors.sum(1)).tolist())
+        return (Fill(level, self.rows.sums(), self.columns.sums()), *self.fills)
 
     def __repr__(self) -> str:
         fills = f", {len(self.fills)} fills" if self.fills else ""
-        return f"SeparableMap({self.source} → {self.extent}{fills})"
+        colors = "" if self.colors is None else ", colours mixed"
+        return f"SeparableMap({self.source} → {self.extent}{fills}{colors})"
 
 
 def _line(line: NDArray[np.float64], step: Step) -> NDArray[np.float64]:

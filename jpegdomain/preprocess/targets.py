@@ -43,6 +43,8 @@ class OnTargets(Transform):
 
     transform: Callable[..., Any]
 
+    moves = False
+
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:  # noqa: ARG002
         """See `Transform.place`."""
         return so_far.then(history=(Operation("targets", {"transform": self.transform}),))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from torch import nn
 from torchvision import transforms as v1
@@ -12,7 +13,9 @@ from torchvision.transforms._presets import ImageClassification
 
 from jpegdomain.errors import InputError
 
+from .colour import ColorJitter, ColorMatrix, Grayscale, RandomChannelPermutation, RandomGrayscale, RandomInvert
 from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
+from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .recipe import Recipe
 from .resize import Resize
@@ -76,6 +79,11 @@ class _Reading:
                 made = counterpart(step, 255 / self.scale)
                 if self.mean is not None and isinstance(made, CenterCrop | Pad | RandomCrop):
                     _refuse(step, "its fill is black only before Normalize: put it in front of it")
+                if isinstance(made, ColorMatrix | ColorJitter | RandomGrayscale | RandomChannelPermutation):
+                    if self.mean is not None:
+                        _refuse(step, "colours change before Normalize: put it in front of it")
+                    if self.floating and self.scale == 255:
+                        _refuse(step, "torchvision clamps floats to 0…1, and these are 0…255: give ToDtype scale=True")
                 self.steps.append(made)
                 return True
         return False
@@ -90,6 +98,8 @@ class _Reading:
             self._to(step, step.dtype, step.scale)
         elif isinstance(step, v1.Normalize | v2.Normalize):
             self._normalise(step)
+        elif isinstance(step, v1.RandomErasing | v2.RandomErasing):
+            self._erase(step)
         else:
             return False
         return True
@@ -98,6 +108,16 @@ class _Reading:
         if self.mean is not None:
             _refuse(step, "it occurs twice")
         self.mean, self.std = ([value / self.scale for value in values] for values in (step.mean, step.std))
+
+    def _erase(self, step: Any) -> None:
+        """Values, of the image at this point, become levels."""
+        offset, unit = np.zeros(1), np.full(1, 255 / self.scale)
+        if self.mean is not None:
+            offset, unit = 255 * np.array(self.mean), 255 * np.array(self.std)
+        drawn = step.value is None or isinstance(step.value, str)
+        levels = offset + unit * np.asarray(0 if drawn else step.value, np.float64)
+        noise = tuple(unit.tolist()) if drawn else None
+        self.steps.append(RandomErasing(step.p, step.scale, step.ratio, tuple(levels.tolist()), noise))
 
     def _to(self, step: Any, dtype: object, scale: bool) -> None:
         if isinstance(dtype, dict):
@@ -150,6 +170,22 @@ def _random_crop(step: Any, scale: float) -> Transform:
     return RandomCrop(step.size, padding, step.pad_if_needed, *fills)
 
 
+def _color_jitter(step: Any, _: float) -> Transform:
+    if step.hue is not None:
+        _refuse(
+            step,
+            "its hue is not linear: run it after the pixels, or take jpegdomain.preprocess.ColorJitter, whose hue is a "
+            "rotation of R, G and B",
+        )
+    return ColorJitter(step.brightness, step.contrast, step.saturation)
+
+
+def _grayscale(step: Any, _: float) -> Transform:
+    if step.num_output_channels != 3:
+        _refuse(step, "it leaves one channel, and R, G and B are wanted: give it num_output_channels=3")
+    return Grayscale()
+
+
 _OF_TARGETS = tuple(
     getattr(v2, name)
     for name in (
@@ -179,6 +215,11 @@ _COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
     ),
     (v1.RandomHorizontalFlip | v2.RandomHorizontalFlip, lambda step, _: RandomHorizontalFlip(step.p)),
     (v1.RandomVerticalFlip | v2.RandomVerticalFlip, lambda step, _: RandomVerticalFlip(step.p)),
+    (v1.ColorJitter | v2.ColorJitter, _color_jitter),
+    (v1.Grayscale | v2.Grayscale, _grayscale),
+    (v1.RandomGrayscale | v2.RandomGrayscale, lambda step, _: RandomGrayscale(step.p)),
+    (v1.RandomInvert | v2.RandomInvert, lambda step, _: RandomInvert(step.p)),
+    (v2.RandomChannelPermutation, lambda *_: RandomChannelPermutation()),
     (_OF_TARGETS, lambda step, _: OnTargets(step)),
 )
 """torchvision's classes → the function (step, levels per unit of its values) → `Transform`."""

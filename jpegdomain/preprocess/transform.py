@@ -36,6 +36,21 @@ class Transform:
         return False
 
     @property
+    def moves(self) -> bool:
+        """Whether it moves or resamples pixels; if not, it changes colours, targets or finished pixels only."""
+        return True
+
+    @property
+    def erases(self) -> bool:
+        """Whether it replaces finished pixels."""
+        return False
+
+    @property
+    def before_erasing(self) -> bool:
+        """Whether it cannot follow a step that replaces finished pixels."""
+        return self.moves
+
+    @property
     def turns(self) -> bool:
         """Whether draws exchange rows and columns: then no draw is the `finest`, and `keep_for` is 8."""
         return False
@@ -65,7 +80,7 @@ class Transform:
         Returns:
             The map that needs the highest resolution of the image.
         """
-        return self.place(so_far)
+        return self.place(so_far) if self.moves else so_far
 
     def __call__(self, extent: Extent | Sequence[int], generator: torch.Generator | None = None) -> SeparableMap:
         """Compute the map of an image.
@@ -91,7 +106,7 @@ class Compose(Transform):
             If it is set in a composition among the steps, it holds for the whole: blocks are read once.
 
     Raises:
-        InputError: If a step is not a `Transform`.
+        InputError: If a step is not a `Transform`, or one after `RandomErasing` needs the pixels before it.
     """
 
     transforms: Sequence[Transform]
@@ -104,6 +119,12 @@ class Compose(Transform):
                     f"Compose takes jpegdomain.preprocess transforms, got {type(step).__qualname__}: "
                     "jpegdomain.preprocess.from_torchvision reads torchvision's"
                 )
+        erasing = False
+        for step in _flat(self.transforms):
+            if erasing and step.before_erasing:
+                does = "moves pixels" if step.moves else "takes the mean of all pixels"
+                raise InputError(f"{type(step).__name__} {does}: put it in front of RandomErasing")
+            erasing = erasing or step.erases
         object.__setattr__(self, "transforms", tuple(self.transforms))
         low = self.low_frequencies or any(step.low_frequencies for step in self.transforms)
         object.__setattr__(self, "low_frequencies", low)
@@ -112,6 +133,11 @@ class Compose(Transform):
     def random(self) -> bool:
         """Whether any step draws random numbers."""
         return any(step.random for step in self.transforms)
+
+    @property
+    def moves(self) -> bool:
+        """Whether any step moves pixels."""
+        return any(step.moves for step in self.transforms)
 
     @property
     def turns(self) -> bool:
@@ -129,3 +155,8 @@ class Compose(Transform):
         for step in self.transforms:
             so_far = step.finest(so_far)
         return so_far
+
+
+def _flat(steps: Sequence[Transform]) -> list[Transform]:
+    """Steps in order, those of compositions among them one by one."""
+    return [one for step in steps for one in (_flat(step.transforms) if isinstance(step, Compose) else [step])]
