@@ -97,6 +97,7 @@ def collate(
     geometries = [
         ImageGeometry.of(image, preprocess, turn, generator) for image, turn in zip(images, turns, strict=True)
     ]
+    images = [geometry.requantized(image) for image, geometry in zip(images, geometries, strict=True)]
     return JpegBatch(_common_extent(geometries), dtype, Records(tuple(images), tuple(geometries))).to(device)
 
 

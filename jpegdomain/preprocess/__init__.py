@@ -10,6 +10,7 @@ from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
 from .recipe import Recipe, from_torchvision
+from .requantize import JpegQuality, Requantize
 from .resize import Resize
 from .rotate import RandomRotate90, Rotate90, Transpose
 from .separable_map import Fill, SeparableMap
@@ -25,6 +26,7 @@ __all__ = [
     "Compose",
     "Fill",
     "Grayscale",
+    "JpegQuality",
     "OnTargets",
     "Pad",
     "RandomChannelPermutation",
@@ -37,6 +39,7 @@ __all__ = [
     "RandomRotate90",
     "RandomVerticalFlip",
     "Recipe",
+    "Requantize",
     "Resize",
     "Rotate90",
     "SeparableMap",

@@ -13,6 +13,7 @@ from jpegdomain.colour import INKS, MIXING, from_inks
 from jpegdomain.geometry import BLOCK
 
 from .augmentation.lossless import transposed
+from .augmentation.quality import requantize
 from .banded_matrix import BandedMatrix
 from .component_axis import from_frequencies
 from .component_map import ComponentMap, Turn, component_maps
@@ -106,6 +107,8 @@ def resolved(image_map: SeparableMap, image: JpegImage, turn: Turn) -> Separable
     """Compute the means of one image that its map asks for; `turn` is what the map is of."""
     if all(fill.known for fill in image_map.fills):
         return image_map
+    for luma, chroma in image_map.tables:
+        image = requantize(image, luma, chroma)
     fills = (
         Fill(tuple(_value(fill, image, turn) * level for level in fill.levels), fill.rows, fill.columns)
         if isinstance(fill, MeanFill)

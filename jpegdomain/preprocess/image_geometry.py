@@ -10,6 +10,7 @@ from jpegdomain.colour import INKS
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK
 
+from .augmentation.quality import requantize
 from .colour_map import resolved
 from .component_map import UPRIGHT, ComponentMap, Turn, component_maps, composed
 from .frequency_budget import keep_for
@@ -88,6 +89,12 @@ class ImageGeometry:
             )
         keep = min(image.keep, max((part.keep for part in components), default=BLOCK))
         return cls(image_map, turn, components, keep, passing)
+
+    def requantized(self, image: JpegImage) -> JpegImage:
+        """The image as its map takes it: with other quantisation tables, if the preprocess says so."""
+        for luma, chroma in self.map.tables:
+            image = requantize(image, luma, chroma)
+        return image
 
     @classmethod
     def whole(cls, image: JpegImage) -> "ImageGeometry":

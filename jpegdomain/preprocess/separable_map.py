@@ -78,6 +78,7 @@ class SeparableMap:
         colors: float64 (3, 3): R, G and B of A_h·I·A_wᵀ are multiplied by it before the fills are added; None for the
             identity.
         erased: Rectangles that are replaced at the end.
+        tables: Of luma and of chroma, with which the file's coefficients are quantised again, one pair after another.
     """
 
     rows: BandedMatrix
@@ -87,6 +88,7 @@ class SeparableMap:
     history: History = ()
     colors: NDArray[np.float64] | None = None
     erased: tuple[Erasure, ...] = ()
+    tables: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...] = ()
 
     @classmethod
     def whole(cls, extent: Extent) -> "SeparableMap":

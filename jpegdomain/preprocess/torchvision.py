@@ -18,6 +18,7 @@ from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .recipe import Recipe
+from .requantize import JpegQuality
 from .resize import Resize
 from .targets import OnTargets
 from .transform import Compose, Transform
@@ -220,6 +221,7 @@ _COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
     (v1.RandomGrayscale | v2.RandomGrayscale, lambda step, _: RandomGrayscale(step.p)),
     (v1.RandomInvert | v2.RandomInvert, lambda step, _: RandomInvert(step.p)),
     (v2.RandomChannelPermutation, lambda *_: RandomChannelPermutation()),
+    (v2.JPEG, lambda step, _: JpegQuality(step.quality)),
     (_OF_TARGETS, lambda step, _: OnTargets(step)),
 )
 """torchvision's classes → the function (step, levels per unit of its values) → `Transform`."""

@@ -46,6 +46,11 @@ class Transform:
         return False
 
     @property
+    def first(self) -> bool:
+        """Whether it changes the file's coefficients themselves, so that only its like can come before it."""
+        return False
+
+    @property
     def before_erasing(self) -> bool:
         """Whether it cannot follow a step that replaces finished pixels."""
         return self.moves
@@ -106,7 +111,8 @@ class Compose(Transform):
             If it is set in a composition among the steps, it holds for the whole: blocks are read once.
 
     Raises:
-        InputError: If a step is not a `Transform`, or one after `RandomErasing` needs the pixels before it.
+        InputError: If a step is not a `Transform`, or one comes too late: after `RandomErasing`, whose pixels it
+            needs as they were before, or after any other, where it changes the file itself.
     """
 
     transforms: Sequence[Transform]
@@ -119,8 +125,11 @@ class Compose(Transform):
                     f"Compose takes jpegdomain.preprocess transforms, got {type(step).__qualname__}: "
                     "jpegdomain.preprocess.from_torchvision reads torchvision's"
                 )
-        erasing = False
+        erasing = changed = False
         for step in _flat(self.transforms):
+            if changed and step.first:
+                raise InputError(f"{type(step).__name__} changes the file's own coefficients: put it first")
+            changed = not step.first
             if erasing and step.before_erasing:
                 does = "moves pixels" if step.moves else "takes the mean of all pixels"
                 raise InputError(f"{type(step).__name__} {does}: put it in front of RandomErasing")
