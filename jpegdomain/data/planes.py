@@ -1,7 +1,7 @@
 """What a batch is made of: groups of images with their components' planes and, if preprocessed, their maps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -169,6 +169,8 @@ class Group:
         colors: float64 (m, 3, 3): their mapped R, G and B are multiplied by it before fills are added; None if no
             preprocess changes colours.
         erased: For preprocessed images, the rectangles of each that are replaced at the end; empty for none.
+        kinds: For preprocessed images: equal where the maps are, whichever process made them. None for an image whose
+            maps were drawn at random and will not come again.
     """
 
     images: tuple[int, ...]
@@ -179,6 +181,7 @@ class Group:
     transposed: bool = False
     colors: Tensor | None = None
     erased: tuple[tuple[Erasure, ...], ...] = ()
+    kinds: tuple[bytes | None, ...] = ()
 
 
 # Not frozen: into frozen dataclasses torch.compile looks field by field, and read-only arrays it cannot take.
@@ -213,3 +216,16 @@ class Memory:
     groups: tuple[Group, ...]
     quantised: Tensor
     steps: Tensor
+
+    def split(self) -> "list[Memory]":
+        """Each group by itself, with its images' positions among their own."""
+        parts = []
+        at = row = 0
+        for group in self.groups:
+            blocks = sum(plane.quantised.numel() for plane in group.planes)
+            tables = sum(plane.steps.numel() for plane in group.planes)
+            order = {position: rank for rank, position in enumerate(sorted(group.images))}
+            own = replace(group, images=tuple(order[position] for position in group.images))
+            parts.append(Memory((own,), self.quantised[at : at + blocks], self.steps[row : row + tables]))
+            at, row = at + blocks, row + tables
+        return parts

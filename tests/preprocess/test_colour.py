@@ -99,8 +99,10 @@ def test_colours_are_torchvisions(name, kind):
             activation = Entry(3, mean, std, "transform")(entered)
             torch.testing.assert_close(jd.decode(activation)[0], normalised, rtol=0, atol=1e-9)
         # The compiled renderer.
-        pixels = Entry(3, mean, std, "pixels")(batch.to(torch.float32))[0]
-        torch.testing.assert_close(pixels, normalised.float(), rtol=0, atol=2e-5)
+        single = batch.to(torch.float32)
+        for entered in (single, pickle.loads(pickle.dumps(single))):
+            pixels = Entry(3, mean, std, "pixels")(entered)[0]
+            torch.testing.assert_close(pixels, normalised.float(), rtol=0, atol=2e-5)
         torch.testing.assert_close(jd.decode_luma(batch.to(torch.float32))[0], luma.float(), rtol=0, atol=2e-3)
 
 
@@ -114,7 +116,9 @@ def test_images_of_one_batch_have_their_own_colours():
     torch.manual_seed(7)
     batch = jd.collate(images, preprocess=steps, dtype=FLOAT)
     torch.testing.assert_close(jd.decode_rgb(batch), expected, rtol=0, atol=1e-9)
-    torch.testing.assert_close(jd.decode_rgb(batch.to(torch.float32)), expected.float(), rtol=0, atol=2e-3)
+    single = batch.to(torch.float32)
+    for entered in (single, pickle.loads(pickle.dumps(single))):
+        torch.testing.assert_close(jd.decode_rgb(entered), expected.float(), rtol=0, atol=2e-3)
     again = jd.collate(images, preprocess=steps, generator=torch.Generator().manual_seed(7), dtype=FLOAT)
     assert torch.equal(jd.decode_rgb(again), jd.decode_rgb(batch))
 
@@ -178,3 +182,13 @@ def test_what_cannot_be_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             make()
+
+
+def test_equal_maps_with_other_colours_from_a_worker():
+    # Without randomness maps are known by what they are: two permutations have equal ones but for the colours.
+    images, orders = [pale(seed=i) for i in range(2)], np.eye(3)[[[1, 2, 0], [2, 0, 1]]]
+    for order in orders:
+        batch = jd.collate(images, preprocess=ours.ColorMatrix(order))
+        expected = np.einsum("ck,nkhw->nchw", order, np.stack([levels(image).numpy() for image in images]))
+        arrived = jd.decode_rgb(pickle.loads(pickle.dumps(batch)))
+        np.testing.assert_allclose(arrived.numpy(), expected, atol=2e-3)
