@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from jpegdomain.codec import JpegImage, read_jpegs
 from jpegdomain.conversion import convert
 from jpegdomain.data import JpegBatch, collate
-from jpegdomain.data.loading import prefetch
+from jpegdomain.data.prefetching import prefetch
 from jpegdomain.errors import InputError, JpegDomainError, MissingPackageError
 from jpegdomain.preprocess import Recipe
 

@@ -1,41 +1,59 @@
-"""The labels of a batch: numbers as a tensor; boxes, keypoints and masks as their images' preprocess moves them."""
+"""What comes with images in a data loader's items: boxes, keypoints and masks as the images' preprocess moves them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-from torch.utils import _pytree as pytree
-from torch.utils.data import default_collate
-
-from jpegdomain.preprocess import follow
+from jpegdomain.preprocess import SeparableMap, follow
 from jpegdomain.preprocess.targets import has_targets
 
 from .batch import JpegBatch
 
-__all__ = ["collate_labels", "moved"]
+__all__ = ["Alone", "following"]
 
 
-def collate_labels(labels: Sequence[Any], batch: JpegBatch) -> Any:
-    """Make a batch's labels of its items'.
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A value of one image that is not to be stacked with those of others.
+
+    Attributes:
+        value: Any.
+    """
+
+    value: Any
+
+
+def following(rests: Sequence[Any], batch: JpegBatch) -> list[Any]:
+    """Apply to what comes with each image the steps that the image takes (`jpegdomain.preprocess.follow`).
 
     Args:
-        labels: One for each image of the batch.
+        rests: One for each image: a tuple, a dict or None.
         batch: With its records.
 
     Returns:
-        What ``torch.utils.data.default_collate`` makes of them: numbers as a tensor, masks stacked. Labels with boxes
-        or keypoints are a list, one for each image, as detectors take them: there are as many as each image shows.
+        The same for each image. If there are boxes or keypoints, of which each image has another number, everything but
+        numbers and strings is `Alone`.
 
     Raises:
-        InputError: If a target cannot follow its image (see `follow`).
+        InputError: If a target cannot follow its image.
     """
-    if not any(map(has_targets, labels)):
-        return default_collate(list(labels))
-    listed = any(has_targets(label, ("BoundingBoxes", "KeyPoints")) for label in labels)
-    following = follow(batch, labels)
-    return following if listed else default_collate(following)
+    if not any(map(has_targets, rests)):
+        return list(rests)
+    moved = [_followed(one, rest) for one, rest in zip(batch.maps, rests, strict=True)]
+    if not any(has_targets(rest, ("BoundingBoxes", "KeyPoints")) for rest in rests):
+        return moved
+    return [_alone(rest) for rest in moved]
 
 
-def moved(labels: Any, move: Callable[[Tensor], Tensor]) -> Any:
-    """Move every tensor among a batch's labels."""
-    return pytree.tree_map(lambda leaf: move(leaf) if isinstance(leaf, Tensor) else leaf, labels)
+def _followed(image_map: SeparableMap, rest: Any) -> Any:
+    return tuple(follow(image_map, entry) for entry in rest) if isinstance(rest, tuple) else follow(image_map, rest)
+
+
+def _alone(rest: Any) -> Any:
+    if isinstance(rest, tuple):
+        return tuple(map(_kept, rest))
+    return {key: _kept(value) for key, value in rest.items()}
+
+
+def _kept(value: Any) -> Any:
+    return value if isinstance(value, int | float | str | bytes) else Alone(value)

@@ -9,7 +9,7 @@ from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
-from .recipe import Recipe, from_torchvision
+from .recipe import Recipe, from_torchvision, recipe_of, simplified
 from .requantize import JpegQuality, Requantize
 from .resize import Resize
 from .rotate import RandomRotate90, Rotate90, Transpose
@@ -50,6 +50,8 @@ __all__ = [
     "from_torchvision",
     "keep_for",
     "low_frequency_bound",
+    "recipe_of",
+    "simplified",
 ]
 
 _RENAMED = {"AxisMap": BandedMatrix, "Placement": SeparableMap}

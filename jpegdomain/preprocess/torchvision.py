@@ -1,4 +1,7 @@
-"""Reading torchvision's preprocessing: presets of pretrained weights, and pipelines of v1 or v2 transforms."""
+"""Reading torchvision's preprocessing: presets of pretrained weights, and pipelines of v1 or v2 transforms.
+
+Pipelines of timm are torchvision's, with some steps of its own among them.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -13,6 +16,7 @@ from torchvision.transforms._presets import ImageClassification
 
 from jpegdomain.errors import InputError
 
+from . import timm
 from .colour import ColorJitter, ColorMatrix, Grayscale, RandomChannelPermutation, RandomGrayscale, RandomInvert
 from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .erasing import RandomErasing
@@ -68,26 +72,35 @@ class _Reading:
             self.steps.append(CenterCrop(step.crop_size))
             self._to(step, torch.float, True)
             self._normalise(step)
-        elif isinstance(step, _PASSING):
+        elif isinstance(step, _PASSING) or timm.passes(step):
             pass
         elif not (self._geometry(step) or self._values(step)):
             _refuse(step, "it has no counterpart on coefficients")
 
     def _geometry(self, step: Any) -> bool:
         """Read a geometric step; False if it is not one."""
+        try:
+            made = self._counterpart(step)
+        except (ValueError, InputError) as error:
+            # A filter, most often.
+            _refuse(step, str(error))
+        if made is None:
+            return False
+        if self.mean is not None and isinstance(made, CenterCrop | Pad | RandomCrop | timm.PadThenCrop):
+            _refuse(step, "its fill is black only before Normalize: put it in front of it")
+        if isinstance(made, ColorMatrix | ColorJitter | RandomGrayscale | RandomChannelPermutation):
+            if self.mean is not None:
+                _refuse(step, "colours change before Normalize: put it in front of it")
+            if self.floating and self.scale == 255:
+                _refuse(step, "torchvision clamps floats to 0…1, and these are 0…255: give ToDtype scale=True")
+        self.steps.append(made)
+        return True
+
+    def _counterpart(self, step: Any) -> Transform | None:
         for kinds, counterpart in _COUNTERPARTS:
             if isinstance(step, kinds):
-                made = counterpart(step, 255 / self.scale)
-                if self.mean is not None and isinstance(made, CenterCrop | Pad | RandomCrop):
-                    _refuse(step, "its fill is black only before Normalize: put it in front of it")
-                if isinstance(made, ColorMatrix | ColorJitter | RandomGrayscale | RandomChannelPermutation):
-                    if self.mean is not None:
-                        _refuse(step, "colours change before Normalize: put it in front of it")
-                    if self.floating and self.scale == 255:
-                        _refuse(step, "torchvision clamps floats to 0…1, and these are 0…255: give ToDtype scale=True")
-                self.steps.append(made)
-                return True
-        return False
+                return counterpart(step, 255 / self.scale)
+        return timm.counterpart(step, 255 / self.scale)
 
     def _values(self, step: Any) -> bool:
         """Read a step that changes the values; False if it is not one."""
@@ -108,7 +121,8 @@ class _Reading:
     def _normalise(self, step: Any) -> None:
         if self.mean is not None:
             _refuse(step, "it occurs twice")
-        self.mean, self.std = ([value / self.scale for value in values] for values in (step.mean, step.std))
+        # timm has them as tensors.
+        self.mean, self.std = ([float(value) / self.scale for value in values] for values in (step.mean, step.std))
 
     def _erase(self, step: Any) -> None:
         """Values, of the image at this point, become levels."""

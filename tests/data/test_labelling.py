@@ -107,3 +107,23 @@ def test_a_moved_batch_holds_no_maps():
     assert [one.extent for one in batch.maps] == [(8, 8)] * 4
     with pytest.raises(InputError, match="targets follow where it is made"):
         ours.follow(batch.as_tensors(), [segmentation(i) for i in range(4)])
+
+
+def test_dicts_and_further_entries():
+    steps = ours.Resize((20, 30))
+    items = [
+        {"image": image, "boxes": label["boxes"], "label": number, "mask": segmentation(number)}
+        for number, (image, label) in enumerate(dataset(detection))
+    ]
+    made = jd.Collate(steps)(items)
+    assert made["labels"].tolist() == [0, 1, 2, 3]
+    assert torch.equal(made["boxes"][2], v2.functional.resize(detection(2)["boxes"], [20, 30]))
+    assert torch.equal(made["mask"][3], v2.functional.resize(segmentation(3), [20, 30]))
+    _, numbers, masks = jd.Collate(steps)(
+        [(image, 7, segmentation(i)) for i, (image, _) in enumerate(dataset(detection))]
+    )
+    assert numbers.tolist() == [7] * 4
+    assert masks.shape == (4, 20, 30)
+    pixels, labels = jd.PixelCollate(steps)(list(dataset(detection)))
+    assert pixels.shape == (4, 3, 20, 30)
+    assert labels[1]["boxes"].canvas_size == (20, 30)
