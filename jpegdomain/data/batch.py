@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
+from jpegdomain.errors import InputError
 from jpegdomain.foreign_transforms import register_leaf
 from jpegdomain.geometry import Extent
+from jpegdomain.preprocess import SeparableMap
 
 from .assembling import assemble
 from .packing import Packed, pack, unpack
@@ -146,6 +148,19 @@ class JpegBatch:
             return self.records.geometries is not None
         return self.groups[0].planes[0].maps is not None
 
+    @property
+    def maps(self) -> tuple[SeparableMap, ...]:
+        """What the preprocess does to each image, with its random draws: `jpegdomain.preprocess.follow` takes it.
+
+        Raises:
+            InputError: If the batch was moved to another device or process: only tensors are left.
+        """
+        if self.records is None:
+            raise InputError("this batch was moved and holds no maps: targets follow where it is made, as in Collate")
+        if self.records.geometries is None:
+            return tuple(SeparableMap.whole(image.extent) for image in self.records.images)
+        return tuple(geometry.map for geometry in self.records.geometries)
+
     def to(self, *args: Any, **kwargs: Any) -> "JpegBatch":
         """Move the batch, or change the floating-point type that it enters the network in.
 
@@ -203,7 +218,8 @@ class JpegBatch:
             fills = group.fills
             if fills is not None:
                 fills = Fills(change(fills.levels), change(fills.rows), change(fills.columns))
-            groups.append(replace(group, planes=tuple(planes), fills=fills))
+            colors = None if group.colors is None else change(group.colors)
+            groups.append(replace(group, planes=tuple(planes), fills=fills, colors=colors))
         return JpegBatch(self.extent, self.dtype, None, Memory(tuple(groups), quantised, steps))
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ from .batch import FileReport, JpegBatch
 from .collation import collate
 from .columns import Keys, join, split
 from .dataset import OnBroken, check_on_error
+from .labelling import following
 from .other_formats import PixelImage
 from .reading import Limits, name_of, read_as_needed
 from .skipping import Item, Items, batch_of_most, in_worker, left_out, preprocess_of, said_in_main
@@ -39,6 +40,9 @@ class Collate:
 
     The batch holds the records until it leaves the process: a worker sends a copy of the int16 coefficients that the
     batch needs. They become floats where the network runs.
+
+    ``torchvision.tv_tensors`` among them, boxes, keypoints or masks, take the steps that their images take
+    (`jpegdomain.preprocess.follow`). With boxes or keypoints they are not stacked, but come in a list.
 
     In torch's own loader a random preprocess draws from torch's global generator, which each worker seeds for itself:
     the same numbers need the same number of workers. `jpegdomain.loader` draws the same ones with any number.
@@ -119,7 +123,8 @@ class Collate:
             batch = make([image for image, _ in records])
         if batch is None:
             return None, reports
-        return join(self.finished(batch, preprocess), [rest for _, rest in records], keys), reports
+        rests = following([rest for _, rest in records], batch)
+        return join(self.finished(batch, preprocess), rests, keys), reports
 
     def _read(
         self, parts: Sequence[tuple[Any, Any]], items: Sequence[Any], preprocess: object

@@ -93,7 +93,8 @@ def collate(
     geometries = [
         ImageGeometry.of(image, recipe.transform, turn, generator) for image, turn in zip(images, turns, strict=True)
     ]
-    batch = JpegBatch(_common_extent(geometries), dtype, Records(tuple(images), tuple(geometries)))
+    taken = tuple(geometry.requantized(image) for image, geometry in zip(images, geometries, strict=True))
+    batch = JpegBatch(_common_extent(geometries), dtype, Records(taken, tuple(geometries)))
     return batch.normalised_by(recipe.normalisation).to(device)
 
 

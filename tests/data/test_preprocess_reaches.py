@@ -120,7 +120,9 @@ def test_exported_models_keep_their_preprocess(channels):
     )
     network = network.eval().double()
     steps = [v2.Resize(20), v2.Pad(3, fill=100), v2.RandomHorizontalFlip(1.0), v2.CenterCrop((30, 16))]
-    fixed = v2.Compose([*steps[:2], steps[3], v2.ToDtype(torch.float64, scale=True), v2.Normalize([0.3], [0.2])])
+    fixed = v2.Compose(
+        [*steps[:2], v2.Grayscale(3), steps[3], v2.ToDtype(torch.float64, scale=True), v2.Normalize([0.3], [0.2])]
+    )
     same = [jd.read_jpeg(data) for data in files(8, sizes=((37, 53),))]
     for plan in ("transform", "fused"):
         converted = jd.convert(network, preprocess=fixed, plan=plan)
@@ -132,6 +134,9 @@ def test_exported_models_keep_their_preprocess(channels):
                 torch.testing.assert_close(exported(*exported.inputs(like)), expected, rtol=0, atol=1e-9)
     with pytest.raises(InputError, match="a random preprocess is no part of a graph"):
         jd.exportable(jd.convert(network, preprocess=v2.Compose(steps)), same[0])
+    for step in (ours.Rotate90(), ours.Requantize([9] * 64)):
+        with pytest.raises(InputError, match="Rotate90 and Requantize are no part of a graph"):
+            jd.exportable(jd.convert(network, preprocess=step), same[0])
 
 
 @from_torch_2_7
