@@ -2,17 +2,25 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
+from jpegdomain.codec import JpegImage
+from jpegdomain.foreign_transforms import register_leaf
 from jpegdomain.geometry import Extent
 
 from .assembling import assemble
 from .planes import BandedMatrices, Fills, Group, Memory, Records
 
-__all__ = ["FileReport", "JpegBatch"]
+__all__ = ["FileReport", "JpegBatch", "Normalisation"]
+
+Normalisation: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and std, one number or one for each channel, on the scale 0…1."""
+
+_NOTES: Final = ("reports", "normalisation")
+"""What is noted down on a batch besides its fields."""
 
 
 class FileReport(NamedTuple):
@@ -48,6 +56,8 @@ class JpegBatch:
         memory: The same as tensors; None until first needed.
         reports: A loader's reports on files that were left out, or are defective. They move with the batch, so that
             they arrive from a data loader's workers; `as_tensors` drops them.
+        normalisation: Mean and std on the scale 0…1 that the preprocess has besides its geometry; None if it has none.
+            They are not applied here: a network's entry, which has its own, compares them.
     """
 
     extent: Extent
@@ -56,9 +66,14 @@ class JpegBatch:
     memory: Memory | None = None
     # Not a field: to torch.compile these are what a graph depends on.
     reports: ClassVar[tuple[FileReport, ...]] = ()
+    normalisation: ClassVar[Normalisation | None] = None
 
     def __len__(self) -> int:
         return sum(len(group.images) for group in self.groups) if self.records is None else len(self.records.images)
+
+    def numel(self) -> int:
+        """How many numbers the images are as R, G and B: trainers count operations by it."""
+        return 3 * len(self) * self.extent.height * self.extent.width
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -85,13 +100,25 @@ class JpegBatch:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Tensors reach another process without being copied.
-        state = {"reports": self.reports} if self.reports else None
+        state = {name: vars(self)[name] for name in _NOTES if name in vars(self)} or None
         return JpegBatch, (self.extent, self.dtype, None, self._tensors()), state
 
     def reporting(self, reports: Iterable[FileReport]) -> "JpegBatch":
         """A copy of the batch with these reports."""
+        return self._like(JpegBatch(self.extent, self.dtype, self.records, self.memory), reports=tuple(reports))
+
+    def normalised_by(self, normalisation: Normalisation | None) -> "JpegBatch":
+        """A copy of the batch that names mean and std of its preprocess."""
+        if normalisation is None:
+            return self
         batch = JpegBatch(self.extent, self.dtype, self.records, self.memory)
-        object.__setattr__(batch, "reports", tuple(reports))
+        return self._like(batch, normalisation=normalisation)
+
+    def _like(self, batch: "JpegBatch", **notes: Any) -> "JpegBatch":
+        """Note down on a new batch what is noted down on this one, and further notes."""
+        for name in _NOTES:
+            if name in notes or name in vars(self):
+                object.__setattr__(batch, name, notes[name] if name in notes else vars(self)[name])
         return batch
 
     def as_tensors(self) -> "JpegBatch":
@@ -103,7 +130,7 @@ class JpegBatch:
         Returns:
             A batch of tensors only.
         """
-        return JpegBatch(self.extent, self.dtype, None, self._tensors())
+        return JpegBatch(self.extent, self.dtype, None, self._tensors()).normalised_by(self.normalisation)
 
     @property
     def device(self) -> torch.device:
@@ -133,18 +160,18 @@ class JpegBatch:
         if self.records is not None and like.device.type == "cpu":
             if like.dtype == self.dtype:
                 return self
-            return JpegBatch(self.extent, like.dtype, self.records).reporting(self.reports)
+            return self._like(JpegBatch(self.extent, like.dtype, self.records))
         moved = self._map(lambda tensor: tensor.to(like.device, **blocking))
         groups = tuple(
             replace(group, planes=tuple(replace(plane, dtype=like.dtype) for plane in group.planes))
             for group in moved.groups
         )
         memory = Memory(groups, moved.quantised, moved.steps)
-        return JpegBatch(self.extent, like.dtype, None, memory).reporting(self.reports)
+        return self._like(JpegBatch(self.extent, like.dtype, None, memory))
 
     def pin_memory(self) -> "JpegBatch":
         """Copy the batch to page-locked memory for ``non_blocking`` transfers; a data loader's ``pin_memory=True``."""
-        return self._map(Tensor.pin_memory).reporting(self.reports)
+        return self._like(self._map(Tensor.pin_memory))
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "JpegBatch":
         """Change all tensors, each once, and make the planes views again."""
@@ -180,3 +207,11 @@ class JpegBatch:
     def __repr__(self) -> str:
         preprocessed = ", preprocessed" if self.preprocessed else ""
         return f"JpegBatch({len(self)} images, {self.extent}, {self.dtype}, device={str(self.device)!r}{preprocessed})"
+
+
+for _kind in (JpegBatch, JpegImage):
+    register_leaf(
+        _kind,
+        "geometry belongs into the preprocess (jpegdomain.preprocess, or torchvision's own there), everything else "
+        "behind jpegdomain.read_pixels or jpegdomain.PixelCollate, which give pixels",
+    )

@@ -7,7 +7,6 @@ from typing import Any
 
 from jpegdomain.codec import MAX_PIXELS, MAX_SCANS
 from jpegdomain.errors import EmptyClassWarning, EmptyFolderError
-from jpegdomain.preprocess import Transform
 
 from .dataset import JpegDataset, OnBroken
 
@@ -47,7 +46,7 @@ class JpegFolder(JpegDataset):
         self,
         root: str | os.PathLike[str],
         *,
-        preprocess: Transform | None = None,
+        preprocess: object = None,
         keep: int | None = None,
         on_error: OnBroken = "raise",
         target_transform: Callable[[Any], Any] | None = None,

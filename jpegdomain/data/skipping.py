@@ -5,16 +5,43 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from torch.utils.data import get_worker_info
+
 from jpegdomain.codec import JpegImage
-from jpegdomain.errors import ExtentMismatchError, JpegFileError, LeftOutWarning
+from jpegdomain.errors import ExtentMismatchError, InputError, JpegFileError, LeftOutWarning
 from jpegdomain.geometry import Extent
 
 from .batch import FileReport, JpegBatch
 
-__all__ = ["Item", "Items", "batch_of_most", "left_out"]
+__all__ = ["Item", "Items", "batch_of_most", "in_worker", "left_out", "own_item", "preprocess_of", "said_in_main"]
 
 Item: TypeAlias = tuple[JpegImage, Any]
 """A file's record and its label."""
+
+
+class OwnItem(tuple[JpegImage, Any]):
+    """An item of a `JpegDataset`, which knows the data set's preprocess."""
+
+    preprocess: object
+
+
+def own_item(image: JpegImage, label: Any, preprocess: object) -> Item:
+    """Make an item, which knows the preprocess if there is one."""
+    if preprocess is None:
+        return image, label
+    item = OwnItem((image, label))
+    item.preprocess = preprocess
+    return item
+
+
+def preprocess_of(items: Sequence[Item]) -> object:
+    """The preprocess of the data set of these items, None if they know of none; raise `InputError` if they differ."""
+    found = [getattr(item, "preprocess", None) for item in items]
+    if any(one is not found[0] and one != found[0] for one in found):
+        raise InputError(
+            "the items of this batch come from data sets with different preprocesses: give Collate the one to use"
+        )
+    return found[0] if found else None
 
 
 class Items(list[Item]):
@@ -48,9 +75,41 @@ _Collate = Callable[[Sequence[JpegImage]], JpegBatch]
 
 
 def left_out(position: int, source: str, reason: str) -> FileReport:
-    """Warn that a file is left out for a reason, which names it, and report it."""
-    warnings.warn(f"left out of its batch: {reason}", LeftOutWarning, stacklevel=3)
+    """Warn that a file is left out for a reason, which names it, and report it; in a worker only report it."""
+    if not in_worker():
+        _warn(reason, stacklevel=4)
     return FileReport(position, source, reason, True)
+
+
+def _warn(reason: str, stacklevel: int) -> None:
+    warnings.warn(f"left out of its batch: {reason}", LeftOutWarning, stacklevel=stacklevel)
+
+
+def in_worker() -> bool:
+    """Whether this process is a worker of torch's data loader."""
+    return get_worker_info() is not None
+
+
+class _Said:
+    """What a worker hands to its loader with reports: it arrives as itself, and with warnings."""
+
+    def __init__(self, loaded: Any, reports: Sequence[FileReport]) -> None:
+        self.loaded, self.reports = loaded, reports
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self.loaded, self.reports)
+
+
+def _arrived(loaded: Any, reports: Sequence[FileReport]) -> Any:
+    for report in reports:
+        if report.left_out:
+            _warn(report.reason, stacklevel=2)
+    return loaded
+
+
+def said_in_main(loaded: Any, reports: Iterable[FileReport]) -> Any:
+    """Wrap what a worker returns, so that its `LeftOutWarning`s are raised where it arrives, without the wrapping."""
+    return _Said(loaded, tuple(reports))
 
 
 def batch_of_most(

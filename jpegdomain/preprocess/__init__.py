@@ -7,7 +7,7 @@ from .banded_matrix import BandedMatrix
 from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
-from .recipe import Recipe, from_torchvision
+from .recipe import Recipe, from_torchvision, recipe_of, simplified
 from .resize import Resize
 from .separable_map import Fill, SeparableMap
 from .transform import Compose, Transform
@@ -31,6 +31,8 @@ __all__ = [
     "from_torchvision",
     "keep_for",
     "low_frequency_bound",
+    "recipe_of",
+    "simplified",
 ]
 
 _RENAMED = {"AxisMap": BandedMatrix, "Placement": SeparableMap}

@@ -1,7 +1,10 @@
-"""Reading torchvision's preprocessing: presets of pretrained weights, and pipelines of v1 or v2 transforms."""
+"""Reading torchvision's preprocessing: presets of pretrained weights, and pipelines of v1 or v2 transforms.
+
+Pipelines of timm are torchvision's, with some steps of its own among them.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import nn
@@ -11,6 +14,7 @@ from torchvision.transforms._presets import ImageClassification
 
 from jpegdomain.errors import InputError
 
+from . import timm
 from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .recipe import Recipe
@@ -62,21 +66,30 @@ class _Reading:
             self.steps.append(CenterCrop(step.crop_size))
             self._to(step, torch.float, True)
             self._normalise(step)
-        elif isinstance(step, _PASSING):
+        elif isinstance(step, _PASSING) or timm.passes(step):
             pass
         elif not (self._geometry(step) or self._values(step)):
             _refuse(step, "it has no counterpart on coefficients")
 
     def _geometry(self, step: Any) -> bool:
         """Read a geometric step; False if it is not one."""
+        try:
+            made = self._counterpart(step)
+        except (ValueError, InputError) as error:
+            # A filter, most often.
+            _refuse(step, str(error))
+        if made is None:
+            return False
+        if self.mean is not None and isinstance(made, CenterCrop | Pad | RandomCrop | timm.PadThenCrop):
+            _refuse(step, "its fill is black only before Normalize: put it in front of it")
+        self.steps.append(made)
+        return True
+
+    def _counterpart(self, step: Any) -> Transform | None:
         for kinds, counterpart in _COUNTERPARTS:
             if isinstance(step, kinds):
-                made = counterpart(step, 255 / self.scale)
-                if self.mean is not None and isinstance(made, CenterCrop | Pad | RandomCrop):
-                    _refuse(step, "its fill is black only before Normalize: put it in front of it")
-                self.steps.append(made)
-                return True
-        return False
+                return counterpart(step, 255 / self.scale)
+        return timm.counterpart(step, 255 / self.scale)
 
     def _values(self, step: Any) -> bool:
         """Read a step that changes the values; False if it is not one."""
@@ -95,7 +108,8 @@ class _Reading:
     def _normalise(self, step: Any) -> None:
         if self.mean is not None:
             _refuse(step, "it occurs twice")
-        self.mean, self.std = ([value / self.scale for value in values] for values in (step.mean, step.std))
+        # timm has them as tensors.
+        self.mean, self.std = ([float(value) / self.scale for value in values] for values in (step.mean, step.std))
 
     def _to(self, step: object, dtype: object, scale: bool) -> None:
         if not isinstance(dtype, torch.dtype):
@@ -145,7 +159,7 @@ _COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
 """torchvision's classes → the function (step, levels per unit of its values) → `Transform`."""
 
 
-def _refuse(step: object, reason: str) -> None:
+def _refuse(step: object, reason: str) -> NoReturn:
     name = type(step).__qualname__
     raise InputError(
         f"the preprocessing step {name} cannot be read: {reason}"
