@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
+from jpegdomain.errors import InputError
 from jpegdomain.foreign_transforms import register_leaf
 from jpegdomain.geometry import Extent
+from jpegdomain.preprocess import SeparableMap
 
 from .assembling import assemble
+from .packing import Packed, pack, unpack
 from .planes import BandedMatrices, Fills, Group, Memory, Records
 
 __all__ = ["FileReport", "JpegBatch", "Normalisation"]
@@ -47,7 +50,8 @@ class JpegBatch:
     coefficients and their steps; they become floats of `dtype` where the network's entry reads them.
 
     A batch made on the CPU keeps the records that it was made of; `groups`, `quantised` and `steps` are made of them
-    when first needed. A batch that was moved to another device or process has only these.
+    when first needed. A batch that was moved to another device or process has only these. On the CPU it is rendered as
+    fast.
 
     Attributes:
         extent: Height and width of every image as it enters the network, in pixels.
@@ -101,7 +105,7 @@ class JpegBatch:
     def __reduce__(self) -> tuple[Any, ...]:
         # Tensors reach another process without being copied.
         state = {name: vars(self)[name] for name in _NOTES if name in vars(self)} or None
-        return JpegBatch, (self.extent, self.dtype, None, self._tensors()), state
+        return _unpacked, (self.extent, self.dtype, pack(self._tensors())), state
 
     def reporting(self, reports: Iterable[FileReport]) -> "JpegBatch":
         """A copy of the batch with these reports."""
@@ -143,6 +147,19 @@ class JpegBatch:
         if self.records is not None:
             return self.records.geometries is not None
         return self.groups[0].planes[0].maps is not None
+
+    @property
+    def maps(self) -> tuple[SeparableMap, ...]:
+        """What the preprocess does to each image, with its random draws: `jpegdomain.preprocess.follow` takes it.
+
+        Raises:
+            InputError: If the batch was moved to another device or process: only tensors are left.
+        """
+        if self.records is None:
+            raise InputError("this batch was moved and holds no maps: targets follow where it is made, as in Collate")
+        if self.records.geometries is None:
+            return tuple(SeparableMap.whole(image.extent) for image in self.records.images)
+        return tuple(geometry.map for geometry in self.records.geometries)
 
     def to(self, *args: Any, **kwargs: Any) -> "JpegBatch":
         """Move the batch, or change the floating-point type that it enters the network in.
@@ -201,12 +218,17 @@ class JpegBatch:
             fills = group.fills
             if fills is not None:
                 fills = Fills(change(fills.levels), change(fills.rows), change(fills.columns))
-            groups.append(replace(group, planes=tuple(planes), fills=fills))
+            colors = None if group.colors is None else change(group.colors)
+            groups.append(replace(group, planes=tuple(planes), fills=fills, colors=colors))
         return JpegBatch(self.extent, self.dtype, None, Memory(tuple(groups), quantised, steps))
 
     def __repr__(self) -> str:
         preprocessed = ", preprocessed" if self.preprocessed else ""
         return f"JpegBatch({len(self)} images, {self.extent}, {self.dtype}, device={str(self.device)!r}{preprocessed})"
+
+
+def _unpacked(extent: Extent, dtype: torch.dtype, packed: Packed) -> JpegBatch:
+    return JpegBatch(extent, dtype, None, unpack(packed))
 
 
 for _kind in (JpegBatch, JpegImage):
