@@ -1,7 +1,7 @@
 """What a batch is made of: groups of images with their components' planes and, if preprocessed, their maps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -163,6 +163,8 @@ class Group:
         sources: For preprocessed images of four components: their heights and widths in pixels, as in the file.
         transposed: Exchange rows and columns of their pixels before the maps; other images' coefficients are already
             transposed.
+        kinds: For preprocessed images: equal where the maps are, whichever process made them. None for an image whose
+            maps were drawn at random and will not come again.
     """
 
     images: tuple[int, ...]
@@ -171,6 +173,7 @@ class Group:
     fills: Fills | None = None
     sources: tuple[Extent, ...] = ()
     transposed: bool = False
+    kinds: tuple[bytes | None, ...] = ()
 
 
 # Not frozen: into frozen dataclasses torch.compile looks field by field, and read-only arrays it cannot take.
@@ -205,3 +208,16 @@ class Memory:
     groups: tuple[Group, ...]
     quantised: Tensor
     steps: Tensor
+
+    def split(self) -> "list[Memory]":
+        """Each group by itself, with its images' positions among their own."""
+        parts = []
+        at = row = 0
+        for group in self.groups:
+            blocks = sum(plane.quantised.numel() for plane in group.planes)
+            tables = sum(plane.steps.numel() for plane in group.planes)
+            order = {position: rank for rank, position in enumerate(sorted(group.images))}
+            own = replace(group, images=tuple(order[position] for position in group.images))
+            parts.append(Memory((own,), self.quantised[at : at + blocks], self.steps[row : row + tables]))
+            at, row = at + blocks, row + tables
+        return parts
