@@ -13,8 +13,7 @@ from rich.progress import track
 from torch import Tensor
 
 from jpegdomain.codec import read_jpegs
-from jpegdomain.data import collate
-from jpegdomain.decoding import to_pixels
+from jpegdomain.decoding import read_pixels
 from jpegdomain.errors import EmptyFolderError, JpegFileError
 from jpegdomain.preprocess import CenterCrop, Compose, Resize
 
@@ -96,11 +95,7 @@ def _bytes_of(folder: Path, count: int) -> tuple[list[bytes], int]:
 def _ours(side: int, threads: int) -> Callable[[list[bytes]], Tensor]:
     preprocess = Compose([Resize(round(side * 8 / 7)), CenterCrop(side)])
 
-    def run(data: list[bytes]) -> Tensor:
-        batch = collate(read_jpegs(data, threads=threads), preprocess=preprocess)
-        return to_pixels(batch, "rgb", torch.full((3,), 1 / 255), torch.zeros(3))
-
-    return run
+    return lambda data: read_pixels(data, preprocess=preprocess, mean=0, std=1, threads=threads)
 
 
 def _torchvision(side: int) -> Callable[[list[bytes]], Tensor]:

@@ -14,11 +14,21 @@ from jpegdomain.conversion import ConvertedModel, convert
 from jpegdomain.conversion import verify as compare
 from jpegdomain.data import collate
 from jpegdomain.errors import InputError, MissingPackageError
-from jpegdomain.preprocess import CenterCrop, Compose, Recipe, Resize, from_torchvision
+from jpegdomain.preprocess import CenterCrop, Compose, Recipe, Resize, recipe_of
 
 from .report import AsJson, print_json
 
-__all__ = ["IMAGENET", "Classes", "ModelName", "Pretrained", "Weights", "load_network", "plan", "recipe_of", "verify"]
+__all__ = [
+    "IMAGENET",
+    "Classes",
+    "ModelName",
+    "Pretrained",
+    "Weights",
+    "load_network",
+    "plan",
+    "trained_with",
+    "verify",
+]
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and std of ImageNet's channels on the scale 0…1."""
@@ -112,7 +122,7 @@ def _load(model: nn.Module, path: Path) -> None:
         raise InputError(f"{path}: not the weights of this network: {error}") from error
 
 
-def recipe_of(name: str, model: nn.Module, side: int | None = None) -> Recipe:
+def trained_with(name: str, model: nn.Module, side: int | None = None) -> Recipe:
     """Return the preprocess that a network was trained with, as far as its library says; ImageNet's usual one if not.
 
     Args:
@@ -127,10 +137,10 @@ def recipe_of(name: str, model: nn.Module, side: int | None = None) -> Recipe:
     if side is None and library == "torchvision":
         import torchvision
 
-        return from_torchvision(torchvision.models.get_model_weights(rest).DEFAULT.transforms())
+        return recipe_of(torchvision.models.get_model_weights(rest).DEFAULT.transforms())
     if side is None and library == "timm":
         timm = _timm()
-        return from_torchvision(timm.data.create_transform(**timm.data.resolve_model_data_config(model)))
+        return recipe_of(timm.data.resolve_model_data_config(model))
     side = side or 224
     return Recipe(Compose([Resize(round(side * 8 / 7)), CenterCrop(side)]), *IMAGENET)
 
@@ -152,21 +162,14 @@ def verify(
     network = load_network(model, weights, pretrained, classes)
     if double:
         network.double()
-    recipe = recipe_of(model, network, side)
+    recipe = trained_with(model, network, side)
     images = read_jpegs(files)
     dtype = next((p.dtype for p in network.parameters()), torch.float32)
     rows: dict[str, dict[str, Any]] = {}
     passed = True
     for strategy in ("transform", "fused"):
-        converted = convert(
-            network,
-            preprocess=recipe.transform,
-            mean=recipe.mean,
-            std=recipe.std,
-            frequencies=frequencies,
-            plan=strategy,
-        )
-        report = compare(network, converted, collate(images, preprocess=recipe.transform, dtype=dtype))
+        converted = convert(network, preprocess=recipe, frequencies=frequencies, plan=strategy)
+        report = compare(network, converted, collate(images, preprocess=recipe, dtype=dtype))
         passed &= report.passes()
         if not as_json:
             print(f"{strategy} plan, {report}")

@@ -25,7 +25,7 @@ from jpegdomain.errors import InputError, JpegDomainError, MissingPackageError
 from jpegdomain.preprocess import Recipe
 
 from .files import jpeg_files
-from .networks import Classes, ModelName, Pretrained, Weights, load_network, recipe_of
+from .networks import Classes, ModelName, Pretrained, Weights, load_network, trained_with
 
 __all__ = ["predict"]
 
@@ -68,7 +68,7 @@ def predict(
     paths = jpeg_files(data)
     names = [path.relative_to(data).as_posix() for path in paths]
     network = load_network(model, weights, pretrained, classes)
-    recipe = recipe_of(model, network, side)
+    recipe = trained_with(model, network, side)
     if output is Output.embeddings:
         _without_head(network)
     settings = [model, output.value, top, batch, str(recipe), pretrained, classes, _weights_of(network)]
@@ -77,7 +77,7 @@ def predict(
     starts = range(0, len(paths), max(batch, _PART // batch * batch))
     run = partial(
         _answers,
-        convert(network, plan="fused", preprocess=recipe.transform, mean=recipe.mean, std=recipe.std).to(device),
+        convert(network, plan="fused", preprocess=recipe).to(device),
     )
     for number in track(range(rank, len(starts), world), "predicting", console=Console(stderr=True), transient=True):
         if not parts.path(number).exists():
@@ -137,7 +137,7 @@ def _answers(
 
 def _batch(paths: Sequence[Path], recipe: Recipe, dtype: torch.dtype) -> tuple[JpegBatch | None, list[str | None]]:
     """The usable files as a batch, None if there are none, and for each file why it cannot be used."""
-    make = partial(collate, preprocess=recipe.transform, dtype=dtype)
+    make = partial(collate, preprocess=recipe, dtype=dtype)
 
     def problem(path: Path, result: Any) -> str | None:
         try:
