@@ -16,6 +16,7 @@ from jpegdomain.preprocess import SeparableMap
 from .assembling import assemble
 from .packing import Packed, pack, unpack
 from .planes import BandedMatrices, Fills, Group, Memory, Records
+from .sealing import Sealed, seal
 
 __all__ = ["FileReport", "JpegBatch", "Normalisation"]
 
@@ -62,6 +63,7 @@ class JpegBatch:
             they arrive from a data loader's workers; `as_tensors` drops them.
         normalisation: Mean and std on the scale 0…1 that the preprocess has besides its geometry; None if it has none.
             They are not applied here: a network's entry, which has its own, compares them.
+        sealed: What a graph sees, of `as_tensors` of images that differ; None of others.
     """
 
     extent: Extent
@@ -71,6 +73,7 @@ class JpegBatch:
     # Not a field: to torch.compile these are what a graph depends on.
     reports: ClassVar[tuple[FileReport, ...]] = ()
     normalisation: ClassVar[Normalisation | None] = None
+    sealed: ClassVar[Sealed | None] = None
 
     def __len__(self) -> int:
         return sum(len(group.images) for group in self.groups) if self.records is None else len(self.records.images)
@@ -128,13 +131,18 @@ class JpegBatch:
     def as_tensors(self) -> "JpegBatch":
         """Drop the records, as a move to another device does.
 
-        A converted model compiled by ``torch.compile`` takes such a batch into its graph, if the images have one
-        extent, colour model and sampling and no preprocess. Other batches are read outside of the graph.
+        A converted model compiled by ``torch.compile`` takes such a batch into its graph: images of one extent, colour
+        model and sampling without a preprocess as operations of torch, others as one operation, whatever their sizes,
+        so that one graph serves all batches. Move the batch before, not after.
 
         Returns:
             A batch of tensors only.
         """
-        return JpegBatch(self.extent, self.dtype, None, self._tensors()).normalised_by(self.normalisation)
+        memory = self._tensors()
+        batch = JpegBatch(self.extent, self.dtype, None, memory).normalised_by(self.normalisation)
+        if len(memory.groups) > 1 or self.preprocessed:
+            object.__setattr__(batch, "sealed", seal(memory))
+        return batch
 
     @property
     def device(self) -> torch.device:
@@ -146,6 +154,8 @@ class JpegBatch:
         """Whether a preprocess maps the images to the extent; otherwise they have that extent."""
         if self.records is not None:
             return self.records.geometries is not None
+        if self.sealed is not None:
+            return self.sealed.preprocessed
         return self.groups[0].planes[0].maps is not None
 
     @property

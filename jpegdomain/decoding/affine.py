@@ -19,6 +19,7 @@ from jpegdomain.preprocess.separable_map import Erasure
 from .arrived import render_tensors
 from .cpu import render
 from .erasing import erase
+from .in_graph import sealed_pixels, stays_in_graph
 from .matrices import constant_term, mapped
 from .whole import Components, whole_coefficients, whole_pixels
 
@@ -47,6 +48,8 @@ def to_activation(
     Returns:
         The activation of the batch's extent, in the batch's order, dtype and device.
     """
+    if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
+        return encode(sealed_pixels(batch, target, scale, shift, False))
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return encode(_rendered(batch, target, scale, shift))
     return Activation(_by_tensors(batch, target, scale, shift, transform=True), batch.extent)
@@ -74,6 +77,8 @@ def to_pixels(
     Returns:
         (n, channels, height, width), in the batch's order, dtype and device.
     """
+    if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
+        return sealed_pixels(batch, target, scale, shift, channels_last)
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return _rendered(batch, target, scale, shift, channels_last)
     pixels = _by_tensors(batch, target, scale, shift, transform=False)
