@@ -226,7 +226,7 @@ def _mixed(
     constants: Tensor | None = None,
 ) -> Tensor:
     """scale·(matrix · planes + constants) + level; one matrix for all images, or one for each."""
-    scaled = (matrix * scale[:, None]).expand(len(planes), -1, -1)
+    scaled = (matrix * scale[:, None]).expand(planes.shape[0], -1, -1)
     mixed = torch.einsum("nck,nkhw->nchw", scaled, planes)
     if constants is not None:
         mixed = mixed + constants * scale.view(-1, 1, 1)
