@@ -28,15 +28,9 @@ def _tokenize(types: Any) -> Any:
     return types.int64(planes, types.int64[:, ::1], grid, types.uint32[::1], types.int64[::1], types.int64[::1])
 
 
-SEQUENTIAL: Final = CompiledFunction(
-    CODEC, "files", "read_sequential", _decoder, "the sequential JPEG decoder, about ten seconds"
-)
-PROGRESSIVE: Final = CompiledFunction(
-    CODEC, "files", "read_progressive", _decoder, "the progressive JPEG decoder, about ten seconds"
-)
-ARITHMETIC: Final = CompiledFunction(
-    CODEC, "files", "read_arithmetic", _decoder, "the arithmetic JPEG decoder, about ten seconds"
-)
+SEQUENTIAL: Final = CompiledFunction(CODEC, "files", "read_sequential", _decoder, "the sequential JPEG decoder", 8)
+PROGRESSIVE: Final = CompiledFunction(CODEC, "files", "read_progressive", _decoder, "the progressive JPEG decoder", 8)
+ARITHMETIC: Final = CompiledFunction(CODEC, "files", "read_arithmetic", _decoder, "the arithmetic JPEG decoder", 8)
 TOKENIZE: Final = CompiledFunction(CODEC, "packing", "tokenize", _tokenize)
 CODE_SIZES: Final = CompiledFunction(CODEC, "packing", "code_sizes", lambda types: types.void(*[types.int64[::1]] * 3))
 PACK: Final = CompiledFunction(
