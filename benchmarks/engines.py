@@ -4,6 +4,7 @@ import ctypes
 import importlib.util
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["check", "compiled", "in_engines", "keep_memory"]
+__all__ = ["check", "compiled", "engines", "in_engines", "keep_memory"]
 
 _Run = Callable[[], object]
+_Engine = Callable[[Tensor], Any]
 _SAME = 1e-3
 """How far, relative to the largest logit, another engine's float32 may be off."""
 
@@ -33,26 +35,26 @@ def _onnx(model: nn.Module, given: Tensor, folder: str) -> Path:
     return path
 
 
-def _onnx_runtime(model: nn.Module, given: Tensor) -> _Run:
+def _onnx_runtime(model: nn.Module, given: Tensor) -> _Engine:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
     with tempfile.TemporaryDirectory() as folder:
         session = onnxruntime.InferenceSession(_onnx(model, given, folder), options, providers=["CPUExecutionProvider"])
-    inputs = {session.get_inputs()[0].name: given.numpy()}
-    return lambda: session.run(None, inputs)[0]
+    name = session.get_inputs()[0].name
+    return lambda pixels: session.run(None, {name: pixels.numpy()})[0]
 
 
-def _openvino(model: nn.Module, given: Tensor) -> _Run:
+def _openvino(model: nn.Module, given: Tensor) -> _Engine:
     import openvino
 
     # By default it may round to bfloat16.
     settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     with tempfile.TemporaryDirectory() as folder:
         compiled = openvino.Core().compile_model(_onnx(model, given, folder), "CPU", settings)
-    request, array = compiled.create_infer_request(), given.numpy()
-    return lambda: request.infer([array], share_inputs=True)[0]
+    request = compiled.create_infer_request()
+    return lambda pixels: request.infer([pixels.numpy()], share_inputs=True)[0]
 
 
 def compiled(model: nn.Module, given: Any) -> _Run:
@@ -66,19 +68,26 @@ def compiled(model: nn.Module, given: Any) -> _Run:
     return run
 
 
-_ENGINES: dict[str, tuple[str, Callable[[nn.Module, Tensor], _Run]]] = {
+_ENGINES: dict[str, tuple[str, Callable[[nn.Module, Tensor], _Engine]]] = {
     "ONNX Runtime": ("onnxruntime", _onnx_runtime),
     "OpenVINO": ("openvino", _openvino),
 }
 """Name → the package that has to be installed, and how it runs a module of one tensor."""
 
 
+def engines(model: nn.Module, given: Tensor) -> dict[str, _Engine]:
+    """Return what runs a network on contiguous tensors shaped as `given`, in every engine that is installed."""
+    installed = {
+        name: run for name, (package, run) in _ENGINES.items() if importlib.util.find_spec(package) is not None
+    }
+    return {name: run_by(model, given.contiguous()) for name, run_by in installed.items()}
+
+
 def in_engines(name: str, by_torch: _Run, exported: nn.Module, given: Tensor) -> dict[str, _Run]:
     """One side in all engines there are; eager is there already."""
     runs = {f"{name}, torch.compile": by_torch}
-    for engine, (package, run_by) in _ENGINES.items():
-        if importlib.util.find_spec(package) is not None:
-            runs[f"{name}, {engine}"] = run_by(exported, given.contiguous())
+    for engine, run in engines(exported, given).items():
+        runs[f"{name}, {engine}"] = partial(run, given.contiguous())
     return runs
 
 

@@ -5,13 +5,15 @@
 ``--files`` are made 224×224 by Resize(256), CenterCrop(224); so are, each by itself, the large ones among
 ``--photographs`` and one of 12 megapixels made from them. ``--whole`` are of one size and enter as they are. Times are
 milliseconds a file, sides in turn, one thread; ratios are the other side's time over ours: how many times as fast we
-are, the median (smallest…largest) over the rounds. Differences are mean absolute ones, in levels of 0…255.
+are, the median (smallest…largest) over the rounds. Differences are mean absolute ones, in levels of 0…255. Other
+packages' decoders and resizers take part where they are installed: `benchmarks.rivals` names them.
 """
 
 import io
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from torchvision.transforms import v2
 
 import jpegdomain as jd
 from benchmarks.files import EMBEDDED, large_photograph, spread
+from benchmarks.rivals import Rival, rivals
 from benchmarks.timing import interleaved, ratio, write
 from experiments.lib import arguments
 from jpegdomain.codec import read_header
@@ -144,6 +147,10 @@ class Stage:
 
         return (self.number_inplace(torch.stack(self._each(one, part)).contiguous()) for part in self.files)
 
+    def rival(self, rival: Rival) -> Iterator[Tensor]:
+        """Another package's way."""
+        return (rival(part) for part in self.files)
+
     def _each(self, call: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         if self.threads == 1:
             return [call(item) for item in items]
@@ -180,10 +187,12 @@ def _compare(files: Sequence[bytes], batch: int, repeats: int, *, resized: bool,
     torch.set_num_threads(1)
     stage = Stage(files, batch, resized=resized)
     sides: dict[str, Side] = {_OURS: stage.ours, _UINT8: stage.uint8, _TOGETHER: stage.together}
+    if large:
+        sides |= {_LOW: stage.low_frequencies}
     if resized:
         sides |= {"torchvision, float": stage.floats, "Pillow": stage.pillow}
-    if large:
-        sides |= {_LOW: stage.low_frequencies, "Pillow, draft": lambda: stage.pillow(draft=True)}
+        sides |= {"Pillow, draft": lambda: stage.pillow(draft=True)}
+        sides |= {name: partial(stage.rival, rival) for name, rival in rivals().items()}
     result = {"files": len(files), "bytes": sum(map(len, files))} | _measured(sides, len(files), repeats)
     parts: dict[str, Side] = {
         "entropy decoding": stage.read,
@@ -193,10 +202,9 @@ def _compare(files: Sequence[bytes], batch: int, repeats: int, *, resized: bool,
     }
     result["parts_ms"] = _measured(parts, len(files), repeats)["median_ms"]
     exact = list(stage.ours())
-    result["difference"] = {"torchvision, uint8": _difference(exact, stage.uint8())}
+    result["difference"] = {name: _difference(exact, side()) for name, side in sides.items() if name != _OURS}
     if large:
         result["keep"] = [stage.keep(part) for part in stage.files]
-        result["difference"][_LOW] = _difference(exact, stage.low_frequencies())
     result["two_threads"] = _two_threads(files, batch, repeats, resized=resized)
     return result
 

@@ -16,12 +16,12 @@ from .activation import Activation
 from .codec import JpegImage, read_jpeg, read_jpegs, write_jpeg
 from .conversion import ConvertedModel, Report, convert, exportable, register_rule, to_spatial, verify
 from .data import Collate, JpegBatch, JpegDataset, JpegFolder, collate, loader
-from .decoding import decode_luma, decode_rgb
+from .decoding import PixelCollate, decode_luma, decode_rgb, read_pixels
 from .functional import decode, encode
 from .theory import folding as folding
 from .theory import tensors
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Activation",
@@ -31,6 +31,7 @@ __all__ = [
     "JpegDataset",
     "JpegFolder",
     "JpegImage",
+    "PixelCollate",
     "Report",
     "collate",
     "convert",
@@ -46,6 +47,7 @@ __all__ = [
     "preprocess",
     "read_jpeg",
     "read_jpegs",
+    "read_pixels",
     "register_rule",
     "tensors",
     "to_spatial",

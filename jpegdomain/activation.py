@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from .errors import ExtentMismatchError
+from .foreign_transforms import refuse_foreign_transform
 from .geometry import Extent
 from .table import runtime
 from .tensorlike import TensorLike
@@ -209,6 +210,7 @@ class Activation(TensorLike):
 
 
 def _flatten(x: Activation) -> tuple[list[Any], tuple[Any, ...]]:
+    refuse_foreign_transform(x, "transform jpegdomain.decode(x), its pixels")
     return [x.coefficients], (x.extent, x.axes, x.frequencies, x.method)
 
 

@@ -8,6 +8,7 @@ __all__ = [
     "InputError",
     "JpegDomainError",
     "JpegFileError",
+    "JpegIndexError",
     "JpegTooLargeError",
     "LeftOutWarning",
     "MissingPackageError",
@@ -46,6 +47,10 @@ class UnsupportedJpegError(JpegFileError):
 
 class JpegTooLargeError(JpegFileError):
     """A file has more than ``max_pixels`` or ``max_scans``: raise that limit if the file is to be trusted."""
+
+
+class JpegIndexError(JpegDomainError, ValueError):
+    """An index of entry points is damaged, or that of another file: make it again with ``codec.index_jpeg``."""
 
 
 class EmptyFolderError(JpegDomainError, FileNotFoundError):

@@ -175,12 +175,15 @@ class Plan:
         extent: Of the images.
         steps: In order of execution.
         reason: Why the model runs by its own code, if it does.
+        unsized: The model took none of the image sizes that were tried when it was planned: its domains were chosen by
+            the number of transforms, not by their sizes.
     """
 
     batch: int
     extent: Extent
     steps: tuple[PlanRow, ...]
     reason: str | None = None
+    unsized: bool = False
 
     @property
     def total(self) -> Cost:
@@ -194,6 +197,8 @@ class Plan:
         rows.append(("total", "", "", "", "", *_numbers(total)))
         title = f"plan for {self.batch} × {self.extent} in eval"
         end = [] if self.reason is None else [f"its own code runs: {self.reason}"]
+        if self.unsized:
+            end.append("domains chosen without sizes: the model takes none of the image sizes that were tried")
         return "\n".join([title, *_table(rows), *end])
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CHROMINANCE", "LUMINANCE", "ZIGZAG", "frequency_index", "quality_table"]
+__all__ = ["CHROMINANCE", "LUMINANCE", "ZIGZAG", "frequency_index", "nearest_quality", "quality_table"]
 
 
 def _zigzag() -> NDArray[np.int64]:
@@ -76,6 +76,24 @@ def quality_table(base: NDArray[np.int64], quality: int) -> NDArray[np.int64]:
         raise ValueError(f"quality is 1…100, got {quality}")
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     return np.clip((base * scale + 50) // 100, 1, 255)
+
+
+def nearest_quality(table: NDArray[np.integer], base: NDArray[np.int64]) -> tuple[int, bool]:
+    """Find the quality whose `quality_table` is nearest to a table: the least Σ|q − q'|, the highest of equals.
+
+    Args:
+        table: Quantisation steps in the order 8α+β, (64,) or (8, 8).
+        base: The Annex K table that it may be made of.
+
+    Returns:
+        1…100, and whether the table is that quality's own.
+    """
+    steps = table.reshape(-1).astype(np.int64)
+    apart = {
+        quality: int(np.abs(quality_table(base.reshape(-1), quality) - steps).sum()) for quality in range(100, 0, -1)
+    }
+    nearest = min(apart, key=lambda quality: apart[quality])
+    return nearest, apart[nearest] == 0
 
 
 def frequency_index() -> NDArray[np.int64]:

@@ -12,12 +12,26 @@ from jpegdomain.tables import ZIGZAG
 
 from .fault_messages import error_of, warning_of
 from .kernel import layout as L
-from .kernel.layout import ADOBE, COUNT, EXIF, FRAME, HEIGHT, ICC, JFIF, PROGRESSIVE, Bytes, Integers, Samples, Steps
+from .kernel.layout import (
+    ADOBE,
+    COUNT,
+    EXIF,
+    FRAME,
+    HEIGHT,
+    ICC,
+    JFIF,
+    PROGRESSIVE,
+    WIDTH,
+    Bytes,
+    Integers,
+    Samples,
+    Steps,
+)
 from .metadata import NO_METADATA, Color, color_of, metadata_of
 from .records import Component, JpegImage, component_extents
 from .segments import FrameHeader
 
-__all__ = ["FrameLayout", "add_faults", "build", "layout_of", "views"]
+__all__ = ["FrameLayout", "add_faults", "build", "layout_of", "views", "warnings_of"]
 
 _ROW_MAJOR: Final = np.argsort(ZIGZAG)
 """By row-major index: the zigzag position."""
@@ -34,11 +48,10 @@ class FrameLayout:
 
 
 @functools.lru_cache(maxsize=1024)
-def _layout(payload: bytes, height: int, keep: int, jfif: bool, adobe: int | None) -> FrameLayout:
-    """Lay out the frame of this header; a data set has few different ones."""
+def _layout(payload: bytes, height: int, width: int, keep: int, jfif: bool, adobe: int | None) -> FrameLayout:
+    """Lay out the frame of this header, with a size of its own; a data set has few different ones."""
     frame = FrameHeader.parse(payload)
-    # The height may come from a DNL segment.
-    extent = Extent(height, frame.width)
+    extent = Extent(height, width)
     extents = component_extents(extent, frame.factors)
     cuts = []
     start = 0
@@ -50,12 +63,19 @@ def _layout(payload: bytes, height: int, keep: int, jfif: bool, adobe: int | Non
     return FrameLayout(extent, color_of(frame.identifiers, jfif, adobe), tuple(cuts), parts)
 
 
-def layout_of(data: bytes, report: list[int], begin: int, keep: int) -> FrameLayout:
-    """Return the layout of a file, which began at `begin` in the data that the kernel saw, by its state `report`."""
+def layout_of(
+    data: bytes, report: list[int], begin: int, keep: int, extent: tuple[int, int] | None = None
+) -> FrameLayout:
+    """Return the layout of a file, which began at `begin` in the data that the kernel saw, by its state `report`.
+
+    With an extent, it is the layout of a part of the image that has this size.
+    """
+    # The frame's own height may be 0, where a DNL segment has it.
+    height, width = extent or (report[HEIGHT], report[WIDTH])
     frame = report[FRAME] - begin
     adobe = report[ADOBE] if report[ADOBE] >= 0 else None
     payload = data[frame + 4 : frame + 10 + 3 * report[COUNT]]
-    return _layout(payload, report[HEIGHT], keep, report[JFIF] == 1, adobe)
+    return _layout(payload, height, width, keep, report[JFIF] == 1, adobe)
 
 
 def views(layout: FrameLayout, out: Samples, files: int) -> Iterator[tuple[Samples, ...]]:
@@ -124,9 +144,13 @@ def add_faults(
                 lowest_bit=lowest if lowest.any() else None,
             )
         )
-    warnings = _lines(state, L.WARNINGS, L.WARNING_LIST, warning_of)
     damage = _lines(state, L.LOSSES, L.LOSS_LIST, lambda *note: str(error_of(image.source, beginning, *note)))
-    return replace(image, components=tuple(components), damage="\n".join(damage) or None, warnings=warnings)
+    return replace(image, components=tuple(components), damage="\n".join(damage) or None, warnings=warnings_of(state))
+
+
+def warnings_of(state: Integers) -> tuple[str, ...]:
+    """Write the warnings that the kernel noted, a line each."""
+    return _lines(state, L.WARNINGS, L.WARNING_LIST, warning_of)
 
 
 def _lines(state: Integers, count: int, start: int, line: Any) -> tuple[str, ...]:

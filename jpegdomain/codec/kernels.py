@@ -6,20 +6,43 @@ from typing import Any, Final
 from jpegdomain import tables
 from jpegdomain.compiled import CompiledFunction, KernelPackage
 
-__all__ = ["ARITHMETIC", "CODEC", "CODE_SIZES", "PACK", "PROGRESSIVE", "SEQUENTIAL", "TOKENIZE"]
+__all__ = ["ARITHMETIC", "CODEC", "CODE_SIZES", "INDEX", "INTERVALS", "PACK", "PROGRESSIVE", "RUNS", "SEQUENTIAL"]
+__all__ += ["TOKENIZE"]
 
 CODEC: Final = KernelPackage(
     "codec", f"{__package__}.kernel", Path(__file__).parent / "kernel", others=(Path(tables.__file__),)
 )
 
 
-def _decoder(types: Any) -> Any:
-    data = types.Array(types.uint8, 1, "C", readonly=True)
+def _data(types: Any) -> Any:
+    return types.Array(types.uint8, 1, "C", readonly=True)
+
+
+def _arrays(types: Any) -> Any:
     tables, work, scratch, skips = types.uint64[::1], types.int64[::1], types.uint8[::1], types.uint16[::1]
     masks, lost = types.uint64[::1], types.uint8[::1]
-    arrays = types.Tuple((tables, work, scratch, skips, masks, lost))
+    return types.Tuple((tables, work, scratch, skips, masks, lost))
+
+
+def _decoder(types: Any) -> Any:
+    data, arrays = _data(types), _arrays(types)
     bounds, out, states, quant = types.int64[::1], types.int16[::1], types.int64[:, ::1], types.uint16[:, :, ::1]
     return types.void(data, bounds, out, states, quant, arrays, types.UniTuple(types.int64, 3))
+
+
+def _runs(types: Any) -> Any:
+    data, out, states, rows = _data(types), types.int16[::1], types.int64[:, ::1], types.int64[:, ::1]
+    options = types.UniTuple(types.int64, 3)
+    return types.int64(data, data, out, states, _arrays(types), rows, rows, types.int64[::1], options)
+
+
+def _index(types: Any) -> Any:
+    states = entries = types.int64[:, ::1]
+    return types.int64(_data(types), types.int16[::1], states, _arrays(types), entries, types.int64, types.int64)
+
+
+def _intervals(types: Any) -> Any:
+    return types.int64(_data(types), types.int64[:, ::1], types.int64[:, ::1])
 
 
 def _tokenize(types: Any) -> Any:
@@ -31,6 +54,9 @@ def _tokenize(types: Any) -> Any:
 SEQUENTIAL: Final = CompiledFunction(CODEC, "files", "read_sequential", _decoder, "the sequential JPEG decoder", 8)
 PROGRESSIVE: Final = CompiledFunction(CODEC, "files", "read_progressive", _decoder, "the progressive JPEG decoder", 8)
 ARITHMETIC: Final = CompiledFunction(CODEC, "files", "read_arithmetic", _decoder, "the arithmetic JPEG decoder", 8)
+RUNS: Final = CompiledFunction(CODEC, "runs", "read_runs", _runs, "the decoder of regions", 5)
+INDEX: Final = CompiledFunction(CODEC, "indexing", "index_scan", _index)
+INTERVALS: Final = CompiledFunction(CODEC, "indexing", "find_intervals", _intervals)
 TOKENIZE: Final = CompiledFunction(CODEC, "packing", "tokenize", _tokenize)
 CODE_SIZES: Final = CompiledFunction(CODEC, "packing", "code_sizes", lambda types: types.void(*[types.int64[::1]] * 3))
 PACK: Final = CompiledFunction(

@@ -8,8 +8,12 @@ from typing import Final, Literal, TypeAlias, overload
 from jpegdomain.errors import InputError, JpegFileError
 
 from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode, decode_or_error, decode_small
+from .index import JpegIndex
 from .kernel.layout import MOST_SCANS
+from .pieces import open_pieces
 from .records import JpegImage
+from .region_reading import read_by_index, read_region
+from .regions import check_region
 from .sources import Source, load
 from .workspace import BATCH, Arena
 
@@ -30,6 +34,9 @@ def read_jpeg(
     max_pixels: int | None = MAX_PIXELS,
     max_scans: int = MAX_SCANS,
     strict: bool = False,
+    region: tuple[int, int, int, int] | None = None,
+    index: JpegIndex | None = None,
+    threads: int = 1,
 ) -> JpegImage:
     """Read a JPEG file's quantised coefficients; nothing is dequantised, upsampled, turned or rounded.
 
@@ -58,6 +65,15 @@ def read_jpeg(
             each scan and 0.5 µs for each byte, on one core of 2026, whatever the file. A scan that adds nothing to a
             block takes 1 ns.
         strict: Whether to refuse whatever the standard does not allow, instead of warning of it.
+        region: (top, left, height, width) in pixels, as the file holds them: read the smallest rectangle of whole MCUs
+            (8·Vmax × 8·Hmax pixels each) around it, as an image of that size with the same coefficients; its `offset`
+            and `whole` say where it lies. Of a sequential file with Huffman code in one scan everything before is
+            passed over, or from the restart marker before on; what lies behind is not looked at, damage in it not
+            noticed. Others are read whole, and cut; so are all
+            with ``strict`` or, without an index, ``on_error="keep"``. `max_pixels` holds for what is read.
+        index: The file's own, made by `index_jpeg`: of a path, only the pieces that the region needs are read.
+        threads: How many threads decode; several pay for an image of some megapixels with an index or restart markers,
+            otherwise one does the work.
 
     Returns:
         The file's components, tables, sizes, sampling factors, colour model and metadata.
@@ -68,11 +84,35 @@ def read_jpeg(
         DamagedJpegError: If it contradicts the standard.
         UnsupportedJpegError: If it is lossless, hierarchical, or has 12 bits a sample.
         JpegTooLargeError: If it has more than `max_pixels` or `max_scans`.
-        InputError: If an argument is invalid.
+        JpegIndexError: If the index is another file's, or the file has changed in what is read. (What has changed
+            elsewhere cannot be noticed without reading it.)
+        InputError: If an argument is invalid, or the region is not inside the image.
     """
     settings = _settings(keep, on_error, max_pixels, max_scans, strict)
-    data, name = load(source)
-    return decode(data, name, settings)
+    if region is None and index is None and threads == 1:
+        data, name = load(source)
+        return decode(data, name, settings)
+    return _read_part(source, settings, region, index, threads)
+
+
+def _read_part(
+    source: Source, settings: Settings, region: tuple[int, int, int, int] | None, index: JpegIndex | None, threads: int
+) -> JpegImage:
+    _check_threads(threads)
+    wanted = None if region is None else check_region(region)
+    if index is None:
+        data, name = load(source)
+        return read_region(data, name, wanted, settings, threads)
+    if not isinstance(index, JpegIndex):
+        raise InputError(f"index is a JpegIndex, made by index_jpeg, got {type(index).__name__}")
+    if settings.strict:
+        raise InputError("strict=True looks at the whole file: leave out the index")
+    return read_by_index(open_pieces(source), index, wanted, settings, threads)
+
+
+def _check_threads(threads: int) -> None:
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise InputError(f"threads must be 1 or more, got {threads!r}")
 
 
 @overload
@@ -136,8 +176,7 @@ def read_jpegs(
         OSError: Of the first path that cannot be opened, if it comes before.
     """
     settings = _settings(keep, on_error, max_pixels, max_scans, strict)
-    if not isinstance(threads, int) or threads < 1:
-        raise InputError(f"threads must be 1 or more, got {threads!r}")
+    _check_threads(threads)
     given = list(sources)
     if threads == 1 or len(given) < 2:
         # A file that is read alone has memory of its own size.

@@ -128,6 +128,9 @@ class JpegImage:
             was lost. `Component.arrived` says which blocks.
         warnings: Violations of the standard that cost no coefficient, a line each with the byte that shows it, in the
             file's order: the first sixteen, and how many more. Empty for a sound file.
+        offset: Where the record's first pixel lies in the file's image, (top, left): whole MCUs down and across. Not
+            (0, 0) only in a record of a region, see `read_jpeg`.
+        whole: In a record of a region, the height and width of the file's image; None if the record holds all of it.
     """
 
     components: tuple[Component, ...]
@@ -142,6 +145,8 @@ class JpegImage:
     exif: bytes | None = None
     damage: str | None = None
     warnings: tuple[str, ...] = ()
+    offset: tuple[int, int] = (0, 0)
+    whole: Extent | None = None
 
     @property
     def keep(self) -> int:
@@ -181,4 +186,5 @@ class JpegImage:
         turned = f", orientation {self.orientation}" if self.orientation > 1 else ""
         kept = f", keep={self.keep}" if self.keep < 8 else ""
         damaged = ", damaged" if self.damage else ""
-        return f"JpegImage({self.source!r}, {self.extent}, {kind}{progressive}{turned}{kept}{damaged})"
+        place = f" at {self.offset} of {self.whole}" if self.whole else ""
+        return f"JpegImage({self.source!r}, {self.extent}{place}, {kind}{progressive}{turned}{kept}{damaged})"

@@ -2,8 +2,6 @@
 
 import io
 import os
-import secrets
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
@@ -16,6 +14,7 @@ from jpegdomain.errors import InputError
 from .coding import scans
 from .framing import application_segments, frame_segment, quantisation_segment
 from .records import Component, JpegImage, component_extents
+from .storing import put_in_place
 
 __all__ = ["write_jpeg"]
 
@@ -134,7 +133,7 @@ def _check_destination(destination: object) -> None:
 def _store(data: bytes, destination: Destination) -> None:
     """Write a file's bytes to a path, where they appear whole or not at all, or to a file object where it stands."""
     if isinstance(destination, str | os.PathLike):
-        _replace(Path(os.fsdecode(destination)), data)
+        put_in_place(Path(os.fsdecode(destination)), data)
         return
     rest = memoryview(data)
     while rest:
@@ -143,22 +142,3 @@ def _store(data: bytes, destination: Destination) -> None:
         if taken == 0:
             raise OSError(f"{destination!r} takes no more bytes: {len(rest)} of {len(data)} are left")
         rest = rest[len(rest) if taken is None else taken :]
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put a file in its place, whole. A link stays one: what it points to is replaced, and keeps its permissions."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        # A pipe or a device cannot be replaced, and has no half-written state.
-        path.write_bytes(data)
-        return
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with fresh.open("xb") as file:
-            if path.exists():
-                shutil.copymode(path, fresh)
-            file.write(data)
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise

@@ -29,7 +29,12 @@ _SETTINGS = ("frequencies", "method", "form")
 
 @dataclass
 class Conversion:
-    """What `convert` was asked for, and what became of it: `reason` says why there is no plan."""
+    """What `convert` was asked for, and what became of it.
+
+    Attributes:
+        reason: Why there is no plan.
+        unsized: The plan was made without sizes: the model takes none of those that `shapes_of` tries.
+    """
 
     kind: type[nn.Module]
     settings: Settings
@@ -37,6 +42,7 @@ class Conversion:
     entrance: Any = "pixels"
     channels: int | None = None
     reason: str | None = None
+    unsized: bool = False
 
     def plan(self, model: nn.Module) -> Planned | None:
         """Plan the calls of a model as it is now; None if its own code has to run, for the `reason`."""
@@ -49,7 +55,7 @@ class Conversion:
         except (UntraceableModelError, UnsupportedLayerError) as reason:
             self.reason = str(reason)
             self.channels = self.channels or channels_of(source)
-            self.entrance = "pixels"
+            self.entrance, self.unsized = "pixels", False
             return None
         self.reason = None
         if "jpeg_entry" in vars(model):
@@ -67,6 +73,7 @@ class Conversion:
                 if name.startswith("_tensor_constant"):
                     object.__setattr__(source, name, value)
         shapes, self.channels = shapes_of(graph, source)
+        self.unsized = not shapes
         strategy = self.strategy
         found = find_feature_calls(graph, source, self.settings, shapes, strict=strategy.strict)
         stored = results_of_steps(found) if strategy.stores_steps else set()

@@ -11,7 +11,7 @@ from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, ChannelGate, ChannelSet, Frontend, MaskedEntry, NormalisedGate
 from jpegdomain.functional import Method
 from jpegdomain.planning import Form
-from jpegdomain.preprocess import Transform, from_torchvision
+from jpegdomain.preprocess import Transform, recipe_of
 
 from .building import Conversion
 from .copying import copied
@@ -31,6 +31,7 @@ def convert(
     plan: PlanName = "transform",
     form: PerLayer[Form | Literal["auto"]] = "auto",
     preprocess: object = None,
+    orient: bool = False,
     channels: ChannelSet | nn.Module | None = None,
 ) -> ConvertedModel:
     """Rewrite a spatial model so that it runs on JPEG coefficients (Ehrlich & Davis 2019, section 4.6).
@@ -60,9 +61,10 @@ def convert(
             all layers, and a feature map is coefficients only where that costs less (`ConvertedModel.plan` prints
             where). Both are the same function, below 15 frequencies, too.
         form: Overrules the planner: 'dense', 'stencil', 'factored' or 'auto' for convolutions, one or per layer path.
-        preprocess: Of the files: a transform of `jpegdomain.preprocess`, torchvision's ``weights.transforms()`` or a
-            pipeline of its transforms (`preprocess.from_torchvision`), which gives mean and std, too. It becomes
-            ``converted.preprocess``, for `collate`.
+        preprocess: Of the files: a transform of `jpegdomain.preprocess`, or a preset or pipeline of torchvision, timm
+            or Hugging Face (`preprocess.recipe_of`), which gives mean and std, too. Its geometry becomes
+            ``converted.preprocess``, for `collate`; a batch that was made without any is refused.
+        orient: Whether ``converted(images)`` turns files upright first, by their EXIF orientation.
         channels: Which frequency channels of Y, Cb and Cr enter the network, the others are zero: a
             `frequency.ChannelSet`, the same for all images; or a gate (`frequency.ChannelGate`), which chooses for each
             image from its channels as they are, or in a `frequency.NormalisedGate` from normalised ones. The gate is
@@ -94,6 +96,7 @@ def convert(
     conversion = Conversion(type(own), settings, strategy)
     converted = become_converted(own)
     converted._jpeg_source, converted.preprocess = conversion, transform
+    converted._jpeg_orient = bool(orient)
     planned = conversion.plan(converted)
     settings.check_used() if planned else settings.check_used(path for path, _ in model.named_modules())
     settled = conversion.channels, mean, std, conversion.entrance
@@ -110,7 +113,7 @@ def _recipe(
         return preprocess, mean, std
     if mean is not None or std is not None:
         raise ValueError("mean and std are the preprocess's own: give them there, or a jpegdomain.preprocess transform")
-    recipe = from_torchvision(preprocess)
+    recipe = recipe_of(preprocess)
     return recipe.transform, recipe.mean, recipe.std
 
 

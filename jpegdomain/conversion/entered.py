@@ -1,17 +1,22 @@
 """A module with an entry in front that its own code does not see among its children."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
+from jpegdomain.data import JpegBatch
 from jpegdomain.decoding import Entry
+from jpegdomain.errors import InputError
+from jpegdomain.preprocess import Transform
 
 from .recording import ENTRY
 from .watch import OWN
 
-__all__ = ["Entered", "dtype_of"]
+__all__ = ["Entered", "check_preprocess", "dtype_of"]
 
 
 class Entered(nn.Module):
@@ -80,6 +85,40 @@ class Entered(nn.Module):
             for path, module in entry.named_modules():
                 assigns = {"assign_to_params_buffers": metadata.get("assign_to_params_buffers", False)}
                 module._load_from_state_dict(state, f"{own}{path}." if path else own, assigns, strict, *lists)
+
+
+def check_preprocess(batch: JpegBatch, preprocess: Transform | None, entry: Entry) -> None:
+    """Raise if a batch was not made for a model with this preprocess and this entry.
+
+    Args:
+        batch: What enters the model.
+        preprocess: That `convert` was given.
+        entry: Of the model.
+
+    Raises:
+        InputError: If the batch has no preprocess and the model has one; or if the batch's own mean and std are others.
+    """
+    if preprocess is not None and not batch.preprocessed:
+        raise InputError(
+            "this model was converted with a preprocess, and the batch was made without one: give collate, Collate or "
+            "loader preprocess=converted.preprocess, or preprocess=jpegdomain.preprocess.Compose([]) if the files are "
+            "to enter as they are"
+        )
+    if batch.normalisation is None or torch.compiler.is_compiling():
+        return
+    held = tuple(entry.mean.tolist()), tuple(entry.std.tolist())
+    if not all(map(_agree, batch.normalisation, held)):
+        raise InputError(
+            "the batch's preprocess normalises by mean {} and std {}, this model's entry by {} and {}: give convert "
+            "the preprocess, or mean and std".format(*batch.normalisation, *held)
+        )
+
+
+def _agree(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether numbers are equal to float32's precision; one may stand for all."""
+    count = max(len(one), len(other))
+    first, second = (list(values) * (count if len(values) == 1 else 1) for values in (one, other))
+    return len(first) == len(second) and all(map(partial(math.isclose, rel_tol=1e-6, abs_tol=1e-9), first, second))
 
 
 def dtype_of(model: nn.Module) -> torch.dtype | None:

@@ -10,9 +10,12 @@ from torch.export import Dim
 
 from jpegdomain.activation import Activation
 from jpegdomain.codec import JpegImage
+from jpegdomain.colour import Target
+from jpegdomain.data import collate
 from jpegdomain.data.collation import check_color
-from jpegdomain.decoding import Components
+from jpegdomain.decoding import Components, FixedMap
 from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.functional import encode
 from jpegdomain.geometry import BLOCK, Extent
 
 from .entered import dtype_of
@@ -54,8 +57,8 @@ class FromCoefficients(nn.Module):
 class FromQuantised(nn.Module):
     """A converted model whose input is what files hold: quantised coefficients and tables.
 
-    Dequantisation, chroma upsampling, colour and normalisation are part of it. It takes files of one size, colour model
-    and sampling.
+    Dequantisation, chroma upsampling, the converted model's preprocess, colour and normalisation are part of it. It
+    takes files of one size, colour model and sampling.
 
     Args:
         converted: From `convert`; shared, not copied.
@@ -70,6 +73,7 @@ class FromQuantised(nn.Module):
         self.color = image.color
         self.upsampling = image.upsampling
         self.extents = tuple(component.extent for component in image.components)
+        self.placed = None if converted.preprocess is None else _placed(converted, image)
 
     def forward(self, quantised: tuple[Tensor, ...], tables: Tensor) -> Any:
         """Run the network.
@@ -85,6 +89,11 @@ class FromQuantised(nn.Module):
         """
         dtype = dtype_of(self.converted) or torch.float32
         wide = torch.promote_types(dtype, torch.float32)
+        if self.placed is not None:
+            entry = self.converted.jpeg_entry
+            mean, std = (values.to(tables.device).view(-1, 1, 1) for values in (entry.mean, entry.std))
+            pixels = (self.placed(quantised, tables, wide) / 255 - mean.to(wide)) / std.to(wide)
+            return self.converted(encode(pixels.to(dtype)))
         coefficients = []
         for number, (levels, extent) in enumerate(zip(quantised, self.extents, strict=True)):
             values = levels.to(wide) * tables[:, number, None, None].to(wide)
@@ -140,7 +149,8 @@ def exportable(
 ) -> FromCoefficients | FromQuantised:
     """Make a converted model a function of tensors, for ``torch.export``, ONNX, AOTInductor or CUDA graphs.
 
-    Sizes are part of such a graph, so that a preprocess is not: the images are those that come after it.
+    Sizes are part of such a graph. With a file's, so is the preprocess that `convert` was given; with a height and
+    width, the images are those that come after it.
 
     ``torch.onnx.export(net, net.example_inputs(), path, dynamo=True, dynamic_shapes=net.dynamic_shapes)`` writes a
     graph of ordinary operations, in either plan: J and J̃ are matrix products in it. Call ``eval()`` before.
@@ -154,7 +164,8 @@ def exportable(
         A module of tensors, for any number of images.
 
     Raises:
-        InputError: If `converted` was not made by `convert`, or the file does not hold whole blocks.
+        InputError: If `converted` was not made by `convert`, or the file does not hold whole blocks, or the model's
+            preprocess is random, has ``low_frequencies``, turns images upright, or meets CMYK or YCCK files.
         UnsupportedJpegError: If the file is neither grayscale, nor YCbCr, RGB, CMYK or YCCK.
     """
     if not isinstance(converted, ConvertedModel):
@@ -164,6 +175,28 @@ def exportable(
     _check_whole(images)
     check_color(images)
     return FromQuantised(converted, images)
+
+
+def _placed(converted: ConvertedModel, image: JpegImage) -> FixedMap:
+    """The preprocess for files of one kind."""
+    preprocess = converted.preprocess
+    assert preprocess is not None
+    if preprocess.random:
+        raise InputError("a random preprocess is no part of a graph: convert with the one for inference")
+    if converted._jpeg_orient:
+        raise InputError("orientation differs from file to file and is no part of a graph: convert without orient")
+    if preprocess.low_frequencies:
+        raise InputError(
+            "low_frequencies chooses what is read of files, a graph takes whole blocks: convert without it"
+        )
+    batch = collate([image], preprocess=preprocess, dtype=torch.float64)
+    assert batch.records is not None
+    assert batch.records.geometries is not None
+    (geometry,) = batch.records.geometries
+    if geometry.map.transposed or geometry.map.tables:
+        raise InputError("Transpose, Rotate90 and Requantize are no part of a graph: convert without them")
+    target: Target = "luma" if converted.jpeg_entry.channels == 1 else "rgb"
+    return FixedMap(batch, [part.blocks for part in geometry.components], target)
 
 
 def _check_whole(image: JpegImage) -> None:

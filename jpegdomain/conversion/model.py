@@ -24,7 +24,7 @@ from jpegdomain.preprocess import Transform
 from .approximated import approximated
 from .building import Conversion, without_settings
 from .copying import copied
-from .entered import Entered, dtype_of
+from .entered import Entered, check_preprocess, dtype_of
 from .planned import Planned
 from .recording import plan_of
 from .watch import OWN, is_heard
@@ -46,6 +46,7 @@ class ConvertedModel(Entered):
 
     preprocess: Transform | None
     """Of the files, where `convert` was given one: for `collate`."""
+    _jpeg_orient: bool = False
     _jpeg_plan: Planned | None
     _jpeg_source: Conversion
 
@@ -63,7 +64,8 @@ class ConvertedModel(Entered):
 
         Raises:
             InputError: If the first argument is neither, or its dtype is not that of the model, or ``torch.jit.trace``
-                calls.
+                calls; if a batch was collated without a preprocess and the model was converted with one, or by a
+                pipeline with other mean and std than the entry's.
 
         """
         if torch._C._get_tracing_state() is not None:
@@ -73,6 +75,8 @@ class ConvertedModel(Entered):
         several = isinstance(first, (list, tuple))
         for x in first if several else [first]:  # type: ignore[union-attr]
             self._check_dtype(x)
+            if isinstance(x, JpegBatch):
+                check_preprocess(x, self.preprocess, self.jpeg_entry)
         plan = self._jpeg_plan
         if plan is not None and not torch.compiler.is_compiling() and not plan.holds(self):
             plan = self._jpeg_plan = self._jpeg_source.plan(self)
@@ -85,7 +89,10 @@ class ConvertedModel(Entered):
         # Tuples of types, here and in the layers: torch 2.6 compiles no unions.
         if isinstance(x, (list, tuple)) and x and all(isinstance(image, JpegImage) for image in x):
             like = next(self.parameters(), torch.empty(0))
-            return (collate(x, preprocess=self.preprocess, dtype=like.dtype, device=like.device), *args[1:])
+            made = collate(
+                x, preprocess=self.preprocess, orient=self._jpeg_orient, dtype=like.dtype, device=like.device
+            )
+            return (made, *args[1:])
         return args
 
     def _check_dtype(self, x: Any) -> None:

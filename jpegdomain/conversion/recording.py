@@ -97,10 +97,11 @@ def plan_of(model: Any, extent: Extent, batch: int, args: tuple[Any, ...], kwarg
     # On the meta device shapes are worked out and nothing is computed; but code that looks at values needs some, and
     # some code hooks its own modules.
     ways = [(torch.device("meta"), False), (like.device, False), (like.device, True)]
+    about = model._jpeg_source.reason, model._jpeg_source.unsized
     for way in ways[model._jpeg_plan is None : -1]:
         with suppress(Exception):
-            return Plan(batch, extent, rows(*way), model._jpeg_source.reason)
-    return Plan(batch, extent, rows(*ways[-1]), model._jpeg_source.reason)
+            return Plan(batch, extent, rows(*way), *about)
+    return Plan(batch, extent, rows(*ways[-1]), *about)
 
 
 def _rows(model: Any, device: torch.device, hooks: bool, args: Any, kwargs: Any) -> tuple[PlanRow, ...]:

@@ -9,7 +9,7 @@ from torch.nn.modules import module as torch_module
 
 __all__ = ["OWN", "Watch", "is_heard"]
 
-OWN = ("jpeg_entry", "preprocess", "_jpeg_plan", "_jpeg_source", "_jpeg_forward")
+OWN = ("jpeg_entry", "preprocess", "_jpeg_orient", "_jpeg_plan", "_jpeg_source", "_jpeg_forward")
 """Attributes that a converted model has besides its source's."""
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")

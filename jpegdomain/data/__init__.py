@@ -1,7 +1,8 @@
 """Files as batches of quantised coefficients: data sets, `loader`, `collate`, and what a batch is made of."""
 
 from .batch import FileReport, JpegBatch
-from .collation import Collate, by_extent, collate
+from .collating import Collate
+from .collation import by_extent, collate
 from .dataset import JpegDataset
 from .folder import JpegFolder
 from .loading import Loader, loader

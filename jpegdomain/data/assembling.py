@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.metadata import Color
@@ -17,6 +18,7 @@ from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import SeparableMap
 from jpegdomain.preprocess.component_map import ComponentMap, Upsampling
 from jpegdomain.preprocess.image_geometry import ImageGeometry
+from jpegdomain.preprocess.separable_map import Erasure
 
 from .packing import empty
 from .planes import BandedMatrices, Fills, Group, Memory, Plane, Records
@@ -53,6 +55,8 @@ class _GroupLayout:
     fills: Fills | None
     sources: tuple[Extent, ...] = ()
     transposed: bool = False
+    colors: Tensor | None = None
+    erased: tuple[tuple[Erasure, ...], ...] = ()
     kinds: tuple[bytes | None, ...] = ()
 
 
@@ -104,11 +108,24 @@ def _gathered(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry], 
                 )
             pieces = [_piece(images[position], number, geometries[position]) for position in positions]
             planes.append((pieces, steps[::-1] if transposed and not inks else steps, maps[key]))
-        fills = Fills.stack([geometries[position].map for position in positions])
+        image_maps = [geometries[position].map for position in positions]
+        fills = Fills.stack(image_maps)
         sources = tuple(images[position].extent for position in positions) if inks else ()
         kinds = tuple(_kind(geometries[position]) for position in positions)
-        layouts.append(_GroupLayout(tuple(positions), color, planes, fills, sources, transposed and inks, kinds))
+        last = transposed and inks, _colors(image_maps), _erased(image_maps), kinds
+        layouts.append(_GroupLayout(tuple(positions), color, planes, fills, sources, *last))
     return _copied(layouts, dtype)
+
+
+def _colors(image_maps: Sequence[SeparableMap]) -> Tensor | None:
+    """(images, 3, 3), None if they have none."""
+    if all(one.colors is None for one in image_maps):
+        return None
+    return torch.from_numpy(np.stack([np.eye(3) if one.colors is None else one.colors for one in image_maps]))
+
+
+def _erased(image_maps: Sequence[SeparableMap]) -> tuple[tuple[Erasure, ...], ...]:
+    return tuple(one.erased for one in image_maps) if any(one.erased for one in image_maps) else ()
 
 
 def _kind(geometry: ImageGeometry) -> bytes | None:
@@ -179,6 +196,6 @@ def _copied(layouts: Sequence[_GroupLayout], dtype: torch.dtype) -> Memory:
                 )
             )
             at, row = at + size, row + len(own) * frequencies
-        rest = layout.fills, layout.sources, layout.transposed, layout.kinds
+        rest = layout.fills, layout.sources, layout.transposed, layout.colors, layout.erased, layout.kinds
         groups.append(Group(layout.images, layout.color, tuple(planes), *rest))
     return Memory(tuple(groups), memory, tables)

@@ -2,18 +2,29 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
+from jpegdomain.codec import JpegImage
+from jpegdomain.errors import InputError
+from jpegdomain.foreign_transforms import register_leaf
 from jpegdomain.geometry import Extent
+from jpegdomain.preprocess import SeparableMap
 
 from .assembling import assemble
 from .packing import Packed, pack, unpack
 from .planes import BandedMatrices, Fills, Group, Memory, Records
+from .sealing import Sealed, seal
 
-__all__ = ["FileReport", "JpegBatch"]
+__all__ = ["FileReport", "JpegBatch", "Normalisation"]
+
+Normalisation: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and std, one number or one for each channel, on the scale 0…1."""
+
+_NOTES: Final = ("reports", "normalisation")
+"""What is noted down on a batch besides its fields."""
 
 
 class FileReport(NamedTuple):
@@ -50,6 +61,9 @@ class JpegBatch:
         memory: The same as tensors; None until first needed.
         reports: A loader's reports on files that were left out, or are defective. They move with the batch, so that
             they arrive from a data loader's workers; `as_tensors` drops them.
+        normalisation: Mean and std on the scale 0…1 that the preprocess has besides its geometry; None if it has none.
+            They are not applied here: a network's entry, which has its own, compares them.
+        sealed: What a graph sees, of `as_tensors` of images that differ; None of others.
     """
 
     extent: Extent
@@ -58,9 +72,15 @@ class JpegBatch:
     memory: Memory | None = None
     # Not a field: to torch.compile these are what a graph depends on.
     reports: ClassVar[tuple[FileReport, ...]] = ()
+    normalisation: ClassVar[Normalisation | None] = None
+    sealed: ClassVar[Sealed | None] = None
 
     def __len__(self) -> int:
         return sum(len(group.images) for group in self.groups) if self.records is None else len(self.records.images)
+
+    def numel(self) -> int:
+        """How many numbers the images are as R, G and B: trainers count operations by it."""
+        return 3 * len(self) * self.extent.height * self.extent.width
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -87,25 +107,42 @@ class JpegBatch:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Tensors reach another process without being copied.
-        state = {"reports": self.reports} if self.reports else None
+        state = {name: vars(self)[name] for name in _NOTES if name in vars(self)} or None
         return _unpacked, (self.extent, self.dtype, pack(self._tensors())), state
 
     def reporting(self, reports: Iterable[FileReport]) -> "JpegBatch":
         """A copy of the batch with these reports."""
+        return self._like(JpegBatch(self.extent, self.dtype, self.records, self.memory), reports=tuple(reports))
+
+    def normalised_by(self, normalisation: Normalisation | None) -> "JpegBatch":
+        """A copy of the batch that names mean and std of its preprocess."""
+        if normalisation is None:
+            return self
         batch = JpegBatch(self.extent, self.dtype, self.records, self.memory)
-        object.__setattr__(batch, "reports", tuple(reports))
+        return self._like(batch, normalisation=normalisation)
+
+    def _like(self, batch: "JpegBatch", **notes: Any) -> "JpegBatch":
+        """Note down on a new batch what is noted down on this one, and further notes."""
+        for name in _NOTES:
+            if name in notes or name in vars(self):
+                object.__setattr__(batch, name, notes[name] if name in notes else vars(self)[name])
         return batch
 
     def as_tensors(self) -> "JpegBatch":
         """Drop the records, as a move to another device does.
 
-        A converted model compiled by ``torch.compile`` takes such a batch into its graph, if the images have one
-        extent, colour model and sampling and no preprocess. Other batches are read outside of the graph.
+        A converted model compiled by ``torch.compile`` takes such a batch into its graph: images of one extent, colour
+        model and sampling without a preprocess as operations of torch, others as one operation, whatever their sizes,
+        so that one graph serves all batches. Move the batch before, not after.
 
         Returns:
             A batch of tensors only.
         """
-        return JpegBatch(self.extent, self.dtype, None, self._tensors())
+        memory = self._tensors()
+        batch = JpegBatch(self.extent, self.dtype, None, memory).normalised_by(self.normalisation)
+        if len(memory.groups) > 1 or self.preprocessed:
+            object.__setattr__(batch, "sealed", seal(memory))
+        return batch
 
     @property
     def device(self) -> torch.device:
@@ -117,7 +154,22 @@ class JpegBatch:
         """Whether a preprocess maps the images to the extent; otherwise they have that extent."""
         if self.records is not None:
             return self.records.geometries is not None
+        if self.sealed is not None:
+            return self.sealed.preprocessed
         return self.groups[0].planes[0].maps is not None
+
+    @property
+    def maps(self) -> tuple[SeparableMap, ...]:
+        """What the preprocess does to each image, with its random draws: `jpegdomain.preprocess.follow` takes it.
+
+        Raises:
+            InputError: If the batch was moved to another device or process: only tensors are left.
+        """
+        if self.records is None:
+            raise InputError("this batch was moved and holds no maps: targets follow where it is made, as in Collate")
+        if self.records.geometries is None:
+            return tuple(SeparableMap.whole(image.extent) for image in self.records.images)
+        return tuple(geometry.map for geometry in self.records.geometries)
 
     def to(self, *args: Any, **kwargs: Any) -> "JpegBatch":
         """Move the batch, or change the floating-point type that it enters the network in.
@@ -135,18 +187,18 @@ class JpegBatch:
         if self.records is not None and like.device.type == "cpu":
             if like.dtype == self.dtype:
                 return self
-            return JpegBatch(self.extent, like.dtype, self.records).reporting(self.reports)
+            return self._like(JpegBatch(self.extent, like.dtype, self.records))
         moved = self._map(lambda tensor: tensor.to(like.device, **blocking))
         groups = tuple(
             replace(group, planes=tuple(replace(plane, dtype=like.dtype) for plane in group.planes))
             for group in moved.groups
         )
         memory = Memory(groups, moved.quantised, moved.steps)
-        return JpegBatch(self.extent, like.dtype, None, memory).reporting(self.reports)
+        return self._like(JpegBatch(self.extent, like.dtype, None, memory))
 
     def pin_memory(self) -> "JpegBatch":
         """Copy the batch to page-locked memory for ``non_blocking`` transfers; a data loader's ``pin_memory=True``."""
-        return self._map(Tensor.pin_memory).reporting(self.reports)
+        return self._like(self._map(Tensor.pin_memory))
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "JpegBatch":
         """Change all tensors, each once, and make the planes views again."""
@@ -176,7 +228,8 @@ class JpegBatch:
             fills = group.fills
             if fills is not None:
                 fills = Fills(change(fills.levels), change(fills.rows), change(fills.columns))
-            groups.append(replace(group, planes=tuple(planes), fills=fills))
+            colors = None if group.colors is None else change(group.colors)
+            groups.append(replace(group, planes=tuple(planes), fills=fills, colors=colors))
         return JpegBatch(self.extent, self.dtype, None, Memory(tuple(groups), quantised, steps))
 
     def __repr__(self) -> str:
@@ -186,3 +239,11 @@ class JpegBatch:
 
 def _unpacked(extent: Extent, dtype: torch.dtype, packed: Packed) -> JpegBatch:
     return JpegBatch(extent, dtype, None, unpack(packed))
+
+
+for _kind in (JpegBatch, JpegImage):
+    register_leaf(
+        _kind,
+        "geometry belongs into the preprocess (jpegdomain.preprocess, or torchvision's own there), everything else "
+        "behind jpegdomain.read_pixels or jpegdomain.PixelCollate, which give pixels",
+    )

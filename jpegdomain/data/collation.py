@@ -1,30 +1,23 @@
-"""From the records of files to a batch: `collate`, and `Collate` for data loaders."""
+"""From the records of files to a batch: `collate`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeAlias
 
 import torch
-from torch.utils.data import default_collate
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.messages import RE_ENCODE, message
 from jpegdomain.colour import INKS, MIXING
-from jpegdomain.errors import ExtentMismatchError, InputError, JpegFileError, UnsupportedJpegError
+from jpegdomain.errors import ExtentMismatchError, InputError, UnsupportedJpegError
 from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.preprocess import Compose, Transform
+from jpegdomain.preprocess import Compose, recipe_of
 from jpegdomain.preprocess.component_map import UPRIGHT, turn_of
 from jpegdomain.preprocess.image_geometry import ImageGeometry
 
-from .batch import FileReport, JpegBatch
+from .batch import JpegBatch
+from .other_formats import PixelImage
 from .planes import Records
-from .skipping import Item, Items, batch_of_most
 
-__all__ = ["Collate", "Loaded", "by_extent", "check_color", "collate"]
-
-Loaded: TypeAlias = tuple[JpegBatch, Any]
-"""A batch and its labels."""
+__all__ = ["by_extent", "check_color", "collate"]
 
 
 def by_extent(images: Sequence[JpegImage]) -> dict[Extent, list[int]]:
@@ -38,7 +31,7 @@ def by_extent(images: Sequence[JpegImage]) -> dict[Extent, list[int]]:
 def collate(
     images: Sequence[JpegImage],
     *,
-    preprocess: Transform | None = None,
+    preprocess: object = None,
     orient: bool = False,
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.float32,
@@ -59,7 +52,9 @@ def collate(
 
     Args:
         images: One or more. Tables, colour models and sampling may differ.
-        preprocess: A transform of `jpegdomain.preprocess`, from images to one extent.
+        preprocess: From images to one extent: a transform of `jpegdomain.preprocess`, or a pipeline of torchvision,
+            timm or Hugging Face (`preprocess.recipe_of`). Its mean and std are those of the network's entry, which
+            `JpegBatch.normalisation` has it check.
         orient: Turn images upright first, by their EXIF orientation, which is ignored by default, as in torchvision's
             ``decode_jpeg``.
         generator: Of the preprocess's random numbers; torch's global one if None.
@@ -70,7 +65,7 @@ def collate(
         The batch.
 
     Raises:
-        InputError: If there are no images, `dtype` is not a floating-point type, `preprocess` is not a transform, or an
+        InputError: If there are no images, `dtype` is not a floating-point type, `preprocess` cannot be read, or an
             image was read with fewer frequencies than it needs.
         UnsupportedJpegError: If an image has two components, or sampling factors that are not whole multiples.
         ExtentMismatchError: If the extents differ, or differ after the preprocess.
@@ -80,24 +75,27 @@ def collate(
     if not dtype.is_floating_point:
         raise InputError(f"a batch enters a network in a floating-point type, got {dtype}")
     for image in images:
+        if isinstance(image, PixelImage):
+            raise InputError(
+                f"{image.source}: no JPEG file, so it has no coefficients: jpegdomain.read_pixels and PixelCollate "
+                "take it"
+            )
         check_color(image)
         # It raises if sampling factors are not whole multiples.
         _ = image.upsampling
-    if preprocess is None and orient and any(image.orientation != 1 for image in images):
-        preprocess = Compose([])
-    if preprocess is None:
+    recipe = None if preprocess is None else recipe_of(preprocess)
+    if recipe is None and orient and any(image.orientation != 1 for image in images):
+        recipe = recipe_of(Compose([]))
+    if recipe is None:
         _check_extents(images)
         return JpegBatch(images[0].extent, dtype, Records(tuple(images), None)).to(device)
-    if not isinstance(preprocess, Transform):
-        raise InputError(
-            f"preprocess is a jpegdomain.preprocess transform, got {type(preprocess).__qualname__}: "
-            "jpegdomain.preprocess.from_torchvision reads torchvision's"
-        )
     turns = [turn_of(image.orientation) if orient else UPRIGHT for image in images]
     geometries = [
-        ImageGeometry.of(image, preprocess, turn, generator) for image, turn in zip(images, turns, strict=True)
+        ImageGeometry.of(image, recipe.transform, turn, generator) for image, turn in zip(images, turns, strict=True)
     ]
-    return JpegBatch(_common_extent(geometries), dtype, Records(tuple(images), tuple(geometries))).to(device)
+    taken = tuple(geometry.requantized(image) for image, geometry in zip(images, geometries, strict=True))
+    batch = JpegBatch(_common_extent(geometries), dtype, Records(taken, tuple(geometries)))
+    return batch.normalised_by(recipe.normalisation).to(device)
 
 
 def _check_extents(images: Sequence[JpegImage]) -> None:
@@ -138,80 +136,3 @@ def check_color(image: JpegImage) -> None:
                 advice=RE_ENCODE,
             )
         )
-
-
-@dataclass(frozen=True)
-class Collate:
-    """Makes (`JpegBatch`, labels) of items (`JpegImage`, label): a ``collate_fn`` for ``torch.utils.data.DataLoader``.
-
-    The batch holds the records until it leaves the process: a worker sends a copy of the int16 coefficients that the
-    batch needs. They become floats where the network runs.
-
-    In torch's own loader a random preprocess draws from torch's global generator, which each worker seeds for itself:
-    the same numbers need the same number of workers. `jpegdomain.loader` draws the same ones with any number.
-
-    Of a data set with ``on_error="skip"`` the files that cannot be part of a batch are left out: two components, too
-    small for a crop, or without a preprocess another size than most of their batch. `JpegBatch.reports` names them, and
-    those that could not be read, in this process and from workers. A batch that lost all its files gets the next usable
-    file of the data set, so that no batch of torch's loader is empty and all processes have equally many.
-
-    Args:
-        preprocess: A transform of `jpegdomain.preprocess`; with one, images of any sizes and samplings make a batch.
-        dtype: The floating-point type that the images enter the network in.
-        orient: Turn images upright first, by their EXIF orientation.
-    """
-
-    preprocess: Transform | None = None
-    dtype: torch.dtype = torch.float32
-    orient: bool = False
-
-    def __call__(self, items: Sequence[Item], generator: torch.Generator | None = None) -> Loaded:
-        """Make a batch.
-
-        Args:
-            items: One or more; none if a `JpegDataset` left all of them out.
-            generator: Of a random preprocess; torch's global one if None.
-
-        Returns:
-            The images, and their labels by ``torch.utils.data.default_collate``: numbers as a tensor.
-
-        Raises:
-            InputError: If there are no items.
-            JpegFileError: If all were left out, and the data set has no usable file.
-        """
-        if not items and not isinstance(items, Items):
-            raise InputError("Collate makes a batch of one item or more, got none")
-        loaded, reports = self.some(items, generator)
-        if loaded is None and isinstance(items, Items):
-            for others in items.others():
-                loaded, _ = self.some(others, generator)
-                if loaded is not None:
-                    reports.append(_stand_in(others))
-                    break
-        if loaded is None:
-            raise JpegFileError(f"no file of this data set can be used; {reports[0].reason}")
-        batch, labels = loaded
-        return batch.reporting(reports), labels
-
-    def some(
-        self, items: Sequence[Item], generator: torch.Generator | None = None
-    ) -> tuple[Loaded | None, list[FileReport]]:
-        """Make a batch of the usable items: None if there are none; and the reports on the files."""
-        make = partial(collate, preprocess=self.preprocess, orient=self.orient, generator=generator, dtype=self.dtype)
-        if not items:
-            return None, items.reports if isinstance(items, Items) else []
-        if not isinstance(items, Items):
-            return (make([image for image, _ in items]), _labels(items)), []
-        if not items.skip:
-            return (make([image for image, _ in items]), _labels(items)), items.reports
-        batch, kept, reports = batch_of_most(items, items.positions, make)
-        return None if batch is None else (batch, _labels(kept)), [*items.reports, *reports]
-
-
-def _stand_in(items: Items) -> FileReport:
-    (image, _), (position,) = items[0], items.positions
-    return FileReport(position, image.source, "stands in for a batch whose files were all left out", False)
-
-
-def _labels(items: Sequence[Item]) -> Any:
-    return default_collate([label for _, label in items])

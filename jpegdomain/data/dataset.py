@@ -3,34 +3,23 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from torch.utils.data import Dataset
 
-from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, JpegImage, read_header, read_jpegs
-from jpegdomain.codec.reader import OnError
-from jpegdomain.codec.sources import Held, Source, load
-from jpegdomain.errors import InputError, JpegFileError
-from jpegdomain.geometry import BLOCK
-from jpegdomain.preprocess import Transform, keep_for
+from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, JpegImage, read_jpegs
+from jpegdomain.codec.sources import Source
+from jpegdomain.errors import InputError
+from jpegdomain.preprocess import simplified
 
 from .batch import FileReport
-from .skipping import Item, Items, left_out
+from .reading import Limits, Read, name_of, read_as_needed
+from .skipping import Item, Items, left_out, own_item
 
-__all__ = ["JpegDataset", "OnBroken"]
+__all__ = ["JpegDataset", "OnBroken", "check_on_error"]
 
 _PLACE: Final = "item {} of the data set"
-_Result: TypeAlias = JpegImage | JpegFileError | OSError | InputError
 OnBroken: TypeAlias = Literal["raise", "keep", "skip"]
-
-
-class _Limits(NamedTuple):
-    """What `read_jpegs` takes besides the number of frequencies; see there."""
-
-    on_error: OnError
-    max_pixels: int | None
-    max_scans: int
-    strict: bool
 
 
 class JpegDataset(Dataset[Item]):
@@ -40,9 +29,11 @@ class JpegDataset(Dataset[Item]):
     `jpegdomain.Collate` makes a batch of the items.
 
     Args:
-        files: What `read_jpeg` takes: paths, or whole files' bytes, which errors identify by their position.
+        files: What `read_jpeg` takes: paths, or whole files' bytes, which errors identify by their position;
+            or records.
         labels: One for each file; the files' positions in the list if None.
-        preprocess: For `jpegdomain.loader`, which passes it to its collate. It is not applied here.
+        preprocess: As for `jpegdomain.collate`. It is not applied here: `jpegdomain.loader` and `Collate` apply it to
+            the items, unless they have one of their own.
         keep: m, 1…8, as for `read_jpeg`, for all files. If None, as many frequencies of each file are read as the
             preprocess needs: fewer than all if its ``low_frequencies`` is set.
         on_error: With files that cannot be read: ``raise`` their error; ``keep`` what precedes the damage, the rest
@@ -53,6 +44,8 @@ class JpegDataset(Dataset[Item]):
         max_pixels: As for `read_jpeg`.
         max_scans: As for `read_jpeg`.
         strict: As for `read_jpeg`.
+        other_formats: Whether files that are no JPEG files, PNG and WebP, are decoded to levels by torchvision instead
+            of refused. They have no coefficients: `jpegdomain.PixelCollate` takes them, `Collate` does not.
 
     Raises:
         InputError: If the numbers of files and labels differ, or an argument is invalid.
@@ -60,36 +53,32 @@ class JpegDataset(Dataset[Item]):
 
     def __init__(
         self,
-        files: Sequence[Source],
+        files: Sequence[Source | JpegImage],
         labels: Sequence[Any] | None = None,
         *,
-        preprocess: Transform | None = None,
+        preprocess: object = None,
         keep: int | None = None,
         on_error: OnBroken = "raise",
         target_transform: Callable[[Any], Any] | None = None,
         max_pixels: int | None = MAX_PIXELS,
         max_scans: int = MAX_SCANS,
         strict: bool = False,
+        other_formats: bool = False,
     ) -> None:
         if isinstance(files, str | bytes | os.PathLike):
             raise InputError(f"JpegDataset takes a list of files, got one {type(files).__name__}: put it into a list")
         if labels is not None and len(labels) != len(files):
             raise InputError(f"each file needs one label: got {len(files)} files and {len(labels)} labels")
-        if on_error not in {"raise", "keep", "skip"}:
-            raise InputError(f"on_error is 'raise', 'keep' or 'skip', got {on_error!r}")
-        if preprocess is not None and not isinstance(preprocess, Transform):
-            raise InputError(
-                f"preprocess is a jpegdomain.preprocess transform, got {type(preprocess).__qualname__}: "
-                "jpegdomain.preprocess.from_torchvision(…).transform is that of torchvision's"
-            )
-        self.limits = _Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
+        check_on_error(on_error)
+        self.limits = Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
         # Raises for invalid values now rather than in a worker.
         read_jpegs([], keep=8 if keep is None else keep, **self.limits._asdict())
         self.files = files
         self.targets = range(len(files)) if labels is None else labels
-        self.preprocess = preprocess
+        self.preprocess = None if preprocess is None else simplified(preprocess)
         self.keep = keep
         self.on_error = on_error
+        self.other_formats = other_formats
         self.target_transform = target_transform
         self._usable: int | None = None
 
@@ -100,7 +89,7 @@ class JpegDataset(Dataset[Item]):
         (result,) = self._read([index])
         if isinstance(result, Exception):
             raise result
-        return result, self._label(index)
+        return own_item(result, self._label(index), self.preprocess)
 
     def __getitems__(self, indices: Sequence[int]) -> Items:
         """Read several files at once: an item for each, in that order, except those that are skipped."""
@@ -109,12 +98,12 @@ class JpegDataset(Dataset[Item]):
         reports: list[FileReport] = []
         for index, result in zip(indices, self._read(indices), strict=True):
             if not isinstance(result, Exception):
-                items.append((result, self._label(index)))
+                items.append(own_item(result, self._label(index), self.preprocess))
                 positions.append(index)
                 said = result.warnings if result.damage is None else (result.damage, *result.warnings)
                 reports += [FileReport(index, result.source, reason, False) for reason in said]
             elif self.on_error == "skip":
-                reports.append(left_out(index, self._source(index), str(result)))
+                reports.append(left_out(index, name_of(self.files[index], index, _PLACE), str(result)))
             else:
                 raise result
         others = partial(self._others, self._usable, indices[-1] if len(indices) else -1)
@@ -128,20 +117,17 @@ class JpegDataset(Dataset[Item]):
         for step in range(1, len(self)):
             yield self.__getitems__([(last + step) % len(self)])
 
-    def _read(self, indices: Sequence[int]) -> list[_Result]:
-        files = [self._loaded(index) for index in indices]
-        return _read_as_needed(files, self.keep, self.preprocess, self.limits)
-
-    def _loaded(self, index: int) -> Held | OSError | InputError:
-        try:
-            return Held(*load(self.files[index], index, _PLACE))
-        except (OSError, InputError) as error:
-            return error
-
-    def _source(self, index: int) -> str:
-        """The name of a file that could not be read."""
-        file = self.files[index]
-        return os.fsdecode(file) if isinstance(file, str | os.PathLike) else _PLACE.format(index)
+    def _read(self, indices: Sequence[int]) -> list[Read]:
+        files = [self.files[index] for index in indices]
+        return read_as_needed(
+            files,
+            self.preprocess,
+            self.limits,
+            place=_PLACE,
+            numbers=indices,
+            keep=self.keep,
+            other_formats=self.other_formats,
+        )
 
     def _label(self, index: int) -> Any:
         label = self.targets[index]
@@ -152,34 +138,7 @@ class JpegDataset(Dataset[Item]):
         return f"{type(self).__name__}({len(self)} files, on_error={self.on_error!r}{keep})"
 
 
-def _read_as_needed(
-    files: Sequence[Held | OSError | InputError],
-    keep: int | None,
-    preprocess: Transform | None,
-    limits: _Limits,
-) -> list[_Result]:
-    """Read files, those that need the same number of frequencies together: for each its record or its error."""
-    results: dict[int, _Result] = {}
-    members: dict[int, list[tuple[int, Held]]] = {}
-    for position, file in enumerate(files):
-        if isinstance(file, Held):
-            members.setdefault(keep or _needed(file, preprocess), []).append((position, file))
-        else:
-            results[position] = file
-    for side, own in members.items():
-        read = read_jpegs([held for _, held in own], keep=side, return_errors=True, **limits._asdict())
-        results.update(zip((position for position, _ in own), read, strict=True))
-    return [results[position] for position in range(len(files))]
-
-
-def _needed(file: Held, preprocess: Transform | None) -> int:
-    """Frequencies along each side of a block that a preprocess needs; all if the header, or a step, is invalid."""
-    if preprocess is None or not preprocess.low_frequencies:
-        return BLOCK
-    try:
-        header = read_header(file.data)
-        # Whether `collate` will turn the image upright is not known here.
-        return max(keep_for(preprocess, header, orient=orient) for orient in (False, True))
-    except ValueError:
-        # Reading the file, or making the batch, raises an error that names the file.
-        return BLOCK
+def check_on_error(on_error: object) -> None:
+    """Raise `InputError` if it is none of the three."""
+    if on_error not in {"raise", "keep", "skip"}:
+        raise InputError(f"on_error is 'raise', 'keep' or 'skip', got {on_error!r}")

@@ -1,74 +1,106 @@
 """`loader`: a data set's batches, prefetched by threads while a network works on the current one."""
 
 import importlib.util
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from jpegdomain.errors import InputError, JpegFileError, MissingPackageError
-from jpegdomain.preprocess import Transform
 
 from .batch import FileReport
-from .collation import Collate, Loaded
-from .skipping import Item
+from .collating import Collate, Loaded
+from .columns import moved
+from .prefetching import prefetch
 
-__all__ = ["Loader", "loader", "prefetch"]
+__all__ = ["Loader", "loader"]
 
-_Batch: TypeAlias = tuple[Sequence[int], int]
-"""A batch's indices and its seed."""
+_Job: TypeAlias = tuple[Sequence[Any], int]
+"""A batch's indices or items, and its seed."""
 _Made: TypeAlias = tuple[Loaded | None, list[FileReport]]
 """A batch, None if all of its files were left out, and the reports on its files."""
-_Job = TypeVar("_Job")
-_Result = TypeVar("_Result")
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
-class Loader:
-    """A data set's batches, any number of times; `loader` makes it and describes its arguments.
+class Loader(DataLoader[Any]):
+    """A data set's batches, any number of times; `loader` makes it.
+
+    It is torch's ``DataLoader`` with threads instead of worker processes: Lightning and accelerate, which look into
+    one, make it anew with another sampler or shard it, find what they expect.
+
+    Args:
+        dataset: As for `loader`, as all others.
+        batch_size: Items a batch.
+        collate_fn: A `Collate` or a `PixelCollate`.
+        shuffle: Draw a new order for each pass.
+        sampler: Indices in order.
+        batch_sampler: Lists of indices, instead of all these.
+        drop_last: Drop a last batch of fewer items.
+        threads: How many.
+        device: Where batches go.
+        generator: Of orders and seeds.
+        progress: Show a progress bar.
 
     Attributes:
         reports: Of the current or last pass, up to the batch that came last: on each file that was left out, and on
             defective files that were not.
     """
 
-    dataset: Dataset[Item]
-    collate: Collate
-    batch_size: int
-    sampler: Iterable[int] | None
-    shuffle: bool
-    drop_last: bool
-    threads: int
-    device: torch.device | None
-    generator: torch.Generator | None
-    progress: bool
-    reports: list[FileReport] = field(default_factory=list, init=False)
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        batch_size: int | None = 1,
+        *,
+        collate_fn: Collate,
+        shuffle: bool = False,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[list[int]] | None = None,
+        drop_last: bool = False,
+        threads: int = 1,
+        device: torch.device | None = None,
+        generator: torch.Generator | None = None,
+        progress: bool = False,
+    ) -> None:
+        if not isinstance(collate_fn, Collate):
+            raise InputError(
+                f"a loader's collate_fn is a jpegdomain.Collate or PixelCollate, got {type(collate_fn).__qualname__}; "
+                "torch.utils.data.DataLoader takes any"
+            )
+        super().__init__(
+            dataset,
+            1 if batch_sampler is not None else batch_size,
+            shuffle=shuffle or None,
+            sampler=sampler,
+            batch_sampler=batch_sampler,
+            collate_fn=collate_fn,
+            drop_last=drop_last,
+            generator=generator,
+        )
+        self.threads = threads
+        self.device = device
+        self.progress = progress
+        self.reports: list[FileReport] = []
+        self._shuffles = shuffle
+
+    @property
+    def collate(self) -> Collate:
+        """What makes a batch of items."""
+        return self.collate_fn  # type: ignore[return-value]
 
     @property
     def left_out(self) -> list[FileReport]:
         """The `reports` on files that were left out of their batches."""
         return [report for report in self.reports if report.left_out]
 
-    def __len__(self) -> int:
-        items = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
-        return items // self.batch_size if self.drop_last else -(-items // self.batch_size)
-
-    def __iter__(self) -> Iterator[Loaded]:
+    def __iter__(self) -> Iterator[Loaded]:  # type: ignore[override]
         # One number of the outer generator, as torch's own loader draws it, seeds everything else.
         seed = int(torch.empty((), dtype=torch.int64, device="cpu").random_(generator=self.generator))
         own = torch.Generator().manual_seed(seed)
-        batches = self._batches(own)
-        # One seed for each batch: the draws of a random preprocess do not depend on which thread makes it, or when.
-        seeds = torch.randint(2**62, (len(batches),), generator=own, device="cpu").tolist()
-        results = prefetch(self._make, zip(batches, seeds, strict=True), self.threads)
+        results = prefetch(self._make, self._jobs(own), self.threads)
         self.reports = reports = []
         empty = True
-        for loaded, said in self._shown(results, len(batches)):
+        for loaded, said in self._shown(results):
             reports += said
             if loaded is not None:
                 empty = False
@@ -76,54 +108,71 @@ class Loader:
         if empty and reports:
             raise JpegFileError(f"none of {len(reports)} files could be used; {reports[0].reason}")
 
+    def _jobs(self, generator: torch.Generator) -> Iterator[_Job]:
+        """The batches' indices, of an iterable data set their items; and one seed for each."""
+        # No draw depends on which thread makes a batch, or when.
+        if isinstance(self.dataset, IterableDataset):
+            for items in self._runs():
+                yield items, int(torch.randint(2**62, (), generator=generator, device="cpu"))
+            return
+        batches = self._batches(generator)
+        seeds = torch.randint(2**62, (len(batches),), generator=generator, device="cpu").tolist()
+        yield from zip(batches, seeds, strict=True)
+
+    def _runs(self) -> Iterator[list[Any]]:
+        """The items of an iterable data set, as many as a batch has."""
+        items, size = iter(self.dataset), self.batch_size or 1
+        while run := list(itertools.islice(items, size)):
+            if len(run) == size or not self.drop_last:
+                yield run
+
     def _batches(self, generator: torch.Generator) -> list[list[int]]:
-        count = len(self.dataset)  # type: ignore[arg-type]
-        if self.sampler is not None:
-            order = list(self.sampler)
-        elif self.shuffle:
-            order = torch.randperm(count, generator=generator, device="cpu").tolist()
-        else:
-            order = list(range(count))
+        if not self._shuffles:
+            return list(self.batch_sampler)  # type: ignore[arg-type]
+        assert self.batch_size is not None
+        order = torch.randperm(len(self.dataset), generator=generator, device="cpu").tolist()  # type: ignore[arg-type]
         batches = [order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size)]
         return batches[:-1] if self.drop_last and batches and len(batches[-1]) < self.batch_size else batches
 
-    def _make(self, job: _Batch) -> _Made:
-        indices, seed = job
+    def _make(self, job: _Job) -> _Made:
+        batch, seed = job
         together = getattr(self.dataset, "__getitems__", None)
-        items = [self.dataset[index] for index in indices] if together is None else together(indices)
+        if isinstance(self.dataset, IterableDataset):
+            items = batch
+        else:
+            items = [self.dataset[index] for index in batch] if together is None else together(batch)
         loaded, reports = self.collate.some(items, torch.Generator().manual_seed(seed))
         if loaded is None:
             return None, reports
-        batch, labels = loaded
+        loaded = self.collate.reported(loaded, reports)
         if self.device is not None and self.device.type == "cuda":
-            batch = batch.pin_memory()
-            labels = labels.pin_memory() if isinstance(labels, Tensor) else labels
-        return (batch.reporting(reports), labels), reports
+            loaded = moved(loaded, lambda part: part.pin_memory())
+        return loaded, reports
 
     def _sent(self, loaded: Loaded) -> Loaded:
         if self.device is None:
             return loaded
-        batch, labels = loaded
-        if isinstance(labels, Tensor):
-            labels = labels.to(self.device, non_blocking=True)
-        return batch.to(self.device, non_blocking=True), labels
+        return moved(loaded, lambda part: part.to(self.device, non_blocking=True))
 
-    def _shown(self, results: Iterator[_Made], total: int) -> Iterator[_Made]:
+    def _shown(self, results: Iterator[_Made]) -> Iterator[_Made]:
         if not self.progress:
             return results
         from tqdm.auto import tqdm
 
+        total = None if isinstance(self.dataset, IterableDataset) else len(self)
         return iter(tqdm(results, total=total, unit="batch"))
 
     def __repr__(self) -> str:
-        return f"Loader({self.dataset!r}, {len(self)} batches of {self.batch_size}, threads={self.threads})"
+        batches = "batches" if isinstance(self.dataset, IterableDataset) else f"{len(self)} batches"
+        size = "" if self.batch_size is None else f" of {self.batch_size}"
+        return f"Loader({self.dataset!r}, {batches}{size}, threads={self.threads})"
 
 
 def loader(
-    dataset: Dataset[Item],
+    dataset: Dataset[Any],
     batch_size: int = 1,
     *,
-    preprocess: Transform | None = None,
+    preprocess: object = None,
     shuffle: bool = False,
     sampler: Iterable[int] | None = None,
     drop_last: bool = False,
@@ -133,8 +182,9 @@ def loader(
     dtype: torch.dtype = torch.float32,
     orient: bool = False,
     progress: bool = False,
+    collate_fn: Collate | None = None,
 ) -> Loader:
-    """Read a data set in batches: (`JpegBatch`, labels) for a converted network.
+    """Read a data set in batches: (`JpegBatch`, labels) for a converted network, or pixels for any other.
 
     Threads read and collate in advance: decoding does not hold the GIL, and nothing is copied between processes. Only
     int16 coefficients move to a GPU, from page-locked memory. If a random preprocess dominates the time, on many cores,
@@ -143,10 +193,10 @@ def loader(
     One number of `generator` per pass determines the order and all random draws, whatever the number of threads.
 
     Args:
-        dataset: A `JpegDataset`, `JpegFolder`, or another map-style data set of (`JpegImage`, label).
+        dataset: A `JpegDataset`, `JpegFolder`, or another data set of items as `Collate` takes them, map-style or
+            iterable. An iterable one has an order of its own.
         batch_size: Items a batch.
-        preprocess: A transform of `jpegdomain.preprocess`; the data set's own if None. With one, images of any sizes
-            make a batch.
+        preprocess: As for `collate`; the data set's own if None. With one, images of any sizes make a batch.
         shuffle: Draw a new order for each pass.
         sampler: Indices in order, iterated for each pass, such as ``torch.utils.data.DistributedSampler``; instead of
             `shuffle`.
@@ -158,6 +208,8 @@ def loader(
         dtype: The floating-point type that the images enter the network in.
         orient: Turn images upright first, by their EXIF orientation.
         progress: Show a progress bar of batches; it needs tqdm.
+        collate_fn: A `Collate`, or a `PixelCollate` for normalised pixels, instead of `preprocess`, `dtype` and
+            `orient`; its preprocess is the data set's own if None.
 
     Returns:
         An iterable of batches, for any number of passes. A file that cannot be read raises its error in its batch's
@@ -167,7 +219,8 @@ def loader(
         another image.
 
     Raises:
-        InputError: If a number is out of range, or `sampler` and `shuffle` are both given.
+        InputError: If a number is out of range, `sampler` and `shuffle` are both given, or `collate_fn` and what it
+            replaces.
         MissingPackageError: If `progress` is true and tqdm is not installed.
     """
     for name, number, least in (("batch_size", batch_size, 1), ("threads", threads, 0)):
@@ -177,12 +230,17 @@ def loader(
         raise InputError("a sampler has its own order: give sampler or shuffle, not both")
     if progress and importlib.util.find_spec("tqdm") is None:
         raise MissingPackageError("progress=True needs tqdm: pip install tqdm")
-    if preprocess is None:
-        preprocess = getattr(dataset, "preprocess", None)
+    if collate_fn is not None and (preprocess is not None or dtype != torch.float32 or orient):
+        raise InputError("preprocess, dtype and orient are those of collate_fn: give them there")
+    if isinstance(dataset, IterableDataset) and (shuffle or sampler is not None):
+        raise InputError("an iterable data set has its own order: shuffle there, and give no sampler")
+    if collate_fn is None:
+        own = getattr(dataset, "preprocess", None)
+        collate_fn = Collate(own if preprocess is None else preprocess, dtype, orient)
     return Loader(
-        dataset=dataset,
-        collate=Collate(preprocess, dtype, orient),
-        batch_size=batch_size,
+        dataset,
+        batch_size,
+        collate_fn=collate_fn,
         sampler=sampler,
         shuffle=shuffle,
         drop_last=drop_last,
@@ -191,36 +249,3 @@ def loader(
         generator=generator,
         progress=progress,
     )
-
-
-def prefetch(work: Callable[[_Job], _Result], jobs: Iterable[_Job], threads: int) -> Iterator[_Result]:
-    """Yield each job's result in order, while threads do the jobs that follow.
-
-    At most ``threads + 1`` results are held in advance. An error is raised in its result's place. When the iterator is
-    closed or dropped, no further job is started.
-
-    Args:
-        work: Runs in several threads at once.
-        jobs: Any number, drawn as they are needed.
-        threads: How many; with 0 each job is done when its result is asked for.
-
-    Yields:
-        The results, in the jobs' order.
-    """
-    if not threads:
-        yield from map(work, jobs)
-        return
-    remaining = iter(jobs)
-    waiting: deque[Future[_Result]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="jpegdomain-loader")
-    try:
-        while True:
-            for job in remaining:
-                waiting.append(pool.submit(work, job))
-                if len(waiting) > threads:
-                    break
-            if not waiting:
-                return
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

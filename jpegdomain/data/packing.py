@@ -54,7 +54,11 @@ def pack(memory: Memory) -> Packed:
         if group.fills is not None:
             numbers.extend((group.fills.levels, group.fills.rows, group.fills.columns))
         sources = [side for extent in group.sources for side in extent]
-        groups.append((group.images, group.color, planes, fills, sources, group.transposed, group.kinds))
+        colors = None if group.colors is None else len(numbers)
+        if group.colors is not None:
+            numbers.append(group.colors)
+        rest = group.transposed, colors, group.erased, group.kinds
+        groups.append((group.images, group.color, planes, fills, sources, *rest))
     sizes = [_padded(number) for number in numbers]
     block = empty(sum(sizes), torch.uint8).to(memory.steps.device)
     for number, part in zip(numbers, block.split(sizes), strict=True):
@@ -78,7 +82,7 @@ def unpack(packed: Packed) -> Memory:
 
     at = row = 0
     made = []
-    for images, color, parts, fills, sources, transposed, kinds in groups:
+    for images, color, parts, fills, sources, transposed, colors, erased, kinds in groups:
         planes = []
         for shape, sides, upsampling, axes in parts:
             blocks, tables = shape[0] * shape[1], len(images) * shape[1]
@@ -94,7 +98,8 @@ def unpack(packed: Packed) -> Memory:
             )
             at, row = at + blocks, row + tables
         constants = None if fills is None else Fills(*numbers[fills : fills + 3])
-        made.append(Group(images, color, tuple(planes), constants, _extents(sources), transposed, kinds))
+        rest = transposed, None if colors is None else numbers[colors], erased, kinds
+        made.append(Group(images, color, tuple(planes), constants, _extents(sources), *rest))
     return Memory(tuple(made), quantised, steps)
 
 

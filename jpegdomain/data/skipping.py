@@ -5,16 +5,44 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from torch.utils.data import get_worker_info
+
 from jpegdomain.codec import JpegImage
-from jpegdomain.errors import ExtentMismatchError, JpegFileError, LeftOutWarning
+from jpegdomain.errors import ExtentMismatchError, InputError, JpegFileError, LeftOutWarning
 from jpegdomain.geometry import Extent
 
-from .batch import FileReport, JpegBatch
+from .batch import FileReport
+from .other_formats import PixelImage
 
-__all__ = ["Item", "Items", "batch_of_most", "left_out"]
+__all__ = ["Item", "Items", "batch_of_most", "in_worker", "left_out", "own_item", "preprocess_of", "said_in_main"]
 
-Item: TypeAlias = tuple[JpegImage, Any]
+Item: TypeAlias = tuple[JpegImage | PixelImage, Any]
 """A file's record and its label."""
+
+
+class OwnItem(tuple[JpegImage | PixelImage, Any]):
+    """An item of a `JpegDataset`, which knows the data set's preprocess."""
+
+    preprocess: object
+
+
+def own_item(image: JpegImage | PixelImage, label: Any, preprocess: object) -> Item:
+    """Make an item, which knows the preprocess if there is one."""
+    if preprocess is None:
+        return image, label
+    item = OwnItem((image, label))
+    item.preprocess = preprocess
+    return item
+
+
+def preprocess_of(items: Sequence[Item]) -> object:
+    """The preprocess of the data set of these items, None if they know of none; raise `InputError` if they differ."""
+    found = [getattr(item, "preprocess", None) for item in items]
+    if any(one is not found[0] and one != found[0] for one in found):
+        raise InputError(
+            "the items of this batch come from data sets with different preprocesses: give Collate the one to use"
+        )
+    return found[0] if found else None
 
 
 class Items(list[Item]):
@@ -44,18 +72,51 @@ class Items(list[Item]):
         self.others = others
 
 
-_Collate = Callable[[Sequence[JpegImage]], JpegBatch]
+_Collate = Callable[[Sequence[JpegImage | PixelImage]], Any]
+"""What makes a batch, an object with an `extent`."""
 
 
 def left_out(position: int, source: str, reason: str) -> FileReport:
-    """Warn that a file is left out for a reason, which names it, and report it."""
-    warnings.warn(f"left out of its batch: {reason}", LeftOutWarning, stacklevel=3)
+    """Warn that a file is left out for a reason, which names it, and report it; in a worker only report it."""
+    if not in_worker():
+        _warn(reason, stacklevel=4)
     return FileReport(position, source, reason, True)
+
+
+def _warn(reason: str, stacklevel: int) -> None:
+    warnings.warn(f"left out of its batch: {reason}", LeftOutWarning, stacklevel=stacklevel)
+
+
+def in_worker() -> bool:
+    """Whether this process is a worker of torch's data loader."""
+    return get_worker_info() is not None
+
+
+class _Said:
+    """What a worker hands to its loader with reports: it arrives as itself, and with warnings."""
+
+    def __init__(self, loaded: Any, reports: Sequence[FileReport]) -> None:
+        self.loaded, self.reports = loaded, reports
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self.loaded, self.reports)
+
+
+def _arrived(loaded: Any, reports: Sequence[FileReport]) -> Any:
+    for report in reports:
+        if report.left_out:
+            _warn(report.reason, stacklevel=2)
+    return loaded
+
+
+def said_in_main(loaded: Any, reports: Iterable[FileReport]) -> Any:
+    """Wrap what a worker returns, so that its `LeftOutWarning`s are raised where it arrives, without the wrapping."""
+    return _Said(loaded, tuple(reports))
 
 
 def batch_of_most(
     items: Sequence[Item], positions: Sequence[int], collate: _Collate
-) -> tuple[JpegBatch | None, list[Item], list[FileReport]]:
+) -> tuple[Any, list[Item], list[FileReport]]:
     """Make a batch, None if no item is left; return it, its items, and a report on each of the others."""
     # Left out are images that cannot be a batch alone, such as those too small for a crop; then images that have
     # another size than more than half of them. An error that no single file causes is raised.
@@ -63,7 +124,7 @@ def batch_of_most(
     reports: list[FileReport] = []
     while left:
         made = _attempt([image for _, (image, _) in left], collate)
-        if isinstance(made, JpegBatch):
+        if not isinstance(made, list):
             return made, [item for _, item in left], reports
         for (position, (image, _)), reason in zip(left, made, strict=True):
             if reason is not None:
@@ -72,7 +133,7 @@ def batch_of_most(
     return None, [], reports
 
 
-def _attempt(images: Sequence[JpegImage], collate: _Collate) -> JpegBatch | list[str | None]:
+def _attempt(images: Sequence[JpegImage | PixelImage], collate: _Collate) -> Any:
     """Make a batch, or give for each image the reason why it is left out, None if it is not."""
     try:
         return collate(images)
@@ -86,7 +147,7 @@ def _attempt(images: Sequence[JpegImage], collate: _Collate) -> JpegBatch | list
         return reasons
 
 
-def _alone(image: JpegImage, collate: _Collate) -> Extent | str:
+def _alone(image: JpegImage | PixelImage, collate: _Collate) -> Extent | str:
     """The extent of a batch of this image alone, or the reason why it cannot be one."""
     try:
         return collate([image]).extent
@@ -94,7 +155,7 @@ def _alone(image: JpegImage, collate: _Collate) -> Extent | str:
         return str(error)
 
 
-def _of_other_sizes(images: Sequence[JpegImage], extents: Sequence[Extent]) -> list[str | None]:
+def _of_other_sizes(images: Sequence[JpegImage | PixelImage], extents: Sequence[Extent]) -> list[str | None]:
     usual, count = Counter(extents).most_common(1)[0]
     if 2 * count <= len(images):
         return [None] * len(images)

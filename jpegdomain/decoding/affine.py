@@ -14,9 +14,12 @@ from jpegdomain.colour import BLACK, INKS, Target, mixing
 from jpegdomain.data import Group, JpegBatch
 from jpegdomain.functional import affine, encode
 from jpegdomain.geometry import Extent
+from jpegdomain.preprocess.separable_map import Erasure
 
 from .arrived import render_tensors
 from .cpu import render
+from .erasing import erase
+from .in_graph import sealed_pixels, stays_in_graph
 from .matrices import constant_term, mapped
 from .whole import Components, whole_coefficients, whole_pixels
 
@@ -45,6 +48,8 @@ def to_activation(
     Returns:
         The activation of the batch's extent, in the batch's order, dtype and device.
     """
+    if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
+        return encode(sealed_pixels(batch, target, scale, shift, False))
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return encode(_rendered(batch, target, scale, shift))
     return Activation(_by_tensors(batch, target, scale, shift, transform=True), batch.extent)
@@ -72,6 +77,8 @@ def to_pixels(
     Returns:
         (n, channels, height, width), in the batch's order, dtype and device.
     """
+    if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
+        return sealed_pixels(batch, target, scale, shift, channels_last)
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return _rendered(batch, target, scale, shift, channels_last)
     pixels = _by_tensors(batch, target, scale, shift, transform=False)
@@ -123,7 +130,18 @@ def _rendered(
     else:
         records = batch.records.images, batch.records.geometries
         pixels = render(*records, target, factors, offsets, channels_last=channels_last, threads=threads)
+    erase(pixels, _erased(batch), target, scale, shift)
     return pixels.to(batch.dtype)
+
+
+def _erased(batch: JpegBatch) -> list[tuple[Erasure, ...]]:
+    """The rectangles that a preprocess erases of each image, in the batch's order; empty for none at all."""
+    if batch.records is not None:
+        geometries = batch.records.geometries
+        return [] if geometries is None else [geometry.map.erased for geometry in geometries]
+    pairs = [pair for group in batch.groups if group.erased for pair in zip(group.images, group.erased, strict=True)]
+    rectangles = dict(pairs)
+    return [rectangles.get(position, ()) for position in range(len(batch))] if pairs else []
 
 
 def _by_inks(batch: JpegBatch) -> list[tuple[list[int], JpegBatch, bool]]:
@@ -175,12 +193,20 @@ def _channels(group: Group, batch: JpegBatch, target: Target, scale: Tensor, shi
     matrix = mixing(group.color, target, scale.dtype, scale.device)
     if not batch.preprocessed:
         return _whole(Components.of(group, batch.extent, matrix.shape[1]), target, scale, shift, transform)
-    planes = mapped(group, matrix.shape[1], transform=transform)
+    if group.erased and transform:
+        # An exact island: a rectangle of pixels is no function of single coefficients.
+        return encode(_channels(group, batch, target, scale, shift, transform=False)).coefficients
+    if group.colors is not None:
+        to_rgb, from_rgb = (
+            mixing(*kind, scale.dtype, scale.device) for kind in ((group.color, "rgb"), ("rgb", target))
+        )
+        matrix = from_rgb @ group.colors.to(scale.dtype) @ to_rgb
+    planes = mapped(group, matrix.shape[-1], transform=transform)
     constants = constant_term(group, target, scale.dtype, transform=transform)
-    if constants is None:
-        return _mixed(matrix, planes, scale, 128 * scale + shift, batch.extent, transform)
-    black = torch.tensor(BLACK[target], dtype=scale.dtype, device=scale.device)
-    return _mixed(matrix, planes, scale, black * scale + shift, batch.extent, transform, constants)
+    level = 128.0 if constants is None else torch.tensor(BLACK[target], dtype=scale.dtype, device=scale.device)
+    result = _mixed(matrix, planes, scale, level * scale + shift, batch.extent, transform, constants)
+    erase(result, group.erased, target, scale, shift)
+    return result
 
 
 def _whole(components: Components, target: Target, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
@@ -199,8 +225,9 @@ def _mixed(
     transform: bool,
     constants: Tensor | None = None,
 ) -> Tensor:
-    """scale·(matrix · planes + constants) + level."""
-    mixed = torch.einsum("ck,nkhw->nchw", matrix * scale[:, None], planes)
+    """scale·(matrix · planes + constants) + level; one matrix for all images, or one for each."""
+    scaled = (matrix * scale[:, None]).expand(len(planes), -1, -1)
+    mixed = torch.einsum("nck,nkhw->nchw", scaled, planes)
     if constants is not None:
         mixed = mixed + constants * scale.view(-1, 1, 1)
     return affine(mixed, extent, None, level) if transform else mixed + level.view(-1, 1, 1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jpegdomain.colour import MIXING, Target
+from jpegdomain.colour import Target, recolored
 from jpegdomain.data import Group, Plane
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import BandedMatrix, SeparableMap
@@ -59,8 +59,9 @@ def render_tensors(
 
 def _works(group: Group, extent: Extent, channels: Channels) -> Iterator[Work]:
     """Divide a group into runs of images with one layout."""
-    rows = MIXING[channels.target][group.color]
-    planes = group.planes[: len(rows[0])]
+    colors = None if group.colors is None else group.colors.numpy()
+    plain = recolored(group.color, channels.target, None if colors is None else colors[0])
+    planes = group.planes[: plain.shape[1]]
     # All that the layout depends on but for the images' own maps.
     common = (len(planes), extent, len(channels.scale), channels.last)
     places = [_places(plane) for plane in planes]
@@ -73,6 +74,7 @@ def _works(group: Group, extent: Extent, channels: Channels) -> Iterator[Work]:
         while key is not None and end < min(first + TOGETHER, len(group.images)) and _key(group, end) == key:
             end += 1
         layout = _kept((key, common) if key else None, partial(_layout, group, planes, first, extent, channels))
+        rows = plain if colors is None else recolored(group.color, channels.target, colors[first])
         constants = channels.constants(layout, rows)
         arrays = partial(_arrays, coefficients, tables, places, first, end)
         yield Work(layout, *constants, group.images[first:end], arrays)
@@ -80,6 +82,8 @@ def _works(group: Group, extent: Extent, channels: Channels) -> Iterator[Work]:
 
 def _key(group: Group, image: int) -> Hashable:
     """What is equal only for images with equal maps; None if that is unknown."""
+    if group.kinds and group.kinds[image] is not None and group.colors is not None:
+        return group.kinds[image], group.colors[image].numpy().tobytes()
     if group.kinds:
         return group.kinds[image]
     return tuple((plane.extents[image], plane.upsampling) for plane in group.planes)

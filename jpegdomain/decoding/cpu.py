@@ -14,7 +14,7 @@ from torch import Tensor
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.metadata import Color
-from jpegdomain.colour import MIXING, Target
+from jpegdomain.colour import MIXING, Target, recolored
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import SeparableMap
@@ -77,10 +77,10 @@ def render(
         first = images[positions[0]]
         own = ImageGeometry.whole(first) if geometries is None else geometries[positions[0]]
         _check(first, own, extent)
-        rows = MIXING[target].get(first.color)
-        if rows is None:
+        if first.color not in MIXING[target]:
             raise InputError(f"{first.source}: {first.color} components cannot be mixed to {target}")
-        layout = _layout_of(first, own, len(rows[0]), len(scale), channels_last)
+        rows = recolored(first.color, target, own.map.colors)
+        layout = _layout_of(first, own, rows.shape[1], len(scale), channels_last)
         constants = channels.constants(layout, rows)
         size = TOGETHER if first.components[0].coefficients.size <= _SMALL else 1
         for some in (positions[at : at + size] for at in range(0, len(positions), size)):

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from jpegdomain.activation import Activation
+from jpegdomain.codec import JpegImage
 from jpegdomain.colour import Target
-from jpegdomain.data import JpegBatch
+from jpegdomain.data import JpegBatch, collate
 from jpegdomain.domains import Domain
 from jpegdomain.errors import InputError
 from jpegdomain.functional import decode
@@ -36,7 +37,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def decode_rgb(batch: JpegBatch) -> Tensor:
+def decode_rgb(batch: JpegBatch | Sequence[JpegImage]) -> Tensor:
     """Decode to RGB pixels in floating point: what 'exact' is measured against.
 
     Inverse DCT, triangle chroma upsampling and the JFIF colour matrix as libjpeg-turbo applies them by default, without
@@ -45,24 +46,44 @@ def decode_rgb(batch: JpegBatch) -> Tensor:
     (`jpegdomain.colour.from_inks`).
 
     Args:
-        batch: From `collate`.
+        batch: From `collate`; or records of one size.
 
     Returns:
         (n, 3, h, w) levels, 0…255 but for overshoot, in the batch's dtype.
+
+    Raises:
+        InputError: If `batch` is neither.
+        ExtentMismatchError: If the records' sizes differ.
     """
-    return to_pixels(batch, "rgb")
+    return to_pixels(_batch(batch), "rgb")
 
 
-def decode_luma(batch: JpegBatch) -> Tensor:
+def decode_luma(batch: JpegBatch | Sequence[JpegImage]) -> Tensor:
     """Decode to luma pixels in floating point: what a 1-channel model sees.
 
     Args:
-        batch: From `collate`.
+        batch: From `collate`; or records of one size.
 
     Returns:
         (n, 1, h, w) levels, 0…255 but for overshoot, in the batch's dtype.
+
+    Raises:
+        InputError: If `batch` is neither.
+        ExtentMismatchError: If the records' sizes differ.
     """
-    return to_pixels(batch, "luma")
+    return to_pixels(_batch(batch), "luma")
+
+
+def _batch(given: JpegBatch | Sequence[JpegImage]) -> JpegBatch:
+    if isinstance(given, JpegBatch):
+        return given
+    if isinstance(given, (list, tuple)) and all(isinstance(image, JpegImage) for image in given):
+        return collate(given)
+    raise InputError(
+        f"only a JpegBatch (jpegdomain.collate) or a list of records (jpegdomain.read_jpegs) is decoded, got "
+        f"{type(given).__qualname__}"
+        + (f" of {type(given[0]).__qualname__}" if isinstance(given, (list, tuple)) and given else "")
+    )
 
 
 class Entry(nn.Module):

@@ -20,7 +20,7 @@ from jpegdomain.transform.reference import basis as basis_of
 
 from .whole import Components, whole_pixels
 
-__all__ = ["constant_term", "mapped"]
+__all__ = ["constant_term", "mapped", "matrices_of"]
 
 _CANVAS_ELEMENTS = 2**27
 """Coefficients converted to floats at a time: half a gigabyte of float32, or one image."""
@@ -42,6 +42,16 @@ def mapped(group: Group, components: int, *, transform: bool) -> Tensor:
         return torch.cat([_pixels_mapped(group, image, components, transform) for image in images])
     parts = [_run_mapped(planes, transform) for planes in _runs(group.planes[:components])]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def matrices_of(plane: Plane) -> tuple[Tensor, Tensor]:
+    """A_h·J̃ and A_w·J̃ of the first image of a plane: (h, 8X) and (w, 8Y), float64."""
+    assert plane.maps is not None
+    rows, columns = (
+        _matrices(axis, slice(0, 1), blocks, BLOCK, torch.float64, False)[0]
+        for axis, blocks in zip(plane.maps, plane.extents[0].blocks, strict=True)
+    )
+    return rows, columns
 
 
 def constant_term(group: Group, target: Target, dtype: torch.dtype, *, transform: bool) -> Tensor | None:

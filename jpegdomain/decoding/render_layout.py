@@ -40,7 +40,8 @@ class RenderLayout:
         bands: int64 (bands, 8), see `kernel.images.render`.
         starts: int32, the starts of all matrices, concatenated.
         weights: float32, the weights of all matrices, concatenated.
-        constant: What the level shift adds to every pixel; 0 if that varies and is among the fills.
+        constant: What the level shift adds to every pixel, one level or R, G and B; 0 if that varies and is among the
+            fills.
         fills: For each outer product that is added its levels, its column and its row.
         scratch: Size of the working memory, in numbers.
     """
@@ -51,7 +52,7 @@ class RenderLayout:
     bands: NDArray[np.int64]
     starts: NDArray[np.int32]
     weights: NDArray[np.float32]
-    constant: float
+    constant: tuple[float, ...]
     fills: tuple[tuple[tuple[float, ...], NDArray[np.float32], NDArray[np.float32]], ...]
     scratch: int
 
@@ -176,7 +177,7 @@ def _cut(needs: Sequence[_Need], height: int, size: int) -> tuple[NDArray[np.int
 
 def _fills(
     constants: Sequence[Fill], width: int, stride: int
-) -> tuple[float, tuple[tuple[tuple[float, ...], NDArray[np.float32], NDArray[np.float32]], ...]]:
+) -> tuple[tuple[float, ...], tuple[tuple[tuple[float, ...], NDArray[np.float32], NDArray[np.float32]], ...]]:
     shift, *others = constants
     even = all(np.abs(line - 1).max() < _EVEN for line in (shift.rows, shift.columns))
     left = others if even else [shift, *others]
@@ -185,4 +186,4 @@ def _fills(
         (fill.levels, fill.rows.astype(np.float32), np.concatenate([fill.columns, missing]).astype(np.float32))
         for fill in left
     )
-    return (shift.levels[0] if even else 0.0), fills
+    return (shift.levels if even else (0.0,)), fills

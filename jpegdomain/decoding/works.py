@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jpegdomain.colour import BLACK, MIXING, Matrix, Target
+from jpegdomain.colour import BLACK, MIXING, Target
 from jpegdomain.geometry import Extent
 
 from .kernel import RENDER
@@ -47,14 +47,16 @@ class Channels:
     shift: NDArray[np.float64]
     last: bool
 
-    def constants(self, layout: RenderLayout, rows: Matrix) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def constants(
+        self, layout: RenderLayout, rows: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Fold scale and shift into the colour matrix `rows` and into the fills."""
-        channels, count = len(self.scale), len(rows[0])
+        channels, count = len(self.scale), rows.shape[1]
         mixing = np.zeros((3, 4))
-        mixing[:channels, :count] = self.scale[:, None] * np.asarray(rows)
+        mixing[:channels, :count] = self.scale[:, None] * rows
         # From R, G and B to the channels, as of a file that has R, G and B.
         matrix, black = np.asarray(MIXING[self.target]["rgb"]), np.asarray(BLACK[self.target])
-        mixing[:channels, 3] = self.scale * (matrix @ np.full(3, layout.constant) + black) + self.shift
+        mixing[:channels, 3] = self.scale * (matrix @ np.broadcast_to(layout.constant, 3) + black) + self.shift
         fills: list[NDArray[Any]] = []
         for levels, column, row in layout.fills:
             scaled = np.zeros(3)

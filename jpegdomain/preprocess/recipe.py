@@ -1,10 +1,11 @@
-"""A preprocessing pipeline as geometry, mean and std; `from_torchvision` reads torchvision's."""
+"""A preprocessing pipeline as geometry, mean and std: `recipe_of` reads those of every library that is known here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .transform import Transform
 
-__all__ = ["Recipe", "from_torchvision"]
+__all__ = ["Recipe", "from_torchvision", "recipe_of", "simplified"]
 
 
 @dataclass(frozen=True)
@@ -13,23 +14,79 @@ class Recipe:
 
     Attributes:
         transform: The geometry.
-        mean: Of the channels on the scale 0…1; one number for all, or one each.
+        mean: Of the channels on the scale 0…1; one number for all, or one each; None where nothing is said of it, as by
+            a `Transform`.
         std: As `mean`.
     """
 
     transform: Transform
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
+    mean: tuple[float, ...] | None = (0.0,)
+    std: tuple[float, ...] | None = (1.0,)
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and std, None of a pipeline that does nothing to the values."""
+        if self.mean is None or self.std is None or (self.mean, self.std) == ((0.0,), (1 / 255,)):
+            return None
+        return self.mean, self.std
+
+
+def recipe_of(preprocess: object) -> Recipe:
+    """Read a preprocess of any of these kinds; each function with the argument ``preprocess`` takes them all.
+
+    - A transform of `jpegdomain.preprocess`, which says nothing of mean and std, or a `Recipe`.
+    - torchvision's presets, transforms and pipelines: see `from_torchvision`.
+    - timm: what ``timm.data.create_transform`` makes, without a prefetcher, and the settings that
+      ``timm.data.resolve_data_config`` returns, for inference. Random crops have timm's distribution; they are drawn
+      by torch's generator instead of Python's.
+    - Hugging Face: image processors that resize, crop in the middle, rescale and normalise as their base class does,
+      and processors that hold one.
+
+    As with torchvision's, the result is what they compute on floating-point images.
+
+    Args:
+        preprocess: Any of these.
+
+    Returns:
+        Geometry, mean and std.
+
+    Raises:
+        InputError: If it is none of these, or a step has no counterpart; the message names it.
+        MissingPackageError: If timm's settings are given and timm is not installed.
+    """
+    if isinstance(preprocess, Recipe):
+        return preprocess
+    if isinstance(preprocess, Transform):
+        return Recipe(preprocess, None, None)
+    if isinstance(preprocess, Mapping):
+        from .timm import from_config
+
+        return from_torchvision(from_config(preprocess))
+    if hasattr(preprocess, "image_processor") or hasattr(preprocess, "do_rescale"):
+        from .hugging_face import from_processor
+
+        return from_processor(preprocess)
+    return from_torchvision(preprocess)
+
+
+def simplified(preprocess: object) -> "Transform | Recipe":
+    """Read a preprocess once, so that `recipe_of` has nothing to read later: a transform as it is, others' recipes."""
+    return preprocess if isinstance(preprocess, Transform) else recipe_of(preprocess)
 
 
 def from_torchvision(pipeline: object) -> Recipe:
     """Read a preset, a transform or a pipeline of torchvision.
 
     Supported are ``weights.transforms()`` of the classifiers; ``Compose`` and ``nn.Sequential`` of Resize, CenterCrop,
-    Pad, RandomCrop, RandomResizedCrop, RandomHorizontalFlip, RandomVerticalFlip, ToTensor, PILToTensor, ToImage,
-    ToPureTensor, ToDtype, ConvertImageDtype, RGB, Identity and Normalize. The result is the pipeline on floating-point
-    images: without the rounding to 8 bits between steps on uint8 or Pillow images. Random numbers are drawn as v2 draws
-    them: v1's RandomCrop draws one more where only one side of an image is longer than the crop's.
+    Pad, RandomCrop, RandomResizedCrop, RandomHorizontalFlip, RandomVerticalFlip; ColorJitter without hue, Grayscale to
+    three channels, RandomGrayscale, RandomInvert, RandomChannelPermutation, RandomErasing; JPEG, in front of all others
+    (see `JpegQuality`); ToTensor, PILToTensor, ToImage, ToPureTensor, ToDtype, ConvertImageDtype, RGB, Identity and
+    Normalize; and those that change targets alone, ClampBoundingBoxes, SanitizeBoundingBoxes, ConvertBoundingBoxFormat
+    and the like.
+
+    The result is the pipeline on floating-point images: without the rounding to 8 bits between steps on uint8 or Pillow
+    images, and without ColorJitter's clamping. Random numbers are drawn as v2 draws them: v1's RandomCrop draws one
+    more where only one side of an image is longer than the crop's.
 
     Args:
         pipeline: A preset, a transform or a pipeline.

@@ -16,3 +16,9 @@ def tiff(order, *entries, head=None, start=8, count=None, tail=b"", following=b"
     number = len(entries) if count is None else count
     directory = struct.pack(order + "H", number) + b"".join(entries) + following
     return (head + struct.pack(order + "I", start)).ljust(start, b"\0") + directory + tail
+
+
+def oriented(data, orientation):
+    """A JPEG file with an EXIF segment of this orientation behind its first marker."""
+    block = b"Exif\0\0" + tiff("<", entry("<", 3, 1, orientation))
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + data[2:]

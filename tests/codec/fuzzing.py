@@ -70,6 +70,12 @@ def attempt(data, chance):
     assert all(component.keep == keep for component in image.components)
     # To touch everything, so that what lies outside shows.
     assert all(int(np.abs(component.coefficients.astype(np.int32)).max()) < 1 << 16 for component in image.components)
+    region = any_region(chance, image.extent)
+    try:
+        part = jd.read_jpeg(data, keep=keep, max_pixels=PIXELS, region=region, **how)
+    except JpegFileError as error:
+        raise AssertionError(f"{region} of an image that can be read") from error
+    assert_is_part(part, image)
     if keep == 8 and chance.random() < 0.2:
         try:
             written = jd.write_jpeg(image)
@@ -82,6 +88,21 @@ def attempt(data, chance):
             for one, two in zip(image.components, again.components, strict=True):
                 assert np.array_equal(one.coefficients, two.coefficients)
     return True
+
+
+def any_region(chance, extent):
+    top, left = (chance.randrange(side) for side in extent)
+    return top, left, chance.randint(1, extent[0] - top), chance.randint(1, extent[1] - left)
+
+
+def assert_is_part(part, image):
+    """Each component is what the whole has where the part begins; that is whole blocks, whatever its factors."""
+    largest = [max(component.factors[axis] for component in image.components) for axis in (0, 1)]
+    for one, all_of_it in zip(part.components, image.components, strict=True):
+        top, left = (part.offset[axis] * one.factors[axis] // largest[axis] // 8 for axis in (0, 1))
+        rows, columns = one.coefficients.shape[:2]
+        expected = all_of_it.coefficients[top : top + rows, left : left + columns]
+        assert np.array_equal(one.coefficients, expected)
 
 
 def attempt_together(several):

@@ -22,8 +22,8 @@ def real_files():
     return sorted(Path(folder, "imagenet-samples").glob("*.JPEG"), key=lambda path: path.stat().st_size)[:12]
 
 
-def fuzz(seed, count, files, folder, timeout, **environment):
-    command = [sys.executable, "-W", "error", "-m", "tests.codec.fuzzing", str(seed), str(count), *map(str, files)]
+def fuzz(seed, count, files, folder, timeout, module="fuzzing", **environment):
+    command = [sys.executable, "-W", "error", "-m", f"tests.codec.{module}", str(seed), str(count), *map(str, files)]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     finished = subprocess.run(
         command,
@@ -50,6 +50,19 @@ def test_damage_is_refused_or_read(seed, tmp_path):
 @pytest.mark.parametrize("seed", range(10, 20))
 def test_much_damage_is_refused_or_read(seed, tmp_path):
     fuzz(seed, 2500, [*FILES, *real_files()], tmp_path, timeout=900)
+
+
+def test_nothing_is_read_by_a_wrong_index(tmp_path):
+    fuzz(3, 1500, FILES, tmp_path, timeout=120, module="index_fuzzing")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 14))
+def test_nothing_is_read_by_a_wrong_index_nor_out_of_bounds(seed, tmp_path, checked_cache):
+    checked = {"NUMBA_BOUNDSCHECK": "1", "JPEGDOMAIN_CACHE": checked_cache}
+    files = [*FILES, *real_files()]
+    fuzz(seed, 5000, files, tmp_path, timeout=900, module="index_fuzzing")
+    fuzz(seed, 2500, files, tmp_path, timeout=900, module="index_fuzzing", **checked)
 
 
 @pytest.mark.slow

@@ -212,3 +212,12 @@ def test_features_become_vectors_by_a_view(plan):
         head=nn.Linear(4 * 17 * 19, 5),
     ).double()
     assert agrees(net, jd.convert(net.eval(), plan=plan))
+
+
+def test_the_plan_says_that_no_usual_size_ran_through_the_model():
+    def network(side):
+        return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * side * side, 2))
+
+    said = "domains chosen without sizes"
+    assert said in str(jd.convert(network(40).eval()).plan((40, 40)))
+    assert said not in str(jd.convert(network(32).eval()).plan((32, 32)))

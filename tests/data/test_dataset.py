@@ -13,7 +13,7 @@ from torchvision.datasets import ImageFolder
 
 import jpegdomain as jd
 from jpegdomain import preprocess as pp
-from jpegdomain.data import FileReport, dataset
+from jpegdomain.data import FileReport, reading
 from jpegdomain.errors import (
     EmptyClassWarning,
     EmptyFolderError,
@@ -111,7 +111,7 @@ def test_warnings_of_read_files_are_reported(monkeypatch):
     def warned(files, **options):
         return [dataclasses.replace(image, warnings=("bytes between segments",)) for image in read(files, **options)]
 
-    monkeypatch.setattr(dataset, "read_jpegs", warned)
+    monkeypatch.setattr(reading, "read_jpegs", warned)
     items = jd.JpegDataset(files(3)).__getitems__([2, 0])
     assert items.reports == [
         FileReport(index, f"<bytes>, item {index} of the data set", "bytes between segments", False) for index in (2, 0)
@@ -248,7 +248,7 @@ def test_data_sets_can_be_pickled(folder):
         ((["one.jpg"],), {"on_error": "ignore"}, "'raise', 'keep' or 'skip'"),
         ((["one.jpg"],), {"keep": 9}, "keep is the number"),
         ((["one.jpg"],), {"max_pixels": 0}, "max_pixels"),
-        ((["one.jpg"],), {"preprocess": len}, "preprocess is a jpegdomain.preprocess transform"),
+        ((["one.jpg"],), {"preprocess": len}, "the preprocessing step builtin_function_or_method cannot be read"),
     ],
     ids=str,
 )

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 import jpegdomain as jd
 from jpegdomain import preprocess as pp
-from jpegdomain.data.loading import prefetch
+from jpegdomain.data.prefetching import prefetch
 from jpegdomain.errors import (
     ExtentMismatchError,
     InputError,

@@ -22,3 +22,6 @@ NO_HUFFMAN, STANDARD_TABLES, NO_STEPS, TOO_MANY_SCANS, REPEATED_SCAN, COMPONENT_
 # refines what an earlier one lost.
 TOO_SHORT, BAD_CODE, BAD_DECISIONS, DATA_ENDS_EARLY, DATA_LEFT_OVER, FILE_ENDS_EARLY = range(60, 66)
 NO_RESTART, LOST_BEFORE = range(66, 68)
+
+# Of an entry point: the data is not what was indexed, or does not lead there. No message: Python has its own.
+WRONG_ENTRY = 70

@@ -14,7 +14,7 @@ from .layout import Bytes, Integers
 from .notes import warn
 from .words import has_ff, load, next_marker, store
 
-__all__ = ["close_interval", "damage", "leave_interval", "more", "open_interval"]
+__all__ = ["close_interval", "damage", "leave_interval", "more", "offset_of", "open_interval"]
 
 
 @compiled
@@ -85,7 +85,7 @@ def damage(data: Bytes, state: Integers, work: Integers, bits: int, at: int, fau
             return codes.FILE_ENDS_EARLY
         state[L.MARKER] = np.int64(data[work[L.SOURCE] + 1])
         return codes.DATA_ENDS_EARLY
-    state[L.OFFSET] = _offset_of(data, work[L.ORIGIN], state[L.END], work[L.GONE] + consumed // 8) - state[L.START]
+    state[L.OFFSET] = offset_of(data, work[L.ORIGIN], state[L.END], work[L.GONE] + consumed // 8) - state[L.START]
     return fault
 
 
@@ -134,8 +134,8 @@ def _unstuff(data: Bytes, source: int, end: int, scratch: Bytes, filled: int) ->
 
 
 @compiled
-def _offset_of(data: Bytes, source: int, end: int, count: int) -> int:
-    """Find where in the file the data byte number `count` after `source` stands; for messages."""
+def offset_of(data: Bytes, source: int, end: int, count: int) -> int:
+    """Find where in the file the data byte number `count` after `source` stands."""
     while count > 0 and source < end:
         if data[source] == 0xFF and source + 1 < end:
             if data[source + 1] == 0:

@@ -191,6 +191,28 @@ STATISTICS: Final = KEYS + STORE * KEY  # the bins of all DC tables, of all AC t
 FIXED_BIN: Final = STATISTICS + CONDITIONING_SLOTS * (DC_BINS + AC_BINS)  # the one whose estimate stays ½
 SCRATCH: Final = FIXED_BIN + 1
 
+# --- entry points: a row for each, see `entry_points` -----------------------------------------------------
+ENTRY_AT: Final = 0  # position in the file of the byte that holds its first bit,
+ENTRY_BIT: Final = 1  # and how many bits of that byte belong to what comes before, 0…7
+ENTRY_DC: Final = 2  # four: the DC predictions of the scan's components
+ENTRY_HASH: Final = 6  # of all this, and of the bits from here to the next entry point
+ENTRY: Final = 7
+
+# --- runs: a row for each, see `runs` ---------------------------------------------------------------------
+RUN_FROM: Final = 0  # the entry point where it begins
+RUN_TO: Final = 1  # and where it must arrive, −1 if none is known
+RUN_FIRST: Final = 2  # its first MCU,
+RUN_END: Final = 3  # and the one behind its last
+RUN_SHIFT: Final = 4  # position in the file of what the kernel is given minus the position where that stands
+RUN: Final = 5
+
+# --- a window on the image --------------------------------------------------------------------------------
+ACROSS_ALL: Final = 0  # MCUs in a row of the scan,
+TOTAL: Final = 1  # and in all of it
+TOP, BOTTOM, LEFT, RIGHT = range(2, 6)  # the scan's MCUs that are wanted
+GRID: Final = 6  # three for each component: rows and columns of its blocks in the window, its place in the output
+WINDOW: Final = GRID + 12
+
 # --- writing ----------------------------------------------------------------------------------------------
 LARGEST_AC: Final = 1023  # of an 8-bit file's quantised AC coefficients (T.81 table F.2)
 LARGEST_DC_STEP: Final = 2047  # of the difference of its DC coefficients from block to block (T.81 table F.1)

@@ -16,7 +16,7 @@ from .layout import Bytes, Integers, Memory, Samples
 from .mcu import begin_row, place_of
 from .scan import scan_of
 
-__all__ = ["dc_scan", "sequential_scan"]
+__all__ = ["dc_scan", "decode_mcu", "sequential_scan"]
 
 
 def _interval_of(name: str, decode_mcu: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,7 +59,7 @@ def _interval_of(name: str, decode_mcu: Callable[..., Any]) -> Callable[..., Any
 
 
 @inlined
-def _decode_mcu(
+def decode_mcu(
     word: Word, bits: int, at: int, out: Samples, spare: int, keep: int, state: Integers, memory: Memory
 ) -> tuple[Word, int, int, int]:
     """Decode an MCU's blocks, zeroing each first."""
@@ -111,5 +111,5 @@ def _decode_dc(
     return word, bits, at, codes.NO_FAULT
 
 
-sequential_scan = scan_of("sequential_scan", _interval_of("sequential_interval", _decode_mcu))
+sequential_scan = scan_of("sequential_scan", _interval_of("sequential_interval", decode_mcu))
 dc_scan = scan_of("dc_scan", _interval_of("dc_interval", _decode_dc))

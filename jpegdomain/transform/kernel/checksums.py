@@ -23,6 +23,8 @@ _LANE: Final = ir.IntType(32)
 _VECTOR: Final = ir.VectorType(_LANE, _WIDTH)
 _MULTIPLIER: Final = 0x9E3779B1
 _SPREAD: Final = 0x85EBCA6B
+_STREAMS: Final = 4
+"""Places of a tensor that are read in turn: memory answers several streams faster than one."""
 
 
 def _taken_in(builder: Any, state: Any, value: Any, constant: Callable[[int], Any]) -> Any:
@@ -81,9 +83,12 @@ def run(job: int) -> None:
     while row < count:
         address, size = word(table, 2 * row), word(table, 2 * row + 1)
         state = states + _BYTES * row
-        whole = size // _BYTES
-        for place in range(whole):
+        part = size // (_BYTES * _STREAMS)
+        for place in range(part):
+            for stream in range(_STREAMS):
+                take_in_row(state, address + _BYTES * (stream * part + place))
+        for place in range(_STREAMS * part, size // _BYTES):
             take_in_row(state, address + _BYTES * place)
-        for place in range(_BYTES * whole, size):
+        for place in range(size // _BYTES * _BYTES, size):
             take_in_byte(state + 4 * (place % LANES), address + place)
         row = take(job, 1)

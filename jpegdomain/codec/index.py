@@ -1,0 +1,160 @@
+"""An index of entry points: where the entropy-coded data of a file can be entered; and the file it is kept in."""
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from jpegdomain.errors import JpegIndexError
+
+from .kernel import layout as L
+from .kernel.layout import Integers
+from .storing import put_in_place
+
+__all__ = ["JpegIndex", "ScanIndex"]
+
+_MAGIC: Final = b"JPEGIDX1"
+_CHECKSUM: Final = struct.Struct("<I")
+# Of an index: the file's size, its headers' checksum, MCUs from one entry point to the next, scans.
+_HEAD: Final = struct.Struct("<QIIB")
+# Of a scan: where its header, its data and what follows begin; entry points; components.
+_SCAN: Final = struct.Struct("<QQQIB")
+_AGAIN: Final = "make it again with index_jpeg"
+
+
+@dataclass(frozen=True, eq=False)
+class ScanIndex:
+    """The entry points of one scan.
+
+    Attributes:
+        header: Position in the file of the scan header's marker.
+        start: Position of the scan's first byte of entropy-coded data.
+        stop: Position of the marker behind the scan.
+        parts: Number of components in the scan.
+        entries: int64 (⌈MCUs/every⌉ + 1, 7), the last of them behind the scan's last MCU: position in the file of the
+            byte with the first bit; bits of it that come before; four DC predictions; a hash of these and of the
+            data from here to the next entry point.
+    """
+
+    header: int
+    start: int
+    stop: int
+    parts: int
+    entries: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class JpegIndex:
+    """Where a baseline or extended sequential file can be entered; made by `index_jpeg`, used by `read_jpeg`.
+
+    It belongs to one file, byte by byte: it knows the file's size, a checksum of all headers, and a hash of the data
+    between two entry points. Whatever is read by it is compared with these first, and decoding must arrive at the next
+    entry point's bit with its DC predictions.
+
+    Attributes:
+        size: The file's size in bytes.
+        headers: CRC-32 of all the file's bytes before and between the scans' data.
+        every: MCUs from one entry point to the next.
+        scans: Those of the file, in its order, until each component has been in one.
+    """
+
+    size: int
+    headers: int
+    every: int
+    scans: tuple[ScanIndex, ...]
+
+    def to_bytes(self) -> bytes:
+        """Write the index: about 15 bytes for each entry point of a scan of three components."""
+        pieces = [_HEAD.pack(self.size, self.headers, self.every, len(self.scans))]
+        for scan in self.scans:
+            pieces.append(_SCAN.pack(scan.header, scan.start, scan.stop, len(scan.entries), scan.parts))
+            pieces += [array.tobytes() for array in _columns(scan)]
+        payload = b"".join(pieces)
+        return _MAGIC + _CHECKSUM.pack(zlib.crc32(payload)) + payload
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "<bytes>") -> "JpegIndex":
+        """Read what `to_bytes` wrote; `name` is for messages.
+
+        Returns:
+            The index.
+
+        Raises:
+            JpegIndexError: If it is something else, or a bit of it has changed.
+        """
+        begin = len(_MAGIC) + _CHECKSUM.size
+        if data[: len(_MAGIC)] != _MAGIC:
+            raise JpegIndexError(f"{name} is no index of a JPEG file, or of another version; {_AGAIN}")
+        if len(data) < begin or _CHECKSUM.unpack_from(data, len(_MAGIC))[0] != zlib.crc32(data[begin:]):
+            raise JpegIndexError(f"{name} is damaged; {_AGAIN}")
+        try:
+            return cls._parse(data, begin)
+        except (struct.error, ValueError, OverflowError) as problem:
+            raise JpegIndexError(f"{name} is damaged: {problem}; {_AGAIN}") from problem
+
+    @classmethod
+    def _parse(cls, data: bytes, at: int) -> "JpegIndex":
+        size, headers, every, count = _HEAD.unpack_from(data, at)
+        at += _HEAD.size
+        scans = []
+        for _ in range(count):
+            header, start, stop, length, parts = _SCAN.unpack_from(data, at)
+            at += _SCAN.size
+            columns = []
+            for kind, width in _kinds(parts):
+                column = np.frombuffer(data, kind, length * width, at).reshape(length, width)
+                columns.append(column)
+                at += column.nbytes
+            scans.append(ScanIndex(header, start, stop, parts, _joined(columns, start, parts)))
+        return cls(size, headers, every, tuple(scans))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the index to a file, which appears whole or not at all.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        put_in_place(Path(path), self.to_bytes())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "JpegIndex":
+        """Read an index from the file that `save` wrote.
+
+        Returns:
+            The index.
+
+        Raises:
+            JpegIndexError: If the file is damaged, or something else.
+            OSError: If it cannot be opened.
+        """
+        return cls.from_bytes(Path(path).read_bytes(), str(path))
+
+
+def _kinds(parts: int) -> list[tuple[Any, int]]:
+    """Return type and width of the columns of a scan of so many components: steps of position, bits, DC, hashes."""
+    return [(np.dtype("<u4"), 1), (np.dtype("<u1"), 1), (np.dtype("<i2"), parts), (np.dtype("<u4"), 1)]
+
+
+def _columns(scan: ScanIndex) -> list[np.ndarray[Any, Any]]:
+    entries = scan.entries
+    parts = [
+        np.diff(entries[:, L.ENTRY_AT], prepend=scan.start),
+        entries[:, L.ENTRY_BIT],
+        entries[:, L.ENTRY_DC : L.ENTRY_DC + scan.parts],
+        entries[:, L.ENTRY_HASH],
+    ]
+    return [part.astype(kind) for part, (kind, _) in zip(parts, _kinds(scan.parts), strict=True)]
+
+
+def _joined(columns: list[np.ndarray[Any, Any]], start: int, parts: int) -> Integers:
+    steps, bits, predictions, hashes = columns
+    entries = np.zeros((len(steps), L.ENTRY), np.int64)
+    entries[:, L.ENTRY_AT] = start + np.cumsum(steps[:, 0], dtype=np.int64)
+    entries[:, L.ENTRY_BIT] = bits[:, 0]
+    entries[:, L.ENTRY_DC : L.ENTRY_DC + parts] = predictions
+    entries[:, L.ENTRY_HASH] = hashes[:, 0]
+    return entries

@@ -1,0 +1,34 @@
+"""The command's entry: one function for each subcommand, and what happens to errors."""
+
+import sys
+
+import typer
+
+from jpegdomain.errors import JpegDomainError
+
+from .benchmark import bench
+from .compilation import warm
+from .files import check, info
+from .networks import plan, verify
+from .predict import predict
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="JPEG files and the networks that read them, without decoding.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (info, check, verify, plan, predict, warm, bench):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command: exit status 0 if all is well, 1 if a file or a model fails, 2 if it was called wrongly."""
+    try:
+        app()
+    except (JpegDomainError, OSError) as error:
+        typer.secho(f"jpegdomain: {error}", fg="red", err=True)
+        sys.exit(2)

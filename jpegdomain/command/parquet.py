@@ -1,0 +1,59 @@
+"""Answers as Parquet tables; needs pyarrow."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+from torch import Tensor
+
+__all__ = ["join", "table"]
+
+
+def table(rows: Sequence[tuple[str, str | None, Tensor | None]], output: str, top: int) -> bytes:
+    """Write rows of (name, reason of failure, answer) as a Parquet file's bytes.
+
+    Args:
+        rows: In order.
+        output: 'top', 'logits' or 'embeddings'.
+        top: How many classes 'top' has.
+
+    Returns:
+        Columns ``file``, ``error``, and ``classes`` and ``probabilities`` in falling order, ``logits``, or
+        ``embedding``; null where there is an error.
+    """
+    numbers = pyarrow.list_(pyarrow.float32())
+    answers = [answer for _, _, answer in rows]
+    columns: dict[str, Any] = {
+        "file": pyarrow.array([name for name, _, _ in rows], pyarrow.string()),
+        "error": pyarrow.array([reason for _, reason, _ in rows], pyarrow.string()),
+    }
+    if output == "top":
+        best = [None if answer is None else answer.softmax(0).topk(min(top, len(answer))) for answer in answers]
+        chosen = [None if one is None else one.indices.tolist() for one in best]
+        columns["classes"] = pyarrow.array(chosen, pyarrow.list_(pyarrow.int32()))
+        shares = [None if one is None else one.values.tolist() for one in best]
+        columns["probabilities"] = pyarrow.array(shares, numbers)
+    else:
+        name = "logits" if output == "logits" else "embedding"
+        columns[name] = pyarrow.array([None if answer is None else answer.tolist() for answer in answers], numbers)
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), sink)
+    return sink.getvalue()
+
+
+def join(paths: Sequence[Path], target: Path) -> list[tuple[str, str]]:
+    """Write the rows of several files into one, a part at a time; return (name, reason) of those with an error."""
+    failed: list[tuple[str, str]] = []
+    writer = None
+    for path in paths:
+        part = pyarrow.parquet.read_table(path)
+        writer = writer or pyarrow.parquet.ParquetWriter(target, part.schema)
+        writer.write_table(part)
+        names, reasons = (part[column].to_pylist() for column in ("file", "error"))
+        failed += [(name, reason) for name, reason in zip(names, reasons, strict=True) if reason is not None]
+    if writer is not None:
+        writer.close()
+    return failed

@@ -1,0 +1,206 @@
+"""``predict``: a network's answers for every JPEG file of a folder, as a Parquet file."""
+
+import enum
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor, nn
+
+from jpegdomain.codec import JpegImage, read_jpegs
+from jpegdomain.conversion import convert
+from jpegdomain.data import JpegBatch, collate
+from jpegdomain.data.prefetching import prefetch
+from jpegdomain.errors import InputError, JpegDomainError, MissingPackageError
+from jpegdomain.preprocess import Recipe
+
+from .files import jpeg_files
+from .networks import Classes, ModelName, Pretrained, Weights, load_network, trained_with
+
+__all__ = ["predict"]
+
+_PART = 1024
+"""Files in one part: what a killed run loses at most."""
+
+
+class Output(str, enum.Enum):
+    """What is written for each file."""
+
+    top = "top"
+    logits = "logits"
+    embeddings = "embeddings"
+
+
+def predict(
+    model: ModelName,
+    data: Annotated[Path, typer.Option(help="A folder; its subfolders are searched, too.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.", show_default=False)],
+    weights: Weights = None,
+    pretrained: Pretrained = False,
+    classes: Classes = None,
+    output: Annotated[
+        Output,
+        typer.Option(help="The classes with the largest softmax, all logits, or what the last linear layer reads."),
+    ] = Output.top,
+    top: Annotated[int, typer.Option(min=1, help="How many classes 'top' writes.")] = 5,
+    side: Annotated[
+        int | None, typer.Option(min=1, help="Height and width, if not what the weights were trained with.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 32,
+    threads: Annotated[int, typer.Option(min=0, help="Batches prepared while the network runs.")] = 1,
+    device: Annotated[str, typer.Option(help="Where the network runs.")] = "cpu",
+) -> None:
+    """Write a network's answers for a folder as Parquet.
+
+    A run that was interrupted goes on where it was. Files that cannot be used have their reason in the column 'error'.
+    Under torchrun the processes share the work.
+    """
+    parquet = _parquet()
+    paths = jpeg_files(data)
+    names = [path.relative_to(data).as_posix() for path in paths]
+    network = load_network(model, weights, pretrained, classes)
+    recipe = trained_with(model, network, side)
+    if output is Output.embeddings:
+        _without_head(network)
+    settings = [model, output.value, top, batch, str(recipe), pretrained, classes, _weights_of(network)]
+    parts = _Parts(out, hashlib.sha256(json.dumps([settings, names]).encode()).hexdigest())
+    rank, world = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    starts = range(0, len(paths), max(batch, _PART // batch * batch))
+    run = partial(
+        _answers,
+        convert(network, plan="fused", preprocess=recipe).to(device),
+    )
+    for number in track(range(rank, len(starts), world), "predicting", console=Console(stderr=True), transient=True):
+        if not parts.path(number).exists():
+            own = slice(starts[number], starts[number] + starts.step)
+            rows = list(run(paths[own], names[own], recipe, batch, threads, device))
+            parts.write(number, parquet.table(rows, output, top))
+    if rank == 0:
+        failed = parts.join(len(starts), parquet)
+        for name, reason in failed:
+            typer.echo(f"{name}: {reason}", err=True)
+        print(f"{out}: {len(paths)} files, {len(failed)} of them could not be used")
+
+
+def _weights_of(network: nn.Module) -> str:
+    """A fingerprint of all tensors, so that a run goes on with the same network only."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _without_head(network: nn.Module) -> None:
+    linear = [path for path, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise InputError("embeddings are what the last linear layer reads, and this network has none")
+    owner, _, name = linear[-1].rpartition(".")
+    setattr(network.get_submodule(owner), name, nn.Identity())
+
+
+def _answers(
+    converted: nn.Module,
+    paths: Sequence[Path],
+    names: Sequence[str],
+    recipe: Recipe,
+    size: int,
+    threads: int,
+    device: str,
+) -> Iterator[tuple[str, str | None, Tensor | None]]:
+    """For each file its name, and why it cannot be used or what the network returns."""
+    jobs = [slice(at, at + size) for at in range(0, len(paths), size)]
+    like = next(converted.parameters(), torch.empty(()))
+
+    def make(job: slice) -> tuple[JpegBatch | None, list[str | None]]:
+        return _batch(paths[job], recipe, like.dtype)
+
+    for job, (batch, reasons) in zip(jobs, prefetch(make, jobs, threads), strict=True):
+        if batch is not None:
+            with torch.inference_mode():
+                results = converted(batch.to(device))
+            if not isinstance(results, Tensor) or results.dim() != 2:
+                raise InputError("predict writes one vector for each image; this network returns something else")
+            answers = iter(results.float().cpu())
+        for name, reason in zip(names[job], reasons, strict=True):
+            yield name, reason, None if reason is not None else next(answers)
+
+
+def _batch(paths: Sequence[Path], recipe: Recipe, dtype: torch.dtype) -> tuple[JpegBatch | None, list[str | None]]:
+    """The usable files as a batch, None if there are none, and for each file why it cannot be used."""
+    make = partial(collate, preprocess=recipe, dtype=dtype)
+
+    def problem(path: Path, result: Any) -> str | None:
+        try:
+            if not isinstance(result, JpegImage):
+                raise result
+            make([result])
+        except JpegDomainError as error:
+            return str(error)
+        except OSError as error:
+            return f"{path}: {error.strerror}"
+        return None
+
+    results = read_jpegs(paths, return_errors=True)
+    reasons = [problem(path, result) for path, result in zip(paths, results, strict=True)]
+    images: list[Any] = [result for result, reason in zip(results, reasons, strict=True) if reason is None]
+    return make(images) if images else None, reasons
+
+
+def _parquet() -> Any:
+    try:
+        from . import parquet
+    except ImportError as error:
+        raise MissingPackageError("predict writes Parquet files: pip install 'jpegdomain[predict]'") from error
+    return parquet
+
+
+class _Parts:
+    """The finished parts of a run, in a folder beside the file that is to be written."""
+
+    def __init__(self, out: Path, fingerprint: str) -> None:
+        self.out, self.folder = out, out.with_name(out.name + ".parts")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
+        mark = self.folder / "run"
+        if not mark.exists():
+            _write(mark, fingerprint.encode())
+        elif mark.read_text() != fingerprint:
+            raise InputError(
+                f"{self.folder} holds parts of another run, with other files, weights or options: remove it, or choose "
+                "another --out"
+            )
+
+    def path(self, number: int) -> Path:
+        return self.folder / f"{number:08}.parquet"
+
+    def write(self, number: int, content: bytes) -> None:
+        _write(self.path(number), content)
+
+    def join(self, count: int, parquet: Any) -> list[tuple[str, str]]:
+        """Wait for the parts of all processes, write the whole, remove them; return files that could not be used."""
+        paths = [self.path(number) for number in range(count)]
+        while not all(path.exists() for path in paths):
+            time.sleep(0.2)
+        whole = self.folder / "whole"
+        failed: list[tuple[str, str]] = parquet.join(paths, whole)
+        whole.replace(self.out)
+        shutil.rmtree(self.folder)
+        return failed
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file at once: a kill leaves the whole file or none."""
+    own = path.with_name(f"{path.name}.{os.getpid()}")
+    own.write_bytes(content)
+    own.replace(path)

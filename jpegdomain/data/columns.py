@@ -1,0 +1,121 @@
+"""What a data loader's items hold: an image, and whatever else, as tuples, as dicts or alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from torch.utils.data import default_collate
+
+from jpegdomain.codec.sources import Held
+from jpegdomain.errors import InputError
+
+from .labelling import Alone
+
+__all__ = ["Keys", "Split", "join", "moved", "split"]
+
+PIXEL_VALUES: Final = "pixel_values"
+LABELS: Final = "labels"
+"""The names under which Hugging Face's models and trainers take images and labels."""
+
+Split: TypeAlias = tuple[Any, Any]
+"""An item's image, and its rest: a tuple, a dict, or None of an item that is an image alone."""
+
+
+class Keys(NamedTuple):
+    """The keys of dict items."""
+
+    image: str
+    label: str
+
+
+def split(item: Any, keys: Keys) -> Split:
+    """Divide an item into its image and the rest.
+
+    Args:
+        item: A tuple or a list whose first entry is the image; a dict; or the image alone.
+        keys: Of a dict's image and label.
+
+    Returns:
+        A source or a record, and the rest.
+
+    Raises:
+        InputError: If there is no image.
+    """
+    if isinstance(item, Mapping):
+        if keys.image not in item:
+            raise InputError(
+                f"a dict item has its image under {keys.image!r}; this one has the keys "
+                f"{', '.join(map(repr, item))}: name the right one, image=…"
+            )
+        rest = {key: value for key, value in item.items() if key != keys.image}
+        return _source(item[keys.image]), rest
+    if isinstance(item, (tuple, list)):
+        if not item:
+            raise InputError("an item is an image, a tuple that begins with one, or a dict; got an empty one")
+        return _source(item[0]), tuple(item[1:])
+    return _source(item), None
+
+
+def _source(image: Any) -> Any:
+    """Hugging Face's undecoded image, {'bytes': …, 'path': …}, as a source; others as they are."""
+    if isinstance(image, Mapping):
+        data, path = image.get("bytes"), image.get("path")
+        if data is None and path is None:
+            raise InputError(
+                f"an image that is a dict has 'bytes' or 'path'; got the keys {', '.join(map(repr, image))}"
+            )
+        return path if data is None else Held(bytes(data), str(path)) if path else data
+    if type(image).__module__.startswith("PIL."):
+        raise InputError(
+            "this image has been decoded by Pillow: give the file's bytes or path; of a Hugging Face data set, "
+            "ds.cast_column('image', datasets.Image(decode=False))"
+        )
+    return image
+
+
+def join(images: Any, rests: Sequence[Any], keys: Keys) -> Any:
+    """Put a batch of images together with the rests of its items.
+
+    Args:
+        images: The batch.
+        rests: From `split`, one for each image; what is `Alone` comes out in a list.
+        keys: Of a dict's image and label.
+
+    Returns:
+        (images, labels, …) of tuples; {'pixel_values': images, 'labels': labels, …} of dicts; images alone. The rests
+        are put together by ``torch.utils.data.default_collate``.
+
+    Raises:
+        InputError: If the items differ in kind, or something in them cannot be put together; the message names it.
+    """
+    first = rests[0]
+    if any(type(rest) is not type(first) for rest in rests):
+        raise InputError("the items of a batch are all tuples, all dicts, or all images; these differ")
+    if first is None:
+        return images
+    if isinstance(first, dict):
+        if any(rest.keys() != first.keys() for rest in rests):
+            raise InputError("the dict items of a batch have the same keys; these differ")
+        named = {key: _column([rest[key] for rest in rests], f"the column {key!r}") for key in first}
+        return {PIXEL_VALUES: images, **{LABELS if key == keys.label else key: value for key, value in named.items()}}
+    if any(len(rest) != len(first) for rest in rests):
+        raise InputError("the tuples of a batch have one length; these differ")
+    columns = zip(*rests, strict=True)
+    return images, *(_column(column, f"entry {number} of the items") for number, column in enumerate(columns, 1))
+
+
+def _column(values: Sequence[Any], name: str) -> Any:
+    if any(isinstance(value, Alone) for value in values):
+        return [value.value if isinstance(value, Alone) else value for value in values]
+    try:
+        return default_collate(list(values))
+    except (TypeError, RuntimeError) as error:
+        raise InputError(f"{name} cannot be put together: {error}; leave it out of the items") from error
+
+
+def moved(loaded: Any, move: Callable[[Any], Any]) -> Any:
+    """Apply a function to the images, tensors and batches of what `join` returned."""
+    if isinstance(loaded, dict):
+        return {key: moved(value, move) for key, value in loaded.items()}
+    if isinstance(loaded, (tuple, list)) and not hasattr(loaded, "_fields"):
+        return type(loaded)(moved(value, move) for value in loaded)
+    return move(loaded) if hasattr(loaded, "to") else loaded

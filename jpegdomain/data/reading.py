@@ -1,0 +1,96 @@
+"""Files become records, each with as many frequencies as the preprocess needs, or errors in their places."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from jpegdomain.codec import JpegImage, read_header, read_jpegs
+from jpegdomain.codec.reader import OnError
+from jpegdomain.codec.sources import Held, Source, load
+from jpegdomain.errors import InputError, JpegFileError
+from jpegdomain.geometry import BLOCK
+from jpegdomain.preprocess import Transform, keep_for, recipe_of
+
+from .other_formats import PixelImage, decode_other, is_jpeg
+
+__all__ = ["Limits", "Read", "name_of", "read_as_needed"]
+
+Read: TypeAlias = JpegImage | PixelImage | JpegFileError | OSError | InputError
+"""A record, or why there is none."""
+
+
+class Limits(NamedTuple):
+    """What `read_jpegs` takes besides the number of frequencies; see there."""
+
+    on_error: OnError
+    max_pixels: int | None
+    max_scans: int
+    strict: bool
+
+
+def read_as_needed(
+    sources: Sequence[Source | JpegImage | PixelImage],
+    preprocess: object,
+    limits: Limits,
+    *,
+    place: str,
+    numbers: Sequence[int] | None = None,
+    keep: int | None = None,
+    threads: int = 1,
+    other_formats: bool = False,
+) -> list[Read]:
+    """Read files, those that need the same number of frequencies together.
+
+    Args:
+        sources: What `read_jpeg` takes; records stay as they are.
+        preprocess: As for `collate`.
+        limits: For `read_jpegs`.
+        place: How the position of a file without a name is written.
+        numbers: The files' positions; 0, 1, … if None.
+        keep: As for `read_jpeg`; as many as the preprocess needs if None.
+        threads: As for `read_jpegs`.
+        other_formats: Decode files that are no JPEG files instead of refusing them.
+
+    Returns:
+        For each file its record or its error.
+    """
+    transform = None if preprocess is None else recipe_of(preprocess).transform
+    results: dict[int, Read] = {}
+    members: dict[int, list[tuple[int, Held]]] = {}
+    for position, source in enumerate(sources):
+        if isinstance(source, JpegImage | PixelImage):
+            results[position] = source
+            continue
+        try:
+            file = Held(*load(source, position if numbers is None else numbers[position], place))
+        except (OSError, InputError) as error:
+            results[position] = error
+            continue
+        if other_formats and not is_jpeg(file.data):
+            results[position] = decode_other(file.data, file.name)
+            continue
+        members.setdefault(keep or _needed(file, transform), []).append((position, file))
+    for side, own in members.items():
+        read = read_jpegs([held for _, held in own], keep=side, threads=threads, return_errors=True, **limits._asdict())
+        results.update(zip((position for position, _ in own), read, strict=True))
+    return [results[position] for position in range(len(sources))]
+
+
+def name_of(source: Any, number: int, place: str) -> str:
+    """The name of a file that could not be read."""
+    if isinstance(source, Held):
+        return source.name
+    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else place.format(number)
+
+
+def _needed(file: Held, preprocess: Transform | None) -> int:
+    """Frequencies along each side of a block that a preprocess needs; all if the header, or a step, is invalid."""
+    if preprocess is None or not preprocess.low_frequencies:
+        return BLOCK
+    try:
+        header = read_header(file.data)
+        # Whether `collate` will turn the image upright is not known here.
+        return max(keep_for(preprocess, header, orient=orient) for orient in (False, True))
+    except ValueError:
+        # Reading the file, or making the batch, raises an error that names the file.
+        return BLOCK
