@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .codec.metadata import Color
 
-__all__ = ["BLACK", "INKS", "LUMA", "MIXING", "RGB_TO_YCBCR", "Matrix", "Target", "from_inks", "mixing"]
+__all__ = ["BLACK", "INKS", "LUMA", "MIXING", "RGB_TO_YCBCR", "Matrix", "Target", "from_inks", "mixing", "recolored"]
 
 Target: TypeAlias = Literal["luma", "rgb", "ycbcr"]
 """Channels that components become: Y; R, G and B; or Y, Cb and Cr."""
@@ -60,6 +62,25 @@ BLACK: Final[Mapping[Target, tuple[float, ...]]] = {
 def mixing(color: Color, target: Target, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(channels, leading components): `MIXING` as a tensor; of CMYK and YCCK that of the RGB of `from_inks`."""
     return torch.tensor(MIXING[target]["rgb" if color in INKS else color], dtype=dtype, device=device)
+
+
+def recolored(color: Color, target: Target, colors: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Give `MIXING` with a matrix of R, G and B in between.
+
+    Args:
+        color: Of the components.
+        target: The channels wanted.
+        colors: (3, 3), or None for the identity.
+
+    Returns:
+        (channels, leading components).
+
+    Raises:
+        KeyError: If the colour model has no matrix.
+    """
+    if colors is None:
+        return np.array(MIXING[target][color])
+    return np.array(MIXING[target]["rgb"]) @ colors @ np.array(MIXING["rgb"][color])
 
 
 def from_inks(samples: Tensor, color: Color) -> Tensor:

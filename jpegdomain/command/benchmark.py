@@ -32,7 +32,10 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="Threads of either side.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Time the input stage, from bytes in memory to a float batch, beside torchvision's decoder and transforms."""
+    """Time the input stage beside torchvision's.
+
+    From bytes in memory to a batch of floats: decoded, resized and cropped.
+    """
     data, skipped = _bytes_of(folder, files)
     torch.set_num_threads(threads)
     parts = [data[at : at + batch] for at in range(0, len(data), batch)]

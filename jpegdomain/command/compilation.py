@@ -17,7 +17,10 @@ def warm(
     only: Annotated[list[str] | None, typer.Option(help="Packages of kernels; all if not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compile the library's kernels now, or load them if that has been done: for containers, before the first use."""
+    """Compile everything ahead, as for a container.
+
+    What has been compiled is loaded.
+    """
     packages = {package.name: package for package in kernel_packages()}
     chosen = only or list(packages)
     unknown = sorted(set(chosen) - set(packages))

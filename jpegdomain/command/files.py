@@ -36,7 +36,7 @@ _TOGETHER = 64
 def info(
     files: Annotated[list[Path], typer.Argument(help="JPEG files.", show_default=False)], as_json: AsJson = False
 ) -> None:
-    """Say what JPEG files hold: size, sampling, coding, quality, orientation, faults."""
+    """Describe JPEG files: size, sampling, quality, faults."""
     described = [_described(path) for path in files]
     if as_json:
         print_json(described)
@@ -92,7 +92,7 @@ def check(
     threads: Annotated[int, typer.Option(min=1, help="Threads that read.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Read every JPEG file of a folder: which cannot be used, and why."""
+    """List a folder's files that cannot be used, and why."""
     paths = jpeg_files(folder, extensions)
     began = time.perf_counter()
     kinds: Counter[str] = Counter()
@@ -135,8 +135,10 @@ def jpeg_files(folder: Path, endings: str = ENDINGS) -> list[Path]:
         The paths.
 
     Raises:
-        EmptyFolderError: If there are none.
+        EmptyFolderError: If there are none, or no such folder.
     """
+    if not folder.is_dir():
+        raise EmptyFolderError(f"{folder}: no such folder")
     wanted = {f".{ending.strip().lstrip('.').lower()}" for ending in endings.split(",")}
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in wanted and path.is_file())
     if not paths:

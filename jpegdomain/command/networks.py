@@ -1,6 +1,7 @@
 """``verify`` and ``plan``: what conversion makes of a network, and whether both give the same answers."""
 
 import importlib
+import inspect
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -87,7 +88,11 @@ def _made(library: str, name: str, pretrained: bool, settings: dict[str, Any]) -
     if library == "torchvision":
         import torchvision
 
-        return torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None, **settings)
+        # Detectors and segmentation networks would otherwise fetch their backbone's weights.
+        builder = torchvision.models.get_model_builder(name)
+        if not pretrained and "weights_backbone" in inspect.signature(builder).parameters:
+            settings["weights_backbone"] = None
+        return builder(weights="DEFAULT" if pretrained else None, **settings)
     if library == "timm":
         return _timm().create_model(name, pretrained=pretrained, **settings)
     # As for `python -m`: modules of the working directory are found.
@@ -158,7 +163,10 @@ def verify(
     double: Annotated[bool, typer.Option("--double", help="In float64.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Convert a network and compare its answers with the spatial network's on files, in both plans."""
+    """Compare a converted network's answers with its source's.
+
+    Both plans are compared with the network on decoded pixels.
+    """
     network = load_network(model, weights, pretrained, classes)
     if double:
         network.double()
@@ -184,6 +192,8 @@ def verify(
         }
     if as_json:
         print_json(rows)
+    if not any(row["largest output"] for row in rows.values()):
+        typer.secho("the network's outputs are all 0, which shows nothing: give it --weights", fg="yellow", err=True)
     if not passed:
         raise typer.Exit(1)
 
@@ -199,7 +209,7 @@ def plan(
     fused: Annotated[bool, typer.Option("--fused", help="The fused plan; else the paper's, 'transform'.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print where each layer of a converted network runs, and what it costs."""
+    """Print where each layer runs, and what it costs."""
     network = load_network(model, weights, pretrained, classes)
     converted: ConvertedModel = convert(network, frequencies=frequencies, plan="fused" if fused else "transform")
     made = converted.plan((side, side), batch)

@@ -60,9 +60,10 @@ def predict(
     threads: Annotated[int, typer.Option(min=0, help="Batches prepared while the network runs.")] = 1,
     device: Annotated[str, typer.Option(help="Where the network runs.")] = "cpu",
 ) -> None:
-    """Write a network's answers for every JPEG file of a folder; a run that was interrupted goes on where it was.
+    """Write a network's answers for a folder as Parquet.
 
-    Files that cannot be used have their reason in the column 'error'. Under torchrun the processes share the work.
+    A run that was interrupted goes on where it was. Files that cannot be used have their reason in the column 'error'.
+    Under torchrun the processes share the work.
     """
     parquet = _parquet()
     paths = jpeg_files(data)

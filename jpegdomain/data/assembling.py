@@ -1,5 +1,7 @@
 """From records to tensors: the coefficients of a batch copied into one block of memory."""
 
+import functools
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -7,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.metadata import Color
@@ -15,7 +18,9 @@ from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import SeparableMap
 from jpegdomain.preprocess.component_map import ComponentMap, Upsampling
 from jpegdomain.preprocess.image_geometry import ImageGeometry
+from jpegdomain.preprocess.separable_map import Erasure
 
+from .packing import empty
 from .planes import BandedMatrices, Fills, Group, Memory, Plane, Records
 
 __all__ = ["assemble"]
@@ -50,6 +55,9 @@ class _GroupLayout:
     fills: Fills | None
     sources: tuple[Extent, ...] = ()
     transposed: bool = False
+    colors: Tensor | None = None
+    erased: tuple[tuple[Erasure, ...], ...] = ()
+    kinds: tuple[bytes | None, ...] = ()
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -100,10 +108,39 @@ def _gathered(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry], 
                 )
             pieces = [_piece(images[position], number, geometries[position]) for position in positions]
             planes.append((pieces, steps[::-1] if transposed and not inks else steps, maps[key]))
-        fills = Fills.stack([geometries[position].map for position in positions])
+        image_maps = [geometries[position].map for position in positions]
+        fills = Fills.stack(image_maps)
         sources = tuple(images[position].extent for position in positions) if inks else ()
-        layouts.append(_GroupLayout(tuple(positions), color, planes, fills, sources, transposed and inks))
+        kinds = tuple(_kind(geometries[position]) for position in positions)
+        last = transposed and inks, _colors(image_maps), _erased(image_maps), kinds
+        layouts.append(_GroupLayout(tuple(positions), color, planes, fills, sources, *last))
     return _copied(layouts, dtype)
+
+
+def _colors(image_maps: Sequence[SeparableMap]) -> Tensor | None:
+    """(images, 3, 3), None if they have none."""
+    if all(one.colors is None for one in image_maps):
+        return None
+    return torch.from_numpy(np.stack([np.eye(3) if one.colors is None else one.colors for one in image_maps]))
+
+
+def _erased(image_maps: Sequence[SeparableMap]) -> tuple[tuple[Erasure, ...], ...]:
+    return tuple(one.erased for one in image_maps) if any(one.erased for one in image_maps) else ()
+
+
+def _kind(geometry: ImageGeometry) -> bytes | None:
+    return None if geometry.passing else _digest(geometry.map, geometry.components, geometry.keep)
+
+
+@functools.lru_cache(maxsize=2048)
+def _digest(image_map: SeparableMap, components: tuple[ComponentMap, ...], keep: int) -> bytes:
+    """Hash all that the renderer's arguments for a window of blocks depend on."""
+    known = hashlib.blake2b(repr((keep, [part.extent for part in components])).encode(), digest_size=16)
+    for axis in (matrix for part in components for matrix in (part.rows, part.columns)):
+        known.update(repr(axis.weights.shape).encode() + axis.starts.tobytes() + axis.weights.tobytes())
+    for fill in image_map.constants():
+        known.update(repr(fill.levels).encode() + fill.rows.tobytes() + fill.columns.tobytes())
+    return known.digest()
 
 
 def _mapped(geometry: ImageGeometry, number: int, inks: bool) -> ComponentMap | SeparableMap:
@@ -132,7 +169,8 @@ def _piece(image: JpegImage, number: int, geometry: ImageGeometry) -> _Piece:
 def _copied(layouts: Sequence[_GroupLayout], dtype: torch.dtype) -> Memory:
     """Copy all pieces into one block of memory, in the order of groups, planes and images."""
     pieces = [piece for layout in layouts for own, _, _ in layout.planes for piece in own]
-    quantised = np.empty(sum(piece.coefficients.size for piece in pieces), np.int16)
+    memory = empty(sum(piece.coefficients.size for piece in pieces), torch.int16)
+    quantised = memory.numpy()
     steps = np.empty(sum(piece.table.size for piece in pieces), np.int32)
     at = row = 0
     for piece in pieces:
@@ -140,7 +178,7 @@ def _copied(layouts: Sequence[_GroupLayout], dtype: torch.dtype) -> Memory:
         quantised[at : at + source.size].reshape(source.shape)[...] = source
         steps[row : row + piece.table.size] = piece.table
         at, row = at + source.size, row + piece.table.size
-    memory, tables = torch.from_numpy(quantised), torch.from_numpy(steps)
+    tables = torch.from_numpy(steps)
     groups = []
     at = row = 0
     for layout in layouts:
@@ -158,7 +196,6 @@ def _copied(layouts: Sequence[_GroupLayout], dtype: torch.dtype) -> Memory:
                 )
             )
             at, row = at + size, row + len(own) * frequencies
-        groups.append(
-            Group(layout.images, layout.color, tuple(planes), layout.fills, layout.sources, layout.transposed)
-        )
+        rest = layout.fills, layout.sources, layout.transposed, layout.colors, layout.erased, layout.kinds
+        groups.append(Group(layout.images, layout.color, tuple(planes), *rest))
     return Memory(tuple(groups), memory, tables)

@@ -8,11 +8,15 @@ import torch
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
+from jpegdomain.errors import InputError
 from jpegdomain.foreign_transforms import register_leaf
 from jpegdomain.geometry import Extent
+from jpegdomain.preprocess import SeparableMap
 
 from .assembling import assemble
+from .packing import Packed, pack, unpack
 from .planes import BandedMatrices, Fills, Group, Memory, Records
+from .sealing import Sealed, seal
 
 __all__ = ["FileReport", "JpegBatch", "Normalisation"]
 
@@ -47,7 +51,8 @@ class JpegBatch:
     coefficients and their steps; they become floats of `dtype` where the network's entry reads them.
 
     A batch made on the CPU keeps the records that it was made of; `groups`, `quantised` and `steps` are made of them
-    when first needed. A batch that was moved to another device or process has only these.
+    when first needed. A batch that was moved to another device or process has only these. On the CPU it is rendered as
+    fast.
 
     Attributes:
         extent: Height and width of every image as it enters the network, in pixels.
@@ -58,6 +63,7 @@ class JpegBatch:
             they arrive from a data loader's workers; `as_tensors` drops them.
         normalisation: Mean and std on the scale 0…1 that the preprocess has besides its geometry; None if it has none.
             They are not applied here: a network's entry, which has its own, compares them.
+        sealed: What a graph sees, of `as_tensors` of images that differ; None of others.
     """
 
     extent: Extent
@@ -67,6 +73,7 @@ class JpegBatch:
     # Not a field: to torch.compile these are what a graph depends on.
     reports: ClassVar[tuple[FileReport, ...]] = ()
     normalisation: ClassVar[Normalisation | None] = None
+    sealed: ClassVar[Sealed | None] = None
 
     def __len__(self) -> int:
         return sum(len(group.images) for group in self.groups) if self.records is None else len(self.records.images)
@@ -101,7 +108,7 @@ class JpegBatch:
     def __reduce__(self) -> tuple[Any, ...]:
         # Tensors reach another process without being copied.
         state = {name: vars(self)[name] for name in _NOTES if name in vars(self)} or None
-        return JpegBatch, (self.extent, self.dtype, None, self._tensors()), state
+        return _unpacked, (self.extent, self.dtype, pack(self._tensors())), state
 
     def reporting(self, reports: Iterable[FileReport]) -> "JpegBatch":
         """A copy of the batch with these reports."""
@@ -124,13 +131,18 @@ class JpegBatch:
     def as_tensors(self) -> "JpegBatch":
         """Drop the records, as a move to another device does.
 
-        A converted model compiled by ``torch.compile`` takes such a batch into its graph, if the images have one
-        extent, colour model and sampling and no preprocess. Other batches are read outside of the graph.
+        A converted model compiled by ``torch.compile`` takes such a batch into its graph: images of one extent, colour
+        model and sampling without a preprocess as operations of torch, others as one operation, whatever their sizes,
+        so that one graph serves all batches. Move the batch before, not after.
 
         Returns:
             A batch of tensors only.
         """
-        return JpegBatch(self.extent, self.dtype, None, self._tensors()).normalised_by(self.normalisation)
+        memory = self._tensors()
+        batch = JpegBatch(self.extent, self.dtype, None, memory).normalised_by(self.normalisation)
+        if len(memory.groups) > 1 or self.preprocessed:
+            object.__setattr__(batch, "sealed", seal(memory))
+        return batch
 
     @property
     def device(self) -> torch.device:
@@ -142,7 +154,22 @@ class JpegBatch:
         """Whether a preprocess maps the images to the extent; otherwise they have that extent."""
         if self.records is not None:
             return self.records.geometries is not None
+        if self.sealed is not None:
+            return self.sealed.preprocessed
         return self.groups[0].planes[0].maps is not None
+
+    @property
+    def maps(self) -> tuple[SeparableMap, ...]:
+        """What the preprocess does to each image, with its random draws: `jpegdomain.preprocess.follow` takes it.
+
+        Raises:
+            InputError: If the batch was moved to another device or process: only tensors are left.
+        """
+        if self.records is None:
+            raise InputError("this batch was moved and holds no maps: targets follow where it is made, as in Collate")
+        if self.records.geometries is None:
+            return tuple(SeparableMap.whole(image.extent) for image in self.records.images)
+        return tuple(geometry.map for geometry in self.records.geometries)
 
     def to(self, *args: Any, **kwargs: Any) -> "JpegBatch":
         """Move the batch, or change the floating-point type that it enters the network in.
@@ -201,12 +228,17 @@ class JpegBatch:
             fills = group.fills
             if fills is not None:
                 fills = Fills(change(fills.levels), change(fills.rows), change(fills.columns))
-            groups.append(replace(group, planes=tuple(planes), fills=fills))
+            colors = None if group.colors is None else change(group.colors)
+            groups.append(replace(group, planes=tuple(planes), fills=fills, colors=colors))
         return JpegBatch(self.extent, self.dtype, None, Memory(tuple(groups), quantised, steps))
 
     def __repr__(self) -> str:
         preprocessed = ", preprocessed" if self.preprocessed else ""
         return f"JpegBatch({len(self)} images, {self.extent}, {self.dtype}, device={str(self.device)!r}{preprocessed})"
+
+
+def _unpacked(extent: Extent, dtype: torch.dtype, packed: Packed) -> JpegBatch:
+    return JpegBatch(extent, dtype, None, unpack(packed))
 
 
 for _kind in (JpegBatch, JpegImage):

@@ -15,6 +15,8 @@ from .batch import FileReport, JpegBatch
 from .collation import collate
 from .columns import Keys, join, split
 from .dataset import OnBroken, check_on_error
+from .labelling import following
+from .other_formats import PixelImage
 from .reading import Limits, name_of, read_as_needed
 from .skipping import Item, Items, batch_of_most, in_worker, left_out, preprocess_of, said_in_main
 
@@ -38,6 +40,9 @@ class Collate:
 
     The batch holds the records until it leaves the process: a worker sends a copy of the int16 coefficients that the
     batch needs. They become floats where the network runs.
+
+    ``torchvision.tv_tensors`` among them, boxes, keypoints or masks, take the steps that their images take
+    (`jpegdomain.preprocess.follow`). With boxes or keypoints they are not stacked, but come in a list.
 
     In torch's own loader a random preprocess draws from torch's global generator, which each worker seeds for itself:
     the same numbers need the same number of workers. `jpegdomain.loader` draws the same ones with any number.
@@ -110,10 +115,7 @@ class Collate:
         records, positions, reports = self._read([split(item, keys) for item in items], items, preprocess)
         if not records:
             return None, reports
-        make = partial(
-            collate, preprocess=preprocess, orient=self.orient, generator=generator, dtype=self._dtype_of_batch
-        )
-        batch: JpegBatch | None
+        make = partial(self.made, preprocess=preprocess, generator=generator)
         if self.on_error == "skip" or (isinstance(items, Items) and items.skip):
             batch, records, more = batch_of_most(records, positions, make)
             reports = [*reports, *more]
@@ -121,7 +123,8 @@ class Collate:
             batch = make([image for image, _ in records])
         if batch is None:
             return None, reports
-        return join(self.finished(batch, preprocess), [rest for _, rest in records], keys), reports
+        rests = following([rest for _, rest in records], batch)
+        return join(self.finished(batch, preprocess), rests, keys), reports
 
     def _read(
         self, parts: Sequence[tuple[Any, Any]], items: Sequence[Any], preprocess: object
@@ -129,14 +132,14 @@ class Collate:
         """Read what is no record yet: records with their rests, their positions, and the reports on all."""
         if isinstance(items, Items):
             return list(parts), items.positions, items.reports
-        if all(isinstance(image, JpegImage) for image, _ in parts):
+        if all(isinstance(image, JpegImage | PixelImage) for image, _ in parts):
             return list(parts), range(len(parts)), []
         limits = Limits("keep" if self.on_error == "keep" else "raise", MAX_PIXELS, MAX_SCANS, False)
         sources = [image for image, _ in parts]
         records: list[Item] = []
         positions: list[int] = []
         reports: list[FileReport] = []
-        results = read_as_needed(sources, preprocess, limits, place=_PLACE)
+        results = read_as_needed(sources, preprocess, limits, place=_PLACE, other_formats=self._other_formats)
         for number, (result, (_, rest)) in enumerate(zip(results, parts, strict=True)):
             if not isinstance(result, Exception):
                 records.append((result, rest))
@@ -147,13 +150,17 @@ class Collate:
                 raise result
         return records, positions, reports
 
-    @property
-    def _dtype_of_batch(self) -> torch.dtype:
-        return self.dtype
+    def made(self, images: Sequence[Any], *, preprocess: object, generator: torch.Generator | None) -> Any:
+        """Make a batch of records."""
+        return collate(images, preprocess=preprocess, orient=self.orient, generator=generator, dtype=self.dtype)
 
-    def finished(self, batch: JpegBatch, preprocess: object) -> Any:  # noqa: ARG002
+    def finished(self, batch: Any, preprocess: object) -> Any:  # noqa: ARG002
         """What is handed out of a batch, made with this preprocess: itself."""
         return batch
+
+    @property
+    def _other_formats(self) -> bool:
+        return False
 
     def reported(self, loaded: Loaded, reports: Sequence[FileReport]) -> Loaded:
         """Note the reports down on the batch; from a worker, have them said where the batch arrives."""

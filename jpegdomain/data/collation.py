@@ -14,6 +14,7 @@ from jpegdomain.preprocess.component_map import UPRIGHT, turn_of
 from jpegdomain.preprocess.image_geometry import ImageGeometry
 
 from .batch import JpegBatch
+from .other_formats import PixelImage
 from .planes import Records
 
 __all__ = ["by_extent", "check_color", "collate"]
@@ -74,6 +75,11 @@ def collate(
     if not dtype.is_floating_point:
         raise InputError(f"a batch enters a network in a floating-point type, got {dtype}")
     for image in images:
+        if isinstance(image, PixelImage):
+            raise InputError(
+                f"{image.source}: no JPEG file, so it has no coefficients: jpegdomain.read_pixels and PixelCollate "
+                "take it"
+            )
         check_color(image)
         # It raises if sampling factors are not whole multiples.
         _ = image.upsampling
@@ -87,7 +93,8 @@ def collate(
     geometries = [
         ImageGeometry.of(image, recipe.transform, turn, generator) for image, turn in zip(images, turns, strict=True)
     ]
-    batch = JpegBatch(_common_extent(geometries), dtype, Records(tuple(images), tuple(geometries)))
+    taken = tuple(geometry.requantized(image) for image, geometry in zip(images, geometries, strict=True))
+    batch = JpegBatch(_common_extent(geometries), dtype, Records(taken, tuple(geometries)))
     return batch.normalised_by(recipe.normalisation).to(device)
 
 

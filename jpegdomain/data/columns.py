@@ -8,6 +8,8 @@ from torch.utils.data import default_collate
 from jpegdomain.codec.sources import Held
 from jpegdomain.errors import InputError
 
+from .labelling import Alone
+
 __all__ = ["Keys", "Split", "join", "moved", "split"]
 
 PIXEL_VALUES: Final = "pixel_values"
@@ -75,7 +77,7 @@ def join(images: Any, rests: Sequence[Any], keys: Keys) -> Any:
 
     Args:
         images: The batch.
-        rests: From `split`, one for each image.
+        rests: From `split`, one for each image; what is `Alone` comes out in a list.
         keys: Of a dict's image and label.
 
     Returns:
@@ -102,6 +104,8 @@ def join(images: Any, rests: Sequence[Any], keys: Keys) -> Any:
 
 
 def _column(values: Sequence[Any], name: str) -> Any:
+    if any(isinstance(value, Alone) for value in values):
+        return [value.value if isinstance(value, Alone) else value for value in values]
     try:
         return default_collate(list(values))
     except (TypeError, RuntimeError) as error:

@@ -44,6 +44,8 @@ class JpegDataset(Dataset[Item]):
         max_pixels: As for `read_jpeg`.
         max_scans: As for `read_jpeg`.
         strict: As for `read_jpeg`.
+        other_formats: Whether files that are no JPEG files, PNG and WebP, are decoded to levels by torchvision instead
+            of refused. They have no coefficients: `jpegdomain.PixelCollate` takes them, `Collate` does not.
 
     Raises:
         InputError: If the numbers of files and labels differ, or an argument is invalid.
@@ -61,6 +63,7 @@ class JpegDataset(Dataset[Item]):
         max_pixels: int | None = MAX_PIXELS,
         max_scans: int = MAX_SCANS,
         strict: bool = False,
+        other_formats: bool = False,
     ) -> None:
         if isinstance(files, str | bytes | os.PathLike):
             raise InputError(f"JpegDataset takes a list of files, got one {type(files).__name__}: put it into a list")
@@ -75,6 +78,7 @@ class JpegDataset(Dataset[Item]):
         self.preprocess = None if preprocess is None else simplified(preprocess)
         self.keep = keep
         self.on_error = on_error
+        self.other_formats = other_formats
         self.target_transform = target_transform
         self._usable: int | None = None
 
@@ -115,7 +119,15 @@ class JpegDataset(Dataset[Item]):
 
     def _read(self, indices: Sequence[int]) -> list[Read]:
         files = [self.files[index] for index in indices]
-        return read_as_needed(files, self.preprocess, self.limits, place=_PLACE, numbers=indices, keep=self.keep)
+        return read_as_needed(
+            files,
+            self.preprocess,
+            self.limits,
+            place=_PLACE,
+            numbers=indices,
+            keep=self.keep,
+            other_formats=self.other_formats,
+        )
 
     def _label(self, index: int) -> Any:
         label = self.targets[index]

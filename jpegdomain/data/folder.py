@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from jpegdomain.codec import MAX_PIXELS, MAX_SCANS
 from jpegdomain.errors import EmptyClassWarning, EmptyFolderError
@@ -11,6 +11,8 @@ from jpegdomain.errors import EmptyClassWarning, EmptyFolderError
 from .dataset import JpegDataset, OnBroken
 
 __all__ = ["JpegFolder"]
+
+_JPEG: Final = (".jpg", ".jpeg")
 
 
 class JpegFolder(JpegDataset):
@@ -26,10 +28,12 @@ class JpegFolder(JpegDataset):
         keep: As for `JpegDataset`.
         on_error: As for `JpegDataset`.
         target_transform: Class number → label.
-        extensions: One or several, in any case; files with another are ignored. None takes every file.
+        extensions: One or several, in any case; files with another are ignored. None takes every file. If not given,
+            .jpg and .jpeg, and with `other_formats` .png and .webp, too.
         max_pixels: As for `JpegDataset`.
         max_scans: As for `JpegDataset`.
         strict: As for `JpegDataset`.
+        other_formats: As for `JpegDataset`.
 
     Attributes:
         root: The folder, as given.
@@ -50,14 +54,17 @@ class JpegFolder(JpegDataset):
         keep: int | None = None,
         on_error: OnBroken = "raise",
         target_transform: Callable[[Any], Any] | None = None,
-        extensions: str | Sequence[str] | None = (".jpg", ".jpeg"),
+        extensions: str | Sequence[str] | None = _JPEG,
         max_pixels: int | None = MAX_PIXELS,
         max_scans: int = MAX_SCANS,
         strict: bool = False,
+        other_formats: bool = False,
     ) -> None:
         # torchvision takes longer to import than this package.
         from torchvision.datasets.folder import find_classes, make_dataset
 
+        if extensions is _JPEG and other_formats:
+            extensions = (*_JPEG, ".png", ".webp")
         given = (extensions,) if isinstance(extensions, str) else extensions
         wanted = (
             {"is_valid_file": lambda _: True}
@@ -89,6 +96,7 @@ class JpegFolder(JpegDataset):
             max_pixels=max_pixels,
             max_scans=max_scans,
             strict=strict,
+            other_formats=other_formats,
         )
 
     def __repr__(self) -> str:

@@ -24,7 +24,7 @@ _Made: TypeAlias = tuple[Loaded | None, list[FileReport]]
 
 
 class Loader(DataLoader[Any]):
-    """A data set's batches, any number of times; `loader` makes it and describes its arguments.
+    """A data set's batches, any number of times; `loader` makes it.
 
     It is torch's ``DataLoader`` with threads instead of worker processes: Lightning and accelerate, which look into
     one, make it anew with another sampler or shard it, find what they expect.
@@ -35,7 +35,7 @@ class Loader(DataLoader[Any]):
         collate_fn: A `Collate` or a `PixelCollate`.
         shuffle: Draw a new order for each pass.
         sampler: Indices in order.
-        batch_sampler: Lists of indices, instead of a batch size, an order, a sampler and `drop_last`.
+        batch_sampler: Lists of indices, instead of all these.
         drop_last: Drop a last batch of fewer items.
         threads: How many.
         device: Where batches go.
@@ -110,7 +110,7 @@ class Loader(DataLoader[Any]):
 
     def _jobs(self, generator: torch.Generator) -> Iterator[_Job]:
         """The batches' indices, of an iterable data set their items; and one seed for each."""
-        # The draws of a random preprocess do not depend on which thread makes a batch, or when.
+        # No draw depends on which thread makes a batch, or when.
         if isinstance(self.dataset, IterableDataset):
             for items in self._runs():
                 yield items, int(torch.randint(2**62, (), generator=generator, device="cpu"))
@@ -136,7 +136,11 @@ class Loader(DataLoader[Any]):
 
     def _make(self, job: _Job) -> _Made:
         batch, seed = job
-        items = batch if isinstance(self.dataset, IterableDataset) else self._items(batch)
+        together = getattr(self.dataset, "__getitems__", None)
+        if isinstance(self.dataset, IterableDataset):
+            items = batch
+        else:
+            items = [self.dataset[index] for index in batch] if together is None else together(batch)
         loaded, reports = self.collate.some(items, torch.Generator().manual_seed(seed))
         if loaded is None:
             return None, reports
@@ -144,10 +148,6 @@ class Loader(DataLoader[Any]):
         if self.device is not None and self.device.type == "cuda":
             loaded = moved(loaded, lambda part: part.pin_memory())
         return loaded, reports
-
-    def _items(self, indices: Sequence[int]) -> Sequence[Any]:
-        together = getattr(self.dataset, "__getitems__", None)
-        return [self.dataset[index] for index in indices] if together is None else together(indices)
 
     def _sent(self, loaded: Loaded) -> Loaded:
         if self.device is None:

@@ -1,7 +1,7 @@
 """What a batch is made of: groups of images with their components' planes and, if preprocessed, their maps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import BandedMatrix, SeparableMap
 from jpegdomain.preprocess.image_geometry import ImageGeometry
+from jpegdomain.preprocess.separable_map import Erasure
 
 __all__ = ["BandedMatrices", "Fills", "Group", "Memory", "Plane", "Records"]
 
@@ -67,8 +68,10 @@ class Fills:
         """Stack the constant terms of maps to one extent, one for each image; None if all are 128 everywhere."""
         terms = [one.constants() for one in maps]
         count = max(map(len, terms))
-        if count == 1 and all(
-            np.abs(line - 1).max() < 1e-12 for (only,) in terms for line in (only.rows, only.columns)
+        if (
+            all(only.levels == (128.0,) for only, *_ in terms)
+            and count == 1
+            and all(np.abs(line - 1).max() < 1e-12 for (only,) in terms for line in (only.rows, only.columns))
         ):
             return None
         height, width = maps[0].extent
@@ -163,6 +166,11 @@ class Group:
         sources: For preprocessed images of four components: their heights and widths in pixels, as in the file.
         transposed: Exchange rows and columns of their pixels before the maps; other images' coefficients are already
             transposed.
+        colors: float64 (m, 3, 3): their mapped R, G and B are multiplied by it before fills are added; None if no
+            preprocess changes colours.
+        erased: For preprocessed images, the rectangles of each that are replaced at the end; empty for none.
+        kinds: For preprocessed images: equal where the maps are, whichever process made them. None for an image whose
+            maps were drawn at random and will not come again.
     """
 
     images: tuple[int, ...]
@@ -171,6 +179,9 @@ class Group:
     fills: Fills | None = None
     sources: tuple[Extent, ...] = ()
     transposed: bool = False
+    colors: Tensor | None = None
+    erased: tuple[tuple[Erasure, ...], ...] = ()
+    kinds: tuple[bytes | None, ...] = ()
 
 
 # Not frozen: into frozen dataclasses torch.compile looks field by field, and read-only arrays it cannot take.
@@ -205,3 +216,16 @@ class Memory:
     groups: tuple[Group, ...]
     quantised: Tensor
     steps: Tensor
+
+    def split(self) -> "list[Memory]":
+        """Each group by itself, with its images' positions among their own."""
+        parts = []
+        at = row = 0
+        for group in self.groups:
+            blocks = sum(plane.quantised.numel() for plane in group.planes)
+            tables = sum(plane.steps.numel() for plane in group.planes)
+            order = {position: rank for rank, position in enumerate(sorted(group.images))}
+            own = replace(group, images=tuple(order[position] for position in group.images))
+            parts.append(Memory((own,), self.quantised[at : at + blocks], self.steps[row : row + tables]))
+            at, row = at + blocks, row + tables
+        return parts

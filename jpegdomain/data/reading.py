@@ -11,9 +11,11 @@ from jpegdomain.errors import InputError, JpegFileError
 from jpegdomain.geometry import BLOCK
 from jpegdomain.preprocess import Transform, keep_for, recipe_of
 
+from .other_formats import PixelImage, decode_other, is_jpeg
+
 __all__ = ["Limits", "Read", "name_of", "read_as_needed"]
 
-Read: TypeAlias = JpegImage | JpegFileError | OSError | InputError
+Read: TypeAlias = JpegImage | PixelImage | JpegFileError | OSError | InputError
 """A record, or why there is none."""
 
 
@@ -27,7 +29,7 @@ class Limits(NamedTuple):
 
 
 def read_as_needed(
-    sources: Sequence[Source | JpegImage],
+    sources: Sequence[Source | JpegImage | PixelImage],
     preprocess: object,
     limits: Limits,
     *,
@@ -35,6 +37,7 @@ def read_as_needed(
     numbers: Sequence[int] | None = None,
     keep: int | None = None,
     threads: int = 1,
+    other_formats: bool = False,
 ) -> list[Read]:
     """Read files, those that need the same number of frequencies together.
 
@@ -46,6 +49,7 @@ def read_as_needed(
         numbers: The files' positions; 0, 1, … if None.
         keep: As for `read_jpeg`; as many as the preprocess needs if None.
         threads: As for `read_jpegs`.
+        other_formats: Decode files that are no JPEG files instead of refusing them.
 
     Returns:
         For each file its record or its error.
@@ -54,13 +58,16 @@ def read_as_needed(
     results: dict[int, Read] = {}
     members: dict[int, list[tuple[int, Held]]] = {}
     for position, source in enumerate(sources):
-        if isinstance(source, JpegImage):
+        if isinstance(source, JpegImage | PixelImage):
             results[position] = source
             continue
         try:
             file = Held(*load(source, position if numbers is None else numbers[position], place))
         except (OSError, InputError) as error:
             results[position] = error
+            continue
+        if other_formats and not is_jpeg(file.data):
+            results[position] = decode_other(file.data, file.name)
             continue
         members.setdefault(keep or _needed(file, transform), []).append((position, file))
     for side, own in members.items():

@@ -11,21 +11,22 @@ from jpegdomain.codec import JpegImage
 from jpegdomain.errors import ExtentMismatchError, InputError, JpegFileError, LeftOutWarning
 from jpegdomain.geometry import Extent
 
-from .batch import FileReport, JpegBatch
+from .batch import FileReport
+from .other_formats import PixelImage
 
 __all__ = ["Item", "Items", "batch_of_most", "in_worker", "left_out", "own_item", "preprocess_of", "said_in_main"]
 
-Item: TypeAlias = tuple[JpegImage, Any]
+Item: TypeAlias = tuple[JpegImage | PixelImage, Any]
 """A file's record and its label."""
 
 
-class OwnItem(tuple[JpegImage, Any]):
+class OwnItem(tuple[JpegImage | PixelImage, Any]):
     """An item of a `JpegDataset`, which knows the data set's preprocess."""
 
     preprocess: object
 
 
-def own_item(image: JpegImage, label: Any, preprocess: object) -> Item:
+def own_item(image: JpegImage | PixelImage, label: Any, preprocess: object) -> Item:
     """Make an item, which knows the preprocess if there is one."""
     if preprocess is None:
         return image, label
@@ -71,7 +72,8 @@ class Items(list[Item]):
         self.others = others
 
 
-_Collate = Callable[[Sequence[JpegImage]], JpegBatch]
+_Collate = Callable[[Sequence[JpegImage | PixelImage]], Any]
+"""What makes a batch, an object with an `extent`."""
 
 
 def left_out(position: int, source: str, reason: str) -> FileReport:
@@ -114,7 +116,7 @@ def said_in_main(loaded: Any, reports: Iterable[FileReport]) -> Any:
 
 def batch_of_most(
     items: Sequence[Item], positions: Sequence[int], collate: _Collate
-) -> tuple[JpegBatch | None, list[Item], list[FileReport]]:
+) -> tuple[Any, list[Item], list[FileReport]]:
     """Make a batch, None if no item is left; return it, its items, and a report on each of the others."""
     # Left out are images that cannot be a batch alone, such as those too small for a crop; then images that have
     # another size than more than half of them. An error that no single file causes is raised.
@@ -122,7 +124,7 @@ def batch_of_most(
     reports: list[FileReport] = []
     while left:
         made = _attempt([image for _, (image, _) in left], collate)
-        if isinstance(made, JpegBatch):
+        if not isinstance(made, list):
             return made, [item for _, item in left], reports
         for (position, (image, _)), reason in zip(left, made, strict=True):
             if reason is not None:
@@ -131,7 +133,7 @@ def batch_of_most(
     return None, [], reports
 
 
-def _attempt(images: Sequence[JpegImage], collate: _Collate) -> JpegBatch | list[str | None]:
+def _attempt(images: Sequence[JpegImage | PixelImage], collate: _Collate) -> Any:
     """Make a batch, or give for each image the reason why it is left out, None if it is not."""
     try:
         return collate(images)
@@ -145,7 +147,7 @@ def _attempt(images: Sequence[JpegImage], collate: _Collate) -> JpegBatch | list
         return reasons
 
 
-def _alone(image: JpegImage, collate: _Collate) -> Extent | str:
+def _alone(image: JpegImage | PixelImage, collate: _Collate) -> Extent | str:
     """The extent of a batch of this image alone, or the reason why it cannot be one."""
     try:
         return collate([image]).extent
@@ -153,7 +155,7 @@ def _alone(image: JpegImage, collate: _Collate) -> Extent | str:
         return str(error)
 
 
-def _of_other_sizes(images: Sequence[JpegImage], extents: Sequence[Extent]) -> list[str | None]:
+def _of_other_sizes(images: Sequence[JpegImage | PixelImage], extents: Sequence[Extent]) -> list[str | None]:
     usual, count = Counter(extents).most_common(1)[0]
     if 2 * count <= len(images):
         return [None] * len(images)

@@ -4,7 +4,6 @@ Three evaluators: the compiled renderer (`cpu`), matrices (`matrices`) for what 
 grid (`whole`) for images that no preprocess has touched.
 """
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -15,8 +14,12 @@ from jpegdomain.colour import BLACK, INKS, Target, mixing
 from jpegdomain.data import Group, JpegBatch
 from jpegdomain.functional import affine, encode
 from jpegdomain.geometry import Extent
+from jpegdomain.preprocess.separable_map import Erasure
 
+from .arrived import render_tensors
 from .cpu import render
+from .erasing import erase
+from .in_graph import sealed_pixels, stays_in_graph
 from .matrices import constant_term, mapped
 from .whole import Components, whole_coefficients, whole_pixels
 
@@ -45,6 +48,8 @@ def to_activation(
     Returns:
         The activation of the batch's extent, in the batch's order, dtype and device.
     """
+    if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
+        return encode(sealed_pixels(batch, target, scale, shift, False))
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return encode(_rendered(batch, target, scale, shift))
     return Activation(_by_tensors(batch, target, scale, shift, transform=True), batch.extent)
@@ -72,6 +77,8 @@ def to_pixels(
     Returns:
         (n, channels, height, width), in the batch's order, dtype and device.
     """
+    if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
+        return sealed_pixels(batch, target, scale, shift, channels_last)
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return _rendered(batch, target, scale, shift, channels_last)
     pixels = _by_tensors(batch, target, scale, shift, transform=False)
@@ -79,10 +86,21 @@ def to_pixels(
 
 
 def can_render(batch: JpegBatch, scale: Tensor | None, shift: Tensor | None) -> bool:
-    """Whether the compiled renderer supports a batch: records, float32 or less, no gradients of scale or shift."""
-    if batch.records is None or batch.dtype == torch.float64:
+    """Whether the compiled renderer supports a batch: on the CPU, float32 or less, no gradients of scale or shift."""
+    if batch.dtype == torch.float64:
         return False
+    if batch.records is None:
+        if batch.device.type != "cpu" or type(batch.quantised) is not Tensor:
+            return False
+        # Tensors that torch.compile can take into its graph stay there.
+        if torch.compiler.is_compiling() and not _several(batch):
+            return False
     return not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (scale, shift)))
+
+
+def _several(batch: JpegBatch) -> bool:
+    """Whether positions and sizes differ from batch to batch: torch.compile would make a graph of each."""
+    return batch.preprocessed or len(batch.groups) > 1
 
 
 # Records are not part of a graph: torch.compile calls this function, and continues after it.
@@ -91,37 +109,63 @@ def _rendered(
     batch: JpegBatch, target: Target, scale: Tensor | None, shift: Tensor | None, channels_last: bool = False
 ) -> Tensor:
     """Pixels by the compiled renderer; those of CMYK and YCCK, which it does not support, by tensors."""
-    assert batch.records is not None
-    images, geometries = batch.records.images, batch.records.geometries
     channels = len(BLACK[target])
-    inks = [position for position, image in enumerate(images) if image.color in INKS]
-    if not inks:
-        factors = [1.0] * channels if scale is None else scale.tolist()
-        offsets = [0.0] * channels if shift is None else shift.tolist()
-        threads = torch.get_num_threads()
-        pixels = render(images, geometries, target, factors, offsets, channels_last=channels_last, threads=threads)
-        return pixels.to(batch.dtype)
-    order = torch.channels_last if channels_last else torch.contiguous_format
-    if len(inks) == len(images):
-        return _by_tensors(batch, target, scale, shift, transform=False).contiguous(memory_format=order)
-    others = sorted({*range(len(images))} - {*inks})
-    result = torch.empty((len(images), channels, *batch.extent), dtype=batch.dtype, memory_format=order)
-    result[inks] = _by_tensors(_some(batch, inks), target, scale, shift, transform=False)
-    result[others] = _rendered(_some(batch, others), target, scale, shift, channels_last)
-    return result
+    parts = _by_inks(batch)
+    if len(parts) > 1:
+        order = torch.channels_last if channels_last else torch.contiguous_format
+        result = torch.empty((len(batch), channels, *batch.extent), dtype=batch.dtype, memory_format=order)
+        for positions, part, _ in parts:
+            result[positions] = _rendered(part, target, scale, shift, channels_last)
+        return result
+    ((_, _, inks),) = parts
+    if inks:
+        pixels = _by_tensors(batch, target, scale, shift, transform=False)
+        return pixels.contiguous(memory_format=torch.channels_last) if channels_last else pixels.contiguous()
+    factors = [1.0] * channels if scale is None else scale.tolist()
+    offsets = [0.0] * channels if shift is None else shift.tolist()
+    threads = torch.get_num_threads()
+    if batch.records is None:
+        given = batch.groups, len(batch), batch.extent, target, factors, offsets
+        pixels = render_tensors(*given, channels_last=channels_last, threads=threads)
+    else:
+        records = batch.records.images, batch.records.geometries
+        pixels = render(*records, target, factors, offsets, channels_last=channels_last, threads=threads)
+    erase(pixels, _erased(batch), target, scale, shift)
+    return pixels.to(batch.dtype)
 
 
-def _some(batch: JpegBatch, positions: Sequence[int]) -> JpegBatch:
-    assert batch.records is not None
-    return JpegBatch(batch.extent, batch.dtype, batch.records.take(positions))
+def _erased(batch: JpegBatch) -> list[tuple[Erasure, ...]]:
+    """The rectangles that a preprocess erases of each image, in the batch's order; empty for none at all."""
+    if batch.records is not None:
+        geometries = batch.records.geometries
+        return [] if geometries is None else [geometry.map.erased for geometry in geometries]
+    pairs = [pair for group in batch.groups if group.erased for pair in zip(group.images, group.erased, strict=True)]
+    rectangles = dict(pairs)
+    return [rectangles.get(position, ()) for position in range(len(batch))] if pairs else []
+
+
+def _by_inks(batch: JpegBatch) -> list[tuple[list[int], JpegBatch, bool]]:
+    """Divide a batch into parts that are of CMYK and YCCK or not: positions in ascending order, images, and which."""
+    extent, dtype, records = batch.extent, batch.dtype, batch.records
+    if records is None:
+        kinds = {group.color in INKS for group in batch.groups}
+        if len(kinds) == 1:
+            return [([], batch, kinds.pop())]
+        assert batch.memory is not None
+        split = zip(batch.groups, batch.memory.split(), strict=True)
+        return [(sorted(of.images), JpegBatch(extent, dtype, None, own), of.color in INKS) for of, own in split]
+    inks = [position for position, image in enumerate(records.images) if image.color in INKS]
+    if not inks or len(inks) == len(batch):
+        return [([], batch, bool(inks))]
+    others = sorted({*range(len(batch))} - {*inks})
+    return [(some, JpegBatch(extent, dtype, records.take(some)), some is inks) for some in (inks, others)]
 
 
 def _by_tensors(
     batch: JpegBatch | Components, target: Target, scale: Tensor | None, shift: Tensor | None, *, transform: bool
 ) -> Tensor:
     """Coefficients or pixels by torch operations."""
-    several = isinstance(batch, JpegBatch) and (batch.preprocessed or len(batch.groups) > 1)
-    if torch.compiler.is_compiling() and several:
+    if torch.compiler.is_compiling() and isinstance(batch, JpegBatch) and _several(batch):
         return _outside(batch, target, scale, shift, transform=transform)
     # Level-shifted sums of 64 products need more digits than half precision has.
     dtype, wide = batch.dtype, torch.promote_types(batch.dtype, torch.float32)
@@ -149,12 +193,20 @@ def _channels(group: Group, batch: JpegBatch, target: Target, scale: Tensor, shi
     matrix = mixing(group.color, target, scale.dtype, scale.device)
     if not batch.preprocessed:
         return _whole(Components.of(group, batch.extent, matrix.shape[1]), target, scale, shift, transform)
-    planes = mapped(group, matrix.shape[1], transform=transform)
+    if group.erased and transform:
+        # An exact island: a rectangle of pixels is no function of single coefficients.
+        return encode(_channels(group, batch, target, scale, shift, transform=False)).coefficients
+    if group.colors is not None:
+        to_rgb, from_rgb = (
+            mixing(*kind, scale.dtype, scale.device) for kind in ((group.color, "rgb"), ("rgb", target))
+        )
+        matrix = from_rgb @ group.colors.to(scale.dtype) @ to_rgb
+    planes = mapped(group, matrix.shape[-1], transform=transform)
     constants = constant_term(group, target, scale.dtype, transform=transform)
-    if constants is None:
-        return _mixed(matrix, planes, scale, 128 * scale + shift, batch.extent, transform)
-    black = torch.tensor(BLACK[target], dtype=scale.dtype, device=scale.device)
-    return _mixed(matrix, planes, scale, black * scale + shift, batch.extent, transform, constants)
+    level = 128.0 if constants is None else torch.tensor(BLACK[target], dtype=scale.dtype, device=scale.device)
+    result = _mixed(matrix, planes, scale, level * scale + shift, batch.extent, transform, constants)
+    erase(result, group.erased, target, scale, shift)
+    return result
 
 
 def _whole(components: Components, target: Target, scale: Tensor, shift: Tensor, transform: bool) -> Tensor:
@@ -173,8 +225,9 @@ def _mixed(
     transform: bool,
     constants: Tensor | None = None,
 ) -> Tensor:
-    """scale·(matrix · planes + constants) + level."""
-    mixed = torch.einsum("ck,nkhw->nchw", matrix * scale[:, None], planes)
+    """scale·(matrix · planes + constants) + level; one matrix for all images, or one for each."""
+    scaled = (matrix * scale[:, None]).expand(len(planes), -1, -1)
+    mixed = torch.einsum("nck,nkhw->nchw", scaled, planes)
     if constants is not None:
         mixed = mixed + constants * scale.view(-1, 1, 1)
     return affine(mixed, extent, None, level) if transform else mixed + level.view(-1, 1, 1)

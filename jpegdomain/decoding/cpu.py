@@ -6,43 +6,31 @@ become output. Nothing is rounded to integers and nothing clamped.
 
 import functools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Final, TypeAlias
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.metadata import Color
-from jpegdomain.colour import BLACK, MIXING, Matrix, Target
+from jpegdomain.colour import MIXING, Target, recolored
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import SeparableMap
 from jpegdomain.preprocess.augmentation.lossless import transposed
-from jpegdomain.preprocess.component_map import UPRIGHT, Turn
+from jpegdomain.preprocess.component_map import UPRIGHT, ComponentMap, Turn
 from jpegdomain.preprocess.image_geometry import ImageGeometry
 
-from .kernel import RENDER
-from .render_layout import RenderLayout, render_layout
+from .render_layout import Grid, RenderLayout, render_layout
+from .works import TOGETHER, Arrays, Channels, Work, render_works
 
 __all__ = ["render"]
 
 _Kind: TypeAlias = tuple[Color, tuple[object, ...], Extent | SeparableMap, Turn, int]
-_Work: TypeAlias = tuple[RenderLayout, tuple[NDArray[np.float32], NDArray[np.float32]], bool, Sequence[int]]
-"""A layout, the colour matrix and fills, whether the images are transposed, and the images' positions."""
 
 _SMALL: Final = 1 << 14
 """Coefficients of a component: several images up to this size are rendered by one call."""
-_TOGETHER: Final = 64
-"""Images of one call, at most."""
-_WORTH_A_THREAD: Final = 1 << 20
-"""Output numbers; for fewer, starting a thread takes longer than it saves."""
-
-# A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
-_scratch: list[NDArray[np.float32]] = []
 
 
 def render(
@@ -83,43 +71,22 @@ def render(
             + ("" if geometries is None else f", {len(geometries)} geometries")
         )
     extent = images[0].extent if geometries is None else geometries[0].map.extent
-    channels = len(scale)
-    flat = _memory(len(images) * channels * extent.height * extent.width)
-    factors = np.asarray(scale, np.float64), np.asarray(shift, np.float64)
-    works: list[_Work] = []
+    channels = Channels(target, np.asarray(scale, np.float64), np.asarray(shift, np.float64), channels_last)
+    works: list[Work] = []
     for positions in _by_kind(images, geometries).values():
         first = images[positions[0]]
         own = ImageGeometry.whole(first) if geometries is None else geometries[positions[0]]
         _check(first, own, extent)
-        rows = MIXING[target].get(first.color)
-        if rows is None:
+        if first.color not in MIXING[target]:
             raise InputError(f"{first.source}: {first.color} components cannot be mixed to {target}")
-        layout = _layout_of(first, own, len(rows[0]), channels, channels_last)
-        constants = _constants(layout, rows, target, factors)
-        size = _TOGETHER if first.components[0].coefficients.size <= _SMALL else 1
-        works += [
-            (layout, constants, own.turn.transpose, positions[i : i + size]) for i in range(0, len(positions), size)
-        ]
-    shares = 1 if flat.size < _WORTH_A_THREAD else max(1, min(threads, len(works)))
-    first_share, *others = [works[share::shares] for share in range(shares)]
-    with ThreadPoolExecutor(len(others)) if others else nullcontext() as pool:
-        running = [pool.submit(_render_all, images, share, flat) for share in others] if pool else []
-        _render_all(images, first_share, flat)
-        for one in running:
-            one.result()
-    if channels_last:
-        return torch.from_numpy(flat).view(len(images), *extent, channels).permute(0, 3, 1, 2)
-    return torch.from_numpy(flat).view(len(images), channels, *extent)
-
-
-def _memory(size: int) -> NDArray[np.float32]:
-    """Uninitialised float32 memory that begins at a cache line."""
-    # NumPy asks the system for huge pages, torch does not. Batches so large that their memory goes back to the system
-    # each time would spend longer on page faults of 4 KB than on all the arithmetic.
-    line = 16
-    room = np.empty(size + line, np.float32)
-    first = -room.ctypes.data % (4 * line) // 4
-    return room[first : first + size]
+        rows = recolored(first.color, target, own.map.colors)
+        layout = _layout_of(first, own, rows.shape[1], len(scale), channels_last)
+        constants = channels.constants(layout, rows)
+        size = TOGETHER if first.components[0].coefficients.size <= _SMALL else 1
+        for some in (positions[at : at + size] for at in range(0, len(positions), size)):
+            arrays = partial(_arrays, images, some, layout.parts, own.turn.transpose)
+            works.append(Work(layout, *constants, some, arrays))
+    return render_works(works, len(images), extent, channels, threads)
 
 
 def _by_kind(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry] | None) -> dict[_Kind, list[int]]:
@@ -165,70 +132,25 @@ def _layout_of(
         rows, columns, _ = component.coefficients.shape
         size = (columns, rows) if geometry.turn.transpose else (rows, columns)
         grids.append((*size, component.keep))
-    make = render_layout if geometry.passing else _cached_layout
+    make = _layout.__wrapped__ if geometry.passing else _layout
     return make(geometry.components[:count], tuple(grids), geometry.map, geometry.keep, channels, channels_last)
 
 
-_cached_layout = functools.lru_cache(maxsize=1024)(render_layout)
+@functools.lru_cache(maxsize=1024)
+def _layout(
+    parts: tuple[ComponentMap, ...],
+    grids: tuple[Grid, ...],
+    image_map: SeparableMap,
+    keep: int,
+    channels: int,
+    channels_last: bool,
+) -> RenderLayout:
+    return render_layout(parts, grids, image_map.extent, image_map.constants(), keep, channels, channels_last)
 
 
-def _constants(
-    layout: RenderLayout,
-    rows: Matrix,
-    target: Target,
-    factors: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fold scale and shift into the colour matrix and into the fills."""
-    scale, shift = factors
-    channels, count = len(scale), len(rows[0])
-    mixing = np.zeros((3, 4))
-    mixing[:channels, :count] = scale[:, None] * np.asarray(rows)
-    # From R, G and B to the channels, as of a file that has R, G and B.
-    matrix, black = np.asarray(MIXING[target]["rgb"]), np.asarray(BLACK[target])
-    mixing[:channels, 3] = scale * (matrix @ np.full(3, layout.constant) + black) + shift
-    fills: list[NDArray[Any]] = []
-    for levels, column, row in layout.fills:
-        scaled = np.zeros(3)
-        scaled[:channels] = scale * (matrix @ np.broadcast_to(levels, 3))
-        fills += [scaled, column, row]
-    joined = np.concatenate(fills or [np.zeros(1)])
-    return mixing.reshape(-1).astype(np.float32), joined.astype(np.float32)
-
-
-def _render_all(images: Sequence[JpegImage], works: Sequence[_Work], out: NDArray[np.float32]) -> None:
-    """Make one call for each work."""
-    for layout, (mixing, fills), transpose, positions in works:
-        coefficients, steps = _planes([images[position] for position in positions], layout.parts, transpose)
-        size = out.size // len(images)
-        try:
-            scratch = _scratch.pop()
-        except IndexError:
-            scratch = np.empty(0, np.float32)
-        if scratch.size < layout.scratch:
-            scratch = np.empty(layout.scratch, np.float32)
-        RENDER(
-            coefficients,
-            steps,
-            layout.head,
-            layout.components,
-            layout.bands,
-            layout.starts,
-            layout.weights,
-            mixing,
-            fills,
-            scratch,
-            out,
-            size * np.array(positions, np.int64),
-        )
-        _scratch.append(scratch)
-
-
-def _planes(
-    images: Sequence[JpegImage], count: int, transpose: bool
-) -> tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.uint16], ...]]:
-    """Coefficients and tables of three components, image after image; a single component is repeated."""
+def _arrays(images: Sequence[JpegImage], positions: Sequence[int], count: int, transpose: bool) -> Arrays:
     planes, tables = [], []
-    for column in zip(*[image.components[:count] for image in images], strict=True):
+    for column in zip(*[images[position].components[:count] for position in positions], strict=True):
         parts = [transposed(part) for part in column] if transpose else column
         if len(parts) == 1:
             planes.append(parts[0].coefficients.reshape(-1))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from jpegdomain.colour import BLACK, INKS, Target, mixing
+from jpegdomain.colour import BLACK, INKS, Target, recolored
 from jpegdomain.data import JpegBatch
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK
@@ -36,7 +36,9 @@ class FixedMap(nn.Module):
             raise InputError("a preprocess of CMYK or YCCK files is no part of a graph: export without a preprocess")
         self.windows = tuple(windows)
         # float64 whatever the model's dtype: cast at use.
-        mix = mixing(group.color, target, torch.float64, torch.device("cpu"))
+        mix = torch.from_numpy(
+            recolored(group.color, target, None if group.colors is None else group.colors[0].numpy())
+        )
         self.planes = mix.shape[1]
         self.register_buffer("mix", mix, persistent=False)
         for number, plane in enumerate(group.planes[: self.planes]):

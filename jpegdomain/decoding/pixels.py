@@ -1,7 +1,7 @@
 """Files become normalised pixels, for any network that takes pixels: `read_pixels` and `PixelCollate`."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -10,13 +10,14 @@ from torch import Tensor
 
 from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, JpegImage
 from jpegdomain.codec.sources import Source
-from jpegdomain.data import Collate, JpegBatch, collate
+from jpegdomain.data import Collate, JpegBatch
 from jpegdomain.data.reading import Limits, read_as_needed
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.preprocess import recipe_of
 
 from .affine import to_pixels
 from .entry import IMAGENET_MEAN, IMAGENET_STD, Values
+from .mixed import MixedBatch, collate_mixed, mixed_pixels
 
 __all__ = ["PixelCollate", "read_pixels"]
 
@@ -45,6 +46,7 @@ class PixelCollate(Collate):
         mean: As for `read_pixels`.
         std: As for `read_pixels`.
         memory_format: As for `read_pixels`.
+        other_formats: As for `read_pixels`; of a `JpegDataset`, its own counts.
 
     Raises:
         InputError: If the preprocess cannot be read, or an argument is invalid.
@@ -53,6 +55,7 @@ class PixelCollate(Collate):
     mean: Values | None = None
     std: Values | None = None
     memory_format: torch.memory_format = torch.contiguous_format
+    other_formats: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,10 +64,18 @@ class PixelCollate(Collate):
         _scale_and_shift(self.preprocess, self.mean, self.std, self.dtype)
 
     @property
-    def _dtype_of_batch(self) -> torch.dtype:
-        return _of_batch(self.dtype)
+    def _other_formats(self) -> bool:
+        return self.other_formats
 
-    def finished(self, batch: JpegBatch, preprocess: object) -> Tensor:
+    def made(
+        self, images: Sequence[Any], *, preprocess: object, generator: torch.Generator | None
+    ) -> JpegBatch | MixedBatch:
+        """Make a batch of records, and of images of other formats."""
+        return collate_mixed(
+            images, preprocess=preprocess, orient=self.orient, generator=generator, dtype=_of_batch(self.dtype)
+        )
+
+    def finished(self, batch: JpegBatch | MixedBatch, preprocess: object) -> Tensor:
         """The pixels of a batch."""
         values = _scale_and_shift(preprocess, self.mean, self.std, self.dtype)
         return _pixels(batch, values, self.dtype, self.memory_format)
@@ -85,6 +96,7 @@ def read_pixels(
     max_pixels: int | None = MAX_PIXELS,
     max_scans: int = MAX_SCANS,
     strict: bool = False,
+    other_formats: bool = False,
 ) -> Tensor:
     """Read files as one tensor of normalised pixels, (levels/255 − mean)/std, for a network that takes pixels.
 
@@ -111,6 +123,8 @@ def read_pixels(
         max_pixels: As for `read_jpeg`.
         max_scans: As for `read_jpeg`.
         strict: As for `read_jpeg`.
+        other_formats: Whether files that are no JPEG files, PNG and WebP, are decoded by torchvision instead of
+            refused: the same preprocess, of their levels, without transparency.
 
     Returns:
         (n, 3, h, w), in the sources' order; three equal channels of grayscale files.
@@ -133,14 +147,20 @@ def read_pixels(
     for at in range(0, len(given), _PIECE):
         some = range(at, min(at + _PIECE, len(given)))
         records = read_as_needed(
-            given[at : some.stop], preprocess, limits, place="sources[{}]", numbers=some, threads=threads
+            given[at : some.stop],
+            preprocess,
+            limits,
+            place="sources[{}]",
+            numbers=some,
+            threads=threads,
+            other_formats=other_formats,
         )
         images = []
         for record in records:
             if isinstance(record, Exception):
                 raise record
             images.append(record)
-        batch = collate(images, preprocess=preprocess, orient=orient, generator=generator, dtype=_of_batch(dtype))
+        batch = collate_mixed(images, preprocess=preprocess, orient=orient, generator=generator, dtype=_of_batch(dtype))
         pixels = _pixels(batch, values, dtype, memory_format)
         if len(given) == len(pixels):
             return pixels
@@ -200,8 +220,12 @@ def _three(name: str, values: Any) -> Tensor:
 
 
 def _pixels(
-    batch: JpegBatch, values: tuple[Tensor, Tensor], dtype: torch.dtype, memory_format: torch.memory_format
+    batch: JpegBatch | MixedBatch, values: tuple[Tensor, Tensor], dtype: torch.dtype, memory_format: torch.memory_format
 ) -> Tensor:
     with torch.no_grad():
-        pixels = to_pixels(batch, "rgb", *values, channels_last=memory_format == torch.channels_last)
+        last = memory_format == torch.channels_last
+        if isinstance(batch, MixedBatch):
+            pixels = mixed_pixels(batch, *values, _of_batch(dtype), channels_last=last)
+        else:
+            pixels = to_pixels(batch, "rgb", *values, channels_last=last)
         return pixels.clamp_(0, 255).to(torch.uint8) if dtype == torch.uint8 else pixels

@@ -7,11 +7,11 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from jpegdomain.geometry import BLOCK
+from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess.banded_matrix import BandedMatrix
 from jpegdomain.preprocess.component_axis import from_frequencies
 from jpegdomain.preprocess.component_map import ComponentMap
-from jpegdomain.preprocess.separable_map import SeparableMap
+from jpegdomain.preprocess.separable_map import Fill
 
 from .kernel.records import COMPONENT, HEAD, PREFIX
 
@@ -40,7 +40,8 @@ class RenderLayout:
         bands: int64 (bands, 8), see `kernel.images.render`.
         starts: int32, the starts of all matrices, concatenated.
         weights: float32, the weights of all matrices, concatenated.
-        constant: What the level shift adds to every pixel; 0 if that varies and is among the fills.
+        constant: What the level shift adds to every pixel, one level or R, G and B; 0 if that varies and is among the
+            fills.
         fills: For each outer product that is added its levels, its column and its row.
         scratch: Size of the working memory, in numbers.
     """
@@ -51,7 +52,7 @@ class RenderLayout:
     bands: NDArray[np.int64]
     starts: NDArray[np.int32]
     weights: NDArray[np.float32]
-    constant: float
+    constant: tuple[float, ...]
     fills: tuple[tuple[tuple[float, ...], NDArray[np.float32], NDArray[np.float32]], ...]
     scratch: int
 
@@ -81,7 +82,8 @@ class _Pool:
 def render_layout(
     parts: Sequence[ComponentMap],
     grids: Sequence[Grid],
-    image_map: SeparableMap,
+    extent: Extent,
+    constants: Sequence[Fill],
     used: int,
     channels: int,
     channels_last: bool,
@@ -91,7 +93,8 @@ def render_layout(
     Args:
         parts: The maps of the one or three components.
         grids: Their layouts in memory, turned upright.
-        image_map: Of the image.
+        extent: Of the output.
+        constants: The constant terms of the image's map, the level shift first.
         used: m: only the m×m lowest frequencies of each block are used.
         channels: 1 or 3.
         channels_last: Whether channels are the last axis of the output in memory.
@@ -99,7 +102,6 @@ def render_layout(
     Returns:
         The layout.
     """
-    extent = image_map.extent
     stride = -(-extent.width // _PAIR) * _PAIR
     components = np.zeros(3, COMPONENT)
     # Unused components are skipped, but their divisor must be non-zero.
@@ -127,7 +129,7 @@ def render_layout(
         columns = max(columns, BLOCK * (used * (right - left) + BLOCK))
         needs.append((pool.starts[-1], down.taps, BLOCK // used * used))
     bands, rows = _bands(needs, extent.height, stride)
-    constant, fills = _fills(image_map, stride)
+    constant, fills = _fills(constants, extent.width, stride)
     head = np.zeros(1, HEAD)
     last, rows_at = int(channels_last), PREFIX + columns
     head[0] = (len(parts), channels, *extent, stride, last, PREFIX, rows_at, len(fills))
@@ -174,14 +176,14 @@ def _cut(needs: Sequence[_Need], height: int, size: int) -> tuple[NDArray[np.int
 
 
 def _fills(
-    image_map: SeparableMap, stride: int
-) -> tuple[float, tuple[tuple[tuple[float, ...], NDArray[np.float32], NDArray[np.float32]], ...]]:
-    shift, *others = image_map.constants()
+    constants: Sequence[Fill], width: int, stride: int
+) -> tuple[tuple[float, ...], tuple[tuple[tuple[float, ...], NDArray[np.float32], NDArray[np.float32]], ...]]:
+    shift, *others = constants
     even = all(np.abs(line - 1).max() < _EVEN for line in (shift.rows, shift.columns))
     left = others if even else [shift, *others]
-    missing = np.zeros(stride - image_map.extent.width)
+    missing = np.zeros(stride - width)
     fills = tuple(
         (fill.levels, fill.rows.astype(np.float32), np.concatenate([fill.columns, missing]).astype(np.float32))
         for fill in left
     )
-    return (shift.levels[0] if even else 0.0), fills
+    return (shift.levels if even else (0.0,)), fills

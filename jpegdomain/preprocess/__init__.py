@@ -4,30 +4,49 @@ import warnings
 
 from . import augmentation
 from .banded_matrix import BandedMatrix
+from .colour import ColorJitter, ColorMatrix, Grayscale, RandomChannelPermutation, RandomGrayscale, RandomInvert
 from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
+from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
 from .recipe import Recipe, from_torchvision, recipe_of, simplified
+from .requantize import JpegQuality, Requantize
 from .resize import Resize
+from .rotate import RandomRotate90, Rotate90, Transpose
 from .separable_map import Fill, SeparableMap
+from .targets import OnTargets, follow
 from .transform import Compose, Transform
 
 __all__ = [
     "BandedMatrix",
     "Bound",
     "CenterCrop",
+    "ColorJitter",
+    "ColorMatrix",
     "Compose",
     "Fill",
+    "Grayscale",
+    "JpegQuality",
+    "OnTargets",
     "Pad",
+    "RandomChannelPermutation",
     "RandomCrop",
+    "RandomErasing",
+    "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomInvert",
     "RandomResizedCrop",
+    "RandomRotate90",
     "RandomVerticalFlip",
     "Recipe",
+    "Requantize",
     "Resize",
+    "Rotate90",
     "SeparableMap",
     "Transform",
+    "Transpose",
     "augmentation",
+    "follow",
     "from_torchvision",
     "keep_for",
     "low_frequency_bound",

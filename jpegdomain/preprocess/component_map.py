@@ -1,13 +1,14 @@
 """Which blocks of a component a preprocessed image needs, and the maps from their samples to the output."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from jpegdomain.geometry import BLOCK, Extent, block_count
 
 from .banded_matrix import BandedMatrix
 from .component_axis import LARGEST_GAIN, LARGEST_GAIN_SUBSAMPLED, from_samples, needed, takes_triangle
+from .history import Operation
 from .separable_map import SeparableMap
 from .transform import Transform
 
@@ -31,13 +32,19 @@ class Turn:
     vertical: bool = False
     horizontal: bool = False
 
+    def then(self, image_map: SeparableMap) -> "Turn":
+        """What the components are turned by for a map of the upright image, which may transpose it again."""
+        return replace(self, transpose=self.transpose != image_map.transposed)
+
     def extent(self, extent: Extent) -> Extent:
         """Height and width of the turned image."""
         return Extent(extent.width, extent.height) if self.transpose else extent
 
     def map(self, extent: Extent) -> SeparableMap:
-        """The flips, of an image that has this extent once transposed."""
-        return SeparableMap.whole(extent).flip(vertical=self.vertical, horizontal=self.horizontal)
+        """The flips, of an image that has this extent once transposed; targets are transposed, too."""
+        history = (Operation("transpose"),) if self.transpose else ()
+        upright = replace(SeparableMap.whole(extent), history=history)
+        return upright.flip(vertical=self.vertical, horizontal=self.horizontal)
 
 
 UPRIGHT = Turn()

@@ -43,6 +43,12 @@ def _levels(fill: float | Sequence[float] | None) -> tuple[float, ...]:
     return levels
 
 
+def _mask_fill(fill: float | Sequence[float] | None, mask_fill: float | None) -> float:
+    """What masks are padded with: as torchvision has it, the image's level where that is one number."""
+    levels = _levels(fill)
+    return mask_fill if mask_fill is not None else levels[0] if len(levels) == 1 else 0
+
+
 @dataclass(frozen=True)
 class CenterCrop(Transform):
     """Crop the middle, as ``torchvision.transforms.v2.CenterCrop``; a smaller image is padded with black first.
@@ -77,11 +83,13 @@ class Pad(Transform):
         padding: One number, (left and right, top and bottom), or (left, top, right, bottom).
         fill: Levels 0…255, one or R, G and B, where `padding_mode` is 'constant'.
         padding_mode: 'constant', 'edge', 'reflect' or 'symmetric'.
+        mask_fill: The same for masks that follow; None for `fill` if that is one number, else 0.
     """
 
     padding: int | Sequence[int]
     fill: float | Sequence[float] | None = 0
     padding_mode: PaddingMode = "constant"
+    mask_fill: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "padding", _borders(self.padding))
@@ -90,7 +98,9 @@ class Pad(Transform):
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:  # noqa: ARG002
         """See `Transform.place`."""
         left, top, right, bottom = _borders(self.padding)
-        return so_far.pad(top, bottom, left, right, fill=_levels(self.fill), mode=self.padding_mode)
+        mask_fill = _mask_fill(self.fill, self.mask_fill)
+        fill, mode = _levels(self.fill), self.padding_mode
+        return so_far.pad(top, bottom, left, right, fill=fill, mode=mode, mask_fill=mask_fill)
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ class RandomCrop(Transform):
         pad_if_needed: Pad an image that is too small, at both ends by what it lacks.
         fill: As for `Pad`.
         padding_mode: As for `Pad`.
+        mask_fill: As for `Pad`.
     """
 
     size: int | Sequence[int]
@@ -110,6 +121,7 @@ class RandomCrop(Transform):
     pad_if_needed: bool = False
     fill: float | Sequence[float] | None = 0
     padding_mode: PaddingMode = "constant"
+    mask_fill: float | None = None
 
     random = True
 
@@ -128,7 +140,9 @@ class RandomCrop(Transform):
             lacking = max(size.width - so_far.extent.width - left - right, 0)
             left, right = left + lacking, right + lacking
         if any((left, top, right, bottom)):
-            so_far = so_far.pad(top, bottom, left, right, fill=_levels(self.fill), mode=self.padding_mode)
+            mask_fill = _mask_fill(self.fill, self.mask_fill)
+            fill, mode = _levels(self.fill), self.padding_mode
+            so_far = so_far.pad(top, bottom, left, right, fill=fill, mode=mode, mask_fill=mask_fill)
         if so_far.extent.height < size.height or so_far.extent.width < size.width:
             raise ExtentMismatchError(
                 f"RandomCrop to {size} needs an image at least as large, got {so_far.extent}: "
@@ -145,7 +159,8 @@ class RandomCrop(Transform):
             else 0
             for given, wanted in zip(so_far.extent, size, strict=True)
         )
-        return so_far.crop(top, left, *size)
+        # As in torchvision nothing happens to an image of that size: boxes outside it are not clamped.
+        return so_far if so_far.extent == size else so_far.crop(top, left, *size)
 
     def finest(self, so_far: SeparableMap) -> SeparableMap:
         """Crop where the image is, not the padding: all positions in it have the same resolution."""

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from jpegdomain.codec import JpegHeader, JpegImage
 from jpegdomain.codec.records import upsampling_of
-from jpegdomain.colour import MIXING
+from jpegdomain.colour import MIXING, recolored
 from jpegdomain.errors import InputError, UnsupportedJpegError
 from jpegdomain.geometry import BLOCK, Extent
 
+from .augmentation.lossless import transposed
 from .banded_matrix import BandedMatrix
 from .component_axis import from_frequencies
 from .component_map import UPRIGHT, Turn, Upsampling, component_maps, turn_of
@@ -36,12 +37,12 @@ def keep_for(preprocess: Transform, file: JpegHeader | JpegImage, *, orient: boo
 
     Returns:
         1…8; for a random preprocess, of the draw with the largest magnification. 8 for four components: a product
-        of high frequencies has low ones.
+        of high frequencies has low ones; and for `RandomRotate90`.
 
     Raises:
         UnsupportedJpegError: If the file's sampling factors are not whole multiples.
     """
-    if not preprocess.low_frequencies:
+    if not preprocess.low_frequencies or preprocess.turns:
         return BLOCK
     if isinstance(file, JpegHeader):
         factors, extents = file.factors, file.extents
@@ -65,7 +66,7 @@ def _keep(
     turn: Turn,
 ) -> int:
     finest = preprocess.finest(SeparableMap.whole(turn.extent(extent)))
-    return max(part.keep for part in component_maps(finest, extents, upsampling, turn, passing=True))
+    return max(part.keep for part in component_maps(finest, extents, upsampling, turn.then(finest), passing=True))
 
 
 class Bound(NamedTuple):
@@ -107,10 +108,13 @@ def low_frequency_bound(image: JpegImage, preprocess: Transform, keep: int) -> B
         )
     image_map = preprocess(image.extent)
     upsampling = image.upsampling
-    own = component_maps(image_map, tuple(component.extent for component in image.components), upsampling, passing=True)
-    weights = np.abs(np.array(MIXING["rgb"][image.color]))
+    extents = tuple(component.extent for component in image.components)
+    turn = UPRIGHT.then(image_map)
+    own = component_maps(image_map, extents, upsampling, turn, passing=True)
+    weights = np.abs(recolored(image.color, "rgb", image_map.colors))
     total = np.zeros((3, *image_map.extent))
-    for column, (component, part) in enumerate(zip(image.components, own, strict=True)):
+    components = [transposed(part) for part in image.components] if turn.transpose else image.components
+    for column, (component, part) in enumerate(zip(components, own, strict=True)):
         (top, bottom), (left, right) = part.blocks
         blocks = component.coefficients[top:bottom, left:right].astype(np.float64) * component.table
         dropped = np.abs(blocks).reshape(*blocks.shape[:2], BLOCK, BLOCK)

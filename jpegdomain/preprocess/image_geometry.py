@@ -10,6 +10,8 @@ from jpegdomain.colour import INKS
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import BLOCK
 
+from .augmentation.quality import requantize
+from .colour_map import resolved
 from .component_map import UPRIGHT, ComponentMap, Turn, component_maps, composed
 from .frequency_budget import keep_for
 from .separable_map import SeparableMap
@@ -24,11 +26,11 @@ class ImageGeometry:
 
     Attributes:
         map: From the upright image's pixels to the output's.
-        turn: What makes it upright.
+        turn: What makes it upright, or what the map is of, if the map transposes it.
         components: The components' maps; empty for CMYK and YCCK, whose components are needed whole: they become R, G
             and B before the map is applied.
         keep: m, the frequencies along each side of a block that are used.
-        passing: It was drawn at random, so that it will not come again.
+        passing: It was drawn at random, or depends on the image, so that it will not come again.
     """
 
     map: SeparableMap
@@ -65,25 +67,34 @@ class ImageGeometry:
         except (ValueError, InputError) as error:
             # A step knows the extent only; with a data set one wants to know the file.
             raise ExtentMismatchError(f"{image.source}, {extent}: {error}") from error
+        upright, turn = turn, turn.then(image_map)
+        own = resolved(image_map, image, turn)
+        passing, image_map = preprocess.random or own is not image_map, own
         components: tuple[ComponentMap, ...] = ()
         if image.color not in INKS:
             extents = tuple(component.extent for component in image.components)
-            components = component_maps(image_map, extents, image.upsampling, turn, passing=preprocess.random)
+            components = component_maps(image_map, extents, image.upsampling, turn, passing=passing)
         if not preprocess.low_frequencies:
             if image.keep < BLOCK:
                 raise InputError(
                     f"{image.source}: this preprocess uses all frequencies, the image was read with keep={image.keep}; "
                     "read it without keep, or set the preprocess's low_frequencies"
                 )
-            return cls(image_map, turn, components, BLOCK, preprocess.random)
-        least = keep_for(preprocess, image, orient=turn is not UPRIGHT)
+            return cls(image_map, turn, components, BLOCK, passing)
+        least = keep_for(preprocess, image, orient=upright is not UPRIGHT)
         if image.keep < least:
             raise InputError(
                 f"{image.source}: this preprocess uses {least}×{least} frequencies of an image of {image.extent}, it "
                 f"was read with keep={image.keep}; jpegdomain.preprocess.keep_for says how many to read"
             )
         keep = min(image.keep, max((part.keep for part in components), default=BLOCK))
-        return cls(image_map, turn, components, keep, preprocess.random)
+        return cls(image_map, turn, components, keep, passing)
+
+    def requantized(self, image: JpegImage) -> JpegImage:
+        """The image as its map takes it: with other quantisation tables, if the preprocess says so."""
+        for luma, chroma in self.map.tables:
+            image = requantize(image, luma, chroma)
+        return image
 
     @classmethod
     def whole(cls, image: JpegImage) -> "ImageGeometry":

@@ -78,10 +78,15 @@ def from_torchvision(pipeline: object) -> Recipe:
     """Read a preset, a transform or a pipeline of torchvision.
 
     Supported are ``weights.transforms()`` of the classifiers; ``Compose`` and ``nn.Sequential`` of Resize, CenterCrop,
-    Pad, RandomCrop, RandomResizedCrop, RandomHorizontalFlip, RandomVerticalFlip, ToTensor, PILToTensor, ToImage,
-    ToPureTensor, ToDtype, ConvertImageDtype, RGB, Identity and Normalize. The result is the pipeline on floating-point
-    images: without the rounding to 8 bits between steps on uint8 or Pillow images. Random numbers are drawn as v2 draws
-    them: v1's RandomCrop draws one more where only one side of an image is longer than the crop's.
+    Pad, RandomCrop, RandomResizedCrop, RandomHorizontalFlip, RandomVerticalFlip; ColorJitter without hue, Grayscale to
+    three channels, RandomGrayscale, RandomInvert, RandomChannelPermutation, RandomErasing; JPEG, in front of all others
+    (see `JpegQuality`); ToTensor, PILToTensor, ToImage, ToPureTensor, ToDtype, ConvertImageDtype, RGB, Identity and
+    Normalize; and those that change targets alone, ClampBoundingBoxes, SanitizeBoundingBoxes, ConvertBoundingBoxFormat
+    and the like.
+
+    The result is the pipeline on floating-point images: without the rounding to 8 bits between steps on uint8 or Pillow
+    images, and without ColorJitter's clamping. Random numbers are drawn as v2 draws them: v1's RandomCrop draws one
+    more where only one side of an image is longer than the crop's.
 
     Args:
         pipeline: A preset, a transform or a pipeline.

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jpegdomain.errors import InputError
 from jpegdomain.geometry import Extent
 
 from .banded_matrix import BandedMatrix, PaddingMode
+from .history import UNKNOWN, History, Operation
 from .resampling import Interpolation, resampling
 
-__all__ = ["Fill", "SeparableMap", "Step"]
+__all__ = ["Erasure", "Fill", "SeparableMap", "Step"]
 
 Step: TypeAlias = Callable[[BandedMatrix], BandedMatrix]
 """What a preprocessing step does to one axis: the matrix so far → the matrix with the step."""
@@ -32,20 +34,61 @@ class Fill:
     rows: NDArray[np.float64]
     columns: NDArray[np.float64]
 
+    known: ClassVar[bool] = True
+    """Whether the levels are; those of an image's mean are not before `ImageGeometry` has seen the image."""
+
+    def transposed(self) -> "Fill":
+        """With rows and columns exchanged."""
+        return Fill(self.levels, self.columns, self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Erasure:
+    """A rectangle of the result that is replaced.
+
+    Attributes:
+        top: Its first row.
+        left: Its first column.
+        height: Its rows.
+        width: Its columns.
+        levels: float64 (3, height or 1, width or 1), R, G and B: levels 0…255.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    levels: NDArray[np.float64]
+
+    def recolored(self, matrix: NDArray[np.float64], shift: NDArray[np.float64]) -> "Erasure":
+        """With levels' = matrix·levels + shift."""
+        return replace(self, levels=np.einsum("ck,khw->chw", matrix, self.levels) + shift[:, None, None])
+
 
 @dataclass(frozen=True, eq=False)
 class SeparableMap:
-    """An affine map of images of one size: A_h·I·A_wᵀ + Σ fills, for every channel I.
+    """An affine map of images of one size: A_h·I·A_wᵀ + Σ fills, for every channel I, mixed by a colour matrix.
 
     Attributes:
         rows: A_h, along the vertical axis.
         columns: A_w, along the horizontal axis.
         fills: The constant term; empty unless something was padded with a level other than 0.
+        transposed: Its steps exchanged rows and columns an odd number of times: I is the image with them exchanged.
+        history: The steps, for `follow`.
+        colors: float64 (3, 3): R, G and B of A_h·I·A_wᵀ are multiplied by it before the fills are added; None for the
+            identity.
+        erased: Rectangles that are replaced at the end.
+        tables: Of luma and of chroma, with which the file's coefficients are quantised again, one pair after another.
     """
 
     rows: BandedMatrix
     columns: BandedMatrix
     fills: tuple[Fill, ...] = ()
+    transposed: bool = False
+    history: History = ()
+    colors: NDArray[np.float64] | None = None
+    erased: tuple[Erasure, ...] = ()
+    tables: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...] = ()
 
     @classmethod
     def whole(cls, extent: Extent) -> "SeparableMap":
@@ -54,7 +97,7 @@ class SeparableMap:
 
     @property
     def source(self) -> Extent:
-        """Height and width of the image."""
+        """Height and width of the image, of a `transposed` one as it is then."""
         return Extent(self.rows.size, self.columns.size)
 
     @property
@@ -62,25 +105,29 @@ class SeparableMap:
         """Height and width of the result."""
         return Extent(self.rows.out, self.columns.out)
 
-    def then(self, rows: Step | None = None, columns: Step | None = None) -> "SeparableMap":
+    def then(self, rows: Step | None = None, columns: Step | None = None, history: History = UNKNOWN) -> "SeparableMap":
         """Append a linear step, which acts on the fills, too.
 
         Args:
             rows: The step along the vertical axis; None for the identity.
             columns: The step along the horizontal axis; None for the identity.
+            history: The same for targets; without it they cannot follow.
 
         Returns:
             This map, then the step.
         """
+        self._check_erased(history)
         fills = self.fills
         if rows is not None:
             fills = tuple(replace(fill, rows=_line(fill.rows, rows)) for fill in fills)
         if columns is not None:
             fills = tuple(replace(fill, columns=_line(fill.columns, columns)) for fill in fills)
-        return SeparableMap(
-            self.rows if rows is None else rows(self.rows),
-            self.columns if columns is None else columns(self.columns),
-            fills,
+        return replace(
+            self,
+            rows=self.rows if rows is None else rows(self.rows),
+            columns=self.columns if columns is None else columns(self.columns),
+            fills=fills,
+            history=self.history + history,
         )
 
     def resize(
@@ -90,15 +137,35 @@ class SeparableMap:
         return self.then(
             lambda axis: resampling(axis.out, height, interpolation, antialias) @ axis,
             lambda axis: resampling(axis.out, width, interpolation, antialias) @ axis,
+            (Operation("resize", {"size": [height, width]}),),
         )
 
     def crop(self, top: int, left: int, height: int, width: int) -> "SeparableMap":
         """Crop a rectangle of the result; pixels outside the result are 0, black, as in torchvision's ``crop``."""
-        return self.then(lambda axis: axis.crop(top, height), lambda axis: axis.crop(left, width))
+        done = Operation("crop", {"top": top, "left": left, "height": height, "width": width})
+        return self.then(lambda axis: axis.crop(top, height), lambda axis: axis.crop(left, width), (done,))
 
     def flip(self, *, vertical: bool = False, horizontal: bool = False) -> "SeparableMap":
         """Flip the result upside down, left to right, or both."""
-        return self.then(BandedMatrix.flip if vertical else None, BandedMatrix.flip if horizontal else None)
+        flipped = self
+        if vertical:
+            flipped = flipped.then(rows=BandedMatrix.flip, history=(Operation("vertical_flip"),))
+        if horizontal:
+            flipped = flipped.then(columns=BandedMatrix.flip, history=(Operation("horizontal_flip"),))
+        return flipped
+
+    def transpose(self) -> "SeparableMap":
+        """Exchange rows and columns of the result: A_w·Iᵀ·A_hᵀ, a map of the transposed image."""
+        history = (Operation("transpose"),)
+        self._check_erased(history)
+        return replace(
+            self,
+            rows=self.columns,
+            columns=self.rows,
+            fills=tuple(fill.transposed() for fill in self.fills),
+            transposed=not self.transposed,
+            history=self.history + history,
+        )
 
     def pad(
         self,
@@ -109,6 +176,7 @@ class SeparableMap:
         *,
         fill: tuple[float, ...] = (0.0,),
         mode: PaddingMode = "constant",
+        mask_fill: float = 0,
     ) -> "SeparableMap":
         """Pad the result; negative numbers crop.
 
@@ -119,12 +187,14 @@ class SeparableMap:
             right: Columns on the right.
             fill: Levels 0…255 for mode 'constant'; one for all channels, or R, G and B.
             mode: As for `BandedMatrix.pad`.
+            mask_fill: What masks that follow are padded with, for mode 'constant'.
 
         Returns:
             A map to the larger extent.
         """
         steps = (lambda axis: axis.pad(top, bottom, mode), lambda axis: axis.pad(left, right, mode))
-        padded = self.then(*steps)
+        arguments = {"padding": [left, top, right, bottom], "fill": mask_fill, "padding_mode": mode}
+        padded = self.then(*steps, (Operation("pad", arguments),))
         if mode != "constant" or not any(fill):
             return padded
         # fill·(1 − inside), both as outer products.
@@ -133,13 +203,21 @@ class SeparableMap:
         hole = Fill(tuple(-level for level in fill), *inside)
         return replace(padded, fills=(*padded.fills, everywhere, hole))
 
+    def _check_erased(self, history: History) -> None:
+        if self.erased and any(step.name != "targets" for step in history):
+            raise ValueError("an erased rectangle cannot be moved: RandomErasing comes after every step that does")
+
     def constants(self) -> tuple[Fill, ...]:
         """Constant terms of the affine map of level-shifted samples x − 128: 128·(A_h·1)(A_w·1)ᵀ, and the fills."""
-        return (Fill((128.0,), self.rows.sums(), self.columns.sums()), *self.fills)
+        if not all(fill.known for fill in self.fills):
+            raise InputError("this map depends on its image (contrast): jpegdomain.collate makes the map of each")
+        level = (128.0,) if self.colors is None else tuple((128 * self.colors.sum(1)).tolist())
+        return (Fill(level, self.rows.sums(), self.columns.sums()), *self.fills)
 
     def __repr__(self) -> str:
         fills = f", {len(self.fills)} fills" if self.fills else ""
-        return f"SeparableMap({self.source} → {self.extent}{fills})"
+        colors = "" if self.colors is None else ", colours mixed"
+        return f"SeparableMap({self.source} → {self.extent}{fills}{colors})"
 
 
 def _line(line: NDArray[np.float64], step: Step) -> NDArray[np.float64]:

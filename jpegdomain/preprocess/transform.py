@@ -35,6 +35,31 @@ class Transform:
         """Whether only those frequencies of each block are used that are visible at the image's scale."""
         return False
 
+    @property
+    def moves(self) -> bool:
+        """Whether it moves or resamples pixels; if not, it changes colours, targets or finished pixels only."""
+        return True
+
+    @property
+    def erases(self) -> bool:
+        """Whether it replaces finished pixels."""
+        return False
+
+    @property
+    def first(self) -> bool:
+        """Whether it changes the file's coefficients themselves, so that only its like can come before it."""
+        return False
+
+    @property
+    def before_erasing(self) -> bool:
+        """Whether it cannot follow a step that replaces finished pixels."""
+        return self.moves
+
+    @property
+    def turns(self) -> bool:
+        """Whether draws exchange rows and columns: then no draw is the `finest`, and `keep_for` is 8."""
+        return False
+
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Append the step to a map.
 
@@ -60,7 +85,7 @@ class Transform:
         Returns:
             The map that needs the highest resolution of the image.
         """
-        return self.place(so_far)
+        return self.place(so_far) if self.moves else so_far
 
     def __call__(self, extent: Extent | Sequence[int], generator: torch.Generator | None = None) -> SeparableMap:
         """Compute the map of an image.
@@ -86,7 +111,8 @@ class Compose(Transform):
             If it is set in a composition among the steps, it holds for the whole: blocks are read once.
 
     Raises:
-        InputError: If a step is not a `Transform`.
+        InputError: If a step is not a `Transform`, or one comes too late: after `RandomErasing`, whose pixels it
+            needs as they were before, or after any other, where it changes the file itself.
     """
 
     transforms: Sequence[Transform]
@@ -99,6 +125,15 @@ class Compose(Transform):
                     f"Compose takes jpegdomain.preprocess transforms, got {type(step).__qualname__}: "
                     "jpegdomain.preprocess.from_torchvision reads torchvision's"
                 )
+        erasing = changed = False
+        for step in _flat(self.transforms):
+            if changed and step.first:
+                raise InputError(f"{type(step).__name__} changes the file's own coefficients: put it first")
+            changed = not step.first
+            if erasing and step.before_erasing:
+                does = "moves pixels" if step.moves else "takes the mean of all pixels"
+                raise InputError(f"{type(step).__name__} {does}: put it in front of RandomErasing")
+            erasing = erasing or step.erases
         object.__setattr__(self, "transforms", tuple(self.transforms))
         low = self.low_frequencies or any(step.low_frequencies for step in self.transforms)
         object.__setattr__(self, "low_frequencies", low)
@@ -107,6 +142,16 @@ class Compose(Transform):
     def random(self) -> bool:
         """Whether any step draws random numbers."""
         return any(step.random for step in self.transforms)
+
+    @property
+    def moves(self) -> bool:
+        """Whether any step moves pixels."""
+        return any(step.moves for step in self.transforms)
+
+    @property
+    def turns(self) -> bool:
+        """Whether draws of any step exchange rows and columns."""
+        return any(step.turns for step in self.transforms)
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Append all steps."""
@@ -119,3 +164,8 @@ class Compose(Transform):
         for step in self.transforms:
             so_far = step.finest(so_far)
         return so_far
+
+
+def _flat(steps: Sequence[Transform]) -> list[Transform]:
+    """Steps in order, those of compositions among them one by one."""
+    return [one for step in steps for one in (_flat(step.transforms) if isinstance(step, Compose) else [step])]

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import jpegdomain as jd
 from jpegdomain.command import main
 from jpegdomain.command.app import app
+from jpegdomain.command.networks import load_network
 from jpegdomain.tables import CHROMINANCE, LUMINANCE, nearest_quality, quality_table
 from tests.codec.oracle import FIXTURES
 from tests.data.test_skipping import two_components
@@ -131,8 +132,6 @@ def test_weights_are_the_networks_own(tmp_path):
     net = small()
     nn.init.constant_(net[0].weight, 0.5)
     torch.save({"state_dict": net.state_dict()}, tmp_path / "weights.pt")
-    from jpegdomain.command.networks import load_network
-
     assert (load_network(SMALL, tmp_path / "weights.pt")[0].weight == 0.5).all()
     torch.save({"other": torch.zeros(1)}, tmp_path / "others.pt")
     with pytest.raises(jd.errors.InputError, match="not the weights of this network"):
@@ -182,6 +181,27 @@ def test_an_empty_folder_is_called_so(tmp_path, monkeypatch, capsys):
             main()
         assert ended.value.code == 2
         assert "no files that end in" in capsys.readouterr().err
+
+
+def test_a_missing_folder_is_called_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["jpegdomain", "check", str(tmp_path / "nothing")])
+    with pytest.raises(SystemExit):
+        main()
+    assert "nothing: no such folder" in capsys.readouterr().err
+
+
+def test_outputs_of_zero_show_nothing(tmp_path):
+    given = "verify", "torchvision:squeezenet1_1", photograph(tmp_path / "a.jpg"), "--side", 32
+    assert "outputs are all 0" not in run(*given).stderr
+    assert "outputs are all 0" in run("verify", f"{__name__}:silent", *given[2:]).stderr
+
+
+def silent():
+    return nn.Sequential(small(), nn.ReLU(), nn.Threshold(1e9, 0.0)).double()
+
+
+def test_backbones_are_not_fetched_for_a_network_without_weights():
+    assert load_network("torchvision:fcn_resnet50", None) is not None
 
 
 def test_warm_as_a_module():

@@ -4,7 +4,8 @@ import sys
 
 import numpy as np
 
-from jpegdomain.decoding.cpu import _scratch, render
+from jpegdomain.decoding.cpu import render
+from jpegdomain.decoding.works import _scratch
 from jpegdomain.geometry import Extent
 from jpegdomain.preprocess import BandedMatrix, SeparableMap
 from jpegdomain.preprocess.component_map import component_maps, turn_of

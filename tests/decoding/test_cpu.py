@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 import jpegdomain as jd
-from jpegdomain.decoding import cpu, render_layout
-from jpegdomain.decoding.cpu import _scratch
+from jpegdomain.decoding import cpu, render_layout, works
+from jpegdomain.decoding.works import _scratch
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import Extent
 from jpegdomain.preprocess import CenterCrop, Compose, Pad, Resize, SeparableMap
@@ -110,7 +110,7 @@ def test_channels_last_holds_the_same_values(width):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_batch_is_its_images(threads, monkeypatch):
-    monkeypatch.setattr(cpu, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(works, "_WORTH_A_THREAD", 1)
     preprocess = Compose([Resize(24), CenterCrop(24)])
     kinds = [("4:2:0", (40, 50)), ("gray", (40, 50)), ("4:2:0", (40, 50)), ("4:4:4", (31, 60)), ("4:2:0", (31, 60))]
     images = [picture(*kind, seed) for seed, kind in enumerate(kinds * 30)]
@@ -144,7 +144,7 @@ def test_bands_change_nothing(name, frequencies, monkeypatch):
     monkeypatch.setattr(render_layout, "_CACHE", 1 << 10)
     plans = []
     made = render_layout.render_layout
-    monkeypatch.setattr(cpu, "_cached_layout", lambda *given: plans.append(made(*given)) or plans[-1])
+    monkeypatch.setattr(cpu, "render_layout", lambda *given: plans.append(made(*given)) or plans[-1])
     placement = PLACED[name](image.extent)
     assert np.array_equal(rendered(image, placement, frequencies), whole)
     if whole.shape[1] > 30 and "reflection" not in name:

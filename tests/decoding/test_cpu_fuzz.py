@@ -60,7 +60,7 @@ def test_that_mode_notices_an_index_out_of_bounds(spoil, checked):
         "    layout = render_layout.render_layout(*arguments)\n"
         f"    {spoil}\n"
         "    return layout\n"
-        "cpu._cached_layout = spoilt\n"
+        "cpu.render_layout = spoilt\n"
         "try: cpu.render([picture('4:2:0', (40, 50))], None, 'rgb', [1.0] * 3, [0.0] * 3)\n"
         "except IndexError: print('noticed')\n"
     )

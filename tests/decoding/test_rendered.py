@@ -72,9 +72,6 @@ def test_records_stay_on_the_cpu(calls):
     assert here.to("meta").records is None
     sent = pickle.loads(pickle.dumps(here))
     assert (sent.records, len(sent), sent.device, sent.extent) == (None, 3, here.device, here.extent)
-    pixels = to_pixels(sent, "rgb", SCALE, SHIFT)
-    assert not calls
-    assert (pixels - to_pixels(here, "rgb", SCALE, SHIFT)).abs().max() < 1e-5 * 255 * SCALE.max()
     assert copy.deepcopy(here).groups[0].images == here.groups[0].images
 
 

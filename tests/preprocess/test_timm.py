@@ -78,7 +78,7 @@ def test_with_a_prefetcher_the_pipeline_gives_levels():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: timm_data.create_transform((3, 32, 32), is_training=True, interpolation="bicubic"), "ColorJitter"),
+        (lambda: timm_data.create_transform((3, 32, 32), is_training=True, auto_augment="rand-m9"), "RandAugment"),
         (
             lambda: timm_transforms.RandomResizedCropAndInterpolation(32, interpolation="random"),
             "drawn at random",

@@ -1,10 +1,12 @@
 """Reading torchvision's pipelines: the same numbers come out, on floating-point images."""
 
+import numpy as np
 import pytest
 import torch
 import torchvision
 from torch import nn
 from torchvision import transforms as v1
+from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 
 import jpegdomain as jd
@@ -52,6 +54,33 @@ PIPELINES = {
     "resized after normalising": v2.Compose(
         [v2.ToDtype(FLOAT, scale=True), v2.Normalize(MEAN, STD), v2.Resize(size=[30]), v2.RandomResizedCrop(9)]
     ),
+    "colours": v2.Compose(
+        [
+            v2.RandomResizedCrop(24),
+            v1.RandomGrayscale(0.5),
+            v2.RandomChannelPermutation(),
+            v2.ToDtype(FLOAT, scale=True),
+            v1.ColorJitter((0.5, 0.75), (0.25, 0.5), 0.25),
+            v1.RandomErasing(0.8, value=(0.125, 0.25, 0.5)),
+            v2.ColorJitter(brightness=0.5, saturation=0.5),
+            v2.RandomErasing(0.8, value=0.25),
+            v2.Normalize(MEAN, STD),
+            v2.RandomErasing(0.8, value=0),
+            v2.RandomErasing(0.8, value=(0.5, 0.25, -0.5)),
+            v1.RandomErasing(0.8, value="random"),
+        ]
+    ),
+    "colours on bytes": v2.Compose(
+        [
+            v2.Resize((20, 21)),
+            v2.Grayscale(3),
+            v1.RandomErasing(0.8, value=(32, 64, 128)),
+            v2.ToDtype(FLOAT, scale=True),
+            v2.RandomInvert(0.6),
+            v2.RandomErasing(0.8, value="random"),
+            v2.ClampBoundingBoxes(),
+        ]
+    ),
     "scaled once": v2.Compose(
         [v2.ToDtype(FLOAT, scale=True), v2.ToDtype(FLOAT, scale=True), v2.Identity(), v2.CenterCrop((8, 9))]
     ),
@@ -74,7 +103,11 @@ def on_floats(pipeline, levels):
 
 @pytest.mark.parametrize("name", PIPELINES)
 def test_pipelines(name):
-    images = [jd.read_jpeg(jpeg(noise(*size, seed=i))) for i, size in enumerate([(61, 83), (90, 47)])]
+    pixels = [noise(*size, seed=i) for i, size in enumerate([(61, 83), (90, 47)])]
+    if "colours" in name:
+        # So pale that torchvision has nothing to clamp.
+        pixels = [(80 + 0.25 * one).astype(np.uint8) for one in pixels]
+    images = [jd.read_jpeg(jpeg(one)) for one in pixels]
     torch.manual_seed(3)
     expected = [on_floats(PIPELINES[name], jd.decode_rgb(jd.collate([image], dtype=FLOAT))[0]) for image in images]
     recipe = ours.from_torchvision(PIPELINES[name])
@@ -137,12 +170,21 @@ def test_mean_and_std_are_not_given_twice():
 @pytest.mark.parametrize(
     ("pipeline", "message"),
     [
-        (v2.Compose([v2.Resize(24), v2.ColorJitter(0.1)]), "ColorJitter cannot be read: it has no counterpart"),
+        (v2.Compose([v2.Resize(24), v2.GaussianBlur(3)]), "GaussianBlur cannot be read: it has no counterpart"),
+        (v2.ColorJitter(hue=0.1), "ColorJitter cannot be read: its hue is not linear: run it after the pixels"),
+        (v2.Compose([v2.RandomErasing(), v1.ColorJitter(0, 1)]), "ColorJitter takes the mean of all pixels: put it in"),
+        (v1.Grayscale(), "Grayscale cannot be read: it leaves one channel"),
+        (v2.Compose([v2.Normalize(MEAN, STD), v2.RandomGrayscale()]), "RandomGrayscale cannot be read.*in front of it"),
+        (v2.Compose([v2.ToDtype(FLOAT), v2.ColorJitter(0.1)]), "ColorJitter cannot be read: torchvision clamps"),
+        (
+            v2.Compose([v2.RandomErasing(), v2.CenterCrop(3)]),
+            "CenterCrop moves pixels: put it in front of RandomErasing",
+        ),
         (v1.Compose([v1.ToTensor(), v1.Lambda(abs)]), "Lambda cannot be read"),
         (v2.Compose([v2.ToDtype(torch.float32), v2.ToDtype(torch.uint8)]), "ToDtype cannot be read.*not converted"),
         (v2.Compose([v2.Normalize(MEAN, STD), v2.Normalize(MEAN, STD)]), "Normalize cannot be read: it occurs twice"),
         (v2.Compose([v2.Normalize(MEAN, STD), v2.CenterCrop(8)]), "CenterCrop cannot be read.*in front of it"),
-        (v2.Pad(1, fill={torch.Tensor: 3}), "Pad cannot be read: its fill"),
+        (v2.Pad(1, fill={tv_tensors.Mask: 3}), "Pad cannot be read: it has settings for other types only"),
         (torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms, "to be called first"),
         (3, "int cannot be read"),
     ],

@@ -1,0 +1,104 @@
+"""Batches of JPEG files and of others: the same preprocess, of coefficients here and of levels there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from jpegdomain.codec import JpegImage
+from jpegdomain.data import JpegBatch, collate
+from jpegdomain.data.other_formats import PixelImage
+from jpegdomain.errors import ExtentMismatchError
+from jpegdomain.geometry import Extent
+from jpegdomain.preprocess import SeparableMap, recipe_of
+
+from .affine import to_pixels
+
+__all__ = ["MixedBatch", "collate_mixed", "mixed_pixels"]
+
+
+@dataclass(frozen=True)
+class MixedBatch:
+    """Images of which some, or all, were no JPEG files.
+
+    Attributes:
+        extent: Height and width of every image after the preprocess.
+        count: How many images.
+        jpegs: The JPEG files; None if there are none.
+        positions: The places of the others in the batch.
+        images: The others.
+        maps: What the preprocess does to them.
+    """
+
+    extent: Extent
+    count: int
+    jpegs: JpegBatch | None
+    positions: tuple[int, ...]
+    images: tuple[PixelImage, ...]
+    maps: tuple[SeparableMap, ...]
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def collate_mixed(
+    images: Sequence[JpegImage | PixelImage],
+    *,
+    preprocess: object,
+    orient: bool,
+    generator: torch.Generator | None,
+    dtype: torch.dtype,
+) -> JpegBatch | MixedBatch:
+    """Make a batch as `collate` does, of images of any format; a random preprocess draws for JPEG files first."""
+    jpegs = [image for image in images if isinstance(image, JpegImage)]
+    others = [(position, image) for position, image in enumerate(images) if isinstance(image, PixelImage)]
+    batch = (
+        collate(jpegs, preprocess=preprocess, orient=orient, generator=generator, dtype=dtype)
+        if jpegs or not others
+        else None
+    )
+    if not others:
+        assert batch is not None
+        return batch
+    transform = None if preprocess is None else recipe_of(preprocess).transform
+    maps = []
+    for _, image in others:
+        try:
+            one = SeparableMap.whole(image.extent) if transform is None else transform(image.extent, generator)
+        except ValueError as error:
+            raise ExtentMismatchError(f"{image.source}, {image.extent}: {error}") from error
+        maps.append(one)
+    extents = {one.extent for one in maps} | ({batch.extent} if batch is not None else set())
+    if len(extents) > 1:
+        sizes = ", ".join(sorted(map(str, extents)))
+        raise ExtentMismatchError(
+            f"a batch holds images of one size, these have {sizes}: give a preprocess that ends with one size"
+        )
+    positions, pictures = zip(*others, strict=True)
+    return MixedBatch(extents.pop(), len(images), batch, positions, pictures, tuple(maps))
+
+
+def mixed_pixels(batch: MixedBatch, scale: Tensor, shift: Tensor, dtype: torch.dtype, *, channels_last: bool) -> Tensor:
+    """Map levels to scale·levels + shift: (n, 3, h, w), in the batch's order."""
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    result = torch.empty((batch.count, 3, *batch.extent), dtype=dtype).to(memory_format=order)
+    wide = torch.promote_types(dtype, torch.float32)
+    factor, offset = (values.to(wide).view(3, 1, 1) for values in (scale, shift))
+    for position, image, one in zip(batch.positions, batch.images, batch.maps, strict=True):
+        result[position] = factor * _mapped(image.levels.to(wide), one) + offset
+    if batch.jpegs is not None:
+        rest = sorted({*range(batch.count)} - {*batch.positions})
+        result[rest] = to_pixels(batch.jpegs, "rgb", scale, shift)
+    return result
+
+
+def _mapped(levels: Tensor, one: SeparableMap) -> Tensor:
+    """A_h·x·A_wᵀ and the fills."""
+    rows, columns = (torch.from_numpy(axis.dense()).to(levels.dtype) for axis in (one.rows, one.columns))
+    result = rows @ levels @ columns.T
+    for fill in one.fills:
+        colour = torch.tensor(fill.levels, dtype=levels.dtype).expand(3)
+        down, across = (torch.from_numpy(line).to(levels.dtype) for line in (fill.rows, fill.columns))
+        result = result + colour.view(3, 1, 1) * torch.outer(down, across)
+    return result

@@ -1,0 +1,150 @@
+"""What the compiled renderer is called with: images of one layout at a time, shared out among threads."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jpegdomain.colour import BLACK, MIXING, Target
+from jpegdomain.geometry import Extent
+
+from .kernel import RENDER
+from .render_layout import RenderLayout
+
+__all__ = ["TOGETHER", "Arrays", "Channels", "Work", "render_works"]
+
+Arrays: TypeAlias = tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.uint16], ...]]
+"""Coefficients and tables of three components, image after image; a single component is repeated."""
+
+TOGETHER: Final = 64
+"""Images of one call, at most."""
+_WORTH_A_THREAD: Final = 1 << 20
+"""Output numbers; for fewer, starting a thread takes longer than it saves."""
+
+# A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
+_scratch: list[NDArray[np.float32]] = []
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Channels:
+    """What becomes of the components: scale·(colours + fills) + shift.
+
+    Attributes:
+        target: 'luma', 'rgb' or 'ycbcr'.
+        scale: float64 (channels,) in 1/levels.
+        shift: float64 (channels,).
+        last: Whether channels are the last axis in memory.
+    """
+
+    target: Target
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    last: bool
+
+    def constants(
+        self, layout: RenderLayout, rows: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Fold scale and shift into the colour matrix `rows` and into the fills."""
+        channels, count = len(self.scale), rows.shape[1]
+        mixing = np.zeros((3, 4))
+        mixing[:channels, :count] = self.scale[:, None] * rows
+        # From R, G and B to the channels, as of a file that has R, G and B.
+        matrix, black = np.asarray(MIXING[self.target]["rgb"]), np.asarray(BLACK[self.target])
+        mixing[:channels, 3] = self.scale * (matrix @ np.broadcast_to(layout.constant, 3) + black) + self.shift
+        fills: list[NDArray[Any]] = []
+        for levels, column, row in layout.fills:
+            scaled = np.zeros(3)
+            scaled[:channels] = self.scale * (matrix @ np.broadcast_to(levels, 3))
+            fills += [scaled, column, row]
+        joined = np.concatenate(fills or [np.zeros(1)])
+        return mixing.reshape(-1).astype(np.float32), joined.astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """Images of one layout.
+
+    Attributes:
+        layout: Theirs.
+        mixing: Of `Channels.constants`.
+        fills: Of `Channels.constants`.
+        positions: Where each image stands in the batch.
+        arrays: Gives their coefficients and tables, in the thread that renders them.
+    """
+
+    layout: RenderLayout
+    mixing: NDArray[np.float32]
+    fills: NDArray[np.float32]
+    positions: Sequence[int]
+    arrays: Callable[[], Arrays]
+
+
+def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Channels, threads: int) -> Tensor:
+    """Render all images of a batch.
+
+    Args:
+        works: Together they hold every position once.
+        count: Images.
+        extent: Of the result.
+        channels: Of the result.
+        threads: How many at most; each renders different images.
+
+    Returns:
+        (n, channels, h, w) float32.
+    """
+    depth = len(channels.scale)
+    flat = _memory(count * depth * extent.height * extent.width)
+    shares = 1 if flat.size < _WORTH_A_THREAD else max(1, min(threads, len(works)))
+    first_share, *others = [works[share::shares] for share in range(shares)]
+    with ThreadPoolExecutor(len(others)) if others else nullcontext() as pool:
+        running = [pool.submit(_render_all, share, flat, count) for share in others] if pool else []
+        _render_all(first_share, flat, count)
+        for one in running:
+            one.result()
+    if channels.last:
+        return torch.from_numpy(flat).view(count, *extent, depth).permute(0, 3, 1, 2)
+    return torch.from_numpy(flat).view(count, depth, *extent)
+
+
+def _memory(size: int) -> NDArray[np.float32]:
+    """Uninitialised float32 memory that begins at a cache line."""
+    # NumPy asks the system for huge pages, torch does not. Batches so large that their memory goes back to the system
+    # each time would spend longer on page faults of 4 KB than on all the arithmetic.
+    line = 16
+    room = np.empty(size + line, np.float32)
+    first = -room.ctypes.data % (4 * line) // 4
+    return room[first : first + size]
+
+
+def _render_all(works: Sequence[Work], out: NDArray[np.float32], count: int) -> None:
+    """Make one call for each work."""
+    for work in works:
+        coefficients, steps = work.arrays()
+        layout = work.layout
+        try:
+            scratch = _scratch.pop()
+        except IndexError:
+            scratch = np.empty(0, np.float32)
+        if scratch.size < layout.scratch:
+            scratch = np.empty(layout.scratch, np.float32)
+        RENDER(
+            coefficients,
+            steps,
+            layout.head,
+            layout.components,
+            layout.bands,
+            layout.starts,
+            layout.weights,
+            work.mixing,
+            work.fills,
+            scratch,
+            out,
+            out.size // count * np.array(work.positions, np.int64),
+        )
+        _scratch.append(scratch)

@@ -1,0 +1,60 @@
+"""Other quantisation tables: what saving a file again at another quality does to its coefficients."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jpegdomain.codec import Component, JpegImage
+from jpegdomain.errors import InputError
+from jpegdomain.geometry import BLOCK
+
+from .labels import EXACT, labelled
+
+__all__ = ["requantize", "table"]
+
+
+def table(values: ArrayLike) -> NDArray[np.int64]:
+    """A quantisation table as (64,), row-major; it raises `InputError` unless it is 64 whole numbers 1…65535."""
+    given = np.asarray(values)
+    if given.size != BLOCK**2 or not np.issubdtype(given.dtype, np.integer) or given.min() < 1 or given.max() > 65535:
+        raise InputError("a quantisation table is 8×8 or 64 whole numbers 1…65535, row-major, not zigzag")
+    return given.reshape(-1).astype(np.int64)
+
+
+@labelled(EXACT)
+def requantize(image: JpegImage, luma: ArrayLike, chroma: ArrayLike | None = None) -> JpegImage:
+    """Quantise the coefficients again, with other tables: c' = round(c·q/q'), for every frequency, without decoding.
+
+    It is what a decoder and an encoder of these tables do one after the other, without their rounding to whole levels,
+    their clamping and their conversions of colour and sampling. Ties are rounded away from zero, as libjpeg does;
+    what does not fit into 16 bits is clamped.
+
+    Args:
+        image: A record.
+        luma: (8, 8) or (64,) steps of Y, or of all components of other colour models, row-major.
+        chroma: Of Cb and Cr; `luma` if None.
+
+    Returns:
+        A record with these tables, for `collate` or `write_jpeg`.
+
+    Raises:
+        InputError: If a table is not 64 whole numbers 1…65535.
+    """
+    tables = table(luma), table(luma if chroma is None else chroma)
+    colored = image.color in {"ycbcr", "ycck"}
+    parts = (_requantized(part, tables[colored and number in {1, 2}]) for number, part in enumerate(image.components))
+    return replace(image, components=tuple(parts))
+
+
+def _requantized(component: Component, steps: NDArray[np.int64]) -> Component:
+    keep = component.keep
+    old, new = (
+        np.ascontiguousarray(one.reshape(BLOCK, BLOCK)[:keep, :keep]).reshape(-1).astype(np.int64)
+        for one in (component.table, steps)
+    )
+    levels = component.coefficients.astype(np.int64) * old
+    rounded = np.sign(levels) * ((2 * np.abs(levels) + new) // (2 * new))
+    limits = np.iinfo(np.int16)
+    quantised = np.clip(rounded, limits.min, limits.max).astype(np.int16)
+    return replace(component, coefficients=quantised, table=steps.astype(np.uint16))

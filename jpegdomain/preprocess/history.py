@@ -1,0 +1,25 @@
+"""The steps of a map as torchvision names them, so that boxes, keypoints and masks can take them, too."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+__all__ = ["UNKNOWN", "History", "Operation"]
+
+
+class Operation(NamedTuple):
+    """One step of a map.
+
+    Attributes:
+        name: A function of ``torchvision.transforms.v2.functional``; 'transpose', which is not there; 'targets', a
+            transform of targets alone; or 'unknown', a step that moves pixels without saying how.
+        arguments: Of the function.
+    """
+
+    name: Literal["resize", "crop", "pad", "horizontal_flip", "vertical_flip", "transpose", "targets", "unknown"]
+    arguments: Mapping[str, Any] = {}
+
+
+History: TypeAlias = tuple[Operation, ...]
+"""Steps in order, from the file's pixels on."""
+
+UNKNOWN: Final[History] = (Operation("unknown"),)
