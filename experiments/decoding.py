@@ -45,7 +45,7 @@ def compare(path: Path) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Write the differences over all files for the README."""
+    """Write the differences over all files as a table."""
     result = report["result"]
     rows = [
         [f"{title} of {result['files']} ImageNet files"]

@@ -171,31 +171,38 @@ _NETWORKS = (
     ("CIFAR ResNet-32", "CIFAR-10 as JPEG files, quality 75"),
     ("torchvision resnet18", "Imagenette, 160 px, whole files"),
 )
-"""Of the committed results, in the README's order."""
+"""Of the committed results, in the table's order."""
 
 
 def table(reports: Sequence[dict[str, Any]]) -> str:
-    """Write accuracies and deviations of the committed results for the README."""
+    """Write accuracies and deviations of the committed results."""
     rows = []
     for report, (network, images) in zip(reports, _NETWORKS, strict=True):
         result = report["result"]
         accuracy = result["accuracy"]
         rows.append(
-            [network, f"{result['images']:,} {images}"]
+            [network, f"{result['images']:,} {images}", report["settings"]["dtype"]]
             + [f"{accuracy[key]:.4f}" for key in ("spatial", "converted")]
             + [f"{result['agreement']:.2%}", f"{result['relative_deviation']:.1e}"]
             + [f"{accuracy['spatial_on_8_bit_decoding']:.4f}"]
         )
-    header = ["network", "images", "top-1 on the float decoding", "converted, on the files", "same top-1"]
+    header = [
+        "network",
+        "images",
+        "computed in",
+        "top-1 on the float decoding",
+        "converted, on the files",
+        "same top-1",
+    ]
     header += ["largest Δlogit, relative", "top-1 on Pillow's 8 bits"]
-    return f"{markdown.table(header, rows)}\n\nIn float64. {' '.join(dict.fromkeys(map(markdown.where, reports)))}"
+    return markdown.table(header, rows)
 
 
 def sweep_table(report: dict[str, Any]) -> str:
-    """Write accuracies over frequencies for the README."""
+    """Write accuracies over frequencies as a table."""
     found = report["result"]["frequencies"]
     rows = [[method.upper(), *(f"{row[method]:.3f}" for row in found.values())] for method in METHODS]
-    return f"{markdown.table(['frequencies', *found], rows)}\n\nIn float32. {markdown.where(report)}"
+    return markdown.table([f"frequencies, in {report['settings']['dtype']}", *found], rows)
 
 
 def figure(report: dict[str, Any], path: Path) -> None:

@@ -44,7 +44,7 @@ _STYLES = {
 }
 _TICKS = (6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
 _SHOWN = ("6S", "24S", "24T", "24D", "64S")
-"""Sets whose share of the bytes the README has."""
+"""Sets whose share of the bytes the table has."""
 _COUNTED = ("top1", "top5", "gained", "lost")
 
 
@@ -164,12 +164,11 @@ def table(report: dict[str, Any]) -> str:
             markdown.table(["set", *shares], [["entropy-coded bytes left", *(f"{one:.0%}" for one in shares.values())]])
         )
     largest = max(one["standard_error"] for row in result["rules"].values() for one in row.values())
-    crop = "" if settings["crop"] is None else f", {settings['crop']}×{settings['crop']} in the middle"
-    place = (
-        f"{settings['model']}, {result['images']:,} images of {settings['data']}{crop}; all 192 channels: "
-        f"{result['unmodified']['top1']:.3f}; standard errors up to {largest:.3f}. {markdown.where(report)}"
-    )
-    return "\n\n".join([*tables, place])
+    header = ["network", "data", "images", "crop in the middle, px", "top-1 with all 192 channels"]
+    row = [settings["model"], settings["data"], f"{result['images']:,}", str(settings["crop"] or "none")]
+    row += [f"{result['unmodified']['top1']:.3f}", f"{largest:.3f}"]
+    tables.append(markdown.table([*header, "largest standard error"], [row]))
+    return "\n\n".join(tables)
 
 
 def _share(result: dict[str, Any], name: str) -> float | None:

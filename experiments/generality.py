@@ -137,7 +137,7 @@ def table(report: dict[str, Any]) -> str:
         rows.append([*row, "" if family == "all" else ", ".join(islands) or "none"])
     header = ["family", "models"]
     header += [cell for plan in _PLANS for cell in (f"pass, {plan}", f"largest Δlogit, {plan}")]
-    return f"{markdown.table([*header, 'islands of the transform plan'], rows)}\n\n{markdown.where(report)}"
+    return markdown.table([*header, "islands of the transform plan"], rows)
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Write the README's tables from the committed results, or draw the figure of a result again.
+"""Write the tables of the README and of the documentation from the committed results, or draw a result's figure again.
 
 python -m experiments.readme
 python -m experiments.readme results/conversion-mnist.json
@@ -12,33 +12,45 @@ from typing import Any
 
 from experiments import asm_error, decoding, equivalence, frequency_exact, generality, report
 from experiments.frequency_channels import results as frequency_channels
-from experiments.lib import arguments
+from experiments.lib import arguments, markdown
 from experiments.lib.benchmark_tables import codec_table, input_table, network_tables
 from experiments.lib.curves import draw_accuracies
+from experiments.lib.summary import summary_table
 from experiments.throughput import results as throughput
 
-__all__ = ["FIGURES", "README", "RESULTS", "Result", "filled", "main"]
+__all__ = ["DOCUMENTS", "FIGURES", "README", "RESULTS", "ROOT", "Result", "filled", "main"]
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+DOCUMENTS = (README, *sorted((ROOT / "docs" / "results").glob("*.md")))
+"""Files with places for tables."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A table of the README.
+    """A table of the README or of the documentation.
 
     Args:
         table: From the reports to Markdown.
         files: Patterns of the JSON files below the repository, in the order in which `table` takes their reports.
+        commands: What measured them; with none the table stands without its origins.
     """
 
     table: Callable[[Sequence[dict[str, Any]]], str]
     files: tuple[str, ...]
+    commands: tuple[str, ...] = ()
 
     def made(self) -> str:
-        """The table of the committed results."""
+        """The table of the committed results; below it, folded, how they were measured."""
         paths = [path for pattern in self.files for path in sorted(ROOT.glob(pattern))]
-        return self.table([json.loads(path.read_text()) for path in paths])
+        reports = [json.loads(path.read_text()) for path in paths]
+        table = self.table(reports)
+        return f"{table}\n\n{self._origins(paths, reports)}" if self.commands else table
+
+    def _origins(self, paths: list[Path], reports: list[dict[str, Any]]) -> str:
+        names = [f"[{path.stem}](data/{path.name})" for path in paths]
+        lines = ["```sh", *self.commands, "```", "", *markdown.origins(names, reports).splitlines()]
+        return "\n".join(['??? note "Command, machine, commit"', "", *(f"    {line}".rstrip() for line in lines)])
 
 
 def _experiment(*names: str) -> tuple[str, ...]:
@@ -54,34 +66,75 @@ def _each(table: Callable[[dict[str, Any]], str]) -> Callable[[Sequence[dict[str
 
 
 _TRAININGS = _experiment("conversion-*", "jpeg_training-*")
+_EQUIVALENCE = (
+    "equivalence-digits",
+    "equivalence-cifar_resnet20",
+    "equivalence-cifar_resnet32",
+    "equivalence-imagenette_resnet18",
+)
+_DIGITS = "python -m experiments.equivalence"
+_CIFAR = f"{_DIGITS} --data cifar10-jpeg/test --model cifar_resnet20 --weights cifar10_resnet20.th"
+_THROUGHPUT = "python -m experiments.throughput"
+_TRAIN = ("python -m experiments.conversion --data mnist", "python -m experiments.jpeg_training --data mnist")
 
 RESULTS = {
-    "codec": Result(_each(codec_table), _benchmark("codec")),
-    "decoding": Result(_each(decoding.table), _experiment("decoding-imagenet-samples")),
-    "equivalence": Result(
-        equivalence.table,
-        _experiment(
-            "equivalence-digits",
-            "equivalence-cifar_resnet20",
-            "equivalence-cifar_resnet32",
-            "equivalence-imagenette_resnet18",
+    "codec": Result(_each(codec_table), _benchmark("codec"), ("python -m benchmarks.codec --files NAME=FOLDER",)),
+    "decoding": Result(
+        _each(decoding.table), _experiment("decoding-imagenet-samples"), ("python -m experiments.decoding FOLDER",)
+    ),
+    "equivalence": Result(equivalence.table, _experiment(*_EQUIVALENCE), (_DIGITS, f"{_CIFAR} --batch 100")),
+    "frequencies": Result(
+        _each(equivalence.sweep_table),
+        _experiment("equivalence-cifar_resnet20-frequencies"),
+        (f"{_CIFAR} --batch 100 --frequencies 1-15 --dtype float32",),
+    ),
+    "frequency-channels": Result(
+        _each(frequency_channels.table),
+        _experiment("frequency_channels-*"),
+        ("python -m experiments.frequency_channels --data imagenette-160 --preset cpu",),
+    ),
+    "frequency-exact": Result(
+        _each(frequency_exact.table),
+        _experiment("frequency_exact-*"),
+        (
+            "python -m experiments.frequency_exact --data imagenette-160/val --variance imagenette-160/train \\",
+            "    --model resnet18 --weights FILE --crop 160",
         ),
     ),
-    "frequencies": Result(_each(equivalence.sweep_table), _experiment("equivalence-cifar_resnet20-frequencies")),
-    "frequency-channels": Result(_each(frequency_channels.table), _experiment("frequency_channels-*")),
-    "frequency-exact": Result(_each(frequency_exact.table), _experiment("frequency_exact-*")),
-    "generality": Result(_each(generality.table), _experiment("generality")),
-    "inputs": Result(_each(input_table), _benchmark("inputs")),
+    "generality": Result(_each(generality.table), _experiment("generality"), ("python -m experiments.generality",)),
+    "inputs": Result(_each(input_table), _benchmark("inputs"), ("python -m benchmarks.inputs",)),
     "network": Result(
         lambda reports: network_tables(reports[:-1], reports[-1]),
         _benchmark("network-resnet18", "network-resnet50", "network-resnet18-training", "memory"),
+        (
+            "python -m benchmarks.network --model resnet18",
+            "python -m benchmarks.network --model resnet50",
+            "python -m benchmarks.network --model resnet18 --training",
+            "python -m benchmarks.memory",
+        ),
     ),
-    "reproduction": Result(report.table_1, _experiment("conversion-*")),
-    "methods": Result(report.methods_table, _TRAININGS),
-    "learning": Result(report.learning_table, _TRAININGS),
-    "throughput": Result(throughput.table, _experiment("throughput-*")),
+    "methods": Result(report.methods_table, _TRAININGS, _TRAIN),
+    "learning": Result(report.learning_table, _TRAININGS, _TRAIN),
+    "summary": Result(
+        summary_table,
+        (
+            *_experiment("equivalence-imagenette_resnet18", "generality"),
+            *_benchmark("inputs", "codec", "network-resnet50"),
+            *_experiment("throughput-imagenette-resnet18", "conversion-mnist", "conversion-cifar10-jpeg"),
+        ),
+    ),
+    "throughput": Result(
+        throughput.table,
+        _experiment("throughput-*"),
+        (
+            _THROUGHPUT,
+            f"{_THROUGHPUT} --data imagenette-160/val --model resnet18 --limit 500 --mode inference",
+            f"{_THROUGHPUT} --data imagenette-160/val --model resnet18 --limit 160 --mode training --rounds 3",
+            f"{_THROUGHPUT} --data cifar10-jpeg/test --model three_block --batch 40 --limit 2000",
+        ),
+    ),
 }
-"""Name of a table's place in the README → how it is made."""
+"""Name of a table's place → how it is made."""
 
 
 FIGURES: dict[str, Callable[[dict[str, Any], Path], None]] = {
@@ -97,19 +150,20 @@ FIGURES: dict[str, Callable[[dict[str, Any], Path], None]] = {
 
 
 def filled(text: str) -> str:
-    """Return the README's text with every table made from the results.
+    """Return a document's text with every table made from the results.
 
     Raises:
-        ValueError: If a table has no place.
+        ValueError: If a place has no end, or no table of its name.
     """
-    for name, result in RESULTS.items():
-        opening, closing = f"<!-- table: {name} -->", "<!-- /table -->"
-        before, found, rest = text.partition(opening)
-        _, closed, after = rest.partition(closing)
-        if not (found and closed):
-            raise ValueError(f"the README has no place {opening} … {closing}")
-        text = f"{before}{opening}\n{result.made()}\n{closing}{after}"
-    return text
+    closing = "<!-- /table -->"
+    first, *rest = text.split("<!-- table: ")
+    for part in rest:
+        name, found, body = part.partition(" -->")
+        _, closed, after = body.partition(closing)
+        if not (found and closed and name in RESULTS):
+            raise ValueError(f"no table {name!r}, or no {closing} behind its place")
+        first += f"<!-- table: {name} -->\n\n{RESULTS[name].made()}\n\n{closing}{after}"
+    return first
 
 
 def main(given: list[str] | None = None) -> None:
@@ -121,7 +175,8 @@ def main(given: list[str] | None = None) -> None:
         report = json.loads(path.read_text())
         FIGURES[report["experiment"]](report, path.with_suffix(".png"))
     if not paths:
-        README.write_text(filled(README.read_text()))
+        for document in DOCUMENTS:
+            document.write_text(filled(document.read_text()))
 
 
 if __name__ == "__main__":

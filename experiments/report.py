@@ -1,6 +1,7 @@
-"""Write one page, with figures, that sets Ehrlich & Davis's (2019) numbers beside those in the committed results.
+"""Write one page, with figures, that sets Ehrlich & Davis's (2019) numbers beside measured ones.
 
 python -m experiments.report
+python -m experiments.report --results results
 """
 
 import json
@@ -15,9 +16,13 @@ from experiments.lib.comparison import ahead, enough, numbers
 from experiments.lib.curves import draw_accuracies
 from experiments.lib.published import FIGURE_4C, TABLE_1
 
-__all__ = ["RESULTS", "learning_table", "main", "methods_table", "page", "reports_of", "table_1", "title"]
+__all__ = ["FIGURES", "PAGE", "RESULTS", "learning_table", "main", "methods_table", "page", "reports_of", "table_1"]
 
 RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parents[1] / "docs" / "results" / "paper.md"
+FIGURES = "figures/"
+"""Where the documentation has the figures, seen from its page."""
+
 _CLOSE, _NEAR = 0.01, 0.05
 _SHOWN = (1, 3, 5, 7)
 _SOURCES = {
@@ -59,19 +64,21 @@ def title(data: str) -> str:
     return f"{name}, as JPEG files" if data.endswith("-jpeg") else name
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def _runs(reports: Sequence[Report]) -> str:
+    """How the networks were trained, and where."""
+    counts = ("networks", "batch", "epochs", "training_images", "test_images", "seed")
+    rows = []
+    for report in reports:
+        settings = report["settings"]
+        channels = "-".join(map(str, settings["channels"]))
+        rows.append([title(settings["data"]), channels, *(f"{settings[name]:,}" for name in counts)])
+    header = ["data", "channels", "networks a point", "batch", "epochs", "training images", "test images", "first seed"]
+    return f"{markdown.table(header, rows)}\n\n{_origins(reports)}"
 
 
-def _how(report: dict[str, Any]) -> str:
-    settings = report["settings"]
-    channels = "-".join(map(str, settings["channels"]))
-    return (
-        f"{title(settings['data'])}: {_counted(settings['networks'], 'network')} a point, {channels} channels, Adam's "
-        f"defaults, batches of {settings['batch']}, {_counted(settings['epochs'], 'epoch')} of "
-        f"{settings['training_images']:,} images, tested on {settings['test_images']:,}, seeds from "
-        f"{settings['seed']} on. {markdown.where(report)}"
-    )
+def _origins(reports: Sequence[Report]) -> str:
+    settings = [report["settings"] for report in reports]
+    return markdown.origins([one["source"] if "source" in one else title(one["data"]) for one in settings], reports)
 
 
 def table_1(reports: Sequence[Report]) -> str:
@@ -168,7 +175,7 @@ def _short(value: float) -> str:
     return f"{value:.4f}" if value >= 0.01 else f"{value:.2e}"
 
 
-def _figure_4a(reports: dict[str, Report], folder: Path) -> str:
+def _figure_4a(reports: dict[str, Report], folder: Path, figures: str) -> str:
     parts = []
     for source, blocks in _SOURCES.items():
         if source not in reports:
@@ -185,40 +192,58 @@ def _figure_4a(reports: dict[str, Report], folder: Path) -> str:
         asm_error.figure(report, folder / image)
         measure = "RMSE over the RMS of the exact ReLU" if source == "activations" else "mean of the blocks' RMSEs"
         settings = report["settings"]
-        of = f" of {settings['model']} on {settings['images']} images" if source == "activations" else ""
-        said = f"Numbers of frequencies at which ASM's error is not below APX's: {numbers(behind)}."
+        facts = {"blocks": f"{report['result']['blocks']:,}", "error": measure, "intervals": "95 %"}
+        if source == "activations":
+            facts |= {"network": settings["model"], "images": str(settings["images"])}
+        facts["ASM's error is not below APX's at"] = numbers(behind)
         parts += [
             f"### {blocks[0].upper()}{blocks[1:]}",
-            f"{report['result']['blocks']:,} blocks{of}; {measure}, with 95 % intervals. {said}",
-            f"![{blocks}]({image})",
+            markdown.table(list(facts), [list(facts.values())]),
+            f"![{blocks}]({figures}{image})",
             markdown.table(["frequencies", "ASM", "APX"], rows),
-            markdown.where(report),
+            _origins([report]),
         ]
     return "\n\n".join(parts)
 
 
-def _figure(reports: dict[str, Report], folder: Path) -> str:
+def _figure(reports: dict[str, Report], folder: Path, figures: str) -> str:
     parts = []
     for data, report in reports.items():
         image = f"{report['experiment']}-{data}.png"
         draw_accuracies(report, folder / image)
         parts.append(
-            f"### {title(data)}\n\n![Accuracy over frequencies, {title(data)}]({image})\n\n{_curves(report)}\n\n"
-            f"{_how(report)}"
+            f"### {title(data)}\n\n![Accuracy over frequencies, {title(data)}]({figures}{image})\n\n{_curves(report)}"
         )
     return "\n\n".join(parts)
 
 
-def page(folder: Path) -> str:
-    """Write the page and draw its figures."""
+def page(folder: Path, figures: str = "") -> str:
+    """Write the page and draw its figures.
+
+    Args:
+        folder: Of JSON files, and of the figures.
+        figures: What the page puts before the figures' names.
+    """
     conversion = reports_of(folder, "conversion", "data")
     training = reports_of(folder, "jpeg_training", "data")
     errors = reports_of(folder, "asm_error", "source")
-    how = "\n".join(f"- {_how(report)}" for report in conversion.values())
     return f"""# Ehrlich & Davis (2019), reproduced
 
-*Deep Residual Learning in the JPEG Transform Domain*, table 1 and figures 4a, 4b and 4c, with the paper's numbers
-beside ours. `python -m experiments.report` writes this page from the JSON files in this folder.
+This page shows table 1 and figures 4a, 4b and 4c of *Deep Residual Learning in the JPEG Transform Domain*, with the
+paper's numbers beside ours. Each has one command:
+
+```sh
+python -m experiments.conversion --data mnist --root mnist   # table 1 and figure 4b
+python -m experiments.asm_error                              # figure 4a
+python -m experiments.jpeg_training --data cifar10-jpeg      # figure 4c
+python -m experiments.report --results results               # this page, from your own results
+```
+
+`--data` takes `mnist`, `cifar10` or `cifar100` of torchvision (`--download` fetches them), or a folder of JPEG files
+with `train` and `test` inside and one subfolder per class. A run that was interrupted goes on where it stopped.
+`torchrun --nproc-per-node 4 -m experiments.conversion …` spreads it over processes, and the bits stay the same if each
+process has the same `--threads`. By default, 100 networks are trained for table 1 and five for each point of
+figure 4c. That takes up to an hour on a large GPU and days without one. Ours are fewer, as the tables say.
 
 The paper does not give its networks' channels, its epochs or its learning rate; ours are stated. Data sets of
 torchvision are encoded without loss, as in the paper. CIFAR-10 is here as JPEG files of quality 75 with 4:2:0 chroma,
@@ -229,11 +254,11 @@ original images. ± is one standard deviation over networks.
 
 {table_1(list(conversion.values()))}
 
-{how}
+{_runs(list(conversion.values()))}
 
 ## Figure 4a: the error of ASM and APX
 
-{_figure_4a(errors, folder)}
+{_figure_4a(errors, folder, figures)}
 
 ## Figure 4b: accuracy of converted networks
 
@@ -242,7 +267,7 @@ frequencies by itself. The last columns are the numbers of frequencies from whic
 
 {methods_table(list(conversion.values()))}
 
-{_figure(conversion, folder)}
+{_figure(conversion, folder, figures)}
 
 ## Figure 4c: networks trained in the JPEG domain
 
@@ -255,7 +280,9 @@ Accuracy that approximation costs networks that were trained with it, beside con
 
 {learning_table([*conversion.values(), *training.values()])}
 
-{_figure(training, folder)}
+{_figure(training, folder, figures)}
+
+{_runs(list(training.values()))}
 """
 
 
@@ -263,13 +290,14 @@ def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("experiments.report", __doc__)
     parser.add_argument(
-        "--results", type=Path, default=RESULTS, help="folder of JSON files (default: the committed ones)"
+        "--results", type=Path, help="folder of JSON files; its page is REPORT.md (default: the documentation's page)"
     )
     folder = parser.parse_args(given).results
-    if not folder.is_dir():
+    if folder is not None and not folder.is_dir():
         raise SystemExit(f"--results: {folder} is not a folder")
-    (folder / "REPORT.md").write_text(page(folder))
-    print(f"wrote {folder / 'REPORT.md'}")
+    written = PAGE if folder is None else folder / "REPORT.md"
+    written.write_text(page(RESULTS, FIGURES) if folder is None else page(folder))
+    print(f"wrote {written}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from .functional import decode, encode
 from .theory import folding as folding
 from .theory import tensors
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Activation",

@@ -247,9 +247,9 @@ def gates_figure(report: dict[str, Any], path: Path) -> bool:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Write the table with its settings, for the README."""
+    """Write the table, and how its networks were trained."""
     settings = report["settings"]
-    files = f"{settings['training_images']:,} files to train with, {settings['test_images']:,} to test with"
-    sizes = f"RGB and YCbCr at {settings['side']} px, channels of {settings['frequency_side']} px"
-    run = f"{settings['model']} on {settings['data']}: {files}; {settings['epochs']} epochs; {sizes}."
-    return f"{table_of(report)}\n\n{run} {markdown.where(report)}"
+    header = ["network", "data", "training files", "test files", "epochs", "side of RGB and YCbCr, px"]
+    row = [settings["model"], settings["data"]]
+    row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs", "side", "frequency_side")]
+    return f"{table_of(report)}\n\n{markdown.table([*header, 'side that channels are taken of, px'], [row])}"

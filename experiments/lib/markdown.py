@@ -1,8 +1,9 @@
-"""Tables in Markdown, and the line that says where a result comes from."""
+"""Tables in Markdown, and the one that says where results come from."""
 
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["table", "where"]
+__all__ = ["origins", "table"]
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -11,14 +12,23 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def where(report: dict[str, Any]) -> str:
-    """The machine, versions and commit with which a result was measured."""
-    environment = report["environment"]
-    threads = environment["threads"]
-    machine = f"{environment['processor']}, {threads} thread{'' if threads == 1 else 's'}"
+def _machine(environment: dict[str, Any]) -> str:
     if environment["device"] != "cpu":
-        machine = environment["device"]
-    return (
-        f"Measured on {machine}, torch {environment['torch']}, torchvision {environment['torchvision']}, "
-        f"commit {environment['commit']}."
-    )
+        return str(environment["device"])
+    threads = environment["threads"]
+    return f"{environment['processor']}, {threads} thread{'' if threads == 1 else 's'}"
+
+
+def origins(names: Sequence[str], reports: Sequence[dict[str, Any]]) -> str:
+    """Write the machine, versions, commit and day of each result.
+
+    Args:
+        names: Of the reports, as the table shows them.
+        reports: With the environment in which each was measured.
+    """
+    rows = []
+    for name, report in zip(names, reports, strict=True):
+        environment = report["environment"]
+        versions = [environment[key] for key in ("torch", "torchvision", "commit")]
+        rows.append([name, _machine(environment), *versions, environment["time"][:10]])
+    return table(["results", "machine", "torch", "torchvision", "commit", "day"], rows)

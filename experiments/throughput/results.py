@@ -1,4 +1,4 @@
-"""The figure of `experiments.throughput`, Ehrlich & Davis's figure 5 with its parts apart, and the README's table."""
+"""The figure of `experiments.throughput`, Ehrlich & Davis's figure 5 with its parts apart, and its table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,4 +90,4 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
         "× pixels first",
     ]
     same = markdown.table(["network, files", "same top-1 of both plans", "largest Δlogit, relative"], checks)
-    return "\n\n".join([markdown.table(header, rows), same, " ".join(dict.fromkeys(map(markdown.where, reports)))])
+    return f"{markdown.table(header, rows)}\n\n{same}"

@@ -17,6 +17,7 @@ from .assembling import assemble
 from .notes import FileReport, Mixture, Normalisation
 from .packing import Packed, pack, unpack
 from .planes import BandedMatrices, Fills, Group, Memory, Records
+from .sealing import Sealed, seal
 
 __all__ = ["FileReport", "JpegBatch", "Mixture", "Normalisation"]
 
@@ -45,6 +46,7 @@ class JpegBatch:
         normalisation: Mean and std on the scale 0…1 that the preprocess has besides its geometry; None if it has none.
             They are not applied here: a network's entry, which has its own, compares them.
         mixtures: How `MixUp` and `CutMix` mix the images, one after another, where they become floats.
+        sealed: What a graph sees, of `as_tensors` of images that differ; None of others.
     """
 
     extent: Extent
@@ -55,6 +57,7 @@ class JpegBatch:
     reports: ClassVar[tuple[FileReport, ...]] = ()
     normalisation: ClassVar[Normalisation | None] = None
     mixtures: ClassVar[tuple[Mixture, ...]] = ()
+    sealed: ClassVar[Sealed | None] = None
 
     def __len__(self) -> int:
         return sum(len(group.images) for group in self.groups) if self.records is None else len(self.records.images)
@@ -121,14 +124,20 @@ class JpegBatch:
     def as_tensors(self) -> "JpegBatch":
         """Drop the records, as a move to another device does.
 
-        A converted model compiled by ``torch.compile`` takes such a batch into its graph, if the images have one
-        extent, colour model and sampling and no preprocess. Other batches are read outside of the graph.
+        A converted model compiled by ``torch.compile`` takes such a batch into its graph: images of one extent, colour
+        model and sampling without a preprocess as operations of torch, others as one operation, whatever their sizes,
+        so that one graph serves all batches. Move the batch before, not after.
 
         Returns:
             A batch of tensors only.
         """
-        batch = JpegBatch(self.extent, self.dtype, None, self._tensors()).normalised_by(self.normalisation)
-        return self._like(batch, reports=()) if self.mixtures else batch
+        memory = self._tensors()
+        batch = JpegBatch(self.extent, self.dtype, None, memory).normalised_by(self.normalisation)
+        if self.mixtures:
+            object.__setattr__(batch, "mixtures", self.mixtures)
+        if len(memory.groups) > 1 or self.preprocessed:
+            object.__setattr__(batch, "sealed", seal(memory))
+        return batch
 
     @property
     def device(self) -> torch.device:
@@ -140,6 +149,8 @@ class JpegBatch:
         """Whether a preprocess maps the images to the extent; otherwise they have that extent."""
         if self.records is not None:
             return self.records.geometries is not None
+        if self.sealed is not None:
+            return self.sealed.preprocessed
         return self.groups[0].planes[0].maps is not None
 
     @property

@@ -19,6 +19,7 @@ from jpegdomain.preprocess.separable_map import Erasure
 from .arrived import render_tensors
 from .cpu import render
 from .erasing import erase
+from .in_graph import sealed_pixels, stays_in_graph
 from .matrices import constant_term, mapped
 from .mixing import mixed_activation, mixed_pixels
 from .whole import Components, whole_coefficients, whole_pixels
@@ -50,6 +51,8 @@ def to_activation(
     """
     if isinstance(batch, JpegBatch) and batch.mixtures:
         return mixed_activation(to_activation(batch.unmixed(), target, scale, shift), batch.mixtures)
+    if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
+        return encode(sealed_pixels(batch, target, scale, shift, False))
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return encode(_rendered(batch, target, scale, shift))
     return Activation(_by_tensors(batch, target, scale, shift, transform=True), batch.extent)
@@ -81,6 +84,8 @@ def to_pixels(
         order = torch.channels_last if channels_last else torch.contiguous_format
         pixels = mixed_pixels(to_pixels(batch.unmixed(), target, scale, shift), batch.mixtures)
         return pixels.contiguous(memory_format=order)
+    if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
+        return sealed_pixels(batch, target, scale, shift, channels_last)
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return _rendered(batch, target, scale, shift, channels_last)
     pixels = _by_tensors(batch, target, scale, shift, transform=False)

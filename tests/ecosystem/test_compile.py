@@ -127,6 +127,61 @@ def test_batches_of_several_kinds_are_read_before_the_graph(preprocess):
     assert counts[1] == counts[-1]
 
 
+MIXED = [
+    jpeg(noise(21 + k, 26 - k, 3 if k % 3 else 1, seed=k), **({"subsampling": "4:2:0"} if k % 3 else {}))
+    for k in range(7)
+]
+
+
+@from_torch_2_7
+@pytest.mark.parametrize(("plan", "dtype"), [("fused", torch.float32), ("transform", torch.float64)])
+def test_preprocessed_batches_are_part_of_one_graph(plan, dtype):
+    model = net(dtype)
+    preprocess = jd.preprocess.Compose([jd.preprocess.RandomResizedCrop(SIZE, scale=(0.4, 1))])
+    converted = jd.convert(model, plan=plan, preprocess=preprocess)
+    graphs = Graphs()
+    run = torch.compile(converted, backend=graphs, fullgraph=True)
+    files = [jd.read_jpeg(data) for data in MIXED]
+    for picks in ((0, 1, 2), (3, 4, 5), (6, 1, 0, 2), (2, 3), (1, 2, 4, 5, 6)):
+        batch = jd.collate([files[k] for k in picks], preprocess=preprocess, dtype=dtype).as_tensors()
+        with torch.no_grad():
+            expected = model(converted.jpeg_entry.normalised_pixels(batch))
+            assert close(run(batch), expected, 1e-9 if dtype == torch.float64 else 1e-4)
+        # Sizes, samplings, maps and the number of images differ: the second graph takes them for variable.
+        assert graphs.count <= 2
+
+
+@from_torch_2_7
+def test_preprocessed_batches_train_in_a_graph():
+    model = net().train()
+    preprocess = jd.preprocess.Resize(SIZE)
+    converted = jd.convert(model, plan="fused", preprocess=preprocess)
+    batch = jd.collate([jd.read_jpeg(data) for data in MIXED], preprocess=preprocess, dtype=torch.float64).as_tensors()
+    seen = converted.jpeg_entry.normalised_pixels(batch)
+    run = torch.compile(converted, backend="aot_eager", fullgraph=True)
+    assert close(loss_and_gradients(run, batch), loss_and_gradients(model, seen), 1e-8)
+
+
+def test_what_decodes_in_a_graph_is_an_operation_as_torch_wants_it():
+    from jpegdomain.decoding.in_graph import _decode
+
+    preprocess = jd.preprocess.Resize(SIZE)
+    sealed = jd.collate([jd.read_jpeg(data) for data in MIXED], preprocess=preprocess).as_tensors().sealed
+    scale, shift = torch.full((3,), 0.01, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    for target, last in (("rgb", True), ("luma", False)):
+        channels = slice(0, 3 if target == "rgb" else 1)
+        given = *sealed[:4], scale[channels], shift[channels], *SIZE, target, torch.float32, last
+        torch.library.opcheck(_decode, given, test_utils=("test_schema", "test_faketensor"))
+
+
+@from_torch_2_7
+def test_a_graph_still_misses_a_preprocess():
+    converted = jd.convert(net(), preprocess=jd.preprocess.Resize(SIZE))
+    batch = jd.collate(images(2), dtype=torch.float64).as_tensors()
+    with pytest.raises(Exception, match="the batch was made without one"):
+        torch.compile(converted, backend="eager", fullgraph=True)(batch)
+
+
 @pytest.mark.parametrize("form", ["stencil", "dense"])
 def test_forms_that_were_asked_for_compile(form):
     model = net()

@@ -1,4 +1,4 @@
-"""The README's figures are the committed results'."""
+"""The figures of the README and of the documentation are the committed results'."""
 
 import json
 
@@ -9,15 +9,37 @@ from experiments.frequency_channels.results import summary
 from experiments.frequency_channels.results import table as channels_table
 from experiments.generality import table as generality_table
 from experiments.lib.benchmark_tables import input_table, network_tables
-from experiments.readme import README, ROOT, filled
+from experiments.readme import DOCUMENTS, README, ROOT, filled
 from experiments.throughput.results import table as throughput_table
 
 RESULTS = sorted([*ROOT.glob("experiments/results/*.json"), *ROOT.glob("benchmarks/results/*.json")])
 
 
-def test_the_readmes_tables_come_from_the_results():
-    text = README.read_text()
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_tables_come_from_the_results(document):
+    text = document.read_text()
     assert filled(text) == text
+
+
+def test_every_table_has_its_place():
+    text = "".join(document.read_text() for document in DOCUMENTS)
+    assert [name for name in readme.RESULTS if f"<!-- table: {name} -->" not in text] == []
+    with pytest.raises(ValueError, match="no table 'nothing'"):
+        filled("<!-- table: nothing -->\n<!-- /table -->")
+    with pytest.raises(ValueError, match="behind its place"):
+        filled("<!-- table: summary -->")
+
+
+def test_a_table_says_where_it_comes_from():
+    made = readme.RESULTS["generality"].made()
+    environment = json.loads((ROOT / "experiments/results/generality.json").read_text())["environment"]
+    for name in ("processor", "commit", "torch", "torchvision"):
+        assert environment[name] in made
+    assert "python -m experiments.generality" in made
+
+
+def test_the_readme_is_short():
+    assert len(README.read_text().splitlines()) <= 120
 
 
 def test_every_table_has_results_and_every_drawing_an_experiment():
@@ -71,13 +93,15 @@ def test_the_network_table_has_the_plans_that_were_measured():
     assert lines[2] == "| resnet18, 8 × 224² | 100 ms | 101 ms | 1.01 (0.91…1.11) | 140 ms | 1.40 (1.30…1.50) |"
     assert lines[3].startswith("| resnet18, training step, 8 × 224² | 100 ms | 100 ms | 1.00")
     assert "| resnet18, fused plan | share of the time |" in lines
-    assert lines[-5:-1] == [
+    assert lines[-7:] == [
         "| --- | --- | --- | --- |",
         "| resnet18, 2160×3840 | 1.00 | 1.50 | 2.00 |",
         "| resnet50, 8 × 224² | 2.00 | 2.10 | 3.00 |",
         "",
+        "| conversion | s | GB |",
+        "| --- | --- | --- |",
+        "| resnet50 | 0.2 | 0.5 |",
     ]
-    assert lines[-1].startswith("`convert(resnet50)`: 0.2 s, 0.5 GB. Measured on")
     # A plan that one of them lacks is not shown.
     reports[1] = network("resnet50", False, transform=1.5)
     assert network_tables(reports, {"result": memory}).startswith("| network | spatial | transform plan | ratio |")
@@ -94,7 +118,7 @@ def test_the_throughput_table_has_a_row_for_each_side():
         [{"settings": {"model": "net", "data": "some/test"}, "environment": environment(), "result": result}]
     )
     lines = text.splitlines()
-    assert len(lines) == 2 + 2 + 1 + 2 + 1 + 2
+    assert len(lines) == 2 + 2 + 1 + 2 + 1
     assert lines[2].endswith("| pixels first | 0.500 | 0.500 | 0.500 | 0.500 | 2,000 | 1 |")
     assert lines[3] == (
         "| net, 1,000 of some/test, inference | JPEG, fused plan | 0.250 | 0.250 | 0.250 | 0.250 | 4,000 | "
@@ -149,7 +173,4 @@ def test_the_table_of_frequency_channels_says_how_it_was_made():
     settings |= {"epochs": 5, "side": 80, "frequency_side": 160}
     text = channels_table({"settings": settings, "environment": environment(), "result": summary(each)})
     assert "| 24S | 2 | 1.00 | 62.5 ± 0.0 | 90.0 ± 0.0 | +12.5 ± 0.0 |  | 77.2 | 93.5 |" in text
-    assert text.splitlines()[-1].startswith(
-        "resnet18 on imagenette-160: 9,469 files to train with, 1,000 to test with; 5 epochs; RGB and YCbCr at 80 px, "
-        "channels of 160 px. Measured on"
-    )
+    assert text.splitlines()[-1] == "| resnet18 | imagenette-160 | 9,469 | 1,000 | 5 | 80 | 160 |"

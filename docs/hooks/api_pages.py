@@ -1,0 +1,60 @@
+"""One API page for each public module, from its ``__all__``: no public name can be forgotten."""
+
+import importlib
+import inspect
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import jpegdomain
+
+MODULES = {
+    "augmentation": "jpegdomain.preprocess.augmentation",
+    "codec": "jpegdomain.codec",
+    "data": "jpegdomain.data",
+    "decoding": "jpegdomain.decoding",
+    "errors": "jpegdomain.errors",
+    "folding": "jpegdomain.theory.folding",
+    "frequency": "jpegdomain.frequency",
+    "functional": "jpegdomain.functional",
+    "geometry": "jpegdomain.geometry",
+    "models": "jpegdomain.models",
+    "nn": "jpegdomain.nn",
+    "planning": "jpegdomain.planning",
+    "preprocess": "jpegdomain.preprocess",
+    "tables": "jpegdomain.tables",
+    "tensors": "jpegdomain.theory.tensors",
+    "testing": "jpegdomain.testing",
+}
+"""Page → module."""
+
+
+def _shorter(module: str) -> str:
+    """The module's path as users write it: ``jpegdomain.tensors`` is an attribute of the package."""
+    return module.replace("jpegdomain.theory.", "jpegdomain.")
+
+
+def page(module_path: str) -> str:
+    """Write a module's page: what the package's own names document is linked, all else is shown."""
+    module = importlib.import_module(module_path)
+    own = {name: getattr(jpegdomain, name) for name in jpegdomain.__all__}
+    lines = [f"# {_shorter(module_path)}", "", inspect.getdoc(module) or "", ""]
+    elsewhere, here = [], []
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.ismodule(value):
+            continue
+        (elsewhere if own.get(name) is value else here).append(name)
+    if elsewhere:
+        links = ", ".join(f"[`{name}`][jpegdomain.{name}]" for name in elsewhere)
+        lines += [f"Names of the package itself: {links}.", ""]
+    for name in here:
+        lines += [f"::: {module_path}.{name}", ""]
+    return "\n".join(lines)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages."""
+    for name, module in MODULES.items():
+        files.append(File.generated(config, f"api/{name}.md", content=page(module)))
+    return files

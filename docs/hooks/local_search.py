@@ -1,0 +1,21 @@
+"""The theme's search from a disk needs a script of another host; the site has its own instead."""
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
+
+_SHIM = "https://unpkg.com/iframe-worker/shim"
+
+
+def _own(text: str, address: str) -> str:
+    return text.replace(_SHIM, get_relative_url("assets/file-worker.js", address))
+
+
+def on_post_page(text: str, page: Page, config: MkDocsConfig) -> str:
+    """Take the own script on a page."""
+    return _own(text, page.url)
+
+
+def on_post_template(text: str, template_name: str, config: MkDocsConfig) -> str:
+    """Take it on a page without a source, such as that of a missing address."""
+    return _own(text, template_name) if template_name.endswith(".html") else text
