@@ -9,7 +9,7 @@ from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
-from .recipe import Recipe, from_torchvision, recipe_of, simplified
+from .recipe import Recipe, from_torchvision, recipe_of, simplified, split_torchvision
 from .regions import region_of
 from .requantize import JpegQuality, Requantize
 from .resize import Resize
@@ -54,6 +54,7 @@ __all__ = [
     "recipe_of",
     "region_of",
     "simplified",
+    "split_torchvision",
 ]
 
 _RENAMED = {"AxisMap": BandedMatrix, "Placement": SeparableMap}
