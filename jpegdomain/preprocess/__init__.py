@@ -10,6 +10,7 @@ from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
 from .recipe import Recipe, from_torchvision, recipe_of, simplified, split_torchvision
+from .regions import region_of
 from .requantize import JpegQuality, Requantize
 from .resize import Resize
 from .rotate import RandomRotate90, Rotate90, Transpose
@@ -51,6 +52,7 @@ __all__ = [
     "keep_for",
     "low_frequency_bound",
     "recipe_of",
+    "region_of",
     "simplified",
     "split_torchvision",
 ]
