@@ -1,4 +1,8 @@
-"""Geometric preprocessing as separable linear maps: `Resize`, `CenterCrop` and the like, and what they compose to."""
+"""Preprocessing of files as linear maps: `Resize`, `RandomCrop`, `ColorJitter` and the like, and what they compose to.
+
+Each step of torchvision's name is torchvision's, drawn alike, without rounding and clamping; its docstring says where
+it is exact and where approximate. `follow` moves boxes, keypoints and masks along with their images.
+"""
 
 import warnings
 
