@@ -193,6 +193,8 @@ def _placed(converted: ConvertedModel, image: JpegImage) -> FixedMap:
     assert batch.records is not None
     assert batch.records.geometries is not None
     (geometry,) = batch.records.geometries
+    if geometry.map.erased or not all(fill.known for fill in preprocess(image.extent).fills):
+        raise InputError("what is erased, or depends on an image's mean, is no part of a graph: convert without it")
     if geometry.map.transposed or geometry.map.tables:
         raise InputError("Transpose, Rotate90 and Requantize are no part of a graph: convert without them")
     target: Target = "luma" if converted.jpeg_entry.channels == 1 else "rgb"

@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.data import JpegBatch, collate
 from jpegdomain.data.other_formats import PixelImage
-from jpegdomain.errors import ExtentMismatchError
+from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import Extent
 from jpegdomain.preprocess import SeparableMap, recipe_of
+from jpegdomain.preprocess.colour_map import MeanFill
+from jpegdomain.preprocess.separable_map import Erasure
 
 from .affine import to_pixels
+from .erasing import erase
 
 __all__ = ["MixedBatch", "collate_mixed", "mixed_pixels"]
 
@@ -28,7 +33,7 @@ class MixedBatch:
         jpegs: The JPEG files; None if there are none.
         positions: The places of the others in the batch.
         images: The others.
-        maps: What the preprocess does to them.
+        own: What the preprocess does to them.
     """
 
     extent: Extent
@@ -36,10 +41,17 @@ class MixedBatch:
     jpegs: JpegBatch | None
     positions: tuple[int, ...]
     images: tuple[PixelImage, ...]
-    maps: tuple[SeparableMap, ...]
+    own: tuple[SeparableMap, ...]
 
     def __len__(self) -> int:
         return self.count
+
+    @property
+    def maps(self) -> tuple[SeparableMap, ...]:
+        """What the preprocess does to each image, as of a `JpegBatch`."""
+        made = dict(zip(self.positions, self.own, strict=True))
+        rest = iter(() if self.jpegs is None else self.jpegs.maps)
+        return tuple(made[place] if place in made else next(rest) for place in range(self.count))
 
 
 def collate_mixed(
@@ -68,6 +80,8 @@ def collate_mixed(
             one = SeparableMap.whole(image.extent) if transform is None else transform(image.extent, generator)
         except ValueError as error:
             raise ExtentMismatchError(f"{image.source}, {image.extent}: {error}") from error
+        if one.tables:
+            raise InputError(f"{image.source}: no JPEG file, so it has no quantisation to change: leave Requantize out")
         maps.append(one)
     extents = {one.extent for one in maps} | ({batch.extent} if batch is not None else set())
     if len(extents) > 1:
@@ -85,8 +99,12 @@ def mixed_pixels(batch: MixedBatch, scale: Tensor, shift: Tensor, dtype: torch.d
     result = torch.empty((batch.count, 3, *batch.extent), dtype=dtype).to(memory_format=order)
     wide = torch.promote_types(dtype, torch.float32)
     factor, offset = (values.to(wide).view(3, 1, 1) for values in (scale, shift))
-    for position, image, one in zip(batch.positions, batch.images, batch.maps, strict=True):
+    for position, image, one in zip(batch.positions, batch.images, batch.own, strict=True):
         result[position] = factor * _mapped(image.levels.to(wide), one) + offset
+    erased: list[tuple[Erasure, ...]] = [()] * batch.count
+    for position, one in zip(batch.positions, batch.own, strict=True):
+        erased[position] = one.erased
+    erase(result, erased, "rgb", scale, shift)
     if batch.jpegs is not None:
         rest = sorted({*range(batch.count)} - {*batch.positions})
         result[rest] = to_pixels(batch.jpegs, "rgb", scale, shift)
@@ -94,11 +112,22 @@ def mixed_pixels(batch: MixedBatch, scale: Tensor, shift: Tensor, dtype: torch.d
 
 
 def _mapped(levels: Tensor, one: SeparableMap) -> Tensor:
-    """A_h·x·A_wᵀ and the fills."""
-    rows, columns = (torch.from_numpy(axis.dense()).to(levels.dtype) for axis in (one.rows, one.columns))
-    result = rows @ levels @ columns.T
+    """A_h·x·A_wᵀ, the colours and the fills."""
+    source = levels.mT if one.transposed else levels
+    rows, columns = (_numbers(axis.dense(), levels) for axis in (one.rows, one.columns))
+    result = rows @ source @ columns.T
+    if one.colors is not None:
+        result = torch.einsum("ck,khw->chw", _numbers(one.colors, levels), result)
     for fill in one.fills:
         colour = torch.tensor(fill.levels, dtype=levels.dtype).expand(3)
-        down, across = (torch.from_numpy(line).to(levels.dtype) for line in (fill.rows, fill.columns))
-        result = result + colour.view(3, 1, 1) * torch.outer(down, across)
+        if isinstance(fill, MeanFill):
+            row, column = (_numbers(axis.dense()[0], levels) for axis in (fill.row, fill.column))
+            colour = colour * (torch.tensor(fill.weights, dtype=levels.dtype) @ (row @ source @ column))
+        result = result + colour.view(3, 1, 1) * torch.outer(
+            _numbers(fill.rows, levels), _numbers(fill.columns, levels)
+        )
     return result
+
+
+def _numbers(values: NDArray[np.float64], like: Tensor) -> Tensor:
+    return torch.from_numpy(values).to(like.dtype)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader
+from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 import jpegdomain as jd
@@ -91,6 +92,33 @@ def test_loaders(tmp_path, workers):
     for threads in (0, 2):
         parts = list(jd.loader(folder, 4, collate_fn=collate, threads=threads))
         torch.testing.assert_close(torch.cat([pixels for pixels, _ in parts]), oracle(), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "step", [pp.Rotate90(1), pp.Transpose(), pp.ColorJitter(0.4, 0.4, 0.4, 0.1), pp.RandomErasing(1.0, value=7.0)]
+)
+def test_every_transform_does_the_same_to_both(step):
+    # A JPEG file without chroma, of smooth content at quality 100, and its own levels as a PNG file.
+    data = encoded(np.full((40, 56), 90, np.uint8) + np.arange(56, dtype=np.uint8), "JPEG")
+    jpeg = jd.read_jpeg(data)
+    levels = jd.decode_rgb([jpeg])[0]
+    picture = jd.data.other_formats.PixelImage(levels, "levels")
+    preprocess = pp.Compose([pp.Resize((30, 44)), step])
+    pair = [
+        jd.read_pixels([one], preprocess=preprocess, dtype=torch.float32, generator=torch.Generator().manual_seed(2))
+        for one in (jpeg, picture)
+    ]
+    torch.testing.assert_close(*pair, rtol=0, atol=1e-4)
+
+
+def test_targets_follow_images_of_every_format():
+    sizes = [(24, 40), (41, 30), (26, 77), (17, 31), (64, 64), (40, 16)]
+    boxes = [tv_tensors.BoundingBoxes([[2.0, 3, 9, 11]], format="XYXY", canvas_size=size) for size in sizes]
+    flip = pp.Compose([pp.RandomHorizontalFlip(1.0), pp.Resize((20, 20))])
+    _, moved = jd.PixelCollate(flip, other_formats=True)(list(zip(MIXED, boxes, strict=True)))
+    for (height, width), box in zip(sizes, moved, strict=True):
+        expected = [20 * (width - 9) / width, 20 * 3 / height, 20 * (width - 2) / width, 20 * 11 / height]
+        torch.testing.assert_close(box.as_subclass(torch.Tensor)[0], torch.tensor(expected), rtol=0, atol=1e-4)
 
 
 def test_random_draws_are_repeated():
