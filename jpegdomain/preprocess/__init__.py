@@ -13,6 +13,7 @@ from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
+from .random_apply import RandomApply
 from .recipe import Recipe, from_torchvision, recipe_of, simplified, split_torchvision
 from .requantize import JpegQuality, Requantize
 from .resize import Resize
@@ -33,6 +34,7 @@ __all__ = [
     "JpegQuality",
     "OnTargets",
     "Pad",
+    "RandomApply",
     "RandomChannelPermutation",
     "RandomCrop",
     "RandomErasing",
