@@ -43,6 +43,7 @@ class PixelCollate(Collate):
         image: The key of dict items' images; pixels come out as 'pixel_values'.
         label: The key of dict items' labels, which come out as 'labels'.
         on_error: With items whose files cannot be read. Files that are left out are named by a `LeftOutWarning`.
+        as_dict: As for `Collate`.
         mean: As for `read_pixels`.
         std: As for `read_pixels`.
         memory_format: As for `read_pixels`.
