@@ -1,19 +1,22 @@
 """The entropy-coded part of a file that is written: scans, and the best Huffman tables for them (T.81 F.1.2, K.2)."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jpegdomain.errors import InputError
 
-from .framing import huffman_segment, scan_segment
+from .framing import huffman_segment, interval_segment, scan_segment
 from .kernel.layout import LARGEST_AC, LARGEST_DC_STEP
 from .kernels import CODE_SIZES, PACK, TOKENIZE
 from .records import Component, JpegImage
 
-__all__ = ["scans"]
+__all__ = ["EACH_ROW", "scans"]
+
+EACH_ROW: Final = -1
+"""Restart markers: one between two rows of MCUs."""
 
 _LARGEST_MCU: Final = 10
 _LONGEST: Final = 16
@@ -21,8 +24,24 @@ _LONGEST: Final = 16
 _LUMA_AND_CHROMA: Final = {"ycbcr", "ycck"}
 
 
-def scans(image: JpegImage) -> list[bytes]:
-    """Code the scans of a valid record: Huffman tables, then scan headers and entropy-coded data in turn."""
+class _Coded(NamedTuple):
+    """A scan's entries, where in them each restart interval ends, and how many MCUs it has; 0 for no restarts."""
+
+    entries: NDArray[np.uint32]
+    ends: NDArray[np.int64]
+    interval: int
+
+
+def scans(image: JpegImage, restart: int | None = None) -> list[bytes]:
+    """Code the scans of a valid record: Huffman tables, then scan headers and entropy-coded data in turn.
+
+    Args:
+        image: The record.
+        restart: MCUs between restart markers, `EACH_ROW` for a row of them; None for no markers.
+
+    Returns:
+        Marker segments and entropy-coded data, in the file's order.
+    """
     parts = image.components
     alike = image.color not in _LUMA_AND_CHROMA
     chosen = [0 if alike or index in {0, 3} else 1 for index in range(len(parts))]
@@ -30,7 +49,7 @@ def scans(image: JpegImage) -> list[bytes]:
     scans = [list(range(len(parts)))] if together else [[index] for index in range(len(parts))]
 
     counts = np.zeros(4 * 256, np.int64)
-    entries = [_tokens(image, [(parts[index], chosen[index]) for index in scan], counts) for scan in scans]
+    coded = [_tokens(image, [(parts[index], chosen[index]) for index in scan], counts, restart) for scan in scans]
     codes, lengths = np.zeros(4 * 256, np.uint64), np.zeros(4 * 256, np.int64)
     written = []
     for table, part in enumerate(counts.reshape(4, 256)):
@@ -42,16 +61,22 @@ def scans(image: JpegImage) -> list[bytes]:
             written.append((16 * kind + slot, numbers, symbols))
     pieces = [huffman_segment(written)]
     # Twice the bits if every byte were FF.
-    room = int((counts * (lengths + np.arange(4 * 256) % 16)).sum()) // 4 + 16
-    out = np.empty(room, np.uint8)
-    for scan, entry in zip(scans, entries, strict=True):
+    room = int((counts * (lengths + np.arange(4 * 256) % 16)).sum()) // 4
+    out = np.empty(room + 16 * max(len(scan.ends) for scan in coded), np.uint8)
+    interval = 0
+    for scan, (entries, ends, own) in zip(scans, coded, strict=True):
+        if own != interval:
+            pieces.append(interval_segment(own))
+            interval = own
         pieces.append(scan_segment([parts[index] for index in scan], [chosen[index] for index in scan]))
-        written_bytes = PACK(entry, codes, lengths, out)
+        written_bytes = PACK(entries, ends, codes, lengths, out)
         pieces.append(out[:written_bytes].tobytes())
     return pieces
 
 
-def _tokens(image: JpegImage, parts: Sequence[tuple[Component, int]], counts: NDArray[np.int64]) -> NDArray[np.uint32]:
+def _tokens(
+    image: JpegImage, parts: Sequence[tuple[Component, int]], counts: NDArray[np.int64], restart: int | None
+) -> _Coded:
     """Turn a scan's blocks, of parts with their slots of Huffman tables, into entries, and count these in `counts`."""
     if len(parts) == 1:
         # A scan of one component has no MCUs of several blocks, whatever its factors (A.2.2).
@@ -64,13 +89,17 @@ def _tokens(image: JpegImage, parts: Sequence[tuple[Component, int]], counts: ND
     blocks = grid[0] * grid[1] * int((geometry[:, 0] * geometry[:, 1]).sum())
     entries = np.empty(64 * blocks, np.uint32)
     one, two, three, four = [part.coefficients for part, _ in [*parts, *[parts[0]] * (4 - len(parts))]]
-    count = TOKENIZE((one, two, three, four), geometry, grid, entries, counts, np.zeros(4, np.int64))
+    total = grid[0] * grid[1]
+    interval = grid[1] if restart == EACH_ROW else restart or total
+    ends = np.empty(-(-total // interval), np.int64)
+    planes = (one, two, three, four)
+    count = TOKENIZE(planes, geometry, grid, entries, counts, np.zeros(4, np.int64), ends, interval)
     if count < 0:
         raise InputError(
             f"{image.source}: component {parts[-1 - count][0].identifier} has a coefficient that no 8-bit JPEG file "
             f"can hold: AC reaches ±{LARGEST_AC}, DC ±{LARGEST_DC_STEP} from one block to the next"
         )
-    return entries[:count]
+    return _Coded(entries[:count], ends, interval if restart else 0)
 
 
 def _optimal_table(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -14,6 +14,7 @@ from .metadata import tiff_orientation, with_orientation
 from .records import Component, JpegImage
 
 __all__ = ["application_segments", "frame_segment", "huffman_segment", "quantisation_segment", "scan_segment"]
+__all__ += ["interval_segment"]
 
 
 # Version 1.01, square pixels of no stated size, no thumbnail.
@@ -73,6 +74,11 @@ def huffman_segment(tables: Sequence[tuple[int, NDArray[np.int64], NDArray[np.in
     """Write DHT (B.2.4.2): for each table 16 · class (0 DC, 1 AC) + slot, BITS and HUFFVAL."""
     pieces = [bytes([place, *numbers.tolist(), *symbols.tolist()]) for place, numbers, symbols in tables]
     return _segment(markers.DHT, b"".join(pieces))
+
+
+def interval_segment(interval: int) -> bytes:
+    """Write DRI (B.2.4.4): MCUs between restart markers."""
+    return _segment(markers.DRI, interval.to_bytes(2, "big"))
 
 
 def scan_segment(components: Sequence[Component], slots: Sequence[int]) -> bytes:

@@ -48,23 +48,17 @@ def _intervals(types: Any) -> Any:
 def _tokenize(types: Any) -> Any:
     planes = types.UniTuple(types.Array(types.int16, 3, "C", readonly=True), 4)
     grid = types.UniTuple(types.int64, 2)
-    return types.int64(planes, types.int64[:, ::1], grid, types.uint32[::1], types.int64[::1], types.int64[::1])
+    return types.int64(planes, types.int64[:, ::1], grid, types.uint32[::1], *[types.int64[::1]] * 3, types.int64)
 
 
-SEQUENTIAL: Final = CompiledFunction(
-    CODEC, "files", "read_sequential", _decoder, "the sequential JPEG decoder, about ten seconds"
-)
-PROGRESSIVE: Final = CompiledFunction(
-    CODEC, "files", "read_progressive", _decoder, "the progressive JPEG decoder, about ten seconds"
-)
-ARITHMETIC: Final = CompiledFunction(
-    CODEC, "files", "read_arithmetic", _decoder, "the arithmetic JPEG decoder, about ten seconds"
-)
-RUNS: Final = CompiledFunction(CODEC, "runs", "read_runs", _runs, "the decoder of regions, about five seconds")
+SEQUENTIAL: Final = CompiledFunction(CODEC, "files", "read_sequential", _decoder, "the sequential JPEG decoder", 8)
+PROGRESSIVE: Final = CompiledFunction(CODEC, "files", "read_progressive", _decoder, "the progressive JPEG decoder", 8)
+ARITHMETIC: Final = CompiledFunction(CODEC, "files", "read_arithmetic", _decoder, "the arithmetic JPEG decoder", 8)
+RUNS: Final = CompiledFunction(CODEC, "runs", "read_runs", _runs, "the decoder of regions", 5)
 INDEX: Final = CompiledFunction(CODEC, "indexing", "index_scan", _index)
 INTERVALS: Final = CompiledFunction(CODEC, "indexing", "find_intervals", _intervals)
 TOKENIZE: Final = CompiledFunction(CODEC, "packing", "tokenize", _tokenize)
 CODE_SIZES: Final = CompiledFunction(CODEC, "packing", "code_sizes", lambda types: types.void(*[types.int64[::1]] * 3))
 PACK: Final = CompiledFunction(
-    CODEC, "packing", "pack", lambda t: t.int64(t.uint32[::1], t.uint64[::1], t.int64[::1], t.uint8[::1])
+    CODEC, "packing", "pack", lambda t: t.int64(t.uint32[::1], t.int64[::1], t.uint64[::1], t.int64[::1], t.uint8[::1])
 )

@@ -4,14 +4,14 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jpegdomain.errors import InputError
 
-from .coding import scans
+from .coding import EACH_ROW, scans
 from .framing import application_segments, frame_segment, quantisation_segment
 from .records import Component, JpegImage, component_extents
 from .storing import put_in_place
@@ -26,16 +26,19 @@ _EOI: Final = b"\xff\xd9"
 _COMPONENTS: Final = {"gray": 1, "unknown": 2, "ycbcr": 3, "rgb": 3, "cmyk": 4, "ycck": 4}
 _LARGEST_SIDE: Final = 65535
 _LARGEST_FACTOR: Final = 4
+_LARGEST_INTERVAL: Final = 65535
 # What 255 segments hold besides their names and numbers.
 _LARGEST_PROFILE: Final = 255 * (65533 - 14)
 
 
-def write_jpeg(image: JpegImage, path: Destination | None = None) -> bytes:
+def write_jpeg(
+    image: JpegImage, path: Destination | None = None, *, restart: int | Literal["row"] | None = None
+) -> bytes:
     """Write coefficients as a sequential JPEG file with the Huffman tables that code them in the fewest bits.
 
     Reading the file gives the same coefficients, tables, sampling factors, sizes, identifiers, colour model,
     orientation, EXIF block and colour profile. What the file that was read held beyond that is not kept:
-    progressive order, restart markers, blocks that only fill its last MCUs, the pixel density of JFIF,
+    progressive order, the file's own restart markers, blocks that only fill its last MCUs, the pixel density of JFIF,
     comments and other application segments. What damage left out of a record stays zero. An EXIF block is
     kept as it is but for its orientation, which is the record's: a thumbnail in it does not follow changes of
     the image.
@@ -48,6 +51,8 @@ def write_jpeg(image: JpegImage, path: Destination | None = None) -> bytes:
             ``dataclasses.replace`` from one.
         path: Where to write the file as well: a path, where it appears whole or not at all, or a file object opened for
             binary writing, which gets it where it stands.
+        restart: Restart markers (E.1.4) between so many minimum coded units, 1…65535, or between their rows: where one
+            stands, decoding can begin, a region's or another thread's, and damage before it ends. None for none.
 
     Returns:
         The file's bytes.
@@ -57,10 +62,12 @@ def write_jpeg(image: JpegImage, path: Destination | None = None) -> bytes:
             files (T.81 tables F.1 and F.2: AC ±1023, DC ±2047 from one block to the next), steps of 0,
             fewer than 64 frequencies a block, an extent that is not what the image's and the sampling
             factors give (A.1.1), sampling factors beyond 4, identifiers given twice, more than 65535 pixels
-            a side, a colour profile longer than its segments hold; or if `path` is neither a path nor a binary file.
+            a side, a colour profile longer than its segments hold; or if `path` is neither a path nor a binary file,
+            or `restart` not what it must be.
         OSError: If `path` cannot be written.
     """
     _check(image)
+    interval = _interval(restart)
     if path is not None:
         _check_destination(path)
     tables, slots = _distinct_tables(image.components)
@@ -70,10 +77,18 @@ def write_jpeg(image: JpegImage, path: Destination | None = None) -> bytes:
         quantisation_segment(tables),
         frame_segment(image, slots),
     ]
-    data = b"".join([*head, *scans(image), _EOI])
+    data = b"".join([*head, *scans(image, interval), _EOI])
     if path is not None:
         _store(data, path)
     return data
+
+
+def _interval(restart: object) -> int | None:
+    if restart is None or restart == "row":
+        return None if restart is None else EACH_ROW
+    if not isinstance(restart, int) or isinstance(restart, bool) or not 1 <= restart <= _LARGEST_INTERVAL:
+        raise InputError(f"restart is 'row' or a number of MCUs, 1…{_LARGEST_INTERVAL}, got {restart!r}")
+    return restart
 
 
 def _distinct_tables(components: Sequence[Component]) -> tuple[list[NDArray[np.uint16]], list[int]]:

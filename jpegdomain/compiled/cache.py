@@ -1,14 +1,12 @@
 """The folder that keeps compiled code, so that a machine compiles once, and the lock that ensures it."""
 
-import atexit
-import functools
 import hashlib
 import os
 import platform
-import shutil
+import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +21,11 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["cache_folder", "discard", "one_process"]
+__all__ = ["cache_folder", "code_for_others", "discard", "note_processor", "one_process"]
 
-_JIT: Final = Path(__file__).with_name("jit.py")
+_OPTIONS: Final = [Path(__file__).with_name(name) for name in ("jit.py", "shortcuts.py")]
+"""What decides how a source is compiled."""
+_NOTE: Final = "processor"
 
 
 def cache_folder(package: KernelPackage) -> Path | None:
@@ -33,51 +33,65 @@ def cache_folder(package: KernelPackage) -> Path | None:
 
     Returns:
         A folder for this source code, Numba and processor: below ``JPEGDOMAIN_CACHE`` if that is set, else the
-        package's own ``__pycache__``, else the user's cache folder, else a temporary one if there is code to put into
-        it; None if none of them can be written. What was compiled ahead in a folder that this process can only read
-        is copied into the one that it can write: Numba wants to write where it reads.
+        package's own ``__pycache__``, else the user's cache folder, else one of the user's own among the temporary
+        files; None if none of them can be written. What was compiled ahead in any of the others is copied into it:
+        Numba wants to write where it reads.
     """
     try:
         name = f"{package.name}-{_fingerprint(package)}"
     except (OSError, RuntimeError):
         # A source that cannot be read, or a processor without a name.
         return None
-    ready: Path | None = None
-    for parent in _candidates(package):
-        folder = parent / name
-        try:
+    folders = [parent / name for parent in _candidates(package)]
+    for folder in folders:
+        with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "lock").open("ab"):
-                return _filled(folder, ready)
-        except OSError:
-            ready = ready or (folder if _is_readable(folder) else None)
-    return None if ready is None else _filled(_temporary(), ready)
+                return _filled(folder, [other for other in folders if other != folder])
+    return None
 
 
-def _is_readable(folder: Path) -> bool:
-    try:
-        return any(folder.iterdir())
-    except OSError:
-        return False
-
-
-@functools.cache
-def _temporary() -> Path:
-    """Make a folder that lasts as long as this process."""
-    folder = tempfile.mkdtemp(prefix="jpegdomain-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
-
-
-def _filled(folder: Path, ready: Path | None) -> Path:
-    if ready is not None and not any(folder.rglob("*.nbi")):
-        # Contents alone: the folders' permissions are what kept this process from writing there.
+def code_for_others(package: KernelPackage) -> str | None:
+    """Say what a package's code that was compiled ahead is for, if it is for another processor than this one."""
+    own = _processor()
+    for parent in _candidates(package):
         with suppress(OSError):
-            for path in filter(Path.is_file, ready.rglob("*")):
-                target = folder / path.relative_to(ready)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
+            for note in sorted(parent.glob(f"{package.name}-*/{_NOTE}")):
+                other = note.read_text().strip()
+                if other != own and any(note.parent.rglob("*.nbi")):
+                    return f"the code in {note.parent} is for the processor {other}, this is {own}"
+    return None
+
+
+def note_processor(folder: Path) -> None:
+    """Write down for which processor the code in a folder is."""
+    (folder / _NOTE).write_text(f"{_processor()}\n")
+
+
+def _processor() -> str:
+    settings: Any = numba.config
+    return str(settings.CPU_NAME or llvm.get_host_cpu_name())
+
+
+def _filled(folder: Path, others: Iterable[Path]) -> Path:
+    """Copy what a folder lacks of the others' code: contents alone, as their permissions may forbid writing."""
+    for other in others:
+        # An index comes after what it lists, and last what says that all of it is there.
+        for pattern in ("*.nbc", "*.nbi", "*"):
+            with suppress(OSError):
+                for path in filter(Path.is_file, other.rglob(pattern)):
+                    target = folder / path.relative_to(other)
+                    if not target.exists():
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        _copied(path, target)
     return folder
+
+
+def _copied(path: Path, target: Path) -> None:
+    """Copy a file as a whole or not at all: other processes may be about to read it."""
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
+        part.write(path.read_bytes())
+    Path(part.name).replace(target)
 
 
 def discard(folder: Path) -> None:
@@ -99,6 +113,25 @@ def one_process(folder: Path) -> Iterator[None]:
 
 
 def _candidates(package: KernelPackage) -> Iterator[Path]:
+    yield from _usual(package)
+    with suppress(OSError):
+        yield _temporary()
+
+
+def _temporary() -> Path:
+    """Return the user's folder among the temporary files; raise OSError if it is not, or somebody else could write."""
+    folder = Path(tempfile.gettempdir()) / f"jpegdomain-{os.getuid() if hasattr(os, 'getuid') else ''}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if hasattr(os, "getuid") and (
+        not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022
+    ):
+        # Whoever can write there could have this process run anything.
+        raise PermissionError(f"{folder} is not this user's alone")
+    return folder
+
+
+def _usual(package: KernelPackage) -> Iterator[Path]:
     if chosen := os.environ.get("JPEGDOMAIN_CACHE"):
         yield Path(chosen)
     yield package.folder / "__pycache__"
@@ -118,7 +151,7 @@ def _candidates(package: KernelPackage) -> Iterator[Path]:
 def _fingerprint(package: KernelPackage) -> str:
     """Hash all that compiled code depends on. Numba itself looks at one source file's date only."""
     known = hashlib.sha256()
-    for path in [*sorted(package.folder.glob("*.py")), *package.others, _JIT]:
+    for path in [*sorted(package.folder.glob("*.py")), *package.others, *_OPTIONS]:
         known.update(path.read_bytes())
     settings: Any = numba.config
     for fact in (

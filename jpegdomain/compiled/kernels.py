@@ -10,11 +10,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["CompiledFunction", "KernelPackage", "kernel_packages"]
 
 _packages: "list[KernelPackage]" = []
+_said: list[str] = []
+_LONG: Final = 5
+"""Seconds after which a second one in a process is announced, too."""
 _loaded: "dict[CompiledFunction, Callable[..., Any]]" = {}
 
 # A fork waits for the end of a compilation: otherwise the child would inherit a lock that nobody opens.
@@ -58,7 +61,8 @@ class CompiledFunction:
         module: Its module in the package.
         name: Its name in the module.
         signature: Given ``numba.types``, the types of its arguments and result.
-        announcement: What is being compiled and how long that takes, printed when it begins; None for silence.
+        announcement: What is being compiled, printed when it begins; None for silence.
+        seconds: How long that takes, about.
         from_c: Whether `address` is needed.
     """
 
@@ -67,6 +71,7 @@ class CompiledFunction:
     name: str
     signature: Callable[[Any], Any]
     announcement: str | None = None
+    seconds: int = 1
     from_c: bool = False
 
     def __post_init__(self) -> None:
@@ -119,14 +124,30 @@ def _load_or_compile(function: CompiledFunction) -> Callable[..., Any]:
 
 def _announced(function: CompiledFunction, folder: Path | None) -> Callable[..., Any]:
     """Compile, and say so where a person would wonder what takes so long."""
-    where = f"kept in {folder}" if folder else "no folder to keep it in can be written: JPEGDOMAIN_CACHE names one"
-    if function.announcement is not None:
-        _say(f"jpegdomain: compiling {function.announcement}; {where}")
+    from .cache import note_processor
+
+    if function.announcement is not None and (not _said or function.seconds >= _LONG):
+        _say(_announcement(function, folder))
     made = _from_cache(function, folder)
     if folder is not None:
         with suppress(OSError):
+            note_processor(folder)
             (folder / function.name).write_text(time.strftime("%Y-%m-%d %H:%M:%S\n"))
     return made
+
+
+def _announcement(function: CompiledFunction, folder: Path | None) -> str:
+    from .cache import code_for_others
+
+    line = f"jpegdomain: compiling {function.announcement}, about {function.seconds} s"
+    if folder is None:
+        return f"{line}, in every process: no folder to keep it in can be written; JPEGDOMAIN_CACHE names one"
+    line += f", once; kept in {folder}"
+    if _said:
+        return line
+    _said.append(line)
+    reason = code_for_others(function.package)
+    return line + (f"; {reason}" if reason else "") + "; `python -m jpegdomain.codec warm` does it ahead"
 
 
 def _say(line: str) -> None:
@@ -154,6 +175,7 @@ def _compile(function: CompiledFunction, folder: Path | None) -> Callable[..., A
     import numba
 
     from .jit import OPTIONS
+    from .shortcuts import shortcuts
 
     settings: Any = numba.config
     before = settings.CACHE_DIR
@@ -169,7 +191,8 @@ def _compile(function: CompiledFunction, folder: Path | None) -> Callable[..., A
     collecting = gc.isenabled()
     gc.disable()
     try:
-        dispatcher.compile(function.signature(numba.types))
+        with shortcuts():
+            dispatcher.compile(function.signature(numba.types))
     finally:
         if collecting:
             gc.enable()

@@ -6,11 +6,13 @@ from .collation import by_extent, collate
 from .dataset import JpegDataset
 from .folder import JpegFolder
 from .loading import Loader, loader
+from .mixing import CutMix, MixUp
 from .planes import BandedMatrices, Fills, Group, Plane
 
 __all__ = [
     "BandedMatrices",
     "Collate",
+    "CutMix",
     "FileReport",
     "Fills",
     "Group",
@@ -18,6 +20,7 @@ __all__ = [
     "JpegDataset",
     "JpegFolder",
     "Loader",
+    "MixUp",
     "Plane",
     "by_extent",
     "collate",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor
@@ -14,33 +14,15 @@ from jpegdomain.geometry import Extent
 from jpegdomain.preprocess import SeparableMap
 
 from .assembling import assemble
+from .notes import FileReport, Mixture, Normalisation
 from .packing import Packed, pack, unpack
 from .planes import BandedMatrices, Fills, Group, Memory, Records
 from .sealing import Sealed, seal
 
-__all__ = ["FileReport", "JpegBatch", "Normalisation"]
+__all__ = ["FileReport", "JpegBatch", "Mixture", "Normalisation"]
 
-Normalisation: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
-"""Mean and std, one number or one for each channel, on the scale 0…1."""
-
-_NOTES: Final = ("reports", "normalisation")
+_NOTES: Final = ("reports", "normalisation", "mixtures")
 """What is noted down on a batch besides its fields."""
-
-
-class FileReport(NamedTuple):
-    """A file that was left out, or a defect of one that was not.
-
-    Attributes:
-        item: Its position in the data set.
-        source: Its path, or a stand-in for it.
-        reason: One sentence; it names the file if `left_out`.
-        left_out: Whether it is missing from its batch.
-    """
-
-    item: int
-    source: str
-    reason: str
-    left_out: bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,6 +45,7 @@ class JpegBatch:
             they arrive from a data loader's workers; `as_tensors` drops them.
         normalisation: Mean and std on the scale 0…1 that the preprocess has besides its geometry; None if it has none.
             They are not applied here: a network's entry, which has its own, compares them.
+        mixtures: How `MixUp` and `CutMix` mix the images, one after another, where they become floats.
         sealed: What a graph sees, of `as_tensors` of images that differ; None of others.
     """
 
@@ -73,6 +56,7 @@ class JpegBatch:
     # Not a field: to torch.compile these are what a graph depends on.
     reports: ClassVar[tuple[FileReport, ...]] = ()
     normalisation: ClassVar[Normalisation | None] = None
+    mixtures: ClassVar[tuple[Mixture, ...]] = ()
     sealed: ClassVar[Sealed | None] = None
 
     def __len__(self) -> int:
@@ -121,6 +105,15 @@ class JpegBatch:
         batch = JpegBatch(self.extent, self.dtype, self.records, self.memory)
         return self._like(batch, normalisation=normalisation)
 
+    def mixed(self, mixture: Mixture) -> "JpegBatch":
+        """A copy of the batch with a further mixture."""
+        batch = JpegBatch(self.extent, self.dtype, self.records, self.memory)
+        return self._like(batch, mixtures=(*self.mixtures, mixture))
+
+    def unmixed(self) -> "JpegBatch":
+        """A copy of the batch without mixtures."""
+        return self._like(JpegBatch(self.extent, self.dtype, self.records, self.memory), mixtures=())
+
     def _like(self, batch: "JpegBatch", **notes: Any) -> "JpegBatch":
         """Note down on a new batch what is noted down on this one, and further notes."""
         for name in _NOTES:
@@ -140,6 +133,8 @@ class JpegBatch:
         """
         memory = self._tensors()
         batch = JpegBatch(self.extent, self.dtype, None, memory).normalised_by(self.normalisation)
+        if self.mixtures:
+            object.__setattr__(batch, "mixtures", self.mixtures)
         if len(memory.groups) > 1 or self.preprocessed:
             object.__setattr__(batch, "sealed", seal(memory))
         return batch

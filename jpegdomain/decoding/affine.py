@@ -21,6 +21,7 @@ from .cpu import render
 from .erasing import erase
 from .in_graph import sealed_pixels, stays_in_graph
 from .matrices import constant_term, mapped
+from .mixing import mixed_activation, mixed_pixels
 from .whole import Components, whole_coefficients, whole_pixels
 
 __all__ = ["can_render", "to_activation", "to_pixels"]
@@ -48,6 +49,8 @@ def to_activation(
     Returns:
         The activation of the batch's extent, in the batch's order, dtype and device.
     """
+    if isinstance(batch, JpegBatch) and batch.mixtures:
+        return mixed_activation(to_activation(batch.unmixed(), target, scale, shift), batch.mixtures)
     if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
         return encode(sealed_pixels(batch, target, scale, shift, False))
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
@@ -77,6 +80,10 @@ def to_pixels(
     Returns:
         (n, channels, height, width), in the batch's order, dtype and device.
     """
+    if isinstance(batch, JpegBatch) and batch.mixtures:
+        order = torch.channels_last if channels_last else torch.contiguous_format
+        pixels = mixed_pixels(to_pixels(batch.unmixed(), target, scale, shift), batch.mixtures)
+        return pixels.contiguous(memory_format=order)
     if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
         return sealed_pixels(batch, target, scale, shift, channels_last)
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
@@ -226,8 +233,8 @@ def _mixed(
     constants: Tensor | None = None,
 ) -> Tensor:
     """scale·(matrix · planes + constants) + level; one matrix for all images, or one for each."""
-    scaled = (matrix * scale[:, None]).expand(len(planes), -1, -1)
-    mixed = torch.einsum("nck,nkhw->nchw", scaled, planes)
+    one = "ck" if matrix.dim() == 2 else "nck"
+    mixed = torch.einsum(f"{one},nkhw->nchw", matrix * scale[:, None], planes)
     if constants is not None:
         mixed = mixed + constants * scale.view(-1, 1, 1)
     return affine(mixed, extent, None, level) if transform else mixed + level.view(-1, 1, 1)

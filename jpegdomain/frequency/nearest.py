@@ -51,6 +51,10 @@ def nearest_channels(batch: JpegBatch, indices: Sequence[int], dtype: torch.dtyp
     Raises:
         InputError: If the batch is placed: resized, cropped or turned images have no blocks of the file to take.
     """
+    if batch.mixtures:
+        raise InputError(
+            "chroma='nearest' takes the files' blocks as they are, this batch is mixed: use chroma='exact'"
+        )
     if batch.preprocessed:
         raise InputError(
             "chroma='nearest' takes the files' blocks as they are, this batch was given a preprocess or orient=True: "

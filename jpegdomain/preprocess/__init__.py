@@ -9,7 +9,7 @@ from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
-from .recipe import Recipe, from_torchvision, recipe_of, simplified
+from .recipe import Recipe, from_torchvision, recipe_of, simplified, split_torchvision
 from .requantize import JpegQuality, Requantize
 from .resize import Resize
 from .rotate import RandomRotate90, Rotate90, Transpose
@@ -52,6 +52,7 @@ __all__ = [
     "low_frequency_bound",
     "recipe_of",
     "simplified",
+    "split_torchvision",
 ]
 
 _RENAMED = {"AxisMap": BandedMatrix, "Placement": SeparableMap}

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .transform import Transform
 
-__all__ = ["Recipe", "from_torchvision", "recipe_of", "simplified"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Recipe", "from_torchvision", "recipe_of", "simplified", "split_torchvision"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,9 @@ def from_torchvision(pipeline: object) -> Recipe:
     images, and without ColorJitter's clamping. Random numbers are drawn as v2 draws them: v1's RandomCrop draws one
     more where only one side of an image is longer than the crop's.
 
+    All other steps are run on the pixels that `read_pixels` or a `PixelCollate` gives: `split_torchvision` divides a
+    pipeline.
+
     Args:
         pipeline: A preset, a transform or a pipeline.
 
@@ -101,3 +108,23 @@ def from_torchvision(pipeline: object) -> Recipe:
     from .torchvision import read
 
     return read(pipeline)
+
+
+def split_torchvision(pipeline: object) -> "tuple[Recipe, nn.Module]":
+    """Divide a pipeline of torchvision at the first step that `from_torchvision` cannot read.
+
+    ``ours, rest = split_torchvision(pipeline)``: ``PixelCollate(ours)`` gives pixels, and ``rest(image)``, for each of
+    them, what the pipeline gives: a random step draws once for all that it is called with, so it is called with one
+    image, or with (image, target) where boxes and masks followed. Where the pipeline still has bytes, `rest` begins
+    with rounding to them.
+
+    Args:
+        pipeline: A preset, a transform or a pipeline.
+
+    Returns:
+        The steps before, as `from_torchvision` reads them, on the scale 0…1 unless they normalise; and that step with
+        those behind it, which is ``v2.Identity`` if there are none.
+    """
+    from .splitting import split
+
+    return split(pipeline)

@@ -27,19 +27,17 @@ from .resize import Resize
 from .targets import OnTargets
 from .transform import Compose, Transform
 
-__all__ = ["read"]
+__all__ = ["Reading", "read"]
 
 
 def read(pipeline: object) -> Recipe:
     """See `from_torchvision`."""
-    reading = _Reading()
+    reading = Reading()
     reading.take(pipeline)
-    if reading.mean is None:
-        return Recipe(Compose(reading.steps), (0.0,), (1 / reading.scale,))
-    return Recipe(Compose(reading.steps), tuple(reading.mean), tuple(reading.std))
+    return reading.recipe()
 
 
-class _Reading:
+class Reading:
     """The state of the image while a pipeline is read.
 
     Attributes:
@@ -56,6 +54,12 @@ class _Reading:
         self.floating = False
         self.mean: list[float] | None = None
         self.std: list[float] = []
+
+    def recipe(self) -> Recipe:
+        """What was read."""
+        if self.mean is None:
+            return Recipe(Compose(self.steps), (0.0,), (1 / self.scale,))
+        return Recipe(Compose(self.steps), tuple(self.mean), tuple(self.std))
 
     def take(self, step: object) -> None:
         """Read one step, of torchvision or a `Transform`, or a pipeline of them."""
@@ -201,18 +205,9 @@ def _grayscale(step: Any, _: float) -> Transform:
     return Grayscale()
 
 
-_OF_TARGETS = tuple(
-    getattr(v2, name)
-    for name in (
-        "ClampBoundingBoxes",
-        "ClampKeyPoints",
-        "ConvertBoundingBoxFormat",
-        "SanitizeBoundingBoxes",
-        "SanitizeKeyPoints",
-        "SetClampingMode",
-        "ToPureTensor",
-    )
-    if hasattr(v2, name)
+_OF_TARGETS = (
+    *(v2.ClampBoundingBoxes, v2.ConvertBoundingBoxFormat, v2.SanitizeBoundingBoxes, v2.ToPureTensor),
+    *(getattr(v2, name) for name in ("ClampKeyPoints", "SanitizeKeyPoints", "SetClampingMode") if hasattr(v2, name)),
 )
 """Steps that change targets alone, as far as this torchvision has them."""
 

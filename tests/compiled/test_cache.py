@@ -1,6 +1,7 @@
 """Where compiled code is kept, what makes it stale, and who waits for whom."""
 
 import ctypes
+import os
 import subprocess
 import sys
 
@@ -21,6 +22,9 @@ def add(a, b):
 def package(monkeypatch, tmp_path):
     """Known to nobody but the test."""
     monkeypatch.setattr("jpegdomain.compiled.kernels._packages", [])
+    monkeypatch.setattr("jpegdomain.compiled.kernels._said", [])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     return KernelPackage("made", "made_kernels", tmp_path)
 
 
@@ -33,13 +37,22 @@ def test_the_packages_own_folder_comes_first(monkeypatch, tmp_path, package):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems keep caches elsewhere")
-def test_then_the_users_cache_then_none(monkeypatch, tmp_path, package):
+def test_then_the_users_cache_then_a_temporary_one_then_none(monkeypatch, tmp_path, package):
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     a_file_in_the_way(tmp_path / "__pycache__")
     assert cache.cache_folder(package).parent == tmp_path / "home" / "jpegdomain"
     a_file_in_the_way(tmp_path / "elsewhere")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    temporary = cache.cache_folder(package).parent
+    assert temporary == tmp_path / "temporary" / f"jpegdomain-{os.getuid()}"
+    assert temporary.stat().st_mode & 0o777 == 0o700
+    # A folder that others can write to, or that is a link to another, is not this user's.
+    temporary.chmod(0o777)
+    assert cache.cache_folder(package) is None
+    temporary.rename(tmp_path / "real")
+    (tmp_path / "real").chmod(0o700)
+    temporary.symlink_to(tmp_path / "real")
     assert cache.cache_folder(package) is None
 
 
@@ -95,21 +108,28 @@ def test_one_process_waits_for_the_other(tmp_path):
     assert outcome(other) == ("mine\n", "")
 
 
-@pytest.mark.parametrize("writable", [True, False])
-def test_code_that_can_only_be_read_is_copied(tmp_path, monkeypatch, package, writable):
-    """Compiled ahead by another user, or on a file system that is read-only now."""
-    name = f"made-{cache._fingerprint(package)}"
-    (tmp_path / "read" / name / "kernel_1").mkdir(parents=True)
-    # No user can open a folder for writing.
-    (tmp_path / "read" / name / "lock").mkdir()
-    for path in ("sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc"):
-        (tmp_path / "read" / name / path).write_text(path)
-    candidates = [tmp_path / "read", tmp_path / "written"][: 1 + writable]
+@pytest.mark.parametrize("order", ["read-only first", "writable first"])
+def test_code_that_was_compiled_ahead_is_copied(tmp_path, monkeypatch, package, order):
+    """By another user, or into a file system that is read-only now; wherever the folder comes that can be written."""
+    names = [f"{one.name}-{cache._fingerprint(one)}" for one in (package, KernelPackage("two", "two", tmp_path))]
+    kept = ("read_sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc")
+    for name in names:
+        (tmp_path / "read" / name / "kernel_1").mkdir(parents=True)
+        if order == "read-only first":
+            # No user can open a folder for writing.
+            (tmp_path / "read" / name / "lock").mkdir()
+        for path in kept:
+            (tmp_path / "read" / name / path).write_text(path)
+    candidates = [tmp_path / "read", tmp_path / "written"][:: 1 if order == "read-only first" else -1]
     monkeypatch.setattr(cache, "_candidates", lambda _: iter(candidates))
-    folder = cache.cache_folder(package)
-    assert (folder == tmp_path / "written" / name) is writable
-    for path in ("sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc"):
-        assert (folder / path).read_text() == path
+    # What has been compiled here stays.
+    (tmp_path / "written" / names[0] / "kernel_1").mkdir(parents=True)
+    (tmp_path / "written" / names[0] / "kernel_1/files.nbi").write_text("own")
+    for one, name in zip(kernel_packages(), names, strict=True):
+        folder = cache.cache_folder(one)
+        assert folder == tmp_path / "written" / name
+        expected = ["own" if path.endswith("nbi") and one is package else path for path in kept]
+        assert [(folder / path).read_text() for path in kept] == expected
 
 
 def test_a_function_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, package, capsys):
@@ -119,9 +139,7 @@ def test_a_function_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, pack
     (sources / "__init__.py").touch()
     (sources / "sums.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
-    function = CompiledFunction(
-        package, "sums", "add", lambda types: types.void(types.int64[::1], types.int64), "sums, a moment"
-    )
+    function = CompiledFunction(package, "sums", "add", lambda types: types.void(types.int64[::1], types.int64), "sums")
     assert not function.is_loaded
     assert package.functions == [function]
     numbers = np.array([1, 2])
@@ -129,11 +147,27 @@ def test_a_function_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, pack
     assert numbers.tolist() == [5, 2]
     assert function.is_loaded
     folder = cache.cache_folder(package)
-    assert capsys.readouterr().err == f"jpegdomain: compiling sums, a moment; kept in {folder}\n"
+    assert capsys.readouterr().err == (
+        f"jpegdomain: compiling sums, about 1 s, once; kept in {folder}; "
+        "`python -m jpegdomain.codec warm` does it ahead\n"
+    )
     assert (folder / "add").exists()
     assert list(folder.rglob("*.nbc"))
     with pytest.raises(TypeError, match="No matching definition"):
         function(numbers.astype(np.float32), 4)
+
+
+def test_it_is_said_that_code_is_for_another_processor(tmp_path, monkeypatch, package):
+    monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "kept"))
+    assert cache.code_for_others(package) is None
+    folder = tmp_path / "kept" / "made-0123"
+    folder.mkdir(parents=True)
+    (folder / "a.nbi").touch()
+    monkeypatch.setattr("numba.config.CPU_NAME", "znver3")
+    cache.note_processor(folder)
+    assert cache.code_for_others(package) is None
+    monkeypatch.setattr("numba.config.CPU_NAME", "generic")
+    assert cache.code_for_others(package) == f"the code in {folder} is for the processor znver3, this is generic"
 
 
 @pytest.mark.parametrize("compiled_before", [False, True])

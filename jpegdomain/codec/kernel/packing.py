@@ -14,6 +14,7 @@ from jpegdomain.tables import ZIGZAG
 
 from . import layout as L
 from .layout import Bytes, Integers
+from .markers import RST0
 
 __all__ = ["code_sizes", "pack", "tokenize"]
 
@@ -33,7 +34,14 @@ _RUN_OF_16: Final = 0xF0
 
 
 def tokenize(
-    planes: Planes, geometry: Integers, grid: tuple[int, int], entries: Entries, counts: Integers, before: Integers
+    planes: Planes,
+    geometry: Integers,
+    grid: tuple[int, int],
+    entries: Entries,
+    counts: Integers,
+    before: Integers,
+    ends: Integers,
+    interval: int,
 ) -> int:
     """Turn the blocks of one scan into entries, in the order of the scan (T.81 A.2).
 
@@ -47,13 +55,19 @@ def tokenize(
         entries: To be filled; room for 64 a block.
         counts: (1024,), to be added to: how often each table and symbol occurs.
         before: (4,), zeros: the DC coefficients of the blocks before.
+        ends: To be filled: the number of entries up to the end of each restart interval.
+        interval: MCUs in each of these but the last; all of them for a scan without restarts.
 
     Returns:
         The number of entries, or −1 − the index of the component that has a coefficient out of range.
     """
-    count = 0
+    count, mcu = 0, 0
     for down in range(grid[0]):
         for right in range(grid[1]):
+            if mcu > 0 and mcu % interval == 0:
+                ends[mcu // interval - 1] = count
+                before[:] = 0
+            mcu += 1
             for index in range(geometry.shape[0]):
                 plane = planes[index]
                 tall, wide, table = geometry[index, 0], geometry[index, 1], geometry[index, 2]
@@ -91,6 +105,7 @@ def tokenize(
                             count = _emit(entries, counts, count, ac + 16 * run, value)
                         if last < 63:
                             count = _emit(entries, counts, count, ac, 0)
+    ends[len(ends) - 1] = count
     return count
 
 
@@ -104,22 +119,37 @@ def _emit(entries: Entries, counts: Integers, count: int, place: int, value: int
     return count + 1
 
 
-def pack(entries: Entries, codes: NDArray[np.uint64], lengths: Integers, out: Bytes) -> int:
-    """Write entries as bits, the last byte filled with ones, a zero byte after every FF (T.81 F.1.2.3).
+def pack(entries: Entries, ends: Integers, codes: NDArray[np.uint64], lengths: Integers, out: Bytes) -> int:
+    """Write entries as bits, an interval's last byte filled with ones, a zero byte after every FF (T.81 F.1.2.3).
 
     Args:
         entries: From `tokenize`.
+        ends: The same; between two intervals stands a restart marker.
         codes: (1024,): Huffman codes by table and symbol.
         lengths: (1024,): their numbers of bits.
-        out: To be filled: room for twice the bits, and 8 bytes.
+        out: To be filled: room for twice the bits, and 8 bytes for each interval.
 
     Returns:
         The number of bytes.
     """
-    written = 0
+    written, first = 0, 0
+    for interval in range(len(ends)):
+        if interval > 0:
+            out[written], out[written + 1] = 0xFF, RST0 + (interval - 1) % 8
+            written += 2
+        written = _pack_interval(entries, first, ends[interval], codes, lengths, out, written)
+        first = ends[interval]
+    return written
+
+
+@inlined
+def _pack_interval(
+    entries: Entries, first: int, end: int, codes: NDArray[np.uint64], lengths: Integers, out: Bytes, written: int
+) -> int:
+    """Write the entries from `first` to before `end` to ``out[written:]``. Returns the position behind."""
     held = np.uint64(0)
     bits = 0
-    for at in range(entries.shape[0]):
+    for at in range(first, end):
         entry = np.int64(entries[at])
         symbol = entry >> 16
         size = symbol & 15

@@ -39,6 +39,4 @@ def _render(types: Any) -> Any:
     )
 
 
-RENDER: Final = CompiledFunction(
-    DECODING, "images", "render", _render, "the path from coefficients to pixels, about five seconds"
-)
+RENDER: Final = CompiledFunction(DECODING, "images", "render", _render, "the path from coefficients to pixels", 3)
