@@ -61,6 +61,7 @@ class Collate:
         image: The key of dict items' images.
         label: The key of dict items' labels, which come out as 'labels'.
         on_error: With items whose files cannot be read: as for `JpegDataset`.
+        as_dict: Give a dict of (image, label), too, as Hugging Face's trainer wants it.
 
     Raises:
         InputError: If the preprocess cannot be read, or an argument is invalid.
@@ -72,6 +73,7 @@ class Collate:
     image: str = "image"
     label: str = "label"
     on_error: OnBroken = "raise"
+    as_dict: bool = False
 
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
@@ -110,7 +112,7 @@ class Collate:
         self, items: Sequence[Any], generator: torch.Generator | None = None
     ) -> tuple[Loaded | None, list[FileReport]]:
         """Make a batch of the usable items: None if there are none; and the reports on the files."""
-        keys = Keys(self.image, self.label)
+        keys = Keys(self.image, self.label, self.as_dict)
         preprocess = preprocess_of(items) if self.preprocess is None else self.preprocess
         records, positions, reports = self._read([split(item, keys) for item in items], items, preprocess)
         if not records:

@@ -21,10 +21,11 @@ Split: TypeAlias = tuple[Any, Any]
 
 
 class Keys(NamedTuple):
-    """The keys of dict items."""
+    """The keys of dict items, and whether tuples come out as dicts, too."""
 
     image: str
     label: str
+    as_dict: bool = False
 
 
 def split(item: Any, keys: Keys) -> Split:
@@ -44,7 +45,8 @@ def split(item: Any, keys: Keys) -> Split:
         if keys.image not in item:
             raise InputError(
                 f"a dict item has its image under {keys.image!r}; this one has the keys "
-                f"{', '.join(map(repr, item))}: name the right one, image=…"
+                f"{', '.join(map(repr, item))}: name the right one, image=…; Hugging Face's Trainer leaves columns out "
+                "unless remove_unused_columns=False"
             )
         rest = {key: value for key, value in item.items() if key != keys.image}
         return _source(item[keys.image]), rest
@@ -99,6 +101,10 @@ def join(images: Any, rests: Sequence[Any], keys: Keys) -> Any:
         return {PIXEL_VALUES: images, **{LABELS if key == keys.label else key: value for key, value in named.items()}}
     if any(len(rest) != len(first) for rest in rests):
         raise InputError("the tuples of a batch have one length; these differ")
+    if keys.as_dict:
+        if len(first) != 1:
+            raise InputError(f"tuples come out as dicts if they are (image, label); these have {len(first) + 1}")
+        return {PIXEL_VALUES: images, LABELS: _column([rest[0] for rest in rests], "the labels")}
     columns = zip(*rests, strict=True)
     return images, *(_column(column, f"entry {number} of the items") for number, column in enumerate(columns, 1))
 

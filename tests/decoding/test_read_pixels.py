@@ -142,6 +142,23 @@ def test_it_is_what_a_converted_model_sees():
             torch.testing.assert_close(model(pixels), converted([jd.read_jpeg(one) for one in data]), rtol=0, atol=1e-9)
 
 
+def test_only_the_frequencies_that_a_preprocess_needs_are_read(monkeypatch):
+    data = [jpeg(noise(320, 400, 3, seed=i) // 4 + 90, quality=90) for i in range(2)]
+    low = pp.Compose([pp.Resize(40), pp.CenterCrop(40)], low_frequencies=True)
+    kept = []
+    read = jd.data.reading.read_jpegs
+    monkeypatch.setattr(
+        jd.data.reading, "read_jpegs", lambda files, **options: kept.append(options["keep"]) or read(files, **options)
+    )
+    pixels = jd.read_pixels(data, preprocess=low, mean=0, std=1 / 255)
+    assert kept
+    assert max(kept) < 8
+    images = [jd.read_jpeg(one) for one in data]
+    torch.testing.assert_close(
+        pixels, jd.decode_rgb(jd.collate(images, preprocess=pp.Compose(low.transforms))), rtol=0, atol=4.0
+    )
+
+
 def test_files_are_turned_upright():
     data = [oriented(one, 6) for one in files(3)]
     expected = torch.cat([levels_of(one).rot90(-1, (2, 3)) for one in data[:1]])
@@ -254,6 +271,13 @@ def test_dicts_triples_and_images_alone(tmp_path):
     assert labels.tolist() == [0, 1, 2, 3]
     assert weights.tolist() == [0, 0.5, 1, 1.5]
     assert torch.equal(collate(data), expected)
+    named = jd.PixelCollate(OURS, as_dict=True)
+    batch = named([(one, number) for number, one in enumerate(data)])
+    assert set(batch) == {"pixel_values", "labels"}
+    assert torch.equal(batch["pixel_values"], expected)
+    assert batch["labels"].tolist() == [0, 1, 2, 3]
+    with pytest.raises(InputError, match="these have 3"):
+        named([(one, 1, 2) for one in data])
     # The same items make a batch of coefficients.
     batch = jd.Collate(OURS)(items)
     assert isinstance(batch["pixel_values"], jd.JpegBatch)

@@ -168,7 +168,7 @@ def test_what_decodes_in_a_graph_is_an_operation_as_torch_wants_it():
     preprocess = jd.preprocess.Resize(SIZE)
     sealed = jd.collate([jd.read_jpeg(data) for data in MIXED], preprocess=preprocess).as_tensors().sealed
     scale, shift = torch.full((3,), 0.01, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
-    for target, last in (("rgb", True), ("luma", False)):
+    for target, last in (("rgb", True), ("rgb", False), ("luma", False)):
         channels = slice(0, 3 if target == "rgb" else 1)
         given = *sealed[:4], scale[channels], shift[channels], *SIZE, target, torch.float32, last
         torch.library.opcheck(_decode, given, test_utils=("test_schema", "test_faketensor"))

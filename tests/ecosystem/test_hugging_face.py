@@ -69,6 +69,19 @@ def test_trainer_trains_and_saves(kind, tmp_path):
         torch.testing.assert_close(saved[name], value, rtol=0, atol=0)
 
 
+def test_trainer_takes_a_folder(tmp_path):
+    for number, data in enumerate(files(6)):
+        path = tmp_path / "data" / "ab"[number % 2] / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    settings = transformers.TrainingArguments(
+        str(tmp_path / "run"), max_steps=2, remove_unused_columns=False, report_to=[], use_cpu=True, disable_tqdm=True
+    )
+    folder = jd.JpegFolder(tmp_path / "data", preprocess=CROPS)
+    collate = jd.PixelCollate(as_dict=True)
+    transformers.Trainer(resnet(), settings, data_collator=collate, train_dataset=folder).train()
+
+
 def test_an_image_processor_is_a_preprocess():
     processor = transformers.ViTImageProcessor(size={"height": 32, "width": 32})
     config = transformers.ViTConfig(

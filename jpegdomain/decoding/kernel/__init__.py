@@ -2,7 +2,7 @@
 
 `images` is what Python calls. For each band of output rows it has `horizontal` write the needed blocks' samples (`dct`)
 or frequencies and combine these horizontally, and `vertical` combine vertically, mix colours and write. `vectors` are
-the eight numbers that all of them compute with, `records` the layout of the integers.
+the eight numbers that all of them compute with, `records` the layout of the integers. `levels` makes levels bytes.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from jpegdomain.compiled import CompiledFunction, KernelPackage
 
 from .records import COMPONENT, HEAD
 
-__all__ = ["DECODING", "RENDER"]
+__all__ = ["DECODING", "RENDER", "TO_BYTES"]
 
 DECODING: Final = KernelPackage("decoding", __name__, Path(__file__).parent)
 
@@ -40,3 +40,10 @@ def _render(types: Any) -> Any:
 
 
 RENDER: Final = CompiledFunction(DECODING, "images", "render", _render, "the path from coefficients to pixels", 3)
+
+
+def _to_bytes(types: Any) -> Any:
+    return types.void(types.float32[::1], types.uint8[::1])
+
+
+TO_BYTES: Final = CompiledFunction(DECODING, "levels", "to_bytes", _to_bytes)
