@@ -45,10 +45,17 @@ def cache_folder(package: KernelPackage) -> Path | None:
     folders = [parent / name for parent in _candidates(package)]
     for folder in folders:
         with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            with (folder / "lock").open("ab"):
-                return _filled(folder, [other for other in folders if other != folder])
+            return _filled(_opened(folder), folders)
+    with suppress(OSError):
+        return _filled(_opened(_temporary() / name), folders)
     return None
+
+
+def _opened(folder: Path) -> Path:
+    """Make a folder; raise OSError if this process cannot write there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("ab"):
+        return folder
 
 
 def code_for_others(package: KernelPackage) -> str | None:
@@ -112,12 +119,6 @@ def one_process(folder: Path) -> Iterator[None]:
         yield
 
 
-def _candidates(package: KernelPackage) -> Iterator[Path]:
-    yield from _usual(package)
-    with suppress(OSError):
-        yield _temporary()
-
-
 def _temporary() -> Path:
     """Return the user's folder among the temporary files; raise OSError if it is not, or somebody else could write."""
     folder = Path(tempfile.gettempdir()) / f"jpegdomain-{os.getuid() if hasattr(os, 'getuid') else ''}"
@@ -131,7 +132,7 @@ def _temporary() -> Path:
     return folder
 
 
-def _usual(package: KernelPackage) -> Iterator[Path]:
+def _candidates(package: KernelPackage) -> Iterator[Path]:
     if chosen := os.environ.get("JPEGDOMAIN_CACHE"):
         yield Path(chosen)
     yield package.folder / "__pycache__"

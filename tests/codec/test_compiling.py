@@ -120,12 +120,12 @@ def test_without_a_folder_it_works_and_says_so(file, tmp_path):
 IN_AN_IMAGE = """
 import os, pathlib, tempfile
 tempfile.tempdir = os.environ["TEMPORARY"]
-candidates = cache._usual
+candidates = cache._candidates
 def usual_of_image(package):
     # In place of the package's own folder.
     pycache = package.folder / "__pycache__"
     return (pathlib.Path(os.environ["IMAGE"]) if place == pycache else place for place in candidates(package))
-cache._usual = usual_of_image
+cache._candidates = usual_of_image
 """
 
 READ_PIXELS = (
