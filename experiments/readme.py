@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments import asm_error, decoding, equivalence, frequency_exact, generality, report
+from experiments import asm_error, decoding, equivalence, frequency_exact, generality, input_accuracy, report
 from experiments.frequency_channels import results as frequency_channels
 from experiments.lib import arguments, markdown
 from experiments.lib.benchmark_tables import codec_table, input_table, network_tables
@@ -102,6 +102,15 @@ RESULTS = {
         ),
     ),
     "generality": Result(_each(generality.table), _experiment("generality"), ("python -m experiments.generality",)),
+    "input-accuracy": Result(
+        input_accuracy.table,
+        _experiment("input_accuracy-*"),
+        (
+            "python -m experiments.input_accuracy FOLDER --model resnet18 --weights FILE --resize 146 --crop 128",
+            "python -m experiments.input_accuracy FOLDER --model mobilenet_v2 --weights FILE --mean .5 --std .5 \\",
+            "    --same-padding",
+        ),
+    ),
     "inputs": Result(_each(input_table), _benchmark("inputs"), ("python -m benchmarks.inputs",)),
     "network": Result(
         lambda reports: network_tables(reports[:-1], reports[-1]),
@@ -118,7 +127,7 @@ RESULTS = {
     "summary": Result(
         summary_table,
         (
-            *_experiment("equivalence-imagenette_resnet18", "generality"),
+            *_experiment("equivalence-imagenette_resnet18", "generality", "input_accuracy-imagenette-160-resnet18"),
             *_benchmark("inputs", "codec", "network-resnet50"),
             *_experiment("throughput-imagenette-resnet18", "conversion-mnist", "conversion-cifar10-jpeg"),
         ),

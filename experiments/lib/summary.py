@@ -14,11 +14,11 @@ def summary_table(reports: Sequence[Report]) -> str:
     """Write the main results, one row each.
 
     Args:
-        reports: Of `equivalence` (a resnet18), `generality`, `benchmarks.inputs`, `benchmarks.codec`,
+        reports: Of `equivalence` (a resnet18), `generality`, `input_accuracy`, `benchmarks.inputs`, `benchmarks.codec`,
             `benchmarks.network` (a resnet50), `throughput` (a resnet18), `conversion` on MNIST and on CIFAR-10.
     """
-    equivalence, generality, inputs, codec, network, throughput, *papers = reports
-    rows = [*_exactness(equivalence, generality), *_speed(inputs, codec, network, throughput)]
+    equivalence, generality, accuracy, inputs, codec, network, throughput, *papers = reports
+    rows = [*_exactness(equivalence, generality, accuracy), *_speed(inputs, codec, network, throughput)]
     rows += [row for paper, report in zip(_PAPER, papers, strict=True) for row in _paper(paper, report)]
     return markdown.table(["what", "measured on", "result", "compared with"], rows)
 
@@ -26,14 +26,21 @@ def summary_table(reports: Sequence[Report]) -> str:
 _PAPER = (("MNIST", "0.988"), ("CIFAR-10 as JPEG files", "0.725"))
 
 
-def _exactness(equivalence: Report, generality: Report) -> list[list[str]]:
+def _exactness(equivalence: Report, generality: Report, accuracy: Report) -> list[list[str]]:
     result, models = equivalence["result"], generality["result"].values()
     passed = sum(all(plan.get("passes") for plan in plans.values()) for plans in models)
     files = f"resnet18, {result['images']:,} Imagenette files"
+    right = accuracy["result"]["right"]
     return [
         ["same top-1 answers", files, f"{result['agreement']:.0%}", "the spatial network on the float decoding"],
         ["largest difference of a logit", files, f"{result['relative_deviation']:.0e}", "the largest logit, float64"],
         ["models that convert exactly", "torchvision's classifiers", f"{passed} of {len(models)}", "1e-9, float64"],
+        [
+            "right answers on exact pixels",
+            files,
+            f"{right['jpegdomain']} of {accuracy['result']['files']:,}",
+            f"{right['torchvision']:,} on torchvision's",
+        ],
     ]
 
 

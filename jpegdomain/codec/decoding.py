@@ -16,7 +16,7 @@ from .messages import RAISE_LIMIT, SIGNATURE, message
 from .records import JpegImage
 from .workspace import Arena, Workspace, acquire, release
 
-__all__ = ["MAX_PIXELS", "MAX_SCANS", "Settings", "decode", "decode_or_error", "decode_small"]
+__all__ = ["MAX_PIXELS", "MAX_SCANS", "Settings", "decode", "decode_or_error", "decode_some"]
 
 MAX_PIXELS: Final = 178_956_970
 """The default of `max_pixels`: where Pillow raises its decompression-bomb error."""
@@ -25,6 +25,8 @@ MAX_SCANS: Final = 500
 
 _PROGRESSIVE_FRAME: Final = b"\xff\xc2"
 _NEAR: Final = 512
+_COPIED: Final = 1 << 16
+"""Bytes of files whose coefficients are copied to memory of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,13 @@ def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
     return out
 
 
-def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[JpegImage | JpegFileError]:
-    """Decode at most `BATCH` small files, each to its record or `decode`'s error; the records share their memory."""
+def decode_some(
+    files: list[tuple[bytes, str]], settings: Settings, arena: Arena | None = None
+) -> list[JpegImage | JpegFileError]:
+    """Decode at most `BATCH` files by one call, each to its record or `decode`'s error; the records share memory."""
     workspace = acquire()
     try:
-        reports, bounds, out, quant = _run_small([data for data, _ in files], settings, workspace)
+        reports, bounds, out, quant = _run_some([data for data, _ in files], settings, workspace, arena)
     finally:
         release(workspace)
     results: list[JpegImage | JpegFileError] = []
@@ -145,7 +149,7 @@ def decode_small(files: list[tuple[bytes, str]], settings: Settings) -> list[Jpe
             layout = following
             number += 1
         if layout is None:
-            results.append(decode_or_error(*files[number], settings))
+            results.append(decode_or_error(*files[number], settings, arena))
             number += 1
             continue
         end = place + reports[first][L.ROOM] * (number - first)
@@ -169,19 +173,23 @@ def decode_or_error(
         return error
 
 
-def _run_small(
-    files: list[bytes], settings: Settings, workspace: Workspace
+def _run_some(
+    files: list[bytes], settings: Settings, workspace: Workspace, arena: Arena | None
 ) -> tuple[list[list[int]], list[int], NDArray[np.int16], NDArray[np.uint16]]:
     bounds = [0]
     for data in files:
         bounds.append(bounds[-1] + len(data))
-    # Files that are not sound are read again, alone.
+    # Copying what is small costs less than memory that nobody has touched.
+    if arena is not None and bounds[-1] <= _COPIED:
+        arena = None
+    out = workspace.out if arena is None else arena.lend()
+    # Files that are not sound are read again, alone; so are those for which there is no room.
     states = workspace.states[: len(files)]
     quant = np.empty((len(files), 4, 64), np.uint16)
     SEQUENTIAL(
         np.frombuffer(b"".join(files), np.uint8),
         np.array(bounds, np.int64),
-        workspace.out,
+        out,
         states,
         quant,
         (*workspace.kernel, workspace.masks, workspace.lost),
@@ -189,7 +197,7 @@ def _run_small(
     )
     reports: list[list[int]] = states[:, : L.REPORT].tolist()
     used = sum(report[L.ROOM] for report in reports if report[L.OUTCOME] == L.DONE)
-    out = workspace.out[:used].copy()
+    out = out[:used].copy() if arena is None else arena.keep(used)
     out.setflags(write=False)
     quant.setflags(write=False)
     return reports, bounds, out, quant

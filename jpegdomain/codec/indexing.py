@@ -21,7 +21,7 @@ from .workspace import Workspace, acquire, release
 __all__ = ["index_jpeg"]
 
 
-def index_jpeg(source: Source, *, every: int = 16) -> JpegIndex:
+def index_jpeg(source: Source, *, every: int = 8) -> JpegIndex:
     """Find the entry points of a baseline or extended sequential file with Huffman coding, in one pass.
 
     With the index, `read_jpeg` decodes of a region what lies in it and at most `every` MCUs before and behind it in

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias, overload
 
 from jpegdomain.errors import InputError, JpegFileError
 
-from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode, decode_or_error, decode_small
+from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode, decode_or_error, decode_some
 from .index import JpegIndex
 from .kernel.layout import MOST_SCANS
 from .pieces import open_pieces
@@ -22,8 +22,11 @@ __all__ = ["read_jpeg", "read_jpegs"]
 OnError: TypeAlias = Literal["raise", "keep"]
 Result: TypeAlias = JpegImage | JpegFileError | OSError
 
-# Files up to this size are decoded several at a time: beyond, a call's own cost does not count.
-_SMALL_FILE: Final = 4096
+# Files up to this size are decoded by one call, up to so many bytes: beyond, a call's own cost does not count.
+_SMALL_FILE: Final = 1 << 15
+_TOGETHER: Final = 1 << 17
+# Of smaller files, most of the time goes into their records, which one thread makes at a time.
+_TINY_FILE: Final = 1 << 11
 
 
 def read_jpeg(
@@ -150,15 +153,15 @@ def read_jpegs(
     strict: bool = False,
     return_errors: bool = False,
 ) -> list[JpegImage] | list[Result]:
-    """Read many JPEG files, small ones with less cost for each than `read_jpeg` has, large ones in threads.
+    """Read many JPEG files, small ones with less cost for each than `read_jpeg` has, others in threads.
 
     Records of one call may share memory, up to 16 MB: one that is kept keeps that much. A single file's has its own.
 
     Args:
         sources: What `read_jpeg` takes, any number. Bytes, which have no name, are named by their position:
             ``<bytes>, sources[3]``.
-        threads: How many threads read at a time; decoding does not hold the GIL. They pay for photographs. Files of
-            a few kilobytes are read faster by one thread: what Python does for each of them holds the GIL.
+        threads: How many threads read at a time; decoding does not hold the GIL. They pay for files of some
+            kilobytes. Bytes of less are read by one thread: what Python does for each of them holds the GIL.
         keep: As for `read_jpeg`, here and below.
         on_error: What lost data does.
         max_pixels: The largest height × width of each file.
@@ -178,7 +181,7 @@ def read_jpegs(
     settings = _settings(keep, on_error, max_pixels, max_scans, strict)
     _check_threads(threads)
     given = list(sources)
-    if threads == 1 or len(given) < 2:
+    if threads == 1 or len(given) < 2 or _are_tiny(given):
         # A file that is read alone has memory of its own size.
         results = _read_some(given, 0, settings, [Arena() if len(given) > 1 else None])
     else:
@@ -196,15 +199,20 @@ def read_jpegs(
     return results
 
 
+def _are_tiny(sources: list[Source]) -> bool:
+    sizes = [len(source) for source in sources if isinstance(source, bytes)]
+    return len(sizes) == len(sources) and sum(sizes) < _TINY_FILE * len(sizes)
+
+
 def _read_some(sources: list[Source], first: int, settings: Settings, arenas: list[Arena | None]) -> list[Result]:
     """Read files to records or errors, runs of small ones together; the first is named by its position `first`."""
     results: list[Result] = []
     waiting: list[tuple[bytes, str]] = []
-    arena = arenas.pop()
+    arena, size = arenas.pop(), 0
 
     def flush() -> None:
         if waiting:
-            results.extend(decode_small(waiting, settings))
+            results.extend(decode_some(waiting, settings, arena))
             waiting.clear()
 
     for number, source in enumerate(sources, first):
@@ -214,12 +222,14 @@ def _read_some(sources: list[Source], first: int, settings: Settings, arenas: li
             flush()
             results.append(error)
             continue
-        if len(data) > _SMALL_FILE or len(waiting) == BATCH:
+        if len(data) > _SMALL_FILE or len(waiting) == BATCH or size + len(data) > _TOGETHER:
             flush()
+            size = 0
         if len(data) > _SMALL_FILE:
             results.append(decode_or_error(data, name, settings, arena))
         else:
             waiting.append((data, name))
+            size += len(data)
     flush()
     arenas.append(arena)
     return results

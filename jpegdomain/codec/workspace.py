@@ -64,12 +64,25 @@ class Arena:
         if size > _ARENA // 8:
             return np.empty(size, np.int16)
         if size > len(self._free):
-            whole = np.empty(_ARENA, np.int16)
-            self._free = whole[:]
-            # What has this array for its base cannot be made writeable again.
-            whole.setflags(write=False)
+            self._renew()
+        return self.keep(size)
+
+    def lend(self) -> NDArray[np.int16]:
+        """Return what is free, four megabytes or more; `keep` then says how much of it is used."""
+        if len(self._free) < _ARENA // 4:
+            self._renew()
+        return self._free
+
+    def keep(self, size: int) -> NDArray[np.int16]:
+        """Return the first `size` int16 of what is free, and never again."""
         taken, self._free = self._free[:size], self._free[size:]
         return taken
+
+    def _renew(self) -> None:
+        whole = np.empty(_ARENA, np.int16)
+        self._free = whole[:]
+        # What has this array for its base cannot be made writeable again.
+        whole.setflags(write=False)
 
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.

@@ -239,6 +239,7 @@ def _unpacked(extent: Extent, dtype: torch.dtype, packed: Packed) -> JpegBatch:
 for _kind in (JpegBatch, JpegImage):
     register_leaf(
         _kind,
-        "geometry belongs into the preprocess (jpegdomain.preprocess, or torchvision's own there), everything else "
-        "behind jpegdomain.read_pixels or jpegdomain.PixelCollate, which give pixels",
+        "geometry and colours belong into the preprocess (jpegdomain.preprocess, or torchvision's own there), MixUp "
+        "and CutMix are those of jpegdomain.data, everything else belongs behind jpegdomain.read_pixels or "
+        "jpegdomain.PixelCollate, which give pixels",
     )

@@ -1,4 +1,8 @@
-"""Geometric preprocessing as separable linear maps: `Resize`, `CenterCrop` and the like, and what they compose to."""
+"""Preprocessing of files as linear maps: `Resize`, `RandomCrop`, `ColorJitter` and the like, and what they compose to.
+
+Each step of torchvision's name is torchvision's, drawn alike, without rounding and clamping; its docstring says where
+it is exact and where approximate. `follow` moves boxes, keypoints and masks along with their images.
+"""
 
 import warnings
 
@@ -9,7 +13,9 @@ from .crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop
 from .erasing import RandomErasing
 from .flip import RandomHorizontalFlip, RandomVerticalFlip
 from .frequency_budget import Bound, keep_for, low_frequency_bound
+from .random_apply import RandomApply
 from .recipe import Recipe, from_torchvision, recipe_of, simplified, split_torchvision
+from .regions import region_of
 from .requantize import JpegQuality, Requantize
 from .resize import Resize
 from .rotate import RandomRotate90, Rotate90, Transpose
@@ -29,6 +35,7 @@ __all__ = [
     "JpegQuality",
     "OnTargets",
     "Pad",
+    "RandomApply",
     "RandomChannelPermutation",
     "RandomCrop",
     "RandomErasing",
@@ -51,6 +58,7 @@ __all__ = [
     "keep_for",
     "low_frequency_bound",
     "recipe_of",
+    "region_of",
     "simplified",
     "split_torchvision",
 ]

@@ -109,13 +109,13 @@ def resolved(image_map: SeparableMap, image: JpegImage, turn: Turn) -> Separable
         return image_map
     for luma, chroma in image_map.tables:
         image = requantize(image, luma, chroma)
-    fills = (
-        Fill(tuple(_value(fill, image, turn) * level for level in fill.levels), fill.rows, fill.columns)
-        if isinstance(fill, MeanFill)
-        else fill
-        for fill in image_map.fills
-    )
+    fills = (_known(fill, image, turn) if isinstance(fill, MeanFill) else fill for fill in image_map.fills)
     return replace(image_map, fills=tuple(fills))
+
+
+def _known(fill: MeanFill, image: JpegImage, turn: Turn) -> Fill:
+    mean = _value(fill, image, turn)
+    return Fill(tuple(mean * level for level in fill.levels), fill.rows, fill.columns)
 
 
 def _times(matrix: NDArray[np.float64], levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -128,8 +128,10 @@ def _everywhere(image_map: SeparableMap, levels: tuple[float, ...]) -> Fill:
 
 def _mean(axis: BandedMatrix) -> BandedMatrix:
     """(1, size): the mean of the outputs."""
-    weights = axis.dense().mean(0)[None]
-    return BandedMatrix.banded(axis.size, np.arange(axis.size)[None], weights)
+    first, end = axis.window()
+    places = axis.starts[:, None] - first + np.arange(axis.taps)
+    weights = np.bincount(places.reshape(-1), axis.weights.reshape(-1), end - first) / axis.out
+    return BandedMatrix(axis.size, np.array([first], np.int32), weights[None])
 
 
 def _value(mean: MeanFill, image: JpegImage, turn: Turn) -> float:
@@ -143,7 +145,14 @@ def _value(mean: MeanFill, image: JpegImage, turn: Turn) -> float:
         return float(level + weights @ (rows @ planes @ columns))
     mixed = weights @ np.array(MIXING["rgb"][image.color])
     parts = _components(image, functional, turn)
-    return float(level + sum(w * _product(part, own)[0, 0] for w, (part, own) in zip(mixed, parts, strict=True)))
+    # Both chroma components have one map.
+    known: dict[ComponentMap, list[NDArray[np.float64]]] = {}
+    for weight, (component, part) in zip(mixed, parts, strict=True):
+        if part not in known:
+            lines = (from_frequencies(axis, component.keep) for axis in (part.rows, part.columns))
+            known[part] = [line.dense()[0] for line in lines]
+        level += weight * float(known[part][0] @ _canvas(component, part) @ known[part][1])
+    return float(level)
 
 
 def _components(image: JpegImage, image_map: SeparableMap, turn: Turn) -> list[tuple[Component, ComponentMap]]:
@@ -156,14 +165,18 @@ def _components(image: JpegImage, image_map: SeparableMap, turn: Turn) -> list[t
 
 def _product(component: Component, part: ComponentMap) -> NDArray[np.float64]:
     """A_h·C·A_wᵀ of the component's dequantised coefficients, with the inverse DCT in front."""
+    rows, columns = (from_frequencies(axis, component.keep).dense() for axis in (part.rows, part.columns))
+    product: NDArray[np.float64] = rows @ _canvas(component, part) @ columns.T
+    return product
+
+
+def _canvas(component: Component, part: ComponentMap) -> NDArray[np.float64]:
+    """The dequantised coefficients that a map reads, in place."""
     (top, bottom), (left, right) = part.blocks
     keep = component.keep
-    rows, columns = (from_frequencies(axis, keep).dense() for axis in (part.rows, part.columns))
     blocks = component.coefficients[top:bottom, left:right].reshape(bottom - top, right - left, keep, keep)
     steps = component.table.reshape(BLOCK, BLOCK)[:keep, :keep].astype(np.float64)
-    canvas = (blocks * steps).transpose(0, 2, 1, 3).reshape(keep * (bottom - top), -1)
-    product: NDArray[np.float64] = rows @ canvas @ columns.T
-    return product
+    return (blocks * steps).transpose(0, 2, 1, 3).reshape(keep * (bottom - top), -1)
 
 
 def _from_inks(image: JpegImage, turn: Turn) -> NDArray[np.float64]:

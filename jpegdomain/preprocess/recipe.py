@@ -84,9 +84,9 @@ def from_torchvision(pipeline: object) -> Recipe:
     Supported are ``weights.transforms()`` of the classifiers; ``Compose`` and ``nn.Sequential`` of Resize, CenterCrop,
     Pad, RandomCrop, RandomResizedCrop, RandomHorizontalFlip, RandomVerticalFlip; ColorJitter without hue, Grayscale to
     three channels, RandomGrayscale, RandomInvert, RandomChannelPermutation, RandomErasing; JPEG, in front of all others
-    (see `JpegQuality`); ToTensor, PILToTensor, ToImage, ToPureTensor, ToDtype, ConvertImageDtype, RGB, Identity and
-    Normalize; and those that change targets alone, ClampBoundingBoxes, SanitizeBoundingBoxes, ConvertBoundingBoxFormat
-    and the like.
+    (see `JpegQuality`); RandomApply of these; ToTensor, PILToTensor, ToImage, ToPureTensor, ToDtype, ConvertImageDtype,
+    RGB, Identity and Normalize; and those that change targets alone, ClampBoundingBoxes, SanitizeBoundingBoxes,
+    ConvertBoundingBoxFormat and the like.
 
     The result is the pipeline on floating-point images: without the rounding to 8 bits between steps on uint8 or Pillow
     images, and without ColorJitter's clamping. Random numbers are drawn as v2 draws them: v1's RandomCrop draws one
@@ -105,7 +105,7 @@ def from_torchvision(pipeline: object) -> Recipe:
         InputError: If a step has no counterpart, or one that needs a fill comes after Normalize; the message names it.
     """
     # torchvision takes longer to import than this package; with a pipeline it is already imported.
-    from .torchvision import read
+    from .reading import read
 
     return read(pipeline)
 

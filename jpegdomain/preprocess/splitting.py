@@ -9,8 +9,8 @@ from torchvision.transforms import v2
 
 from jpegdomain.errors import InputError
 
+from .reading import Reading
 from .recipe import Recipe
-from .torchvision import Reading
 
 __all__ = ["split"]
 

@@ -47,6 +47,29 @@ def test_records_are_those_of_read_jpeg_in_order(threads):
         same(image, read_jpeg(data))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_runs_of_files_end_where_their_memory_does(threads):
+    """Even pictures: few bytes, and more coefficients than one call has room for. Others that are no runs between."""
+    even = jpeg(np.full((1100, 1100, 3), 90, np.uint8), quality=30, optimize=True)
+    assert len(even) < 1 << 15
+    some = [even, *FILES[:5], even, even, jpeg(noise(300, 400)), *FILES[5:40], even, jpeg(noise(160, 200)), even]
+    some[3:3] = [jpeg(noise(64, 64))[:-2], b"no file"]
+    images = read_jpegs(some, threads=threads, return_errors=True)
+    for image, data in zip(images, some, strict=True):
+        if data == b"no file":
+            assert isinstance(image, NotJpegError)
+        else:
+            same(image, read_jpeg(data))
+            assert image.warnings == read_jpeg(data).warnings
+    again = read_jpegs(some, threads=threads, return_errors=True)
+    assert not any(
+        np.shares_memory(a.coefficients, b.coefficients)
+        for one, other in zip(images, [*again[1:], again[0]], strict=True)
+        if isinstance(one, JpegImage) and isinstance(other, JpegImage)
+        for a, b in zip(one.components, other.components, strict=False)
+    )
+
+
 def test_paths_bytes_and_files_mix(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(FILES[0])

@@ -31,10 +31,11 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 
 @compiled
-def prepare(head: Bytes, state: Integers, memory: Memory) -> None:
-    """Find the tables of the scan at whose header the state stands, and plan its MCUs."""
+def prepare(head: Bytes, state: Integers, memory: Memory, passing: bool) -> None:
+    """Find the tables of the scan at whose header the state stands, those for passing over MCUs, too; plan its MCUs."""
     find_tables(head, state, memory)
-    prepare_skips(state, memory)
+    if passing:
+        prepare_skips(state, memory)
     memory.work[L.PLANNED] = plan_blocks(state, memory.work)
 
 

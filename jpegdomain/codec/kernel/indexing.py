@@ -42,7 +42,7 @@ def index_scan(
     total, last = rows * columns, len(entries) - 1
     if (total + every - 1) // every != last:
         return codes.WRONG_ENTRY
-    prepare(data, state, memory)
+    prepare(data, state, memory, True)
     work[L.PREDICTION : L.PREDICTION + 4] = 0
     place, fault = enter(data, state, memory, 0), codes.NO_FAULT
     mcu, base, passed = 0, state[L.AT], 0

@@ -48,7 +48,9 @@ def read_runs(
     """
     memory, state = Memory(*arrays), states[0]
     keep, spare, every = options
-    prepare(head, state, memory)
+    # Of few MCUs, as there are between an entry point and the window, those tables would cost more than they save.
+    few = every > 0
+    prepare(head, state, memory, keep < 8 or not few)
     for i in range(state[L.COUNT]):
         of, grid = L.COMPONENT + L.FIELDS * i, L.GRID + 3 * i
         state[of + L.ROWS], state[of + L.COLUMNS], state[of + L.BASE] = window[grid], window[grid + 1], window[grid + 2]
@@ -58,7 +60,7 @@ def read_runs(
         if not fault and not _is_sound(data, entries, run, window, every):
             fault = codes.WRONG_ENTRY
         if not fault:
-            fault = _read_run(data, out, spare, keep, state, memory, entries, run, window)
+            fault = _read_run(data, out, spare, keep, state, memory, entries, run, window, few)
     return fault
 
 
@@ -92,6 +94,7 @@ def _read_run(
     entries: Integers,
     run: Integers,
     window: Integers,
+    few: bool,
 ) -> int:
     entry, goal = entries[run[L.RUN_FROM]], run[L.RUN_TO]
     mcu, end, columns, interval = run[L.RUN_FIRST], run[L.RUN_END], window[L.ACROSS_ALL], state[L.INTERVAL]
@@ -123,7 +126,12 @@ def _read_run(
                     count = min(count, ahead if ahead > 0 else ahead + columns)
                 elif row < window[L.TOP]:
                     count = min(count, window[L.TOP] * columns + window[L.LEFT] - mcu)
-                place, fault = pass_over_mcus(data, out, spare, state, memory, place, count)
+                if few:
+                    # Beyond the window's last column there is no block that is kept.
+                    begin_row(state, memory.work, memory.work[L.PLANNED], 0, columns, 0, keep * keep)
+                    place, fault = _store(data, out, spare, keep, state, memory, place, count)
+                else:
+                    place, fault = pass_over_mcus(data, out, spare, state, memory, place, count)
             mcu += count
         between = interval > 0 and mcu % interval == 0 and mcu < window[L.TOTAL]
         if not fault and between and (mcu < end or goal >= 0):

@@ -53,8 +53,14 @@ def _requantized(component: Component, steps: NDArray[np.int64]) -> Component:
         np.ascontiguousarray(one.reshape(BLOCK, BLOCK)[:keep, :keep]).reshape(-1).astype(np.int64)
         for one in (component.table, steps)
     )
-    levels = component.coefficients.astype(np.int64) * old
-    rounded = np.sign(levels) * ((2 * np.abs(levels) + new) // (2 * new))
+    given = component.coefficients.reshape(-1)
+    # Most are zero, and stay so.
+    places = np.flatnonzero(given)
+    frequencies = places % len(old)
+    levels, divisors = given[places] * old[frequencies], new[frequencies]
+    rounded = np.sign(levels) * ((2 * np.abs(levels) + divisors) // (2 * divisors))
     limits = np.iinfo(np.int16)
-    quantised = np.clip(rounded, limits.min, limits.max).astype(np.int16)
-    return replace(component, coefficients=quantised, table=steps.astype(np.uint16))
+    quantised = np.zeros_like(given)
+    quantised[places] = np.clip(rounded, limits.min, limits.max)
+    coefficients = quantised.reshape(component.coefficients.shape)
+    return replace(component, coefficients=coefficients, table=steps.astype(np.uint16))

@@ -1,0 +1,108 @@
+"""Reading regions: a tile of a large image with and without an index, and a large image by two threads.
+
+    python -m benchmarks.regions --files FOLDER
+
+The large image is a mosaic of the folder's photographs, as 4:2:0 at quality 90. Times are medians over rounds in which
+all sides take turns; ratios are those to reading the whole file, round by round.
+"""
+
+import io
+import statistics
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+import jpegdomain as jd
+from benchmarks.files import EMBEDDED, spread
+from benchmarks.timing import interleaved, ratio, write
+from experiments.lib import arguments
+from jpegdomain.codec import index_jpeg
+
+_PHOTOGRAPH = (1020, 680)
+_WHOLE = "whole"
+
+
+def mosaic(files: Sequence[bytes], across: int, down: int) -> bytes:
+    """Make an image of across × down photographs of 0.7 megapixels each, one file after the other, again and again."""
+    width, height = _PHOTOGRAPH
+    picture = Image.new("RGB", (across * width, down * height))
+    for number in range(across * down):
+        with Image.open(io.BytesIO(files[number % len(files)])) as image:
+            tile = image.convert("RGB").resize(_PHOTOGRAPH, Image.Resampling.LANCZOS)
+        picture.paste(tile, (number % across * width, number // across * height))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=90, subsampling="4:2:0")
+    return buffer.getvalue()
+
+
+def _compare(file: bytes, side: int, path: Path, repeats: int) -> dict[str, Any]:
+    """Time all ways of reading the file, or a tile in its middle.
+
+    Returns:
+        Sizes, milliseconds of each way, and ratios to reading the whole.
+    """
+    path.write_bytes(file)
+    index = index_jpeg(file)
+    restarts = jd.write_jpeg(jd.read_jpeg(file), restart="row")
+    height, width = jd.read_jpeg(file).extent
+    # Not where an MCU begins.
+    tile = (height // 2 - side // 2 + 3, width // 2 - side // 2 + 5, side, side)
+    seconds = interleaved(
+        {
+            _WHOLE: lambda: jd.read_jpeg(file),
+            "whole, index, two threads": lambda: jd.read_jpeg(file, index=index, threads=2),
+            "whole, restart markers, two threads": lambda: jd.read_jpeg(restarts, threads=2),
+            "tile, index": lambda: jd.read_jpeg(file, region=tile, index=index),
+            "tile, index, from disk": lambda: jd.read_jpeg(path, region=tile, index=index),
+            "tile, restart markers": lambda: jd.read_jpeg(restarts, region=tile),
+            "tile": lambda: jd.read_jpeg(file, region=tile),
+            "index": lambda: index_jpeg(file),
+        },
+        repeats,
+    )
+    return {
+        "megapixels": height * width / 1e6,
+        "bytes": len(file),
+        "index_bytes": len(index.to_bytes()),
+        "restart_bytes": len(restarts),
+        "milliseconds": {name: 1000 * statistics.median(times) for name, times in seconds.items()},
+        "ratios": {name: ratio(times, seconds[_WHOLE]) for name, times in seconds.items() if name != _WHOLE},
+    }
+
+
+def main(given: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = arguments.parser("benchmarks.regions", __doc__)
+    parser.add_argument("--files", type=Path, default=EMBEDDED, help="a folder of photographs")
+    parser.add_argument("--repeats", type=int, default=9, help="rounds (default 9)")
+    parser.add_argument("--side", type=int, default=1024, help="of the tile, in pixels (default 1024)")
+    parser.add_argument(
+        "--grids",
+        nargs="+",
+        default=["4x4", "12x12"],
+        metavar="AxB",
+        help="photographs across and down (11 and 100 MP)",
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("results/regions.json"), help="default results/regions.json"
+    )
+    options = parser.parse_args(given)
+    files = spread(options.files, 144)
+    result = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for grid in options.grids:
+            across, down = map(int, grid.split("x"))
+            file = mosaic(files, across, down)
+            measured = result[grid] = _compare(file, options.side, Path(folder) / "mosaic.jpg", options.repeats)
+            print(f"{measured['megapixels']:.0f} MP, {measured['bytes'] / 1e6:.1f} MB, whole", end=" ")
+            print(f"{measured['milliseconds'][_WHOLE]:.1f} ms; index {measured['index_bytes'] / 1e3:.0f} kB")
+            for name, ratios in measured["ratios"].items():
+                print(f"  {name}: {{median:.3f}} ({{smallest:.3f}}…{{largest:.3f}}) of the whole".format(**ratios))
+    write(options.output, "regions", {"repeats": options.repeats, "side": options.side}, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""`RandomApply`: steps that are taken or left out together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from .separable_map import SeparableMap
+from .transform import Compose, Transform, device_of
+
+__all__ = ["RandomApply"]
+
+
+@dataclass(frozen=True)
+class RandomApply(Transform):
+    """Take several steps, or none of them, with a probability, as ``torchvision.transforms.v2.RandomApply``.
+
+    Args:
+        transforms: The steps.
+        p: The probability.
+
+    Raises:
+        InputError: As for `Compose`.
+        ValueError: If the probability is outside 0…1.
+    """
+
+    transforms: Sequence[Transform]
+    p: float = 0.5
+
+    random = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"p is a probability, 0…1, got {self.p!r}")
+        object.__setattr__(self, "transforms", Compose(self.transforms).transforms)
+
+    @property
+    def _steps(self) -> Compose:
+        return Compose(self.transforms)
+
+    @property
+    def low_frequencies(self) -> bool:
+        """Whether those of a composition among the steps are."""
+        return self._steps.low_frequencies
+
+    @property
+    def moves(self) -> bool:
+        """Whether any step moves pixels."""
+        return self._steps.moves
+
+    @property
+    def turns(self) -> bool:
+        """Whether any step moves pixels: whether it is taken decides which draw is the finest."""
+        return self._steps.moves
+
+    @property
+    def erases(self) -> bool:
+        """Whether any step replaces finished pixels."""
+        return any(step.erases for step in self.transforms)
+
+    @property
+    def before_erasing(self) -> bool:
+        """Whether any step cannot follow one that replaces finished pixels."""
+        return any(step.before_erasing for step in self.transforms)
+
+    @property
+    def first(self) -> bool:
+        """Whether any step changes the file's coefficients."""
+        return any(step.first for step in self.transforms)
+
+    def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
+        """Draw whether, by ``torch.rand(1)``, then as the steps do."""
+        if torch.rand(1, generator=generator, device=device_of(generator)).item() >= self.p:
+            return so_far
+        return self._steps.place(so_far, generator)
+
+    def finest(self, so_far: SeparableMap) -> SeparableMap:
+        """Not defined where steps move pixels, as `turns` says: the image as it is."""
+        return so_far
