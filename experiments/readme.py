@@ -13,7 +13,7 @@ from typing import Any
 from experiments import asm_error, decoding, equivalence, frequency_exact, generality, input_accuracy, report
 from experiments.frequency_channels import results as frequency_channels
 from experiments.lib import arguments, markdown
-from experiments.lib.benchmark_tables import codec_table, input_table, network_tables
+from experiments.lib.benchmark_tables import codec_table, input_table, network_tables, regions_table
 from experiments.lib.curves import draw_accuracies
 from experiments.lib.summary import summary_table
 from experiments.throughput import results as throughput
@@ -124,6 +124,7 @@ RESULTS = {
     ),
     "methods": Result(report.methods_table, _TRAININGS, _TRAIN),
     "learning": Result(report.learning_table, _TRAININGS, _TRAIN),
+    "regions": Result(_each(regions_table), _benchmark("regions"), ("python -m benchmarks.regions --files FOLDER",)),
     "summary": Result(
         summary_table,
         (

@@ -1,6 +1,7 @@
 """One API page for each public module, from its ``__all__``: no public name can be forgotten."""
 
 import importlib
+import importlib.util
 import inspect
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -34,6 +35,20 @@ def _shorter(module: str) -> str:
     return module.replace("jpegdomain.theory.", "jpegdomain.")
 
 
+def _shown(path: str, value: object) -> str:
+    """The directive that shows an object under its public path."""
+    try:
+        submodule = importlib.util.find_spec(path)
+    except ModuleNotFoundError:  # what is above it is no package
+        submodule = None
+    if submodule is None:
+        return f"::: {path}"
+    # A submodule of the same name would be shown instead.
+    own = f"{value.__module__}.{value.__qualname__}"
+    label = path.rpartition(".")[2]
+    return f"[](){{#{path}}}\n\n::: {own}\n    options:\n      heading: {path}\n      toc_label: {label}"
+
+
 def page(module_path: str) -> str:
     """Write a module's page: what the package's own names document is linked, all else is shown."""
     module = importlib.import_module(module_path)
@@ -49,7 +64,7 @@ def page(module_path: str) -> str:
         links = ", ".join(f"[`{name}`][jpegdomain.{name}]" for name in elsewhere)
         lines += [f"Names of the package itself: {links}.", ""]
     for name in here:
-        lines += [f"::: {module_path}.{name}", ""]
+        lines += [_shown(f"{module_path}.{name}", getattr(module, name)), ""]
     return "\n".join(lines)
 
 

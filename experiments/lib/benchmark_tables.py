@@ -1,11 +1,11 @@
-"""Tables of the benchmarks: files, the networks alone, the input stage."""
+"""Tables of the benchmarks: files, the networks alone, the input stage, regions."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from experiments.lib import markdown
 
-__all__ = ["codec_table", "input_table", "network_tables"]
+__all__ = ["codec_table", "input_table", "network_tables", "regions_table"]
 
 _PLANS = ("fused", "transform")
 _READERS = {
@@ -118,3 +118,25 @@ def input_table(report: dict[str, Any]) -> str:
     header = ["files", "ours, ms a file", "low frequencies, ms", "torchvision, ms", "× torchvision"]
     header += ["low × torchvision", "low × Pillow's draft", "two threads, × torchvision", "low − all, levels (largest)"]
     return markdown.table(header, rows)
+
+
+def regions_table(report: dict[str, Any]) -> str:
+    """Write the times of reading regions, from `benchmarks.regions`: a row for each way, two columns for each image."""
+    images = list(report["result"].values())
+    header = ["way"]
+    for image in images:
+        header += [f"{image['megapixels']:.0f} megapixels, ms", "× the whole file's time"]
+    rows = []
+    for way in images[0]["milliseconds"]:
+        row = [way]
+        for image in images:
+            ratios = image["ratios"].get(way)
+            row.append(f"{image['milliseconds'][way]:.1f}")
+            row.append(f"{ratios['median']:.2f} ({ratios['smallest']:.2f}…{ratios['largest']:.2f})" if ratios else "1")
+        rows.append(row)
+    sizes = [
+        [name, *(f"{image[key] / 1000:,.0f}" for image in images)]
+        for name, key in (("file", "bytes"), ("with restart markers", "restart_bytes"), ("index", "index_bytes"))
+    ]
+    kilobytes = markdown.table(["kilobytes", *(f"{image['megapixels']:.0f} megapixels" for image in images)], sizes)
+    return f"{markdown.table(header, rows)}\n\n{kilobytes}"

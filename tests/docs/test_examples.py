@@ -1,11 +1,14 @@
 """Every Python block of the README and the documentation runs, page by page, in an empty folder with the fixtures."""
 
 import importlib.metadata
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
+import jpegdomain as jd
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,6 +35,14 @@ RUNS = [
 
 def test_there_are_examples():
     assert sum(len(blocks(page)) for page in PAGES) > 60
+
+
+@pytest.mark.parametrize("name", [name for name in jd.__all__ if not inspect.ismodule(getattr(jd, name))])
+def test_every_name_of_the_package_has_an_example(name):
+    shown = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "api").glob("*.md")))
+    parts = re.split(rf"^::: jpegdomain\.(?:conversion\.{name}\.)?{name}$", shown, flags=re.MULTILINE)
+    assert len(parts) == 2, f"one page in docs/api has {name}"
+    assert len(BLOCK.findall(parts[1].partition("\n:::")[0])) == 1
 
 
 # torch's own exporter, on its way through torch's own structures.

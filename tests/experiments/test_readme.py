@@ -8,7 +8,7 @@ from experiments import readme
 from experiments.frequency_channels.results import summary
 from experiments.frequency_channels.results import table as channels_table
 from experiments.generality import table as generality_table
-from experiments.lib.benchmark_tables import input_table, network_tables
+from experiments.lib.benchmark_tables import input_table, network_tables, regions_table
 from experiments.readme import DOCUMENTS, README, ROOT, filled
 from experiments.throughput.results import table as throughput_table
 
@@ -143,6 +143,18 @@ def test_the_input_table_compares_with_the_fastest_way_of_torchvision():
     lines = input_table(report).splitlines()
     assert lines[2] == "| small (9) | 2.000 |  | 5.000 | 2.50 |  |  | 1.50 |  |"
     assert lines[3] == "| large (1) | 8.000 | 4.000 | 20.000 | 2.50 | 5.00 | 3.00 | 1.50 | 0.125 (0.250) |"
+
+
+def test_the_table_of_regions_has_two_columns_for_each_image():
+    def image(megapixels):
+        times = {"whole": 10.0 * megapixels, "tile": 2.0}
+        sizes = {"bytes": 3000, "restart_bytes": 3100, "index_bytes": 500}
+        return sizes | {"megapixels": megapixels, "milliseconds": times, "ratios": {"tile": spread(0.2 / megapixels)}}
+
+    lines = regions_table({"result": {"1x1": image(1), "1x2": image(2)}}).splitlines()
+    assert lines[2] == "| whole | 10.0 | 1 | 20.0 | 1 |"
+    assert lines[3] == "| tile | 2.0 | 0.20 (0.10…0.30) | 2.0 | 0.10 (0.00…0.20) |"
+    assert lines[-3:] == ["| file | 3 | 3 |", "| with restart markers | 3 | 3 |", "| index | 0 | 0 |"]
 
 
 def test_the_table_of_models_counts_those_that_pass():
