@@ -13,8 +13,9 @@ from typing import Any
 from experiments import asm_error, decoding, equivalence, frequency_exact, generality, input_accuracy, report
 from experiments.frequency_channels import results as frequency_channels
 from experiments.lib import arguments, markdown
-from experiments.lib.benchmark_tables import codec_table, input_table, network_tables, regions_table
+from experiments.lib.benchmark_tables import codec_table, network_tables, regions_table
 from experiments.lib.curves import draw_accuracies
+from experiments.lib.input_tables import input_table
 from experiments.lib.summary import summary_table
 from experiments.throughput import results as throughput
 
@@ -75,6 +76,7 @@ _EQUIVALENCE = (
 _DIGITS = "python -m experiments.equivalence"
 _CIFAR = f"{_DIGITS} --data cifar10-jpeg/test --model cifar_resnet20 --weights cifar10_resnet20.th"
 _THROUGHPUT = "python -m experiments.throughput"
+_INPUTS = "python -m benchmarks.inputs --files Imagenette=FOLDER --whole CIFAR-10=FOLDER --photographs ImageNet=FOLDER"
 _TRAIN = ("python -m experiments.conversion --data mnist", "python -m experiments.jpeg_training --data mnist")
 
 RESULTS = {
@@ -111,7 +113,7 @@ RESULTS = {
             "    --same-padding",
         ),
     ),
-    "inputs": Result(_each(input_table), _benchmark("inputs"), ("python -m benchmarks.inputs",)),
+    "inputs": Result(_each(input_table), _benchmark("inputs"), (_INPUTS,)),
     "network": Result(
         lambda reports: network_tables(reports[:-1], reports[-1]),
         _benchmark("network-resnet18", "network-resnet50", "network-resnet18-training", "memory"),

@@ -1,11 +1,11 @@
-"""Tables of the benchmarks: files, the networks alone, the input stage, regions."""
+"""Tables of the benchmarks: files, the networks alone, regions."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from experiments.lib import markdown
 
-__all__ = ["codec_table", "input_table", "network_tables", "regions_table"]
+__all__ = ["codec_table", "engines_table", "network_tables", "regions_table"]
 
 _PLANS = ("fused", "transform")
 _READERS = {
@@ -95,28 +95,21 @@ def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any]) ->
     return "\n\n".join([*tables, markdown.table(["conversion", "s", "GB"], [["resnet50", *spent]])])
 
 
-def input_table(report: dict[str, Any]) -> str:
-    """Write the times of the input stage, from `benchmarks.inputs`: a row for each set of files."""
-    ours, low = "jpegdomain", "jpegdomain, low frequencies"
-    torchvisions = ("torchvision, uint8", "torchvision, uint8, normalised as a batch")
+def engines_table(reports: Sequence[dict[str, Any]]) -> str:
+    """Write how both plans stand against the fastest engine for the spatial network, from `benchmarks.network`."""
     rows = []
-    for name, result in report["result"].items():
-        median, ratios = result["median_ms"], result["ratios"]
-
-        def compared(mine: str, others: Sequence[str], ratios: dict[str, Any] = ratios) -> str:
-            # Against the fastest of them.
-            found = [ratios[mine][other]["median"] for other in others if other in ratios.get(mine, {})]
-            return f"{min(found):.2f}" if found else ""
-
-        row = [f"{name} ({result['files']})", f"{median[ours]:.3f}"]
-        row.append(f"{median[low]:.3f}" if low in median else "")
-        row.append(f"{min(median[one] for one in torchvisions if one in median):.3f}")
-        row += [compared(ours, torchvisions), compared(low, torchvisions), compared(low, ["Pillow, draft"])]
-        row.append(compared(ours, torchvisions, result["two_threads"]["ratios"]))
-        levels = result.get("difference", {}).get(low)
-        rows.append([*row, f"{levels['median']:.3f} ({levels['largest']:.3f})" if levels else ""])
-    header = ["files", "ours, ms a file", "low frequencies, ms", "torchvision, ms", "× torchvision"]
-    header += ["low × torchvision", "low × Pillow's draft", "two threads, × torchvision", "low − all, levels (largest)"]
+    for report in reports:
+        settings, result = report["settings"], report["result"]
+        fastest, median = result["fastest"], result["median_ms"]
+        row = [f"{settings['model']}, {settings['batch']} × {settings['size']}²"]
+        row += [f"{fastest['spatial'].partition(', ')[2] or 'torch, eager'}, {median[fastest['spatial']]:.0f} ms"]
+        for plan in _PLANS:
+            compared = result[f"{plan}_over_fastest"]
+            engine = fastest[plan].partition(", ")[2] or "torch, eager"
+            row += [f"{engine}, {median[fastest[plan]]:.0f} ms"]
+            row += [f"{compared['median']:.2f} ({compared['smallest']:.2f}…{compared['largest']:.2f})"]
+        rows.append(row)
+    header = ["network", "spatial, fastest engine", "fused plan, fastest", "ratio", "transform plan, fastest", "ratio"]
     return markdown.table(header, rows)
 
 

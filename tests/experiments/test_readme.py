@@ -8,7 +8,8 @@ from experiments import readme
 from experiments.frequency_channels.results import summary
 from experiments.frequency_channels.results import table as channels_table
 from experiments.generality import table as generality_table
-from experiments.lib.benchmark_tables import input_table, network_tables, regions_table
+from experiments.lib.benchmark_tables import network_tables, regions_table
+from experiments.lib.input_tables import input_table
 from experiments.readme import DOCUMENTS, README, ROOT, filled
 from experiments.throughput.results import table as throughput_table
 
