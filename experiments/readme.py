@@ -13,9 +13,9 @@ from typing import Any
 from experiments import asm_error, decoding, equivalence, frequency_exact, generality, input_accuracy, report
 from experiments.frequency_channels import results as frequency_channels
 from experiments.lib import arguments, markdown
-from experiments.lib.benchmark_tables import codec_table, network_tables, regions_table
+from experiments.lib.benchmark_tables import codec_table, engines_table, network_tables, regions_table
 from experiments.lib.curves import draw_accuracies
-from experiments.lib.input_tables import input_table
+from experiments.lib.input_tables import end_to_end_table, input_table, loaders_table, rivals_table
 from experiments.lib.summary import summary_table
 from experiments.throughput import results as throughput
 
@@ -114,6 +114,16 @@ RESULTS = {
         ),
     ),
     "inputs": Result(_each(input_table), _benchmark("inputs"), (_INPUTS,)),
+    "rivals": Result(_each(rivals_table), _benchmark("inputs"), (_INPUTS,)),
+    "loaders": Result(_each(loaders_table), _benchmark("loaders"), ("python -m benchmarks.loaders FOLDER",)),
+    "end-to-end": Result(
+        _each(end_to_end_table), _benchmark("end_to_end"), ("python -m benchmarks.end_to_end FOLDER",)
+    ),
+    "engines": Result(
+        engines_table,
+        _benchmark("engines-resnet18", "engines-resnet50", "engines-mobilenet_v2"),
+        ("python -m benchmarks.network --engines --threads 1 --model resnet18",),
+    ),
     "network": Result(
         lambda reports: network_tables(reports[:-1], reports[-1]),
         _benchmark("network-resnet18", "network-resnet50", "network-resnet18-training", "memory"),
