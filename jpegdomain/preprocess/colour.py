@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .augmentation.labels import APPROXIMATE, EXACT, Exactness
 from .colour_map import GRAY, blended_with_mean, recolored
 from .separable_map import SeparableMap
-from .transform import Transform, device_of
+from .transform import Transform, check_probability, device_of
 
 __all__ = [
     "ColorJitter",
@@ -144,8 +144,7 @@ class RandomGrayscale(Transform):
     random = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"p is a probability, 0…1, got {self.p!r}")
+        check_probability(self.p)
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Change the colours with probability `p`, by ``torch.rand(1)``."""

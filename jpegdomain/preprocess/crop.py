@@ -12,7 +12,7 @@ from jpegdomain.geometry import Extent
 from .banded_matrix import PaddingMode
 from .resampling import interpolation_name
 from .separable_map import SeparableMap
-from .transform import Transform, device_of
+from .transform import Transform, device_of, drawn_sides
 
 __all__ = ["CenterCrop", "Pad", "RandomCrop", "RandomResizedCrop"]
 
@@ -228,11 +228,7 @@ class RandomResizedCrop(Transform):
         """Draw (top, left, height, width): up to ten tries, then the middle."""
         height, width = extent
         device = device_of(generator)
-        low, high = torch.log(torch.tensor(self.ratio, device="cpu")).tolist()
-        for _ in range(10):
-            area = height * width * torch.empty(1, device=device).uniform_(*self.scale, generator=generator).item()
-            ratio = torch.exp(torch.empty(1, device=device).uniform_(low, high, generator=generator)).item()
-            w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        for w, h in drawn_sides(extent, self.scale, self.ratio, generator):
             if 0 < w <= width and 0 < h <= height:
                 top = int(torch.randint(0, height - h + 1, (1,), generator=generator, device=device))
                 left = int(torch.randint(0, width - w + 1, (1,), generator=generator, device=device))

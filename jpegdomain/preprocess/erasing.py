@@ -1,6 +1,5 @@
 """`RandomErasing`: a rectangle of the finished pixels takes a colour, or noise."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -12,7 +11,7 @@ from jpegdomain.geometry import Extent
 
 from .augmentation.labels import EXACT, Exactness
 from .separable_map import Erasure, SeparableMap
-from .transform import Transform, device_of
+from .transform import Transform, check_probability, device_of, drawn_sides
 
 __all__ = ["RandomErasing"]
 
@@ -53,8 +52,7 @@ class RandomErasing(Transform):
             if len(values) != 2 or not 0 <= values[0] <= values[1] or (name == "scale" and values[1] > 1):
                 raise ValueError(f"{name} is two ascending numbers, of scale within 0…1; got {values!r}")
             object.__setattr__(self, name, values)
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"p is a probability, 0…1, got {self.p!r}")
+        check_probability(self.p)
         for name in ("value", "noise"):
             given = getattr(self, name)
             if given is not None:
@@ -74,11 +72,7 @@ class RandomErasing(Transform):
     def _draw(self, extent: Extent, generator: torch.Generator | None) -> Erasure | None:
         height, width = extent
         device = device_of(generator)
-        low, high = torch.log(torch.tensor(self.ratio, device="cpu")).tolist()
-        for _ in range(10):
-            area = height * width * torch.empty(1, device=device).uniform_(*self.scale, generator=generator).item()
-            ratio = torch.exp(torch.empty(1, device=device).uniform_(low, high, generator=generator)).item()
-            h, w = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        for h, w in drawn_sides(extent, self.scale, self.ratio, generator):
             if not (h < height and w < width):
                 continue
             levels = np.broadcast_to(np.reshape(self.value, (-1, 1, 1)), (3, 1, 1)).astype(np.float64)

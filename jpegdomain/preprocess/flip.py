@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from .separable_map import SeparableMap
-from .transform import Transform, device_of
+from .transform import Transform, check_probability, device_of
 
 __all__ = ["RandomHorizontalFlip", "RandomVerticalFlip"]
 
@@ -28,8 +28,7 @@ class RandomHorizontalFlip(Transform):
     random = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"p is a probability, 0…1, got {self.p!r}")
+        check_probability(self.p)
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Flip with probability `p`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from .separable_map import SeparableMap
-from .transform import Compose, Transform, device_of
+from .transform import Compose, Transform, check_probability, device_of
 
 __all__ = ["RandomApply"]
 
@@ -30,8 +30,7 @@ class RandomApply(Transform):
     random = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"p is a probability, 0…1, got {self.p!r}")
+        check_probability(self.p)
         object.__setattr__(self, "transforms", Compose(self.transforms).transforms)
 
     @property

@@ -1,6 +1,7 @@
 """What a preprocessing step is: `Transform`, and `Compose` for several."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,12 +11,42 @@ from jpegdomain.geometry import Extent
 
 from .separable_map import SeparableMap
 
-__all__ = ["Compose", "Transform", "device_of"]
+__all__ = ["Compose", "Transform", "check_probability", "device_of", "drawn_sides"]
 
 
 def device_of(generator: torch.Generator | None) -> torch.device | None:
     """The device to draw on: the generator's own, whatever torch's default device; None without a generator."""
     return None if generator is None else generator.device
+
+
+def check_probability(p: float) -> None:
+    """Raise ValueError unless a number is a probability."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"p is a probability, 0…1, got {p!r}")
+
+
+def drawn_sides(
+    extent: Extent, scale: Sequence[float], ratio: Sequence[float], generator: torch.Generator | None
+) -> Iterator[tuple[int, int]]:
+    """Draw the sides of rectangles, up to ten times, as torchvision does for crops and erased rectangles.
+
+    Args:
+        extent: Height and width of the image, in pixels.
+        scale: Least and largest area, as a share of the image's; uniform.
+        ratio: Least and largest ratio of the sides; its logarithm is uniform.
+        generator: torch's global one if None.
+
+    Yields:
+        √(area·ratio) and √(area/ratio), rounded.
+    """
+    device = device_of(generator)
+    # On the CPU whatever torch's default device: the limits are no draw.
+    low, high = torch.log(torch.tensor(ratio, device="cpu")).tolist()
+    for _ in range(10):
+        share = torch.empty(1, device=device).uniform_(*scale, generator=generator).item()
+        area = extent.height * extent.width * share
+        one = torch.exp(torch.empty(1, device=device).uniform_(low, high, generator=generator)).item()
+        yield round(math.sqrt(area * one)), round(math.sqrt(area / one))
 
 
 class Transform:
