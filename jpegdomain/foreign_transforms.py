@@ -20,6 +20,8 @@ __all__ = ["refuse_foreign_transform", "register_leaf"]
 _PYTREES: Final = (pytree.__name__, __name__.partition(".")[0])
 """Whose functions stand between a transform and the question who asks."""
 _TORCHVISION: Final = "torchvision.transforms"
+_LEAVE_IMAGES: Final = frozenset({"Identity", "SanitizeBoundingBoxes", "SanitizeKeyPoints"})
+"""Transforms that announce to take images, and return them as they are."""
 
 
 def register_leaf(kind: type, advice: str) -> None:
@@ -81,7 +83,7 @@ def refuse_foreign_transform(value: object, advice: str) -> None:
     if transform is None:
         return
     types = transform._transformed_types
-    if not _takes(types, value) and _takes_images(types) and type(transform).__name__ != "Identity":
+    if not _takes(types, value) and _takes_images(types) and type(transform).__name__ not in _LEAVE_IMAGES:
         name = type(transform).__qualname__
         raise InputError(
             f"torchvision's {name} does not know a {type(value).__qualname__}, and would return it unchanged: {advice}"

@@ -67,7 +67,8 @@ def collate(
     Raises:
         InputError: If there are no images, `dtype` is not a floating-point type, `preprocess` cannot be read, or an
             image was read with fewer frequencies than it needs.
-        UnsupportedJpegError: If an image has two components, or sampling factors that are not whole multiples.
+        UnsupportedJpegError: If an image has two components, sampling factors that are not whole multiples, or was no
+            JPEG file.
         ExtentMismatchError: If the extents differ, or differ after the preprocess.
     """
     if not images:
@@ -76,7 +77,7 @@ def collate(
         raise InputError(f"a batch enters a network in a floating-point type, got {dtype}")
     for image in images:
         if isinstance(image, PixelImage):
-            raise InputError(
+            raise UnsupportedJpegError(
                 f"{image.source}: no JPEG file, so it has no coefficients: jpegdomain.read_pixels and PixelCollate "
                 "take it"
             )

@@ -97,6 +97,11 @@ def join(images: Any, rests: Sequence[Any], keys: Keys) -> Any:
     if isinstance(first, dict):
         if any(rest.keys() != first.keys() for rest in rests):
             raise InputError("the dict items of a batch have the same keys; these differ")
+        for name, taken in ((PIXEL_VALUES, True), (LABELS, keys.label in first and keys.label != LABELS)):
+            if taken and name in first:
+                raise InputError(
+                    f"the images or labels of dict items come out as {name!r}: rename that column of theirs"
+                )
         named = {key: _column([rest[key] for rest in rests], f"the column {key!r}") for key in first}
         return {PIXEL_VALUES: images, **{LABELS if key == keys.label else key: value for key, value in named.items()}}
     if any(len(rest) != len(first) for rest in rests):
@@ -122,6 +127,8 @@ def moved(loaded: Any, move: Callable[[Any], Any]) -> Any:
     """Apply a function to the images, tensors and batches of what `join` returned."""
     if isinstance(loaded, dict):
         return {key: moved(value, move) for key, value in loaded.items()}
-    if isinstance(loaded, (tuple, list)) and not hasattr(loaded, "_fields"):
+    if isinstance(loaded, tuple) and hasattr(loaded, "_fields"):
+        return type(loaded)(*(moved(value, move) for value in loaded))
+    if isinstance(loaded, tuple | list):
         return type(loaded)(moved(value, move) for value in loaded)
     return move(loaded) if hasattr(loaded, "to") else loaded

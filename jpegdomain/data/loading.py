@@ -67,6 +67,8 @@ class Loader(DataLoader[Any]):
                 f"a loader's collate_fn is a jpegdomain.Collate or PixelCollate, got {type(collate_fn).__qualname__}; "
                 "torch.utils.data.DataLoader takes any"
             )
+        if batch_size is None and batch_sampler is None:
+            raise InputError("a loader makes batches: give it a batch_size or a batch_sampler")
         super().__init__(
             dataset,
             1 if batch_sampler is not None else batch_size,

@@ -67,7 +67,7 @@ def read_as_needed(
             results[position] = error
             continue
         if other_formats and not is_jpeg(file.data):
-            results[position] = decode_other(file.data, file.name)
+            results[position] = decode_other(file.data, file.name, limits.max_pixels)
             continue
         members.setdefault(keep or _needed(file, transform), []).append((position, file))
     for side, own in members.items():

@@ -81,15 +81,16 @@ def to_pixels(
         (n, channels, height, width), in the batch's order, dtype and device.
     """
     if isinstance(batch, JpegBatch) and batch.mixtures:
-        order = torch.channels_last if channels_last else torch.contiguous_format
-        pixels = mixed_pixels(to_pixels(batch.unmixed(), target, scale, shift), batch.mixtures)
-        return pixels.contiguous(memory_format=order)
+        return _in_order(mixed_pixels(to_pixels(batch.unmixed(), target, scale, shift), batch.mixtures), channels_last)
     if isinstance(batch, JpegBatch) and stays_in_graph(batch, scale, shift):
         return sealed_pixels(batch, target, scale, shift, channels_last)
     if isinstance(batch, JpegBatch) and can_render(batch, scale, shift):
         return _rendered(batch, target, scale, shift, channels_last)
-    pixels = _by_tensors(batch, target, scale, shift, transform=False)
-    return pixels.contiguous(memory_format=torch.channels_last) if channels_last else pixels
+    return _in_order(_by_tensors(batch, target, scale, shift, transform=False), channels_last)
+
+
+def _in_order(pixels: Tensor, channels_last: bool) -> Tensor:
+    return pixels.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
 
 def can_render(batch: JpegBatch, scale: Tensor | None, shift: Tensor | None) -> bool:
@@ -126,8 +127,7 @@ def _rendered(
         return result
     ((_, _, inks),) = parts
     if inks:
-        pixels = _by_tensors(batch, target, scale, shift, transform=False)
-        return pixels.contiguous(memory_format=torch.channels_last) if channels_last else pixels.contiguous()
+        return _in_order(_by_tensors(batch, target, scale, shift, transform=False), channels_last)
     factors = [1.0] * channels if scale is None else scale.tolist()
     offsets = [0.0] * channels if shift is None else shift.tolist()
     threads = torch.get_num_threads()

@@ -1,7 +1,7 @@
 """Batches of JPEG files and of others: the same preprocess, of coefficients here and of levels there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import Extent
 from jpegdomain.preprocess import SeparableMap, recipe_of
 from jpegdomain.preprocess.colour_map import MeanFill
+from jpegdomain.preprocess.component_map import UPRIGHT, turn_of
 from jpegdomain.preprocess.separable_map import Erasure
 
 from .affine import to_pixels
@@ -75,9 +76,15 @@ def collate_mixed(
         return batch
     transform = None if preprocess is None else recipe_of(preprocess).transform
     maps = []
-    for _, image in others:
+    turns = [turn_of(image.orientation) if orient else UPRIGHT for _, image in others]
+    others = [
+        (position, replace(image, levels=image.levels.mT) if turn.transpose else image)
+        for (position, image), turn in zip(others, turns, strict=True)
+    ]
+    for (_, image), turn in zip(others, turns, strict=True):
+        upright = turn.map(image.extent)
         try:
-            one = SeparableMap.whole(image.extent) if transform is None else transform(image.extent, generator)
+            one = upright if transform is None else transform.place(upright, generator)
         except ValueError as error:
             raise ExtentMismatchError(f"{image.source}, {image.extent}: {error}") from error
         if one.tables:

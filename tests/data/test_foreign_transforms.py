@@ -77,6 +77,10 @@ def test_transforms_that_leave_pixels_alone_work():
     assert len(image) == 4
     assert converted.tolist() == [[2, 3, 2, 2]]
     assert len(v2.Identity()(batch)) == 4
+    labels = torch.tensor([7])
+    image, target = v2.SanitizeBoundingBoxes()(batch, {"boxes": boxes, "labels": labels})
+    assert len(image) == 4
+    assert target["labels"].tolist() == [7]
 
 
 def test_a_transform_of_ones_own_works():

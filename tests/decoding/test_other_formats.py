@@ -5,14 +5,20 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 import jpegdomain as jd
 from jpegdomain import preprocess as pp
-from jpegdomain.errors import ExtentMismatchError, InputError, JpegFileError, LeftOutWarning, NotJpegError
+from jpegdomain.errors import (
+    ExtentMismatchError,
+    JpegFileError,
+    JpegTooLargeError,
+    LeftOutWarning,
+    NotJpegError,
+)
 from tests.codec.oracle import noise
 from tests.data.conftest import files
 
@@ -70,6 +76,40 @@ def test_sixteen_bits_and_transparency():
     clear = np.concatenate([LEVELS[0], np.zeros_like(LEVELS[0][..., :1])], 2)
     pixels = jd.read_pixels([encoded(clear, "PNG")], dtype=torch.uint8, other_formats=True)
     assert np.array_equal(pixels[0].permute(1, 2, 0).numpy(), LEVELS[0])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_that_of_pillow(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    with io.BytesIO() as file:
+        Image.fromarray(LEVELS[0]).save(file, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+        data = file.getvalue()
+    upright = np.array(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    (got,) = jd.read_pixels([data], dtype=torch.uint8, orient=True, other_formats=True)
+    assert np.array_equal(got.permute(1, 2, 0).numpy(), upright)
+    (as_stored,) = jd.read_pixels([data], dtype=torch.uint8, other_formats=True)
+    assert np.array_equal(as_stored.permute(1, 2, 0).numpy(), LEVELS[0])
+    steps = [v2.Resize((21, 17), antialias=True)]
+    (small,) = jd.read_pixels([data], preprocess=steps[0], mean=0, std=1 / 255, orient=True, other_formats=True)
+    expected = steps[0](torch.from_numpy(upright).permute(2, 0, 1).float())
+    torch.testing.assert_close(small, expected, rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "lossy", "extended", "GIF"])
+def test_too_many_pixels_are_refused_before_anything_is_decoded(kind):
+    image = Image.fromarray(LEVELS[0])
+    with io.BytesIO() as file:
+        if kind in {"lossy", "extended"}:
+            image.save(file, "WEBP", **({"icc_profile": b"x" * 40} if kind == "extended" else {}))
+        else:
+            image.save(file, kind, **({"lossless": True} if kind == "WEBP" else {}))
+        data = file.getvalue()
+    count = 41 * 30
+    assert jd.read_pixels([data], max_pixels=count, other_formats=True).shape == (1, 3, 41, 30)
+    with pytest.raises(JpegTooLargeError, match="41×30 pixels are more than max_pixels, 1229"):
+        jd.read_pixels([data], max_pixels=count - 1, other_formats=True)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -133,14 +173,14 @@ def test_random_draws_are_repeated():
 def test_refusals(tmp_path):
     with pytest.raises(NotJpegError, match=r"sources\[1\]"):
         jd.read_pixels(MIXED, preprocess=PIPELINE)
-    with pytest.raises(JpegFileError, match=r"sources\[1\].*neither a JPEG file nor one that torchvision decodes"):
+    with pytest.raises(JpegFileError, match=r"sources\[1\].*no JPEG, PNG, WebP or GIF file"):
         jd.read_pixels([OTHERS[0], b"something else"], preprocess=PIPELINE, other_formats=True)
     with pytest.raises(ExtentMismatchError, match="images of one size"):
         jd.read_pixels([files(1)[0], OTHERS[0]], other_formats=True)
     with pytest.raises(ExtentMismatchError, match="one size"):
         jd.read_pixels(OTHERS[:2], other_formats=True)
     dataset = jd.JpegDataset(MIXED, preprocess=PIPELINE, other_formats=True)
-    with pytest.raises(InputError, match="no JPEG file, so it has no coefficients"):
+    with pytest.raises(UnsupportedJpegError, match="no JPEG file, so it has no coefficients"):
         list(jd.loader(dataset, 6))
     damaged = [*MIXED, OTHERS[0][:60]]
     with pytest.warns(LeftOutWarning, match="item 6"):
