@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from jpegdomain.errors import JpegIndexError
+from jpegdomain.storing import put_in_place
 
 from .kernel import layout as L
 from .kernel.layout import Integers
-from .storing import put_in_place
 
 __all__ = ["JpegIndex", "ScanIndex"]
 

@@ -74,9 +74,10 @@ def read_jpeg(
             passed over, or from the restart marker before on; what lies behind is not looked at, damage in it not
             noticed. Others are read whole, and cut; so are all
             with ``strict`` or, without an index, ``on_error="keep"``. `max_pixels` holds for what is read.
-        index: The file's own, made by `index_jpeg`: of a path, only the pieces that the region needs are read.
-        threads: How many threads decode; several pay for an image of some megapixels with an index or restart markers,
-            otherwise one does the work.
+        index: The file's own, made by `index_jpeg`: of a path, only the pieces that the region needs are read. What
+            stands behind the last block is not looked at, so that `JpegImage.warnings` do not tell of it.
+        threads: How many threads decode an image that has an index or restart markers, otherwise one does. Of several,
+            none looks at what stands behind the last block, either.
 
     Returns:
         The file's components, tables, sizes, sampling factors, colour model and metadata.

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegdomain.errors import InputError
+from jpegdomain.storing import put_in_place
 
 from .coding import EACH_ROW, scans
 from .framing import application_segments, frame_segment, quantisation_segment
 from .records import Component, JpegImage, component_extents
-from .storing import put_in_place
 
 __all__ = ["write_jpeg"]
 

@@ -23,6 +23,7 @@ from jpegdomain.data import JpegBatch, collate
 from jpegdomain.data.prefetching import prefetch
 from jpegdomain.errors import InputError, JpegDomainError, MissingPackageError
 from jpegdomain.preprocess import Recipe
+from jpegdomain.storing import put_in_place
 
 from .files import jpeg_files
 from .networks import Classes, ModelName, Pretrained, Weights, load_network, trained_with
@@ -174,7 +175,7 @@ class _Parts:
         self.folder.mkdir(exist_ok=True)
         mark = self.folder / "run"
         if not mark.exists():
-            _write(mark, fingerprint.encode())
+            put_in_place(mark, fingerprint.encode())
         elif mark.read_text() != fingerprint:
             raise InputError(
                 f"{self.folder} holds parts of another run, with other files, weights or options: remove it, or choose "
@@ -185,7 +186,7 @@ class _Parts:
         return self.folder / f"{number:08}.parquet"
 
     def write(self, number: int, content: bytes) -> None:
-        _write(self.path(number), content)
+        put_in_place(self.path(number), content)
 
     def join(self, count: int, parquet: Any) -> list[tuple[str, str]]:
         """Wait for the parts of all processes, write the whole, remove them; return files that could not be used."""
@@ -197,10 +198,3 @@ class _Parts:
         whole.replace(self.out)
         shutil.rmtree(self.folder)
         return failed
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file at once: a kill leaves the whole file or none."""
-    own = path.with_name(f"{path.name}.{os.getpid()}")
-    own.write_bytes(content)
-    own.replace(path)

@@ -14,6 +14,8 @@ from typing import Any, Final
 import llvmlite.binding as llvm
 import numba
 
+from jpegdomain.storing import put_in_place
+
 from .kernels import KernelPackage
 
 try:
@@ -85,20 +87,22 @@ def _filled(folder: Path, others: Iterable[Path]) -> Path:
     for other in others:
         # An index comes after what it lists, and last what says that all of it is there.
         for pattern in ("*.nbc", "*.nbi", "*"):
-            with suppress(OSError):
-                for path in filter(Path.is_file, other.rglob(pattern)):
-                    target = folder / path.relative_to(other)
+            for path in _listed(other, pattern):
+                target = folder / path.relative_to(other)
+                # A file that cannot be copied is compiled again; the others serve all the same.
+                with suppress(OSError):
                     if not target.exists():
+                        data = path.read_bytes()
                         target.parent.mkdir(parents=True, exist_ok=True)
-                        _copied(path, target)
+                        put_in_place(target, data)
     return folder
 
 
-def _copied(path: Path, target: Path) -> None:
-    """Copy a file as a whole or not at all: other processes may be about to read it."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
-        part.write(path.read_bytes())
-    Path(part.name).replace(target)
+def _listed(folder: Path, pattern: str) -> list[Path]:
+    """A folder's files but for those that another process is writing; none if it cannot be read."""
+    with suppress(OSError):
+        return [path for path in folder.rglob(pattern) if path.name[0] != "." and path.is_file()]
+    return []
 
 
 def discard(folder: Path) -> None:

@@ -92,18 +92,27 @@ def test_a_change_is_noticed_wherever_it_is_read():
     assert same(read_jpeg(DATA, index=index), whole)
 
 
-def test_decoding_must_arrive_at_the_next_entry_point():
-    """Where the hashes are right, and the states are not."""
+@pytest.mark.parametrize("part", range(3))
+def test_decoding_must_arrive_at_the_next_entry_point(part):
+    """No entry's hash covers the predictions of the next one: only arriving there does."""
     index = index_jpeg(DATA, every=8)
     (scan,) = index.scans
-    # The same data as if its MCUs were numbered from one row on: of this size, and as many of them.
-    turned = jpeg(noise(120, 100), quality=85)
-    with pytest.raises(JpegIndexError):
-        read_jpeg(turned, index=index)
-    fewer = dataclasses.replace(index, every=9)
-    with pytest.raises(JpegIndexError):
-        read_jpeg(DATA, index=fewer)
     assert scan.parts == 3
+    entries = scan.entries.copy()
+    entries[1, 2 + part] += 1
+    wrong = dataclasses.replace(index, scans=(dataclasses.replace(scan, entries=entries),))
+    region = 0, 0, 16, read_jpeg(DATA).extent.width
+    assert same(read_jpeg(DATA, region=region, index=index), read_jpeg(DATA, region=region))
+    with pytest.raises(JpegIndexError):
+        read_jpeg(DATA, region=region, index=wrong)
+
+
+def test_an_index_of_another_file_of_this_size_or_with_other_steps_is_refused():
+    index = index_jpeg(DATA, every=8)
+    with pytest.raises(JpegIndexError):
+        read_jpeg(jpeg(noise(120, 100), quality=85), index=index)
+    with pytest.raises(JpegIndexError):
+        read_jpeg(DATA, index=dataclasses.replace(index, every=9))
 
 
 @pytest.mark.parametrize(

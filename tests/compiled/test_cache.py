@@ -186,3 +186,37 @@ def test_a_function_can_be_called_from_c(tmp_path, monkeypatch, package, compile
         function = CompiledFunction(package, "twice", "twice", signature, from_c=True)
         address = function.address()
     assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(21) == 42
+
+
+def test_copied_code_has_the_permissions_of_any_new_file(tmp_path):
+    (tmp_path / "from" / "deep").mkdir(parents=True)
+    for name in ("a.nbc", "a.nbi", "deep/b.nbi"):
+        (tmp_path / "from" / name).write_bytes(name.encode())
+        (tmp_path / "from" / name).chmod(0o600)
+    before = os.umask(0o022)
+    try:
+        cache._filled(tmp_path / "to", [tmp_path / "from"])
+    finally:
+        os.umask(before)
+    copied = {path.relative_to(tmp_path / "to").as_posix(): path for path in (tmp_path / "to").rglob("*.nb?")}
+    assert {name: path.read_bytes() for name, path in copied.items()} == {
+        name: name.encode() for name in ("a.nbc", "a.nbi", "deep/b.nbi")
+    }
+    assert {path.stat().st_mode & 0o777 for path in copied.values()} == {0o644}
+
+
+def test_a_file_that_cannot_be_read_leaves_nothing_and_stops_no_other(tmp_path, monkeypatch):
+    (tmp_path / "from").mkdir()
+    for name in ("a.nbi", "b.nbi", "c.nbi", ".d.nbi.0123"):
+        (tmp_path / "from" / name).write_bytes(name.encode())
+    read = type(tmp_path).read_bytes
+
+    def refusing(path):
+        if path.name == "a.nbi":
+            raise PermissionError(path)
+        return read(path)
+
+    monkeypatch.setattr(type(tmp_path), "read_bytes", refusing)
+    for _ in range(2):
+        cache._filled(tmp_path / "to", [tmp_path / "from", tmp_path / "nowhere"])
+    assert sorted(path.name for path in (tmp_path / "to").iterdir()) == ["b.nbi", "c.nbi"]

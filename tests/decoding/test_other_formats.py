@@ -18,6 +18,7 @@ from jpegdomain.errors import (
     JpegTooLargeError,
     LeftOutWarning,
     NotJpegError,
+    UnsupportedJpegError,
 )
 from tests.codec.oracle import noise
 from tests.data.conftest import files
