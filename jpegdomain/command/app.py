@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from jpegdomain.errors import JpegDomainError
+from jpegdomain.errors import JpegDomainError, JpegFileError
 
 from .benchmark import bench
 from .compilation import warm
@@ -26,9 +26,12 @@ for command in (info, check, verify, plan, predict, warm, bench):
 
 
 def main() -> None:
-    """Run the command: exit status 0 if all is well, 1 if a file or a model fails, 2 if it was called wrongly."""
+    """Run the command: exit status 0 if all is well, 1 if a file or a model fails, 2 if it was called wrongly.
+
+    ``predict`` fails if no file can be used.
+    """
     try:
         app()
     except (JpegDomainError, OSError) as error:
         typer.secho(f"jpegdomain: {error}", fg="red", err=True)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, JpegFileError) else 2)

@@ -1,5 +1,6 @@
 """``info`` and ``check``: what single files hold, and which files of a folder cannot be read."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -140,10 +141,19 @@ def jpeg_files(folder: Path, endings: str = ENDINGS) -> list[Path]:
     if not folder.is_dir():
         raise EmptyFolderError(f"{folder}: no such folder")
     wanted = {f".{ending.strip().lstrip('.').lower()}" for ending in endings.split(",")}
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in wanted and path.is_file())
+    paths = sorted(path for path in _files(folder) if path.suffix.lower() in wanted and path.is_file())
     if not paths:
         raise EmptyFolderError(f"{folder}: no files that end in {', '.join(sorted(wanted))}")
     return paths
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All files below a folder, behind links to folders, too; a folder that is its own descendant is entered once."""
+    entered = {os.path.realpath(folder)}
+    for parent, below, names in os.walk(folder, followlinks=True):
+        below[:] = [name for name in below if os.path.realpath(Path(parent, name)) not in entered]
+        entered.update(os.path.realpath(Path(parent, name)) for name in below)
+        yield from (Path(parent, name) for name in names)
 
 
 def _unusable(image: JpegImage) -> str | None:

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pickle
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,6 +72,8 @@ def load_network(name: str, weights: Path | None, pretrained: bool = False, clas
     if not rest:
         raise InputError(f"{name!r} names no network: give torchvision:resnet50, timm:resnet50 or module:factory")
     settings: dict[str, Any] = {} if classes is None else {"num_classes": classes}
+    # Processes that share a run, and a run that goes on, have the same random weights.
+    torch.manual_seed(0)
     try:
         model = _made(library, rest, pretrained, settings)
     except MissingPackageError:
@@ -109,15 +112,12 @@ def _timm() -> Any:
 
 
 def _load(model: nn.Module, path: Path) -> None:
-    state: Any
-    if path.suffix == ".safetensors":
-        try:
-            from safetensors.torch import load_file
-        except ImportError as error:
-            raise MissingPackageError(f"{path}: pip install safetensors") from error
-        state = load_file(path)
-    else:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = _state(path)
+    except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise InputError(
+            f"{path}: no file of weights: {str(error).splitlines()[0] if str(error) else error!r}"
+        ) from error
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
@@ -125,6 +125,20 @@ def _load(model: nn.Module, path: Path) -> None:
         model.load_state_dict(state)
     except (RuntimeError, TypeError) as error:
         raise InputError(f"{path}: not the weights of this network: {error}") from error
+
+
+def _state(path: Path) -> Any:
+    if path.suffix != ".safetensors":
+        return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise MissingPackageError(f"{path}: pip install safetensors") from error
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(error) from error
 
 
 def trained_with(name: str, model: nn.Module, side: int | None = None) -> Recipe:

@@ -1,6 +1,7 @@
 """Answers as Parquet tables; needs pyarrow."""
 
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ def table(rows: Sequence[tuple[str, str | None, Tensor | None]], output: str, to
     numbers = pyarrow.list_(pyarrow.float32())
     answers = [answer for _, _, answer in rows]
     columns: dict[str, Any] = {
-        "file": pyarrow.array([name for name, _, _ in rows], pyarrow.string()),
-        "error": pyarrow.array([reason for _, reason, _ in rows], pyarrow.string()),
+        "file": pyarrow.array([_text(name) for name, _, _ in rows], pyarrow.string()),
+        "error": pyarrow.array([None if reason is None else _text(reason) for _, reason, _ in rows], pyarrow.string()),
     }
     if output == "top":
         best = [None if answer is None else answer.softmax(0).topk(min(top, len(answer))) for answer in answers]
@@ -57,3 +58,8 @@ def join(paths: Sequence[Path], target: Path) -> list[tuple[str, str]]:
     if writer is not None:
         writer.close()
     return failed
+
+
+def _text(name: str) -> str:
+    """A text as Unicode; bytes of a file's name that are none become backslash escapes."""
+    return os.fsencode(name).decode(errors="backslashreplace")

@@ -69,18 +69,20 @@ def predict(
     parquet = _parquet()
     paths = jpeg_files(data)
     names = [path.relative_to(data).as_posix() for path in paths]
+    if weights is None and not pretrained and model.startswith(("torchvision:", "timm:")):
+        typer.secho("without --weights or --pretrained the network's weights are random", fg="yellow", err=True)
     network = load_network(model, weights, pretrained, classes)
     recipe = trained_with(model, network, side)
     if output is Output.embeddings:
         _without_head(network)
     settings = [model, output.value, top, batch, str(recipe), pretrained, classes, _weights_of(network)]
-    parts = _Parts(out, hashlib.sha256(json.dumps([settings, names]).encode()).hexdigest())
+    files = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in zip(names, map(Path.stat, paths), strict=True)]
+    parts = _Parts(out, hashlib.sha256(json.dumps([settings, files]).encode()).hexdigest())
+    if device == "cuda" and "LOCAL_RANK" in os.environ:
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
     rank, world = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
     starts = range(0, len(paths), max(batch, _PART // batch * batch))
-    run = partial(
-        _answers,
-        convert(network, plan="fused", preprocess=recipe).to(device),
-    )
+    run = partial(_answers, convert(network, plan="fused", preprocess=recipe).to(device))
     for number in track(range(rank, len(starts), world), "predicting", console=Console(stderr=True), transient=True):
         if not parts.path(number).exists():
             own = slice(starts[number], starts[number] + starts.step)
@@ -91,6 +93,8 @@ def predict(
         for name, reason in failed:
             typer.echo(f"{name}: {reason}", err=True)
         print(f"{out}: {len(paths)} files, {len(failed)} of them could not be used")
+        if len(failed) == len(paths):
+            raise typer.Exit(1)
 
 
 def _weights_of(network: nn.Module) -> str:
@@ -167,25 +171,25 @@ def _parquet() -> Any:
 
 
 class _Parts:
-    """The finished parts of a run, in a folder beside the file that is to be written."""
+    """The finished parts of a run, in a folder of its own beside the file that is to be written.
+
+    Args:
+        out: That file.
+        fingerprint: Of the network, the settings and the files: another run never takes up these parts.
+    """
 
     def __init__(self, out: Path, fingerprint: str) -> None:
-        self.out, self.folder = out, out.with_name(out.name + ".parts")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        self.folder.mkdir(exist_ok=True)
-        mark = self.folder / "run"
-        if not mark.exists():
-            put_in_place(mark, fingerprint.encode())
-        elif mark.read_text() != fingerprint:
-            raise InputError(
-                f"{self.folder} holds parts of another run, with other files, weights or options: remove it, or choose "
-                "another --out"
-            )
+        self.out, self.folder = out, out.with_name(f"{out.name}.parts-{fingerprint[:12]}")
+        for other in sorted(out.parent.glob(f"{out.name}.parts-*")):
+            if other != self.folder:
+                note = f"{other} holds parts of another run, with other files, weights or options"
+                typer.secho(note, fg="yellow", err=True)
 
     def path(self, number: int) -> Path:
         return self.folder / f"{number:08}.parquet"
 
     def write(self, number: int, content: bytes) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         put_in_place(self.path(number), content)
 
     def join(self, count: int, parquet: Any) -> list[tuple[str, str]]:

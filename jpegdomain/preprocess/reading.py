@@ -61,6 +61,8 @@ class Reading:
 
     def take(self, step: object) -> None:
         """Read one step, of torchvision or a `Transform`, or a pipeline of them."""
+        if not isinstance(step, Transform):
+            _check_class(step)
         if isinstance(step, Transform):
             self.steps.append(step)
         elif isinstance(step, v1.Compose | v2.Compose):
@@ -162,3 +164,16 @@ class Reading:
             self.floating = True
         elif dtype != torch.uint8 or self.floating:
             refuse(step, "floating-point images are not converted to integers here")
+
+
+_COMPUTING = ("__call__", "forward", "transform", "_transform", "make_params", "_get_params", "get_params")
+_LIBRARIES = ("torchvision", "timm", "torch")
+
+
+def _check_class(step: object) -> None:
+    """Refuse a class from elsewhere that computes something else than the library's class that it inherits from."""
+    kind = type(step)
+    known = next((base for base in kind.__mro__ if base.__module__.partition(".")[0] in _LIBRARIES), kind)
+    changed = [name for name in _COMPUTING if getattr(kind, name, None) is not getattr(known, name, None)]
+    if changed:
+        refuse(step, f"it is a {known.__qualname__} with a {changed[0]} of its own")

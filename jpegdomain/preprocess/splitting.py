@@ -45,7 +45,7 @@ def split(pipeline: object) -> tuple[Recipe, nn.Module]:
         except InputError:
             break
         count += 1
-    rest = steps[count:]
+    rest = [_of_tensors(step) for step in steps[count:]]
     recipe = reading.recipe()
     if not rest:
         return recipe, v2.Identity()
@@ -54,6 +54,13 @@ def split(pipeline: object) -> tuple[Recipe, nn.Module]:
     if reading.scale == 255:
         rest = [AsBefore(rounded=not reading.floating), *rest]
     return Recipe(recipe.transform, (0.0,), (1.0,)), v2.Compose(rest)
+
+
+def _of_tensors(step: Any) -> Any:
+    """What a step that makes a tensor of a Pillow image does to one of uint8."""
+    if isinstance(step, v1.ToTensor | v2.ToTensor):
+        return v2.ToDtype(torch.float32, scale=True)
+    return v2.Identity() if isinstance(step, v1.PILToTensor | v2.PILToTensor) else step
 
 
 def _read(steps: list[Any]) -> Reading:

@@ -160,7 +160,7 @@ class Compose(Transform):
         for step in _flat(self.transforms):
             if changed and step.first:
                 raise InputError(f"{type(step).__name__} changes the file's own coefficients: put it first")
-            changed = not step.first
+            changed = changed or not step.first or step.moves
             if erasing and step.before_erasing:
                 does = "moves pixels" if step.moves else "takes the mean of all pixels"
                 raise InputError(f"{type(step).__name__} {does}: put it in front of RandomErasing")

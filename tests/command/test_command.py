@@ -204,6 +204,35 @@ def test_backbones_are_not_fetched_for_a_network_without_weights():
     assert load_network("torchvision:fcn_resnet50", None) is not None
 
 
+def test_folders_behind_links_are_searched_once(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "data" / "own").mkdir(parents=True)
+    photograph(tmp_path / "real" / "a.jpg")
+    photograph(tmp_path / "data" / "own" / "b.jpg")
+    (tmp_path / "data" / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "back").symlink_to(tmp_path / "data")
+    assert json.loads(run("check", tmp_path / "data", "--json").stdout)["files"] == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x02garbage"])
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_file_that_holds_no_weights(tmp_path, content, suffix):
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors")
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(jd.errors.InputError, match="no file of weights"):
+        load_network(SMALL, path)
+
+
+def test_a_file_that_fails_is_no_wrong_call(tmp_path, monkeypatch):
+    (tmp_path / "bad.jpg").write_text("no image")
+    monkeypatch.setattr(sys, "argv", ["jpegdomain", "verify", SMALL, str(tmp_path / "bad.jpg"), "--side", "32"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+
+
 def test_warm_as_a_module():
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "jpegdomain", "warm", "--only", "codec", "--json"],

@@ -80,25 +80,99 @@ def whole(folder, out):
     return out.read_bytes()
 
 
+def kept(out):
+    """The finished parts of a run that did not end."""
+    return sorted(out.parent.glob(f"{out.name}.parts-*/00*.parquet"))
+
+
 def test_a_second_start_goes_on_where_the_first_was_killed(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, "_PART", 8)
     expected = whole(folder, tmp_path / "whole.parquet")
-    parts = tmp_path / "out.parquet.parts"
+    out = tmp_path / "out.parquet"
     code = "import jpegdomain.command.predict as p; p._PART = 8; from jpegdomain.command import main; main()"
-    given = [sys.executable, "-c", code, *map(str, arguments(folder, tmp_path / "out.parquet", "--output", "logits"))]
+    given = [sys.executable, "-c", code, *map(str, arguments(folder, out, "--output", "logits"))]
     process = subprocess.Popen(given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(parts.glob("00*.parquet")) and process.poll() is None:
+    while not kept(out) and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    kept = {path.name: path.stat().st_mtime_ns for path in parts.glob("00*.parquet")}
-    if process.returncode == -signal.SIGKILL and parts.exists():
-        assert kept
+    numbers = {int(path.stem) for path in kept(out)}
+    if process.returncode == -signal.SIGKILL and numbers:
         monkeypatch.setattr(predict._Parts, "write", wrote := Written(predict._Parts.write))
-        assert run(*arguments(folder, tmp_path / "out.parquet", "--output", "logits")).exit_code == 0
-        assert not {int(name[:8]) for name in kept} & set(wrote.numbers)
-    assert (tmp_path / "out.parquet").read_bytes() == expected
-    assert not parts.exists()
+        assert run(*arguments(folder, out, "--output", "logits")).exit_code == 0
+        assert not numbers & set(wrote.numbers)
+    assert out.read_bytes() == expected
+    assert not list(tmp_path.glob("out.parquet.parts-*"))
+
+
+def interrupted(folder, out, monkeypatch, *more):
+    """A run that ends after two parts."""
+    write, count = predict._Parts.write, []
+
+    def twice(parts, number, content):
+        if len(count) == 2:
+            raise KeyboardInterrupt
+        count.append(number)
+        write(parts, number, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(predict._Parts, "write", twice)
+        CliRunner().invoke(app, [*map(str, arguments(folder, out, *more))])
+    assert len(kept(out)) == 2
+
+
+@pytest.mark.parametrize("change", ["file", "folder", "options"])
+def test_parts_of_another_run_are_never_taken_up(folder, tmp_path, monkeypatch, change):
+    monkeypatch.setattr(predict, "_PART", 8)
+    out = tmp_path / "out.parquet"
+    interrupted(folder, out, monkeypatch, "--output", "logits")
+    more = ["--output", "logits"]
+    if change == "file":
+        photograph(folder / "a" / "40.jpg", 10)
+    elif change == "folder":
+        (tmp_path / "elsewhere").mkdir()
+        for path in folder.rglob("*.jp*g"):
+            (tmp_path / "elsewhere" / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+            photograph(tmp_path / "elsewhere" / path.relative_to(folder), 20)
+        folder = tmp_path / "elsewhere"
+    else:
+        more = ["--output", "embeddings"]
+    done = run(*arguments(folder, out, *more))
+    assert done.exit_code == 0
+    assert "holds parts of another run" in done.stderr
+    run(*arguments(folder, tmp_path / "afresh.parquet", *more))
+    assert out.read_bytes() == (tmp_path / "afresh.parquet").read_bytes()
+    assert len(kept(out)) == 2
+
+
+def test_names_that_are_not_unicode(tmp_path):
+    (tmp_path / "data").mkdir()
+    try:
+        os.link(photograph(tmp_path / "a.jpg"), os.fsencode(tmp_path / "data") + b"/caf\xe9.jpg")
+    except OSError:
+        pytest.skip("this file system has Unicode names only")
+    (tmp_path / "data" / os.fsdecode(b"\xff.jpg")).write_text("no image")
+    assert run(*arguments(tmp_path / "data", tmp_path / "out.parquet")).exit_code == 0
+    rows = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["file"] for row in rows] == ["caf\\xe9.jpg", "\\xff.jpg"]
+    assert "\\xff.jpg: not a JPEG file" in rows[1]["error"]
+
+
+def test_a_run_without_any_usable_file_fails(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.jpg").write_text("no image")
+    assert run(*arguments(tmp_path / "data", tmp_path / "out.parquet")).exit_code == 1
+    assert parquet.read_table(tmp_path / "out.parquet").num_rows == 1
+
+
+def test_random_weights_are_said_and_are_the_same_each_time(folder, tmp_path):
+    files = []
+    for name in ("one", "two"):
+        given = arguments(folder, tmp_path / f"{name}.parquet", "--output", "logits")
+        given[1] = "torchvision:squeezenet1_1"
+        assert "weights are random" in run(*given).stderr
+        files.append((tmp_path / f"{name}.parquet").read_bytes())
+    assert files[0] == files[1]
 
 
 class Written:
@@ -111,16 +185,6 @@ class Written:
             self.write(parts, number, content)
 
         return write
-
-
-def test_parts_of_another_run_are_left_alone(folder, tmp_path):
-    parts = tmp_path / "out.parquet.parts"
-    parts.mkdir()
-    (parts / "run").write_text("another")
-    done = CliRunner().invoke(app, [*map(str, arguments(folder, tmp_path / "out.parquet"))])
-    assert isinstance(done.exception, jd.errors.InputError)
-    assert "parts of another run" in str(done.exception)
-    assert (parts / "run").read_text() == "another"
 
 
 def test_processes_share_the_work(folder, tmp_path, monkeypatch):

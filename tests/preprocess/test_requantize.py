@@ -107,6 +107,10 @@ def test_what_cannot_be_is_refused():
         (lambda: ours.Requantize(np.ones(63, int)), "quantisation table is"),
         (lambda: ours.Compose([ours.Resize(8), ours.JpegQuality(50)]), "JpegQuality changes .*put it first"),
         (lambda: ours.from_torchvision(v2.Compose([v2.CenterCrop(9), v2.JPEG(50)])), "put it first"),
+        (
+            lambda: ours.Compose([ours.RandomApply([ours.JpegQuality(30), ours.Resize(20)]), ours.JpegQuality(5)]),
+            "put it first",
+        ),
     ):
         with pytest.raises(InputError, match=message):
             make()

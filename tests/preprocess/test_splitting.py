@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torchvision import transforms as v1
 from torchvision import tv_tensors
@@ -46,6 +47,21 @@ def test_the_halves_are_the_whole(name):
     torch.manual_seed(2)
     pixels = jd.PixelCollate(recipe, dtype=FLOAT)([image])[0]
     torch.testing.assert_close(rest(pixels), given, rtol=0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:The transform `ToTensor", "ignore:The transform `PILToTensor")
+@pytest.mark.parametrize("library", [v1, v2], ids=["v1", "v2"])
+@pytest.mark.parametrize("last", ["ToTensor", "PILToTensor"])
+def test_the_rest_of_a_pipeline_of_pillow_images_takes_tensors(library, last):
+    pipeline = library.Compose([library.CenterCrop(40), library.GaussianBlur(3, 0.8), getattr(library, last)()])
+    recipe, rest = ours.split_torchvision(pipeline)
+    image = picture("4:2:0", EXTENT)
+    levels = jd.decode_rgb(jd.collate([image], dtype=FLOAT))[0].round().clamp(0, 255).to(torch.uint8)
+    expected = pipeline(Image.fromarray(levels.permute(1, 2, 0).numpy()))
+    got = rest(jd.PixelCollate(recipe)([image])[0])
+    assert got.dtype == expected.dtype == (torch.float32 if last == "ToTensor" else torch.uint8)
+    assert got.max() > (0.5 if last == "ToTensor" else 127)
+    assert (got.double() - expected.double()).abs().max() <= (1.01 / 255 if last == "ToTensor" else 1)
 
 
 def test_targets_go_through_both():

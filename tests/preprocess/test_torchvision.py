@@ -205,3 +205,27 @@ def test_mean_and_std_are_not_given_twice():
 def test_other_steps_are_named(pipeline, message):
     with pytest.raises(InputError, match=message):
         ours.from_torchvision(pipeline)
+
+
+class Unchanged(v2.Resize):
+    def transform(self, inpt, params):
+        return inpt
+
+
+class Reversed(v1.Normalize):
+    def forward(self, tensor):
+        return -super().forward(tensor)
+
+
+class Renamed(v2.Resize):
+    """Computes what its base computes."""
+
+
+def test_a_class_that_computes_something_else_than_its_base_is_not_read_as_that():
+    for step, own in (
+        (Unchanged(9), "a Resize with a transform"),
+        (Reversed([0.5], [0.5]), "a Normalize with a forward"),
+    ):
+        with pytest.raises(InputError, match=f"{type(step).__name__} cannot be read: it is {own} of its own"):
+            ours.from_torchvision(v2.Compose([step]))
+    assert str(ours.from_torchvision(Renamed(9))) == str(ours.from_torchvision(v2.Resize(9)))
