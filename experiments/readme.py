@@ -141,8 +141,8 @@ RESULTS = {
         summary_table,
         (
             *_experiment("equivalence-imagenette_resnet18", "generality", "input_accuracy-imagenette-160-resnet18"),
-            *_benchmark("inputs", "codec", "network-resnet50"),
-            *_experiment("throughput-imagenette-resnet18", "conversion-mnist", "conversion-cifar10-jpeg"),
+            *_benchmark("inputs", "codec", "network-resnet50", "end_to_end"),
+            *_experiment("conversion-mnist", "conversion-cifar10-jpeg"),
         ),
     ),
     "throughput": Result(
