@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 __all__ = ["copied", "copy_with_tensors"]
@@ -27,6 +28,9 @@ def copy_with_tensors(model: _Model, replace: Callable[[Tensor], Tensor], hooks:
 
     def replaced(tensor: Tensor) -> Tensor:
         values = replace(tensor.detach())
+        if values.is_inference() and not torch.is_inference_mode_enabled():
+            # A tensor that was made in inference mode can be no parameter outside it.
+            values = values.clone()
         return nn.Parameter(values, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
 
     # deepcopy looks an object up here before it copies it; so tied tensors stay tied.

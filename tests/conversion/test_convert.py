@@ -218,3 +218,15 @@ def test_options_for_layers_that_have_no_such_setting_are_refused(options):
 def test_wrong_values_are_refused_where_no_layer_would_have_met_them(options):
     with pytest.raises(ValueError, match=r"1…15|'asm' or 'apx'|one of dense, stencil, factored"):
         jd.convert(nn.Sequential(nn.BatchNorm2d(3)), **options)
+
+
+@pytest.mark.parametrize("plan", ["transform", "fused"])
+def test_a_model_that_was_made_in_inference_mode_converts(plan):
+    with torch.inference_mode():
+        # More numbers than are copied anyway.
+        net = nn.Sequential(nn.Conv2d(3, 128, 5), nn.ReLU(), nn.Conv2d(128, 64, 3)).double().eval()
+        assert net[2].weight.is_inference()
+        x = torch.randn(1, 3, 17, 20, dtype=torch.float64)
+        torch.testing.assert_close(jd.convert(net, plan=plan)(jd.encode(x)), net(x), rtol=0, atol=1e-9)
+    with torch.no_grad():
+        torch.testing.assert_close(jd.convert(net, plan=plan)(jd.encode(x.clone())), net(x), rtol=0, atol=1e-9)
