@@ -26,7 +26,7 @@ def from_config(config: Mapping[str, Any]) -> object:
         )
     if importlib.util.find_spec("timm") is None:
         raise MissingPackageError("these settings are timm's, which is not installed: pip install timm")
-    from timm.data import create_transform  # type: ignore[attr-defined]
+    from timm.data import create_transform
 
     known = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode", "crop_border_pixels")
     return create_transform(**{name: config[name] for name in known if name in config})
