@@ -9,11 +9,12 @@ from jpegdomain.codec.messages import RE_ENCODE, message
 from jpegdomain.colour import INKS, MIXING
 from jpegdomain.errors import ExtentMismatchError, InputError, UnsupportedJpegError
 from jpegdomain.geometry import BLOCK, Extent
-from jpegdomain.preprocess import Compose, recipe_of
+from jpegdomain.preprocess import Compose, Transform, recipe_of
 from jpegdomain.preprocess.component_map import UPRIGHT, turn_of
-from jpegdomain.preprocess.image_geometry import ImageGeometry
+from jpegdomain.preprocess.image_geometry import ImageGeometry, drawn_map
 
 from .batch import JpegBatch
+from .indexes import UnreadImage, known_of
 from .other_formats import PixelImage
 from .planes import Records
 
@@ -29,7 +30,7 @@ def by_extent(images: Sequence[JpegImage]) -> dict[Extent, list[int]]:
 
 
 def collate(
-    images: Sequence[JpegImage],
+    images: Sequence[JpegImage | UnreadImage],
     *,
     preprocess: object = None,
     orient: bool = False,
@@ -51,7 +52,8 @@ def collate(
     ``low_frequencies`` would need, without the compiled renderer. It does not slow down the others of its batch.
 
     Args:
-        images: One or more. Tables, colour models and sampling may differ.
+        images: One or more. Tables, colour models and sampling may differ. Of those that are still unread, items of a
+            data set with indexes, only what the preprocess needs is read.
         preprocess: From images to one extent: a transform of `jpegdomain.preprocess`, or a pipeline of torchvision,
             timm or Hugging Face (`preprocess.recipe_of`). Its mean and std are those of the network's entry, which
             `JpegBatch.normalisation` has it check.
@@ -81,22 +83,45 @@ def collate(
                 f"{image.source}: no JPEG file, so it has no coefficients: jpegdomain.read_pixels and PixelCollate "
                 "take it"
             )
+        if isinstance(image, UnreadImage):
+            # All that follows was looked at when it was indexed.
+            continue
         check_color(image)
         # It raises if sampling factors are not whole multiples.
         _ = image.upsampling
     recipe = None if preprocess is None else recipe_of(preprocess)
-    if recipe is None and orient and any(image.orientation != 1 for image in images):
+    if recipe is None and orient and any(known_of(image).orientation != 1 for image in images):
         recipe = recipe_of(Compose([]))
     if recipe is None:
-        _check_extents(images)
-        return JpegBatch(images[0].extent, dtype, Records(tuple(images), None)).to(device)
-    turns = [turn_of(image.orientation) if orient else UPRIGHT for image in images]
-    geometries = [
-        ImageGeometry.of(image, recipe.transform, turn, generator) for image, turn in zip(images, turns, strict=True)
-    ]
-    taken = tuple(geometry.requantized(image) for image, geometry in zip(images, geometries, strict=True))
+        records = tuple(image.read() if isinstance(image, UnreadImage) else image for image in images)
+        _check_extents(records)
+        return JpegBatch(records[0].extent, dtype, Records(records, None)).to(device)
+    placed = [_placed(image, recipe.transform, orient, generator) for image in images]
+    geometries = [geometry for _, geometry in placed]
+    taken = tuple(geometry.requantized(record) for record, geometry in placed)
     batch = JpegBatch(_common_extent(geometries), dtype, Records(taken, tuple(geometries)))
     return batch.normalised_by(recipe.normalisation).to(device)
+
+
+def _placed(
+    image: JpegImage | UnreadImage, transform: Transform, orient: bool, generator: torch.Generator | None
+) -> tuple[JpegImage, ImageGeometry]:
+    """Draw what becomes of an image; then read what that needs, if it is unread."""
+    known = known_of(image)
+    turn = turn_of(known.orientation) if orient else UPRIGHT
+    image_map = drawn_map(known, transform, turn, generator)
+    if isinstance(image, JpegImage):
+        return image, ImageGeometry.by_map(image, image_map, transform, turn)
+    if image_map.known:
+        geometry = ImageGeometry.by_map(image.file, image_map, transform, turn)
+        part = image.read_for(geometry)
+        if part is not None:
+            return part, geometry.within(part)
+    record = image.read()
+    if record.extent != known.extent or record.orientation != known.orientation:
+        # Another file has taken its place in the meantime.
+        return _placed(record, transform, orient, generator)
+    return record, ImageGeometry.by_map(record, image_map, transform, turn)
 
 
 def _check_extents(images: Sequence[JpegImage]) -> None:
