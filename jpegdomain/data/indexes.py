@@ -81,6 +81,10 @@ class IndexFolder:
         folder: It is made if there is none.
         limits: For all files.
 
+    Attributes:
+        folder: Its absolute path.
+        smallest: Bytes of the smallest file that gets an index.
+
     Raises:
         OSError: If it cannot be made.
     """
@@ -90,6 +94,7 @@ class IndexFolder:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._limits = limits
         self._settings = Settings(BLOCK, **limits._asdict())
+        self.smallest = _SMALLEST
         self._full = False
 
     def open(self, source: Source) -> UnreadImage | None:
@@ -143,13 +148,13 @@ class IndexFolder:
         if isinstance(source, str | os.PathLike):
             try:
                 path = Path(os.fsdecode(source)).absolute()
-                if path.stat().st_size < _SMALLEST:
+                if path.stat().st_size < self.smallest:
                     return None
             except (OSError, ValueError):
                 return None
             known = hashlib.blake2b(os.fsencode(path), digest_size=16)
         elif isinstance(source, bytes):
-            if len(source) < _SMALLEST:
+            if len(source) < self.smallest:
                 return None
             # Should two files agree in this, the index of one is not used for the other.
             known = hashlib.blake2b(source[:4096] + source[-4096:], digest_size=16)
