@@ -10,8 +10,7 @@ from jpegdomain.errors import InputError
 
 from .code_tables import CodeBook
 from .framing import interval_segment, scan_segment
-from .kernel.layout import LARGEST_AC, LARGEST_DC_STEP
-from .kernel.packing import Planes
+from .kernel.layout import LARGEST_AC, LARGEST_DC_STEP, Planes
 from .kernels import TOKENIZE
 from .records import Component, JpegImage
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .code_tables import CodeBook
 from .coding import EACH_ROW, check_range, interleaved, mcu_layout, planes_of, table_slots
 from .framing import interval_segment, scan_segment
-from .kernel.progression import RAW
+from .kernel.layout import RAW
 from .kernels import TOKENIZE_BAND, TOKENIZE_DC
 from .records import JpegImage
 

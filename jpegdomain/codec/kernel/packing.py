@@ -13,13 +13,12 @@ from jpegdomain.compiled.jit import inlined
 from jpegdomain.tables import ZIGZAG
 
 from . import layout as L
-from .layout import Bytes, Integers
+from .layout import Bytes, Integers, Planes
 from .markers import RST0
 
 __all__ = ["code_sizes", "pack", "tokenize"]
 
 Entries: TypeAlias = NDArray[np.uint32]
-Planes: TypeAlias = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]
 
 
 _CATEGORIES: Final = np.array([value.bit_length() for value in range(L.LARGEST_DC_STEP + 1)], np.uint8)

@@ -1,7 +1,7 @@
 """From blocks to the symbols of progressive scans, compiled (T.81 G.1.2): spectral bands, one bit after another.
 
 An entry is as in `packing`: 256·table + symbol above, the bits that follow in the low 16. Tables 0 and 1 are the scan's
-Huffman tables; in `RAW`, which has no codes, a symbol is the number of bits that follow.
+Huffman tables; in `layout.RAW`, which has no codes, a symbol is the number of bits that follow.
 """
 
 from typing import Final
@@ -12,15 +12,12 @@ from jpegdomain.compiled.jit import compiled, inlined
 from jpegdomain.tables import ZIGZAG
 
 from . import layout as L
-from .layout import Integers, Samples
-from .packing import Entries, Planes
+from .layout import Integers, Planes, Samples
+from .packing import Entries
 
-__all__ = ["RAW", "tokenize_band", "tokenize_dc"]
+__all__ = ["tokenize_band", "tokenize_dc"]
 
-RAW: Final = 2
-"""The table of bits without a code in front."""
-
-_RAW: Final = 256 * RAW
+_RAW: Final = 256 * L.RAW
 _MOST_BITS: Final = 16
 _RUN_OF_16: Final = 0xF0
 _LONGEST_RUN: Final = 0x7FFF
