@@ -93,9 +93,14 @@ class _Draft:
 
 
 def build(
-    layout: FrameLayout, metadata: Metadata, name: str, report: list[int], arrays: tuple[Samples, ...], quant: Steps
+    layout: FrameLayout,
+    metadata: Metadata | None,
+    name: str,
+    report: list[int],
+    arrays: tuple[Samples, ...],
+    quant: Steps,
 ) -> JpegImage:
-    """Make the record of one file from the beginning of its state, its components' coefficients and (4, 64) tables."""
+    """Make a record of the beginning of a file's state, its components' coefficients, (4, 64) tables, and metadata."""
     components = []
     # There are always four quantisation tables.
     for (identifier, factors, extent), coefficients, table in zip(layout.parts, arrays, quant, strict=False):
@@ -111,13 +116,12 @@ def build(
     image.components = tuple(components)
     image.extent = layout.extent
     image.color = layout.color
-    image.orientation = metadata.orientation
     image.progressive = report[PROGRESSIVE] == 1
     image.source = name
     image.jfif = report[JFIF] == 1
     image.adobe = report[ADOBE] if report[ADOBE] >= 0 else None
-    image.icc = metadata.icc
-    image.exif = metadata.exif
+    if metadata is not None:
+        vars(image).update(metadata._asdict())
     image.__class__ = JpegImage
     done: JpegImage = image
     return done

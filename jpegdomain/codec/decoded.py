@@ -11,7 +11,7 @@ from .kernel.layout import Integers, Samples, Steps
 from .metadata import NO_METADATA, Metadata, metadata_of
 from .records import JpegImage
 
-__all__ = ["Decoded", "Result"]
+__all__ = ["Decoded", "Result", "promise_of"]
 
 Result: TypeAlias = JpegImage | JpegFileError | OSError | InputError
 """A record, or why there is none."""
@@ -48,34 +48,42 @@ class Decoded:
         """Yield all records and errors."""
         others = self.others
         for number in range(len(self.layouts)):
-            yield others[number] if number in others else _promised(self, number)
+            yield others[number] if number in others else self.promised(number)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all files are of one kind, and have no metadata."""
+        return not self.others and not self.heads and self.layouts.count(self.layouts[0]) == len(self.layouts)
 
     def orientation(self, number: int) -> int:
         """A file's EXIF orientation."""
-        return self.metadata(number).orientation if number in self.heads else 1
+        return metadata_of(self.heads[number]).orientation if number in self.heads else 1
 
-    def metadata(self, number: int) -> Metadata:
-        """What a file's segments say."""
-        return metadata_of(self.heads[number]) if number in self.heads else NO_METADATA
+    def promised(self, number: int) -> JpegImage:
+        """Return a file's record, which asks for its attributes when they are wanted."""
+        image: Any = _Draft()
+        image._promise = (self, number)
+        image.__class__ = JpegImage
+        promised: JpegImage = image
+        return promised
 
-    def attributes(self, number: int) -> dict[str, Any]:
-        """All that a file's record has."""
+    def attributes(self, number: int, wanted: str) -> dict[str, Any]:
+        """The wanted attribute of a file's record, and what is known with it."""
+        if wanted in Metadata._fields:
+            return (metadata_of(self.heads[number]) if number in self.heads else NO_METADATA)._asdict()
         layout = self.layouts[number]
         assert layout is not None
         own = self.out[self.begins[number] :]
         arrays = tuple([own[place].reshape(shape) for place, shape in layout.cuts])
-        report, quant = self.reports[number].tolist(), self.quant[number]
-        return vars(build(layout, self.metadata(number), self.name_of(number), report, arrays, quant))
+        image = build(layout, None, self.name_of(number), self.reports[number].tolist(), arrays, self.quant[number])
+        return vars(image)
 
 
 class _Draft:
     """A record in the making."""
 
 
-def _promised(decoded: Decoded, number: int) -> JpegImage:
-    """Return a record that asks for its attributes when the first of them is wanted."""
-    image: Any = _Draft()
-    image._promise = (decoded, number)
-    image.__class__ = JpegImage
-    promised: JpegImage = image
-    return promised
+def promise_of(image: JpegImage) -> tuple[Decoded, int] | None:
+    """The files among which an image was decoded, and its number there; None if it was decoded alone."""
+    promise: tuple[Decoded, int] | None = vars(image).get("_promise")
+    return promise

@@ -15,7 +15,7 @@ from .decoding import Settings, decode_or_error, decode_some
 from .sources import SOURCES, Source, load, named
 from .workspace import Arena
 
-__all__ = ["Part", "read_parts"]
+__all__ = ["Part", "cut", "read_parts"]
 
 Part: TypeAlias = Decoded | list[Result]
 """The results of some files, in order."""
@@ -87,7 +87,7 @@ class _Reading:
     def _decoded(self, files: Sequence[bytes], names: Sequence[int | str], arena: Arena | None) -> list[Part]:
         """Decode files, as many by each call as there is room for; those whose name is a number are bytes."""
         parts: list[Part] = []
-        for piece in _cut(files, _MOST):
+        for piece in cut(files, _MOST):
             some, own = files[piece.start : piece.stop], names[piece.start : piece.stop]
 
             def name_of(number: int, own: Sequence[int | str] = own) -> str:
@@ -147,7 +147,7 @@ def _shares(files: Sequence[bytes], threads: int) -> list[range]:
     return [range(start, stop) for start, stop in itertools.pairwise([0, *inner, len(files)]) if start < stop]
 
 
-def _cut(files: Sequence[bytes], most: int) -> list[range]:
+def cut(files: Sequence[bytes], most: int) -> list[range]:
     """Divide files into runs of so many bytes, or of one file."""
     sizes = list(map(len, files))
     if sum(sizes) <= most:

@@ -16,7 +16,7 @@ from .region_reading import read_by_index, read_region
 from .regions import check_region
 from .sources import Source, load
 
-__all__ = ["read_jpeg", "read_jpegs"]
+__all__ = ["OnError", "read_jpeg", "read_jpegs", "settings_of"]
 
 OnError: TypeAlias = Literal["raise", "keep"]
 Result: TypeAlias = JpegImage | JpegFileError | OSError
@@ -85,7 +85,7 @@ def read_jpeg(
             elsewhere cannot be noticed without reading it.)
         InputError: If an argument is invalid, or the region is not inside the image.
     """
-    settings = _settings(keep, on_error, max_pixels, max_scans, strict)
+    settings = settings_of(keep, on_error, max_pixels, max_scans, strict)
     if region is None and index is None and threads == 1:
         data, name = load(source)
         return decode(data, name, settings)
@@ -172,7 +172,7 @@ def read_jpegs(
         JpegFileError: Of the first source that cannot be read; see `read_jpeg`.
         OSError: Of the first path that cannot be opened, if it comes before.
     """
-    settings = _settings(keep, on_error, max_pixels, max_scans, strict)
+    settings = settings_of(keep, on_error, max_pixels, max_scans, strict)
     _check_threads(threads)
     results: list[Any] = [result for part in read_parts(list(sources), settings, threads) for result in part]
     for result in results:
@@ -182,7 +182,8 @@ def read_jpegs(
 
 
 @functools.lru_cache(maxsize=64, typed=True)
-def _settings(keep: int, on_error: OnError, max_pixels: int | None, max_scans: int, strict: bool) -> Settings:
+def settings_of(keep: int, on_error: OnError, max_pixels: int | None, max_scans: int, strict: bool) -> Settings:
+    """Check the options of `read_jpeg`; raise `InputError`."""
     if not isinstance(keep, int) or isinstance(keep, bool) or not 1 <= keep <= 8:
         raise InputError(f"keep is the number of frequencies along each side of a block, 1…8, got {keep!r}")
     if on_error not in {"raise", "keep"}:

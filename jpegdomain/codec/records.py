@@ -157,15 +157,14 @@ class JpegImage:
             if name not in _FIELDS or "_promise" not in vars(self):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             decoded, number = vars(self)["_promise"]
-            for own, value in decoded.attributes(number).items():
+            for own, value in decoded.attributes(number, name).items():
                 # Of two threads that come here at once, both get what the first one made.
                 vars(self).setdefault(own, value)
             return vars(self)[name]
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy, in this process or another, holds what the record says.
-        _ = self.components
-        return {name: value for name, value in vars(self).items() if name != "_promise"}
+        return {own: getattr(self, own) for own in _FIELDS}
 
     @property
     def keep(self) -> int:
