@@ -16,10 +16,11 @@ __all__ = ["Frontend"]
 
 
 class Frontend(nn.Module):
-    """Selected frequency channels, normalised: (x − mean)/std (Xu et al. 2020, section 3.1).
+    """Selected frequency channels, normalised: (x − mean)/max(std, floor) (Xu et al. 2020, section 3.1).
 
-    Mean and std are buffers, and the state dict also holds the selection and the kind of chroma: a network that is
-    saved with its frontend carries its data's statistics, and cannot be loaded into one of other channels.
+    The floor is that of the statistics; Xu et al. have none. Mean and divisor are the buffers `mean` and `std`, and the
+    state dict also holds the selection and the kind of chroma: a network that is saved with its frontend carries its
+    data's statistics, and cannot be loaded into one of other channels.
 
     Args:
         selection: Which channels, and in which order they are stacked.
@@ -57,7 +58,7 @@ class Frontend(nn.Module):
                     f"the frontend has chroma={chroma!r}, its statistics are of chroma={own.chroma!r}: "
                     f"fit_statistics(…, chroma={chroma!r}) gives those that it needs"
                 )
-            mean, std = own.mean.to(torch.get_default_dtype()), own.std.to(torch.get_default_dtype())
+            mean, std = own.mean.to(torch.get_default_dtype()), own.divisor.to(torch.get_default_dtype())
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
 

@@ -105,6 +105,10 @@ class ChannelGate(nn.Module):
             logits = self.conv2(self.relu(self.bn1(self.conv1(average.to(dtype)))))
         return logits.view(-1, self.channels, 2).to(torch.promote_types(dtype, torch.float32))
 
+    def drawn(self, margin: Tensor) -> Tensor:
+        """Draw a number of 0…1 for each of (n, C) decisions; to be overridden where several processes share a batch."""
+        return torch.rand_like(margin)
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Set the channels that are not kept to zero.
 
@@ -122,7 +126,7 @@ class ChannelGate(nn.Module):
             return x * keep.to(x)[:, :, None, None], keep
         if self.noise:
             # The difference of two Gumbel draws is one draw of the logistic distribution.
-            margin = margin + self.noise * torch.rand_like(margin).logit(eps=_SMALLEST_DRAW)
+            margin = margin + self.noise * self.drawn(margin).logit(eps=_SMALLEST_DRAW)
         soft = torch.sigmoid(margin / self.temperature)
         # The difference is exactly zero, so that keep is exactly 0 or 1.
         keep = (margin > 0).to(soft) + (soft - soft.detach())
@@ -142,7 +146,7 @@ class ChannelGate(nn.Module):
 
 
 class NormalisedGate(nn.Module):
-    """A gate with the statistics that it was trained with: it reads (x − mean)/std of all 192 channels.
+    """A gate with the statistics that it was trained with: it reads (x − mean)/max(std, floor) of all 192 channels.
 
     Args:
         gate: Takes (n, 192, X, Y) normalised channels and returns two tensors, as `ChannelGate` does: the gated
@@ -164,7 +168,9 @@ class NormalisedGate(nn.Module):
             raise InputError(f"a gate reads all {CHANNELS} channels, with chroma='exact'; got {statistics!r}")
         # In the dtype they were fitted in: cast at use.
         mean, std = (
-            (torch.zeros(CHANNELS), torch.ones(CHANNELS)) if statistics is None else (statistics.mean, statistics.std)
+            (torch.zeros(CHANNELS), torch.ones(CHANNELS))
+            if statistics is None
+            else (statistics.mean, statistics.divisor)
         )
         self.register_buffer("mean", mean.clone())
         self.register_buffer("std", std.clone())
