@@ -293,10 +293,10 @@ Accuracy that approximation costs networks that were trained with it, beside con
 
 ## Figure 5: throughput
 
-The paper draws the images a second of both models, in training and in testing, for three data sets, on a Pascal GPU with
-batches of 40. It prints no numbers, and concludes that the JPEG model is faster in both. Measured here is the whole way
-from a file's bytes to logits or to a training step, with batches of 40 too, on a CPU; the network on pixels decodes the
-files first. The numbers are how many times as many images a second a plan has as that network.
+The paper draws the images a second of both models, in training and in testing, for three data sets, on a Pascal
+GPU, in batches of 40. It prints no numbers, and concludes that the JPEG model is faster in both. Measured here is the
+whole way from a file's bytes to logits or to a training step, in batches of 40 too, on a CPU; the network on pixels
+decodes the files first. The numbers are how many times as many images a second a plan has as that network.
 
 {throughput.ratios_table(_reports(folder, "throughput"))}
 

@@ -64,7 +64,8 @@ def walk_to_scan(data: Bytes, mode: int, quant: Steps, workspace: Workspace) -> 
     """Walk to the data of a file's first scan. Returns the state: the outcome is `NEEDS_ROOM` if there is one."""
     workspace.bounds[1] = len(data)
     arrays = (*workspace.kernel, workspace.masks, workspace.lost)
-    SEQUENTIAL(data, workspace.bounds, _NO_ROOM, workspace.first, quant, arrays, (8, mode, 1))
+    states, reports = workspace.states, workspace.reports
+    SEQUENTIAL(data, workspace.bounds, _NO_ROOM, states, reports, quant, arrays, (8, mode, 1))
     return workspace.states[0].copy()
 
 
@@ -149,7 +150,7 @@ def _decode(job: Job, layout: FrameLayout, out: Samples, spare: int, keep: int) 
         arrays = (*workspace.kernel, workspace.masks, workspace.lost)
         options = (keep, spare, scan.every)
         fault: int = RUNS(
-            scan.head, job.data, out, workspace.first, arrays, scan.entries, job.runs, window, options
+            scan.head, job.data, out, workspace.states, arrays, scan.entries, job.runs, window, options
         )  # fmt: skip
         return fault
     finally:

@@ -59,7 +59,7 @@ class IndexedFile:
         self._report: list[int] = self._states[0].tolist()
         if len(seen) < self._report[L.COUNT]:
             raise JpegIndexError(_mismatch(self.source))
-        layout = layout_of(self._heads[0], self._report, 0, settings.keep)
+        layout = layout_of(self._report, settings.keep)
         self.extent: Extent = layout.extent
         self.color: Color = layout.color
         self.factors = tuple(factors for _, factors, _ in layout.parts)

@@ -92,5 +92,5 @@ def _entries(file: Bytes, state: Integers, every: int, shift: int, workspace: Wo
     grid = grid_of(state, Span(0, 0, 0, 0, (0, 0), Extent(0, 0)))
     entries = np.zeros((-(-grid.rows * grid.columns // every) + 1, L.ENTRY), np.int64)
     arrays = (*workspace.kernel, workspace.masks, workspace.lost)
-    fault = INDEX(file, workspace.small, workspace.first, arrays, entries, every, shift)
+    fault = INDEX(file, workspace.small, workspace.states, arrays, entries, every, shift)
     return None if fault else entries

@@ -27,7 +27,7 @@ def _arrays(types: Any) -> Any:
 def _decoder(types: Any) -> Any:
     data, arrays = _data(types), _arrays(types)
     bounds, out, states, quant = types.int64[::1], types.int16[::1], types.int64[:, ::1], types.uint16[:, :, ::1]
-    return types.void(data, bounds, out, states, quant, arrays, types.UniTuple(types.int64, 3))
+    return types.void(data, bounds, out, states, states, quant, arrays, types.UniTuple(types.int64, 3))
 
 
 def _runs(types: Any) -> Any:

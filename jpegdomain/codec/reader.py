@@ -2,32 +2,25 @@
 
 import functools
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, overload
 
 from jpegdomain.errors import InputError, JpegFileError
 
-from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode, decode_or_error, decode_some
+from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode
 from .index import JpegIndex
 from .indexed import IndexedFile
 from .kernel.layout import MOST_SCANS
+from .many import read_parts
 from .pieces import open_pieces
 from .records import JpegImage
 from .region_reading import read_region
 from .regions import check_region
 from .sources import Source, load
-from .workspace import BATCH, Arena
 
-__all__ = ["read_jpeg", "read_jpegs"]
+__all__ = ["OnError", "read_jpeg", "read_jpegs", "settings_of"]
 
 OnError: TypeAlias = Literal["raise", "keep"]
 Result: TypeAlias = JpegImage | JpegFileError | OSError
-
-# Files up to this size are decoded by one call, up to so many bytes: beyond, a call's own cost does not count.
-_SMALL_FILE: Final = 1 << 15
-_TOGETHER: Final = 1 << 17
-# Of smaller files, most of the time goes into their records, which one thread makes at a time.
-_TINY_FILE: Final = 1 << 11
 
 
 def read_jpeg(
@@ -93,7 +86,7 @@ def read_jpeg(
             elsewhere cannot be noticed without reading it.)
         InputError: If an argument is invalid, or the region is not inside the image.
     """
-    settings = _settings(keep, on_error, max_pixels, max_scans, strict)
+    settings = settings_of(keep, on_error, max_pixels, max_scans, strict)
     if region is None and index is None and threads == 1:
         data, name = load(source)
         return decode(data, name, settings)
@@ -162,8 +155,8 @@ def read_jpegs(
     Args:
         sources: What `read_jpeg` takes, any number. Bytes, which have no name, are named by their position:
             ``<bytes>, sources[3]``.
-        threads: How many threads read at a time; decoding does not hold the GIL. They pay for files of some
-            kilobytes. Bytes of less are read by one thread: what Python does for each of them holds the GIL.
+        threads: How many threads read at a time; decoding does not hold the GIL. They pay from about 128 KB on that
+            the files have together; fewer are read by one.
         keep: As for `read_jpeg`, here and below.
         on_error: What lost data does.
         max_pixels: The largest height × width of each file.
@@ -180,65 +173,18 @@ def read_jpegs(
         JpegFileError: Of the first source that cannot be read; see `read_jpeg`.
         OSError: Of the first path that cannot be opened, if it comes before.
     """
-    settings = _settings(keep, on_error, max_pixels, max_scans, strict)
+    settings = settings_of(keep, on_error, max_pixels, max_scans, strict)
     _check_threads(threads)
-    given = list(sources)
-    if threads == 1 or len(given) < 2 or _are_tiny(given):
-        # A file that is read alone has memory of its own size.
-        results = _read_some(given, 0, settings, [Arena() if len(given) > 1 else None])
-    else:
-        size = max(1, min(BATCH, len(given) // (4 * threads)))
-        starts = range(0, len(given), size)
-        pieces = [given[start : start + size] for start in starts]
-        arenas: list[Arena | None] = [Arena() for _ in range(threads)]
-        with ThreadPoolExecutor(threads) as pool:
-            parts = pool.map(_read_some, pieces, starts, [settings] * len(pieces), [arenas] * len(pieces))
-            results = [result for part in parts for result in part]
-    if not return_errors:
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-    return results
-
-
-def _are_tiny(sources: list[Source]) -> bool:
-    sizes = [len(source) for source in sources if isinstance(source, bytes)]
-    return len(sizes) == len(sources) and sum(sizes) < _TINY_FILE * len(sizes)
-
-
-def _read_some(sources: list[Source], first: int, settings: Settings, arenas: list[Arena | None]) -> list[Result]:
-    """Read files to records or errors, runs of small ones together; the first is named by its position `first`."""
-    results: list[Result] = []
-    waiting: list[tuple[bytes, str]] = []
-    arena, size = arenas.pop(), 0
-
-    def flush() -> None:
-        if waiting:
-            results.extend(decode_some(waiting, settings, arena))
-            waiting.clear()
-
-    for number, source in enumerate(sources, first):
-        try:
-            data, name = load(source, number)
-        except OSError as error:
-            flush()
-            results.append(error)
-            continue
-        if len(data) > _SMALL_FILE or len(waiting) == BATCH or size + len(data) > _TOGETHER:
-            flush()
-            size = 0
-        if len(data) > _SMALL_FILE:
-            results.append(decode_or_error(data, name, settings, arena))
-        else:
-            waiting.append((data, name))
-            size += len(data)
-    flush()
-    arenas.append(arena)
+    results: list[Any] = [result for part in read_parts(list(sources), settings, threads) for result in part]
+    for result in results:
+        if isinstance(result, Exception) and (not return_errors or isinstance(result, InputError)):
+            raise result
     return results
 
 
 @functools.lru_cache(maxsize=64, typed=True)
-def _settings(keep: int, on_error: OnError, max_pixels: int | None, max_scans: int, strict: bool) -> Settings:
+def settings_of(keep: int, on_error: OnError, max_pixels: int | None, max_scans: int, strict: bool) -> Settings:
+    """Check the options of `read_jpeg`; raise `InputError`."""
     if not isinstance(keep, int) or isinstance(keep, bool) or not 1 <= keep <= 8:
         raise InputError(f"keep is the number of frequencies along each side of a block, 1…8, got {keep!r}")
     if on_error not in {"raise", "keep"}:

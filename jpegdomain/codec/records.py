@@ -3,8 +3,8 @@
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,14 +161,32 @@ class JpegImage:
     orientation: int
     progressive: bool
     source: str
-    jfif: bool = False
-    adobe: int | None = None
-    icc: bytes | None = None
-    exif: bytes | None = None
+    # Made by a factory, these defaults are no attributes of the class: see `__getattr__`.
+    jfif: bool = field(default_factory=bool)
+    adobe: int | None = field(default_factory=type(None))
+    icc: bytes | None = field(default_factory=type(None))
+    exif: bytes | None = field(default_factory=type(None))
     damage: str | None = None
     warnings: tuple[str, ...] = ()
     offset: tuple[int, int] = (0, 0)
     whole: Extent | None = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Of many files, records are made when one looks at them: that takes longer than decoding a small file, and
+            # a batch has no need of them. What is there already, or is a default of the class, does not come here.
+            if name not in _FIELDS or "_promise" not in vars(self):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            decoded, number = vars(self)["_promise"]
+            for own, value in decoded.attributes(number, name).items():
+                # Of two threads that come here at once, both get what the first one made.
+                vars(self).setdefault(own, value)
+            return vars(self)[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, in this process or another, holds what the record says.
+        return {own: getattr(self, own) for own in _FIELDS}
 
     @property
     def keep(self) -> int:
@@ -207,3 +225,6 @@ class JpegImage:
         damaged = ", damaged" if self.damage else ""
         place = f" at {self.offset} of {self.whole}" if self.whole else ""
         return f"JpegImage({self.source!r}, {self.extent}{place}, {kind}{progressive}{turned}{kept}{damaged})"
+
+
+_FIELDS: Final = frozenset(own.name for own in fields(JpegImage))

@@ -6,7 +6,7 @@ import numpy as np
 
 from jpegdomain.errors import JpegTooLargeError
 
-from .building import FrameLayout, build, layout_of, warnings_of
+from .building import FrameLayout, build, layout_of, metadata_at, warnings_of
 from .decoding import Settings, decode
 from .entering import Scan, decode_runs, grid_of, jobs_of, memory_for, runs_of, walk_to_scan
 from .kernel import layout as L
@@ -79,13 +79,13 @@ def lay_out(
     data: bytes, report: list[int], name: str, region: Region | None, settings: Settings
 ) -> tuple[Span, FrameLayout]:
     """Return what is to be read, and where its coefficients go."""
-    whole = layout_of(data, report, 0, settings.keep)
+    whole = layout_of(report, settings.keep)
     span = span_of(region, whole.extent, [factors for _, factors, _ in whole.parts], name)
     if settings.max_pixels is not None and span.extent.height * span.extent.width > settings.max_pixels:
         frame = report[L.FRAME]
         reason = f"{span.extent} pixels are more than max_pixels, {settings.max_pixels}"
         raise JpegTooLargeError(message(name, reason, frame, data[frame + 1], RAISE_LIMIT))
-    return span, layout_of(data, report, 0, settings.keep, span.extent)
+    return span, layout_of(report, settings.keep, span.extent)
 
 
 def record_of(
@@ -103,9 +103,9 @@ def record_of(
     out.setflags(write=False)
     quant.setflags(write=False)
     arrays = tuple([out[place].reshape(shape) for place, shape in layout.cuts])
-    image = build(layout, head, name, report, arrays, quant[0])
+    image = build(layout, metadata_at(head, report), name, report, arrays, quant[0])
     if region is not None:
-        whole = layout_of(head, report, 0, 8).extent
+        whole = layout_of(report, 8).extent
         return replace(image, offset=span.offset, whole=whole, warnings=warnings)
     return replace(image, warnings=warnings) if warnings else image
 

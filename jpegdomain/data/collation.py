@@ -1,10 +1,12 @@
 """From the records of files to a batch: `collate`."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 
 from jpegdomain.codec import JpegImage
+from jpegdomain.codec.images import Images
 from jpegdomain.codec.messages import RE_ENCODE, message
 from jpegdomain.colour import INKS, MIXING
 from jpegdomain.errors import ExtentMismatchError, InputError, UnsupportedJpegError
@@ -12,6 +14,7 @@ from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import Compose, Transform, recipe_of
 from jpegdomain.preprocess.component_map import UPRIGHT, turn_of
 from jpegdomain.preprocess.image_geometry import ImageGeometry, drawn_map
+from jpegdomain.preprocess.recipe import Recipe
 
 from .batch import JpegBatch
 from .indexes import UnreadImage, known_of
@@ -24,9 +27,9 @@ __all__ = ["by_extent", "check_color", "collate"]
 def by_extent(images: Sequence[JpegImage]) -> dict[Extent, list[int]]:
     """The positions of the images of each extent, in order of first appearance: each extent can be a batch."""
     positions: dict[Extent, list[int]] = {}
-    for position, image in enumerate(images):
-        positions.setdefault(image.extent, []).append(position)
-    return positions
+    for kind in Images.of(images).kinds():
+        positions.setdefault(kind.first.extent, []).extend(kind.positions)
+    return {extent: sorted(own) for extent, own in positions.items()}
 
 
 def collate(
@@ -77,30 +80,49 @@ def collate(
         raise InputError("collate needs at least one image, got none")
     if not dtype.is_floating_point:
         raise InputError(f"a batch enters a network in a floating-point type, got {dtype}")
-    for image in images:
+    for image in images if not isinstance(images, Images) else ():
         if isinstance(image, PixelImage):
             raise UnsupportedJpegError(
                 f"{image.source}: no JPEG file, so it has no coefficients: jpegdomain.read_pixels and PixelCollate "
                 "take it"
             )
-        if isinstance(image, UnreadImage):
-            # All that follows was looked at when it was indexed.
-            continue
-        check_color(image)
-        # It raises if sampling factors are not whole multiples.
-        _ = image.upsampling
     recipe = None if preprocess is None else recipe_of(preprocess)
-    if recipe is None and orient and any(known_of(image).orientation != 1 for image in images):
+    unread = not isinstance(images, Images) and any(isinstance(image, UnreadImage) for image in images)
+    if unread and recipe is not None:
+        return _of_unread(images, recipe, orient, generator, dtype).to(device)
+    records = [image.read() if isinstance(image, UnreadImage) else image for image in images] if unread else images
+    given = Images.of(cast(Sequence[JpegImage], records))
+    kinds = given.kinds(orient=orient)
+    for kind in kinds:
+        _check(kind.first)
+    if recipe is None and orient and any(kind.first.orientation != 1 for kind in kinds):
         recipe = recipe_of(Compose([]))
     if recipe is None:
-        records = tuple(image.read() if isinstance(image, UnreadImage) else image for image in images)
-        _check_extents(records)
-        return JpegBatch(records[0].extent, dtype, Records(records, None)).to(device)
-    placed = [_placed(image, recipe.transform, orient, generator) for image in images]
-    geometries = [geometry for _, geometry in placed]
-    taken = tuple(geometry.requantized(record) for record, geometry in placed)
-    batch = JpegBatch(_common_extent(geometries), dtype, Records(taken, tuple(geometries)))
+        _check_extents(given)
+        return JpegBatch(kinds[0].first.extent, dtype, Records(given, None)).to(device)
+    geometries = _geometries(given, recipe.transform, orient, generator)
+    if any(geometry.map.tables for geometry in geometries):
+        given = Images.of([own.requantized(image) for image, own in zip(given, geometries, strict=True)])
+    batch = JpegBatch(_common_extent(geometries), dtype, Records(given, geometries))
     return batch.normalised_by(recipe.normalisation).to(device)
+
+
+def _of_unread(
+    images: Sequence[JpegImage | UnreadImage],
+    recipe: Recipe,
+    orient: bool,
+    generator: torch.Generator | None,
+    dtype: torch.dtype,
+) -> JpegBatch:
+    """Make a batch of images of which some are unread."""
+    for image in images:
+        # What is unread was looked at when it was indexed.
+        if isinstance(image, JpegImage):
+            _check(image)
+    placed = [_placed(image, recipe.transform, orient, generator) for image in images]
+    geometries = tuple(geometry for _, geometry in placed)
+    given = Images.of([geometry.requantized(record) for record, geometry in placed])
+    return JpegBatch(_common_extent(geometries), dtype, Records(given, geometries)).normalised_by(recipe.normalisation)
 
 
 def _placed(
@@ -124,7 +146,26 @@ def _placed(
     return record, ImageGeometry.by_map(record, image_map, transform, turn)
 
 
-def _check_extents(images: Sequence[JpegImage]) -> None:
+def _geometries(
+    images: Images, transform: Transform, orient: bool, generator: torch.Generator | None
+) -> tuple[ImageGeometry, ...]:
+    """Each image's geometry: of those of a kind the same, unless it is drawn at random or depends on the image."""
+
+    def of(image: JpegImage) -> ImageGeometry:
+        turn = turn_of(image.orientation) if orient else UPRIGHT
+        return ImageGeometry.of(image, transform, turn, generator)
+
+    if transform.random:
+        return tuple(map(of, images))
+    geometries: list[Any] = [None] * len(images)
+    for kind in images.kinds(orient=orient):
+        own = of(kind.first)
+        for position in kind.positions:
+            geometries[position] = of(images[position]) if own.passing else own
+    return tuple(geometries)
+
+
+def _check_extents(images: Images) -> None:
     """Raise unless the images have one extent and whole blocks."""
     extents = by_extent(images)
     if len(extents) > 1:
@@ -136,19 +177,28 @@ def _check_extents(images: Sequence[JpegImage]) -> None:
             f"(height×width: images, first of them): {listed}; give collate a preprocess, or each list of "
             "jpegdomain.data.by_extent by itself"
         )
-    for image in images:
+    for kind in images.kinds():
+        image = kind.first
         if image.keep < BLOCK:
             raise InputError(f"{image.source}: a batch holds whole blocks, this image was read with keep={image.keep}")
 
 
 def _common_extent(geometries: Sequence[ImageGeometry]) -> Extent:
-    extents = {geometry.map.extent for geometry in geometries}
+    different = {id(geometry): geometry for geometry in geometries}
+    extents = {geometry.map.extent for geometry in different.values()}
     if len(extents) > 1:
         raise ExtentMismatchError(
             f"the preprocess gives images of {len(extents)} sizes ({', '.join(sorted(map(str, extents)))}): end it "
             "with CenterCrop, RandomResizedCrop or Resize((height, width))"
         )
     return extents.pop()
+
+
+def _check(image: JpegImage) -> None:
+    """Raise `UnsupportedJpegError` unless the image can be part of a batch."""
+    check_color(image)
+    # It raises if sampling factors are not whole multiples.
+    _ = image.upsampling
 
 
 def check_color(image: JpegImage) -> None:

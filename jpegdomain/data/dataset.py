@@ -128,7 +128,7 @@ class JpegDataset(Dataset[Item]):
         for step in range(1, len(self)):
             yield self.__getitems__([(last + step) % len(self)])
 
-    def _read(self, indices: Sequence[int], indexes: IndexFolder | None) -> list[Read]:
+    def _read(self, indices: Sequence[int], indexes: IndexFolder | None) -> Sequence[Read]:
         files = [self.files[index] for index in indices]
         return read_as_needed(
             files,

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from jpegdomain.codec import JpegImage, read_header, read_jpegs
+from jpegdomain.codec.images import Images
 from jpegdomain.codec.indexed import IndexedFile
+from jpegdomain.codec.many import read_parts
+from jpegdomain.codec.reader import settings_of
 from jpegdomain.codec.sources import Held, Source, load
 from jpegdomain.errors import InputError, JpegFileError
 from jpegdomain.geometry import BLOCK
@@ -16,6 +19,8 @@ from .limits import Limits
 from .other_formats import PixelImage, decode_other, is_jpeg
 
 __all__ = ["Limits", "Read", "name_of", "read_as_needed"]
+
+_RECORDS: Final = (JpegImage, PixelImage, UnreadImage)
 
 Read: TypeAlias = JpegImage | PixelImage | UnreadImage | JpegFileError | OSError | InputError
 """A record, or why there is none; or a file of which a part will be read."""
@@ -32,7 +37,7 @@ def read_as_needed(
     threads: int = 1,
     other_formats: bool = False,
     indexes: IndexFolder | None = None,
-) -> list[Read]:
+) -> Sequence[Read]:
     """Read files, those that need the same number of frequencies together.
 
     Args:
@@ -50,10 +55,16 @@ def read_as_needed(
         For each file its record or its error.
     """
     transform = None if preprocess is None else recipe_of(preprocess).transform
+    if keep is None and (transform is None or not transform.low_frequencies):
+        keep = BLOCK
+    files = [source for source in sources if not isinstance(source, _RECORDS)]
+    if keep is not None and not other_formats and indexes is None and len(files) == len(sources):
+        parts = read_parts(files, settings_of(keep, *limits), threads, place=place, numbers=numbers)
+        return Images(parts)
     results: dict[int, Read] = {}
     members: dict[int, list[tuple[int, Held]]] = {}
     for position, source in enumerate(sources):
-        if isinstance(source, JpegImage | PixelImage | UnreadImage):
+        if isinstance(source, _RECORDS):
             results[position] = source
             continue
         if indexes is not None and (opened := indexes.open(source)) is not None:

@@ -17,7 +17,7 @@ from jpegdomain.preprocess.component_map import ComponentMap, component_maps
 from jpegdomain.preprocess.separable_map import Fill
 
 from .render_layout import RenderLayout, render_layout
-from .works import TOGETHER, Arrays, Channels, Work, render_works
+from .works import TOGETHER, Arrays, Channels, Work, behind, render_works
 
 __all__ = ["render_tensors"]
 
@@ -125,7 +125,8 @@ def _arrays(
 ) -> Arrays:
     parts = [own[at[first] : at[end]] for own, at in zip(coefficients, places, strict=True)]
     steps = [own[first:end].reshape(-1) for own in tables]
-    return tuple(parts * (3 // len(parts))), tuple(steps * (3 // len(steps)))
+    begins = behind([part.size // (end - first) for part in parts], end - first)
+    return tuple(parts * (3 // len(parts))), tuple(steps * (3 // len(steps))), begins
 
 
 def _layout(group: Group, planes: tuple[Plane, ...], image: int, extent: Extent, channels: Channels) -> RenderLayout:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
+from jpegdomain.codec.images import Images
 from jpegdomain.data import JpegBatch, UnreadImage, collate
 from jpegdomain.data.other_formats import PixelImage
 from jpegdomain.errors import ExtentMismatchError, InputError
@@ -64,6 +65,8 @@ def collate_mixed(
     dtype: torch.dtype,
 ) -> JpegBatch | MixedBatch:
     """Make a batch as `collate` does, of images of any format; a random preprocess draws for JPEG files first."""
+    if isinstance(images, Images):
+        return collate(images, preprocess=preprocess, orient=orient, generator=generator, dtype=dtype)
     jpegs = [image for image in images if not isinstance(image, PixelImage)]
     others = [(position, image) for position, image in enumerate(images) if isinstance(image, PixelImage)]
     batch = (
