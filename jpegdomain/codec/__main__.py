@@ -1,4 +1,4 @@
-"""``python -m jpegdomain.codec warm``: compile ahead of the first use, the codec and all else that is compiled."""
+"""``python -m jpegdomain.codec warm``, as earlier versions had it: what ``jpegdomain warm`` does."""
 
 import argparse
 

@@ -2,15 +2,15 @@
 
 import gc
 import importlib
-import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from .forks import lock_that_forks_wait_for
 
 __all__ = ["CompiledFunction", "KernelPackage", "kernel_packages"]
 
@@ -20,14 +20,7 @@ _LONG: Final = 5
 """Seconds after which a second one in a process is announced, too."""
 _loaded: "dict[CompiledFunction, Callable[..., Any]]" = {}
 
-# A fork waits for the end of a compilation: otherwise the child would inherit a lock that nobody opens.
-_one_at_a_time = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_one_at_a_time.acquire,
-        after_in_parent=_one_at_a_time.release,
-        after_in_child=_one_at_a_time.release,
-    )
+_one_at_a_time = lock_that_forks_wait_for()
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +140,7 @@ def _announcement(function: CompiledFunction, folder: Path | None) -> str:
         return line
     _said.append(line)
     reason = code_for_others(function.package)
-    return line + (f"; {reason}" if reason else "") + "; `python -m jpegdomain.codec warm` does it ahead"
+    return line + (f"; {reason}" if reason else "") + "; `jpegdomain warm` does it ahead"
 
 
 def _say(line: str) -> None:

@@ -51,8 +51,9 @@ class Collate:
     With ``on_error="skip"``, here or in the data set, the files that cannot be part of a batch are left out: damaged,
     two components, too small for a crop, or without a preprocess another size than most of their batch.
     `JpegBatch.reports` names them, in this process and from workers, and a `LeftOutWarning` in this process. A batch
-    that lost all its files gets the next usable file of a `JpegDataset`, so that no batch of torch's loader is empty
-    and all processes have equally many.
+    that lost all its files gets a usable one of an earlier batch, so that no batch of torch's loader is empty and all
+    processes have equally many. Where no earlier batch of this process has any, it gets the next one of the
+    `JpegDataset`: of a ``Subset``, too, which the data set does not see, so that this may be a file outside it.
 
     Args:
         preprocess: As for `collate`; with one, images of any sizes and samplings make a batch. If None, it is that of
