@@ -23,6 +23,8 @@ _CHECKSUM: Final = struct.Struct("<I")
 _HEAD: Final = struct.Struct("<QIIB")
 # Of a scan: where its header, its data and what follows begin; entry points; components.
 _SCAN: Final = struct.Struct("<QQQIB")
+_STUFFED: Final = 0xFF
+_END: Final = b"\xff\xd9"
 _AGAIN: Final = "make it again with index_jpeg"
 
 
@@ -45,6 +47,13 @@ class ScanIndex:
     stop: int
     parts: int
     entries: Integers
+
+    def ends_the_file(self, data: bytes) -> bool:
+        """Whether an end-of-image marker stands right behind its last MCU."""
+        at, bit = self.entries[-1, : L.ENTRY_BIT + 1].tolist()
+        # A byte of which some bits are used is over; an FF with the 00 that is stuffed behind it.
+        end = at + (0 if bit == 0 else 2 if data[at] == _STUFFED else 1)
+        return end == self.stop and data.startswith(_END, end)
 
 
 @dataclass(frozen=True, eq=False)

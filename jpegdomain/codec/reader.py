@@ -8,11 +8,12 @@ from jpegdomain.errors import InputError, JpegFileError
 
 from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode
 from .index import JpegIndex
+from .indexed import IndexedFile
 from .kernel.layout import MOST_SCANS
 from .many import read_parts
 from .pieces import open_pieces
 from .records import JpegImage
-from .region_reading import read_by_index, read_region
+from .region_reading import read_region
 from .regions import check_region
 from .sources import Source, load
 
@@ -104,7 +105,7 @@ def _read_part(
         raise InputError(f"index is a JpegIndex, made by index_jpeg, got {type(index).__name__}")
     if settings.strict:
         raise InputError("strict=True looks at the whole file: leave out the index")
-    return read_by_index(open_pieces(source), index, wanted, settings, threads)
+    return IndexedFile(open_pieces(source), index, settings).read(wanted, threads=threads)
 
 
 def _check_threads(threads: int) -> None:

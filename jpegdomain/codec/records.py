@@ -15,7 +15,7 @@ from jpegdomain.geometry import Extent, component_extent
 from .messages import RE_ENCODE, message
 from .metadata import Color
 
-__all__ = ["Component", "JpegImage", "component_extents", "upsampling_of"]
+__all__ = ["Component", "JpegImage", "component_extents", "upsampling_in", "upsampling_of"]
 
 # (vertical, horizontal) pixels per chroma sample → the usual name.
 _NAMES: Final = {
@@ -41,6 +41,28 @@ def upsampling_of(factors: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int]
     if any(largest[axis] % pair[axis] for pair in factors for axis in (0, 1)):
         return None
     return tuple((largest[0] // vertical, largest[1] // horizontal) for vertical, horizontal in factors)
+
+
+def upsampling_in(factors: tuple[tuple[int, int], ...], source: str) -> tuple[tuple[int, int], ...]:
+    """Return what `upsampling_of` does.
+
+    Raises:
+        UnsupportedJpegError: If these are not whole numbers; it names the file.
+    """
+    steps = upsampling_of(factors)
+    if steps is None:
+        reason = f"sampling factors {_named(factors)} are not whole multiples"
+        raise UnsupportedJpegError(message(source, reason, advice=RE_ENCODE))
+    return steps
+
+
+def _named(factors: tuple[tuple[int, int], ...]) -> str:
+    if len(factors) == 1:
+        return "gray"
+    steps = upsampling_of(factors)
+    if steps and len(steps) == 3 and steps[0] == (1, 1) and steps[1] == steps[2] in _NAMES:
+        return _NAMES[steps[1]]
+    return ",".join(f"{horizontal}x{vertical}" for vertical, horizontal in factors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,31 +194,28 @@ class JpegImage:
         return self.components[0].keep
 
     @property
+    def factors(self) -> tuple[tuple[int, int], ...]:
+        """(vertical, horizontal) sampling factors of each component."""
+        return tuple([component.factors for component in self.components])
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """Each component's own height and width in samples."""
+        return tuple([component.extent for component in self.components])
+
+    @property
     def upsampling(self) -> tuple[tuple[int, int], ...]:
         """For each component, (Vmax/V, Hmax/H): pixels per sample, vertically and horizontally.
 
         Raises:
             UnsupportedJpegError: If these are not whole numbers.
         """
-        steps = upsampling_of(self._factors)
-        if steps is None:
-            reason = f"sampling factors {self.sampling} are not whole multiples"
-            raise UnsupportedJpegError(message(self.source, reason, advice=RE_ENCODE))
-        return steps
+        return upsampling_in(self.factors, self.source)
 
     @property
     def sampling(self) -> str:
         """``gray``, ``4:4:4``, ``4:2:2``, ``4:2:0``, ``4:4:0``, ``4:1:1``, ``4:1:0``, or ``HxV,HxV,…``."""
-        if len(self.components) == 1:
-            return "gray"
-        steps = upsampling_of(self._factors)
-        if steps and len(steps) == 3 and steps[0] == (1, 1) and steps[1] == steps[2] in _NAMES:
-            return _NAMES[steps[1]]
-        return ",".join(f"{horizontal}x{vertical}" for vertical, horizontal in self._factors)
-
-    @property
-    def _factors(self) -> tuple[tuple[int, int], ...]:
-        return tuple(component.factors for component in self.components)
+        return _named(self.factors)
 
     def __repr__(self) -> str:
         kind = self.color if self.sampling == "gray" else f"{self.color} {self.sampling}"

@@ -14,6 +14,7 @@ from jpegdomain.storing import put_in_place
 
 from .coding import EACH_ROW, scans
 from .framing import application_segments, frame_segment, quantisation_segment
+from .progression import progressive_scans
 from .records import Component, JpegImage, component_extents
 
 __all__ = ["write_jpeg"]
@@ -32,19 +33,25 @@ _LARGEST_PROFILE: Final = 255 * (65533 - 14)
 
 
 def write_jpeg(
-    image: JpegImage, path: Destination | None = None, *, restart: int | Literal["row"] | None = None
+    image: JpegImage,
+    path: Destination | None = None,
+    *,
+    restart: int | Literal["row"] | None = None,
+    progressive: bool = False,
 ) -> bytes:
-    """Write coefficients as a sequential JPEG file with the Huffman tables that code them in the fewest bits.
+    """Write coefficients as a JPEG file with the Huffman tables that code them in the fewest bits.
 
     Reading the file gives the same coefficients, tables, sampling factors, sizes, identifiers, colour model,
     orientation, EXIF block and colour profile. What the file that was read held beyond that is not kept:
-    progressive order, the file's own restart markers, blocks that only fill its last MCUs, the pixel density of JFIF,
+    the order of its scans, its own restart markers, blocks that only fill its last MCUs, the pixel density of JFIF,
     comments and other application segments. What damage left out of a record stays zero. An EXIF block is
     kept as it is but for its orientation, which is the record's: a thumbnail in it does not follow changes of
     the image.
 
     The file is baseline (T.81 Annex F.1), or extended sequential if a quantisation step is above 255; one
-    interleaved scan, or a scan for each component if a minimum coded unit would have more than 10 blocks.
+    interleaved scan, or a scan for each component if a minimum coded unit would have more than 10 blocks. A progressive
+    one (Annex G) has libjpeg's default scans, ten for YCbCr, each with Huffman tables of its own: it shows a rough
+    image early.
 
     Args:
         image: A record that is complete: read without ``keep``, or built with
@@ -52,7 +59,9 @@ def write_jpeg(
         path: Where to write the file as well: a path, where it appears whole or not at all, or a file object opened for
             binary writing, which gets it where it stands.
         restart: Restart markers (E.1.4) between so many minimum coded units, 1…65535, or between their rows: where one
-            stands, decoding can begin, a region's or another thread's, and damage before it ends. None for none.
+            stands, decoding can begin, a region's or another thread's, and damage before it ends. None for none. In
+            scans of one component, of which progressive files have most, a unit is a block.
+        progressive: Write a progressive file instead.
 
     Returns:
         The file's bytes.
@@ -63,11 +72,13 @@ def write_jpeg(
             fewer than 64 frequencies a block, an extent that is not what the image's and the sampling
             factors give (A.1.1), sampling factors beyond 4, identifiers given twice, more than 65535 pixels
             a side, a colour profile longer than its segments hold; or if `path` is neither a path nor a binary file,
-            or `restart` not what it must be.
+            or `restart` or `progressive` not what it must be.
         OSError: If `path` cannot be written.
     """
     _check(image)
     interval = _interval(restart)
+    if not isinstance(progressive, bool):
+        raise InputError(f"progressive is True or False, got {progressive!r}")
     if path is not None:
         _check_destination(path)
     tables, slots = _distinct_tables(image.components)
@@ -75,9 +86,9 @@ def write_jpeg(
         _SOI,
         application_segments(image),
         quantisation_segment(tables),
-        frame_segment(image, slots),
+        frame_segment(image, slots, progressive=progressive),
     ]
-    data = b"".join([*head, *scans(image, interval), _EOI])
+    data = b"".join([*head, *(progressive_scans if progressive else scans)(image, interval), _EOI])
     if path is not None:
         _store(data, path)
     return data

@@ -1,7 +1,7 @@
 """From the records of files to a batch: `collate`."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -13,9 +13,11 @@ from jpegdomain.errors import ExtentMismatchError, InputError, UnsupportedJpegEr
 from jpegdomain.geometry import BLOCK, Extent
 from jpegdomain.preprocess import Compose, Transform, recipe_of
 from jpegdomain.preprocess.component_map import UPRIGHT, turn_of
-from jpegdomain.preprocess.image_geometry import ImageGeometry
+from jpegdomain.preprocess.image_geometry import ImageGeometry, drawn_map
+from jpegdomain.preprocess.recipe import Recipe
 
 from .batch import JpegBatch
+from .indexes import UnreadImage, known_of
 from .other_formats import PixelImage
 from .planes import Records
 
@@ -31,7 +33,7 @@ def by_extent(images: Sequence[JpegImage]) -> dict[Extent, list[int]]:
 
 
 def collate(
-    images: Sequence[JpegImage],
+    images: Sequence[JpegImage | UnreadImage],
     *,
     preprocess: object = None,
     orient: bool = False,
@@ -53,7 +55,8 @@ def collate(
     ``low_frequencies`` would need, without the compiled renderer. It does not slow down the others of its batch.
 
     Args:
-        images: One or more. Tables, colour models and sampling may differ.
+        images: One or more. Tables, colour models and sampling may differ. Of those that are still unread, items of a
+            data set with indexes, only what the preprocess needs is read.
         preprocess: From images to one extent: a transform of `jpegdomain.preprocess`, or a pipeline of torchvision,
             timm or Hugging Face (`preprocess.recipe_of`). Its mean and std are those of the network's entry, which
             `JpegBatch.normalisation` has it check.
@@ -83,13 +86,15 @@ def collate(
                 f"{image.source}: no JPEG file, so it has no coefficients: jpegdomain.read_pixels and PixelCollate "
                 "take it"
             )
-    given = Images.of(images)
+    recipe = None if preprocess is None else recipe_of(preprocess)
+    unread = not isinstance(images, Images) and any(isinstance(image, UnreadImage) for image in images)
+    if unread and recipe is not None:
+        return _of_unread(images, recipe, orient, generator, dtype).to(device)
+    records = [image.read() if isinstance(image, UnreadImage) else image for image in images] if unread else images
+    given = Images.of(cast(Sequence[JpegImage], records))
     kinds = given.kinds(orient=orient)
     for kind in kinds:
-        check_color(kind.first)
-        # It raises if sampling factors are not whole multiples.
-        _ = kind.first.upsampling
-    recipe = None if preprocess is None else recipe_of(preprocess)
+        _check(kind.first)
     if recipe is None and orient and any(kind.first.orientation != 1 for kind in kinds):
         recipe = recipe_of(Compose([]))
     if recipe is None:
@@ -100,6 +105,45 @@ def collate(
         given = Images.of([own.requantized(image) for image, own in zip(given, geometries, strict=True)])
     batch = JpegBatch(_common_extent(geometries), dtype, Records(given, geometries))
     return batch.normalised_by(recipe.normalisation).to(device)
+
+
+def _of_unread(
+    images: Sequence[JpegImage | UnreadImage],
+    recipe: Recipe,
+    orient: bool,
+    generator: torch.Generator | None,
+    dtype: torch.dtype,
+) -> JpegBatch:
+    """Make a batch of images of which some are unread."""
+    for image in images:
+        # What is unread was looked at when it was indexed.
+        if isinstance(image, JpegImage):
+            _check(image)
+    placed = [_placed(image, recipe.transform, orient, generator) for image in images]
+    geometries = tuple(geometry for _, geometry in placed)
+    given = Images.of([geometry.requantized(record) for record, geometry in placed])
+    return JpegBatch(_common_extent(geometries), dtype, Records(given, geometries)).normalised_by(recipe.normalisation)
+
+
+def _placed(
+    image: JpegImage | UnreadImage, transform: Transform, orient: bool, generator: torch.Generator | None
+) -> tuple[JpegImage, ImageGeometry]:
+    """Draw what becomes of an image; then read what that needs, if it is unread."""
+    known = known_of(image)
+    turn = turn_of(known.orientation) if orient else UPRIGHT
+    image_map = drawn_map(known, transform, turn, generator)
+    if isinstance(image, JpegImage):
+        return image, ImageGeometry.by_map(image, image_map, transform, turn)
+    if image_map.known:
+        geometry = ImageGeometry.by_map(image.file, image_map, transform, turn)
+        part = image.read_for(geometry)
+        if part is not None:
+            return part, geometry.within(part)
+    record = image.read()
+    if record.extent != known.extent or record.orientation != known.orientation:
+        # Another file has taken its place in the meantime.
+        return _placed(record, transform, orient, generator)
+    return record, ImageGeometry.by_map(record, image_map, transform, turn)
 
 
 def _geometries(
@@ -148,6 +192,13 @@ def _common_extent(geometries: Sequence[ImageGeometry]) -> Extent:
             "with CenterCrop, RandomResizedCrop or Resize((height, width))"
         )
     return extents.pop()
+
+
+def _check(image: JpegImage) -> None:
+    """Raise `UnsupportedJpegError` unless the image can be part of a batch."""
+    check_color(image)
+    # It raises if sampling factors are not whole multiples.
+    _ = image.upsampling
 
 
 def check_color(image: JpegImage) -> None:

@@ -125,8 +125,9 @@ def _divided(
 
 
 def _check(image: JpegImage, geometry: ImageGeometry, extent: Extent) -> None:
-    if geometry.map.source != geometry.turn.extent(image.extent):
-        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of {image.extent}")
+    whole, offset = (image.extent, None) if geometry.offset is None else (image.whole, image.offset)
+    if whole is None or geometry.offset != offset or geometry.map.source != geometry.turn.extent(whole):
+        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of {whole}")
     if geometry.map.extent != extent:
         raise ExtentMismatchError(
             f"{image.source}: a batch holds images of one size, {geometry.map.extent} follows {extent}"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.codec.images import Images
-from jpegdomain.data import JpegBatch, collate
+from jpegdomain.data import JpegBatch, UnreadImage, collate
 from jpegdomain.data.other_formats import PixelImage
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import Extent
@@ -57,7 +57,7 @@ class MixedBatch:
 
 
 def collate_mixed(
-    images: Sequence[JpegImage | PixelImage],
+    images: Sequence[JpegImage | PixelImage | UnreadImage],
     *,
     preprocess: object,
     orient: bool,
@@ -67,7 +67,7 @@ def collate_mixed(
     """Make a batch as `collate` does, of images of any format; a random preprocess draws for JPEG files first."""
     if isinstance(images, Images):
         return collate(images, preprocess=preprocess, orient=orient, generator=generator, dtype=dtype)
-    jpegs = [image for image in images if isinstance(image, JpegImage)]
+    jpegs = [image for image in images if not isinstance(image, PixelImage)]
     others = [(position, image) for position, image in enumerate(images) if isinstance(image, PixelImage)]
     batch = (
         collate(jpegs, preprocess=preprocess, orient=orient, generator=generator, dtype=dtype)

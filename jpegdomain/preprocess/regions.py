@@ -3,9 +3,8 @@
 from jpegdomain.codec import JpegHeader
 from jpegdomain.codec.records import upsampling_of
 from jpegdomain.errors import UnsupportedJpegError
-from jpegdomain.geometry import BLOCK
 
-from .component_map import UPRIGHT, component_maps, turn_of
+from .component_map import UPRIGHT, component_maps, region_around, turn_of
 from .separable_map import SeparableMap
 
 __all__ = ["region_of"]
@@ -36,17 +35,8 @@ def region_of(image_map: SeparableMap, file: JpegHeader, *, orient: bool = False
     upsampling = upsampling_of(file.factors)
     if upsampling is None:
         raise UnsupportedJpegError(f"sampling factors {file.factors} are not whole multiples: re-encode the file")
-    if not all(fill.known for fill in image_map.fills):
+    if not image_map.known:
         return 0, 0, *file.extent
     turn = (turn_of(file.orientation) if orient else UPRIGHT).then(image_map)
-    ranges: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
-    for part, factors in zip(
-        component_maps(image_map, file.extents, upsampling, turn, passing=True), upsampling, strict=True
-    ):
-        blocks = part.blocks[::-1] if turn.transpose else part.blocks
-        for axis in (0, 1):
-            first, end = blocks[axis]
-            pixels = BLOCK * factors[axis]
-            ranges[axis].append((first * pixels, min(end * pixels, file.extent[axis])))
-    (top, bottom), (left, right) = ((min(a for a, _ in own), max(b for _, b in own)) for own in ranges)
-    return top, left, bottom - top, right - left
+    parts = component_maps(image_map, file.extents, upsampling, turn, passing=True)
+    return region_around(parts, upsampling, file.extent, turn)

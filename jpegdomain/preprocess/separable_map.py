@@ -105,6 +105,11 @@ class SeparableMap:
         """Height and width of the result."""
         return Extent(self.rows.out, self.columns.out)
 
+    @property
+    def known(self) -> bool:
+        """Whether it is the same for every image; if not, it holds means of the image that are yet to be computed."""
+        return all(fill.known for fill in self.fills)
+
     def then(self, rows: Step | None = None, columns: Step | None = None, history: History = UNKNOWN) -> "SeparableMap":
         """Append a linear step, which acts on the fills, too.
 
@@ -209,7 +214,7 @@ class SeparableMap:
 
     def constants(self) -> tuple[Fill, ...]:
         """Constant terms of the affine map of level-shifted samples x − 128: 128·(A_h·1)(A_w·1)ᵀ, and the fills."""
-        if not all(fill.known for fill in self.fills):
+        if not self.known:
             raise InputError("this map depends on its image (contrast): jpegdomain.collate makes the map of each")
         level = (128.0,) if self.colors is None else tuple((128 * self.colors.sum(1)).tolist())
         return (Fill(level, self.rows.sums(), self.columns.sums()), *self.fills)

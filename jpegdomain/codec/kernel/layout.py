@@ -25,6 +25,7 @@ Tables: TypeAlias = NDArray[np.uint64]
 
 Arrays: TypeAlias = tuple[Tables, Integers, Bytes, Skips, Masks, Bytes]
 Options: TypeAlias = tuple[int, int, int]
+Planes: TypeAlias = tuple[Samples, Samples, Samples, Samples]
 
 
 class Memory(NamedTuple):
@@ -219,3 +220,5 @@ WINDOW: Final = GRID + 12
 # --- writing ----------------------------------------------------------------------------------------------
 LARGEST_AC: Final = 1023  # of an 8-bit file's quantised AC coefficients (T.81 table F.2)
 LARGEST_DC_STEP: Final = 2047  # of the difference of its DC coefficients from block to block (T.81 table F.1)
+# Of the entries of progressive scans: the table of bits without a symbol in front.
+RAW: Final = 2
