@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.colour import BLACK, MIXING, Target
+from jpegdomain.compiled.memory import Lender
 from jpegdomain.compiled.sharing import shared
 from jpegdomain.geometry import Extent
 
@@ -26,6 +27,9 @@ TOGETHER: Final = 64
 """Images whose coefficients are copied for one call, at most."""
 _WORTH_A_THREAD: Final = 1 << 20
 """Output numbers; for fewer, starting a thread takes longer than it saves."""
+
+# Batches so large that their memory goes back to the system each time spend as long on it as on all the arithmetic.
+_batches: Final = Lender(2, 1 << 26)
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
 _scratch: list[NDArray[np.float32]] = []
@@ -108,12 +112,10 @@ def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Ch
 
 def _memory(size: int) -> NDArray[np.float32]:
     """Uninitialised float32 memory that begins at a cache line."""
-    # NumPy asks the system for huge pages, torch does not. Batches so large that their memory goes back to the system
-    # each time would spend longer on page faults of 4 KB than on all the arithmetic.
-    line = 16
-    room = np.empty(size + line, np.float32)
-    first = -room.ctypes.data % (4 * line) // 4
-    return room[first : first + size]
+    line = 64
+    _, room = _batches.lend(4 * size + line)
+    first = -room.ctypes.data % line
+    return room[first : first + 4 * size].view(np.float32)
 
 
 def _render(out: NDArray[np.float32], count: int, work: Work) -> None:

@@ -112,7 +112,7 @@ def test_threads_that_look_at_once_see_the_same():
 def test_memory_is_used_again_only_when_no_record_is_left_of_it():
     large = [jpeg(noise(200, 200, seed=seed), quality=95) for seed in range(20)]
     expected = [read_jpeg(data).components[0].coefficients.copy() for data in large]
-    before = {*workspace._watched}
+    before = {*workspace._blocks._lent}
     kept = []
     for turn in range(12):
         # In another order each time, so that the same memory would hold something else.
@@ -127,8 +127,8 @@ def test_memory_is_used_again_only_when_no_record_is_left_of_it():
         np.testing.assert_array_equal(coefficients, expected[number])
     del kept, held, coefficients
     gc.collect()
-    assert {*workspace._watched} <= before
-    assert 0 < len(workspace._spare) <= workspace._SPARE
+    assert {*workspace._blocks._lent} <= before
+    assert 0 < len(workspace._blocks._spare) <= 4
 
 
 def test_jobs_are_done_in_order_or_raise_the_first_error():
