@@ -72,9 +72,9 @@ def render(
             f"render takes at least one image, and a geometry for each: got {len(images)} images"
             + ("" if geometries is None else f", {len(geometries)} geometries")
         )
-    extent = images[0].extent if geometries is None else geometries[0].map.extent
-    channels = Channels(target, np.asarray(scale, np.float64), np.asarray(shift, np.float64), channels_last)
     ordered = Images.of(images)
+    extent = ordered.kinds()[0].first.extent if geometries is None else geometries[0].map.extent
+    channels = Channels(target, np.asarray(scale, np.float64), np.asarray(shift, np.float64), channels_last)
     works: list[Work] = []
     for kind in ordered.kinds():
         for geometry, run, alone in _by_geometry(kind, geometries):

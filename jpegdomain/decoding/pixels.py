@@ -1,5 +1,6 @@
 """Files become normalised pixels, for any network that takes pixels: `read_pixels` and `PixelCollate`."""
 
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -163,7 +164,7 @@ def read_pixels(
         images = _sound(records)
         batch = collate_mixed(images, preprocess=preprocess, orient=orient, generator=generator, dtype=_of_batch(dtype))
         pixels = _pixels(batch, values, dtype, memory_format)
-        if len(given) == len(pixels):
+        if len(given) == pixels.shape[0]:
             return pixels
         if result is None:
             result = torch.empty((len(given), *pixels.shape[1:]), dtype=dtype).to(memory_format=memory_format)
@@ -232,6 +233,12 @@ def _scale_and_shift(
 
 
 def _three(name: str, values: Any) -> Tensor:
+    # A tensor takes as long to make as a small file to decode.
+    return _three_of(name, values) if isinstance(values, tuple) else _three_of.__wrapped__(name, values)
+
+
+@functools.lru_cache(maxsize=64)
+def _three_of(name: str, values: Any) -> Tensor:
     numbers = torch.as_tensor(values, dtype=torch.float64).flatten()
     if numbers.numel() not in (1, 3):
         raise InputError(f"{name} is one number or three, got {numbers.numel()}")

@@ -1,7 +1,6 @@
 """Records of many files are made when one looks at them: they are those of single files, whoever looks, and when."""
 
 import copy
-import gc
 import io
 import pickle
 import threading
@@ -121,12 +120,10 @@ def test_memory_is_used_again_only_when_no_record_is_left_of_it():
         kept.append(((turn + 3) % 20, images[3].components[0].coefficients))
         kept.append(((turn + 5) % 20, images[5]))
         del images
-        gc.collect()
     for number, held in kept:
         coefficients = held if isinstance(held, np.ndarray) else held.components[0].coefficients
         np.testing.assert_array_equal(coefficients, expected[number])
     del kept, held, coefficients
-    gc.collect()
     assert {*workspace._blocks._lent} <= before
     assert 0 < len(workspace._blocks._spare) <= 4
 
