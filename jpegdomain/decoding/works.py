@@ -79,21 +79,23 @@ class Work:
         mixing: Of `Channels.constants`.
         fills: Of `Channels.constants`.
         positions: Where each image stands in the batch.
-        arrays: Gives their coefficients and tables, in the thread that renders them.
+        arrays: Their coefficients and tables.
     """
 
     layout: RenderLayout
     mixing: NDArray[np.float32]
     fills: NDArray[np.float32]
     positions: Sequence[int] | NDArray[np.int64]
-    arrays: Callable[[], Arrays]
+    arrays: Arrays
 
 
-def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Channels, threads: int) -> Tensor:
+def render_works(
+    jobs: Sequence[Callable[[], Work]], count: int, extent: Extent, channels: Channels, threads: int
+) -> Tensor:
     """Render all images of a batch.
 
     Args:
-        works: Together they hold every position once.
+        jobs: Give the works, in the threads that render them. Together these hold every position once.
         count: Images.
         extent: Of the result.
         channels: Of the result.
@@ -104,7 +106,7 @@ def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Ch
     """
     depth = len(channels.scale)
     flat = _memory(count * depth * extent.height * extent.width)
-    shared(partial(_render, flat, count), works, threads if flat.size >= _WORTH_A_THREAD else 1)
+    shared(partial(_render, flat, count), jobs, threads if flat.size >= _WORTH_A_THREAD else 1)
     if channels.last:
         return torch.from_numpy(flat).view(count, *extent, depth).permute(0, 3, 1, 2)
     return torch.from_numpy(flat).view(count, depth, *extent)
@@ -118,8 +120,9 @@ def _memory(size: int) -> NDArray[np.float32]:
     return room[first : first + 4 * size].view(np.float32)
 
 
-def _render(out: NDArray[np.float32], count: int, work: Work) -> None:
-    coefficients, steps, begins = work.arrays()
+def _render(out: NDArray[np.float32], count: int, job: Callable[[], Work]) -> None:
+    work = job()
+    coefficients, steps, begins = work.arrays
     layout = work.layout
     try:
         scratch = _scratch.pop()
