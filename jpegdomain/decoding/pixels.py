@@ -11,7 +11,7 @@ from torch import Tensor
 
 from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, JpegImage
 from jpegdomain.codec.images import Images
-from jpegdomain.codec.many import cut
+from jpegdomain.codec.many import cut, ends_of
 from jpegdomain.codec.sources import Source
 from jpegdomain.data import Collate, JpegBatch
 from jpegdomain.data.reading import Limits, Read, read_as_needed
@@ -180,8 +180,8 @@ def read_pixels(
 
 def _pieces(sources: Sequence[Any]) -> list[range]:
     """Divide sources into those whose coefficients are in memory at a time."""
-    if {*map(type, sources)} == {bytes}:
-        return cut(sources, _PIECE_BYTES)
+    if len(sources) > _PIECE and {*map(type, sources)} == {bytes}:
+        return cut(ends_of(sources), _PIECE_BYTES)
     return [range(at, min(at + _PIECE, len(sources))) for at in range(0, len(sources), _PIECE)]
 
 
