@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from jpegdomain.errors import JpegDomainError
+
 from .forks import lock_that_forks_wait_for
 
 __all__ = ["CompiledFunction", "KernelPackage", "kernel_packages"]
@@ -103,6 +105,13 @@ def kernel_packages() -> tuple[KernelPackage, ...]:
 def _load_or_compile(function: CompiledFunction) -> Callable[..., Any]:
     from .cache import cache_folder, one_process
 
+    # What threads share relies on single operations of lists and dictionaries; that they suffice without the GIL, too,
+    # nobody has tried.
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        raise JpegDomainError(
+            "this package has not been tested on Python without a GIL, and would have to be to be trusted there: start "
+            "Python with PYTHON_GIL=1; threads decode side by side all the same"
+        )
     folder = cache_folder(function.package)
     if folder is None:
         return _announced(function, None)
