@@ -1,4 +1,4 @@
-"""``python -m jpegdomain.codec warm``: compile ahead of the first use, the codec and all else that is compiled."""
+"""``python -m jpegdomain.codec warm`` compiles all kernels before their first use, as ``jpegdomain warm`` does."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from jpegdomain.compiled import kernel_packages
 
 
 def main() -> None:
-    """Compile every kernel of the library, or load them if that has been done."""
+    """Compile every kernel of the library, or load the kernels if that has already been done."""
     parser = argparse.ArgumentParser(prog="python -m jpegdomain.codec", description="The library's compiled code.")
     parser.add_argument("command", choices=["warm"], help="compile everything ahead of its first use")
     parser.parse_args()

@@ -1,4 +1,4 @@
-"""From the kernel's arrays to records: a sound file's, and what a file lost or did wrong."""
+"""From the kernel's arrays to records, with the damage and the warnings of faulty files."""
 
 import functools
 from collections.abc import Iterator

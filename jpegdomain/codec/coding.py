@@ -1,4 +1,4 @@
-"""The entropy-coded part of a file that is written: scans, and the best Huffman tables for them (T.81 F.1.2, K.2)."""
+"""Write the entropy-coded part of a file: scans, and the best Huffman tables for them (T.81 F.1.2, K.2)."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -37,7 +37,7 @@ def scans(image: JpegImage, restart: int | None = None) -> list[bytes]:
 
     Args:
         image: The record.
-        restart: MCUs between restart markers, `EACH_ROW` for a row of them; None for no markers.
+        restart: MCUs between restart markers, `EACH_ROW` for one row of MCUs; None for no markers.
 
     Returns:
         Marker segments and entropy-coded data, in the file's order.
@@ -97,7 +97,7 @@ def _tokens(
     if count < 0:
         raise InputError(
             f"{image.source}: component {parts[-1 - count][0].identifier} has a coefficient that no 8-bit JPEG file "
-            f"can hold: AC reaches ±{LARGEST_AC}, DC ±{LARGEST_DC_STEP} from one block to the next"
+            f"can hold: AC goes up to ±{LARGEST_AC}, and DC changes by at most ±{LARGEST_DC_STEP} between blocks"
         )
     return _Coded(entries[:count], ends, interval if restart else 0)
 

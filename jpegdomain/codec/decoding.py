@@ -1,4 +1,4 @@
-"""From bytes to records, of one file or a few small ones at a time: which compiled function, how much memory."""
+"""From bytes to records, for one file or a few small ones at a time: chooses the compiled function and the memory."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

@@ -42,7 +42,7 @@ def index_jpeg(source: Source, *, every: int = 8) -> JpegIndex:
         InputError: If an argument is invalid.
     """
     if not isinstance(every, int) or isinstance(every, bool) or not 1 <= every < 1 << 31:
-        raise InputError(f"every is a number of MCUs, 1 or more, got {every!r}")
+        raise InputError(f"every must be a number of MCUs, 1 or more, got {every!r}")
     data, name = load(source)
     workspace = acquire()
     try:

@@ -1,4 +1,4 @@
-"""The command's entry: one function for each subcommand, and what happens to errors."""
+"""The command's entry point: one function for each subcommand, and how errors are reported."""
 
 import sys
 
@@ -26,9 +26,9 @@ for command in (info, check, verify, plan, predict, warm, bench):
 
 
 def main() -> None:
-    """Run the command: exit status 0 if all is well, 1 if a file or a model fails, 2 if it was called wrongly.
+    """Run the command: exit status 0 on success, 1 if a file or a model fails, 2 if it was called wrongly.
 
-    ``predict`` fails if no file can be used.
+    ``predict`` fails only if no file can be used.
     """
     try:
         app()

@@ -1,4 +1,4 @@
-"""What torch's modules, functions and methods become on activations, whatever the axes: tables and their rules."""
+"""What torch's modules, functions and methods become on activations with any axes: tables and their rules."""
 
 import operator
 from typing import Any
@@ -43,7 +43,7 @@ _HELD: dict[Any, Any] = {spatial.Identity: lambda module: module} | {
 
 
 def _themselves(place: Any, names: str) -> dict[Any, Any]:
-    """Functions of a module that are what they are in the tables below."""
+    """Functions of a module that stand for themselves in the tables below."""
     return {getattr(place, name): getattr(place, name) for name in names.split()}
 
 
@@ -83,7 +83,7 @@ _CALLS: dict[Any, tuple[Any, ...]] = {
     F.linear: (functional.linear,),
     torch.stack: (functional.stack,),
     "expand": (functional.expand, "pixels", 1),
-    # Most often of one factor per channel, which has been on pixels before.
+    # Usually of one factor per channel, which already is on pixels.
     "expand_as": (functional.expand_as, "pixels"),
 }
 """A call → `nn.Call`'s arguments: the function on activations, the domain of its result, how often it takes J or J̃."""
@@ -93,7 +93,7 @@ def _without_indices(subject: Any, options: LayerOptions, name: str) -> None:
     given = subject.kwargs if isinstance(subject, fx.Node) else vars(subject)
     if given.get("return_indices"):
         raise UnsupportedLayerError(
-            f"{options.path}: {name} with return_indices has no activation; pool without indices"
+            f"{options.path}: {name} with return_indices=True cannot run on activations: use return_indices=False"
         )
 
 
@@ -128,7 +128,7 @@ def _approximated_call(call: ApproximatedCall, node: fx.Node, options: LayerOpti
 def _pixel_function_call(function: Any, node: fx.Node, options: LayerOptions) -> Replacement:
     keywords = {name: value for name, value in node.kwargs.items() if name not in {"input", "inplace"}}
     if not constants((*node.args[1:], *keywords.values())):
-        raise UnsupportedLayerError(f"{options.path}: its further arguments must be constants")
+        raise UnsupportedLayerError(f"{options.path}: its other arguments must be constants")
     return nn.Pointwise(nn.PixelFunction(function, *node.args[1:], **keywords)), first(node)
 
 
@@ -192,7 +192,7 @@ def _batch_norm_act(module: Any, options: LayerOptions) -> Replacement:
     for part in (module.drop, module.act):
         if find_module_rule(part) is None:
             raise UnsupportedLayerError(
-                f"{options.path}: no rule converts its {type(part).__qualname__}: register one for that class"
+                f"{options.path}: no rule converts its {type(part).__qualname__}: register one for this class"
             )
         elementwise_layer(part, frequencies=options.frequencies, method=options.method)
     return nn.BatchNormAct2d.from_spatial(module)

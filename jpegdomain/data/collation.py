@@ -1,4 +1,4 @@
-"""From the records of files to a batch: `collate`."""
+"""`collate`: makes a batch from the records of files."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ __all__ = ["by_extent", "check_color", "collate"]
 
 
 def by_extent(images: Sequence[JpegImage]) -> dict[Extent, list[int]]:
-    """The positions of the images of each extent, in order of first appearance: each extent can be a batch."""
+    """The positions of the images with each extent, in order of first appearance: each list can be a batch."""
     positions: dict[Extent, list[int]] = {}
     for position, image in enumerate(images):
         positions.setdefault(image.extent, []).append(position)
@@ -39,50 +39,50 @@ def collate(
 ) -> JpegBatch:
     """Make a batch of quantised coefficients, grouped by colour model and sampling.
 
-    Without a preprocess the images have one extent, which is the batch's. With one they may have any: their maps to the
-    common extent are computed here, where random numbers are drawn. Nothing is copied or dequantised yet: on the CPU
-    the entry of a network reads the records themselves; when moved to another device or process the batch takes only
-    the blocks that its output needs, in one block of memory.
+    Without a preprocess the images must have one extent, which is the batch's. With one they may have any: their maps
+    to the common extent are computed here, and random numbers drawn. Nothing is copied or dequantised yet. On the CPU
+    the network's entry reads the records themselves; a batch that is moved to another device or process takes only the
+    blocks that its output needs, in one block of memory.
 
-    CMYK and YCCK files can be used like RGB files: they are R, G and B as Pillow's ``convert("RGB")`` and torchvision's
-    ``mode="RGB"`` make them, R = C·K/255 (`jpegdomain.colour.from_inks`), in floating point. This product is not
-    linear, so that such an image is first decoded to pixels of its full size; a preprocess and the transform follow,
-    exact in the same sense as for other files. It costs as much as decoding the whole image, whatever a crop or
-    ``low_frequencies`` would need, without the compiled renderer. It does not slow down the others of its batch.
+    CMYK and YCCK files can be used like RGB files: they become R, G and B as with Pillow's ``convert("RGB")`` and
+    torchvision's ``mode="RGB"``, R = C·K/255 (`jpegdomain.colour.from_inks`), but in floating point. This product is
+    not linear, so such an image is first decoded to pixels at its full size. A preprocess and the transform follow,
+    exact in the same sense as for other files. This costs as much as decoding the whole image, even if a crop or
+    ``low_frequencies`` needs less, and does not use the compiled renderer. It does not slow down the rest of the batch.
 
     Args:
         images: One or more. Tables, colour models and sampling may differ.
-        preprocess: From images to one extent: a transform of `jpegdomain.preprocess`, or a pipeline of torchvision,
-            timm or Hugging Face (`preprocess.recipe_of`). Its mean and std are those of the network's entry, which
-            `JpegBatch.normalisation` has it check.
+        preprocess: Maps images to one extent: a transform of `jpegdomain.preprocess`, or a pipeline of torchvision,
+            timm or Hugging Face (`preprocess.recipe_of`). Its mean and std must be those of the network's entry, which
+            checks them against `JpegBatch.normalisation`.
         orient: Turn images upright first, by their EXIF orientation, which is ignored by default, as in torchvision's
             ``decode_jpeg``.
-        generator: Of the preprocess's random numbers; torch's global one if None.
-        dtype: The floating-point type that the images enter the network in.
-        device: Where the batch goes; the CPU if None.
+        generator: The generator for the preprocess's random numbers; torch's global one if None.
+        dtype: The floating-point type that the images have in the network.
+        device: The batch's device; the CPU if None.
 
     Returns:
         The batch.
 
     Raises:
         InputError: If there are no images, `dtype` is not a floating-point type, `preprocess` cannot be read, or an
-            image was read with fewer frequencies than it needs.
-        UnsupportedJpegError: If an image has two components, sampling factors that are not whole multiples, or was no
-            JPEG file.
+            image was read with fewer frequencies than needed.
+        UnsupportedJpegError: If an image has two components, has sampling factors that are not whole multiples, or was
+            not a JPEG file.
         ExtentMismatchError: If the extents differ, or differ after the preprocess.
     """
     if not images:
         raise InputError("collate needs at least one image, got none")
     if not dtype.is_floating_point:
-        raise InputError(f"a batch enters a network in a floating-point type, got {dtype}")
+        raise InputError(f"dtype must be a floating-point type, got {dtype}")
     for image in images:
         if isinstance(image, PixelImage):
             raise UnsupportedJpegError(
-                f"{image.source}: no JPEG file, so it has no coefficients: jpegdomain.read_pixels and PixelCollate "
-                "take it"
+                f"{image.source}: not a JPEG file, so it has no coefficients: use jpegdomain.read_pixels or "
+                "PixelCollate"
             )
         check_color(image)
-        # It raises if sampling factors are not whole multiples.
+        # Raises if sampling factors are not whole multiples.
         _ = image.upsampling
     recipe = None if preprocess is None else recipe_of(preprocess)
     if recipe is None and orient and any(image.orientation != 1 for image in images):
@@ -107,20 +107,22 @@ def _check_extents(images: Sequence[JpegImage]) -> None:
             f"{extent}: {len(positions)} ({images[positions[0]].source})" for extent, positions in extents.items()
         )
         raise ExtentMismatchError(
-            f"a batch holds images of one size, these {len(images)} have {len(extents)} "
-            f"(height×width: images, first of them): {listed}; give collate a preprocess, or each list of "
-            "jpegdomain.data.by_extent by itself"
+            f"images in a batch must have one size, these {len(images)} have {len(extents)} "
+            f"(height×width: number of images, the first one): {listed}; give collate a preprocess, or make a batch "
+            "of each list from jpegdomain.data.by_extent"
         )
     for image in images:
         if image.keep < BLOCK:
-            raise InputError(f"{image.source}: a batch holds whole blocks, this image was read with keep={image.keep}")
+            raise InputError(
+                f"{image.source}: a batch needs whole blocks, but this image was read with keep={image.keep}"
+            )
 
 
 def _common_extent(geometries: Sequence[ImageGeometry]) -> Extent:
     extents = {geometry.map.extent for geometry in geometries}
     if len(extents) > 1:
         raise ExtentMismatchError(
-            f"the preprocess gives images of {len(extents)} sizes ({', '.join(sorted(map(str, extents)))}): end it "
+            f"images have {len(extents)} sizes after the preprocess ({', '.join(sorted(map(str, extents)))}): end it "
             "with CenterCrop, RandomResizedCrop or Resize((height, width))"
         )
     return extents.pop()
@@ -132,8 +134,8 @@ def check_color(image: JpegImage) -> None:
         raise UnsupportedJpegError(
             message(
                 image.source,
-                f"{len(image.components)} components ({image.color}) make no batch: a network's entry is for "
-                "grayscale, YCbCr, RGB, CMYK and YCCK",
+                f"{len(image.components)} components ({image.color}) cannot be put in a batch, which takes grayscale, "
+                "YCbCr, RGB, CMYK and YCCK",
                 advice=RE_ENCODE,
             )
         )

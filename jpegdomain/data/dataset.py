@@ -25,27 +25,27 @@ OnBroken: TypeAlias = Literal["raise", "keep", "skip"]
 class JpegDataset(Dataset[Item]):
     """JPEG files as a map-style data set of (`JpegImage`, label).
 
-    A data loader that asks for several items at once, as torch's does, has them read by one call of `read_jpegs`.
+    If a data loader asks for several items at once, as torch's does, one call of `read_jpegs` reads them.
     `jpegdomain.Collate` makes a batch of the items.
 
     Args:
-        files: What `read_jpeg` takes: paths, or whole files' bytes, which errors identify by their position;
-            or records.
+        files: What `read_jpeg` takes, such as paths, or files' bytes, which errors identify by their position; or
+            records.
         labels: One for each file; the files' positions in the list if None.
         preprocess: As for `jpegdomain.collate`. It is not applied here: `jpegdomain.loader` and `Collate` apply it to
-            the items, unless they have one of their own.
+            the items, unless they have their own.
         keep: m, 1…8, as for `read_jpeg`, for all files. If None, as many frequencies of each file are read as the
-            preprocess needs: fewer than all if its ``low_frequencies`` is set.
-        on_error: With files that cannot be read: ``raise`` their error; ``keep`` what precedes the damage, the rest
-            zero (see `JpegImage.damage`; a file without anything to keep raises); or ``skip`` them, and those that
+            preprocess needs: fewer than all if it has ``low_frequencies=True``.
+        on_error: What to do with files that cannot be read: 'raise' their error; 'keep' what is left of them, with
+            zeros for the rest (see `JpegImage.damage`; a file with nothing left raises); or 'skip' them, and those that
             cannot be part of a batch (see `Collate`). A `LeftOutWarning`, `JpegBatch.reports` and `Loader.left_out`
-            name skipped files. A single item, ``dataset[i]``, raises even then.
-        target_transform: Label → label.
+            name skipped files. A single item, ``dataset[i]``, always raises.
+        target_transform: A function of the label that returns the label to use.
         max_pixels: As for `read_jpeg`.
         max_scans: As for `read_jpeg`.
         strict: As for `read_jpeg`.
-        other_formats: Whether files that are no JPEG files, PNG and WebP, are decoded to levels by torchvision instead
-            of refused. They have no coefficients: `jpegdomain.PixelCollate` takes them, `Collate` does not.
+        other_formats: Whether torchvision decodes PNG and WebP files; otherwise they raise an error. They have no
+            coefficients: `jpegdomain.PixelCollate` takes them, `Collate` does not.
 
     Raises:
         InputError: If the numbers of files and labels differ, or an argument is invalid.
@@ -66,12 +66,14 @@ class JpegDataset(Dataset[Item]):
         other_formats: bool = False,
     ) -> None:
         if isinstance(files, str | bytes | os.PathLike):
-            raise InputError(f"JpegDataset takes a list of files, got one {type(files).__name__}: put it into a list")
+            raise InputError(
+                f"JpegDataset takes a list of files, got a single {type(files).__name__}: put it in a list"
+            )
         if labels is not None and len(labels) != len(files):
             raise InputError(f"each file needs one label: got {len(files)} files and {len(labels)} labels")
         check_on_error(on_error)
         self.limits = Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
-        # Raises for invalid values now rather than in a worker.
+        # Raises for invalid values now rather than in a worker process.
         read_jpegs([], keep=8 if keep is None else keep, **self.limits._asdict())
         self.files = files
         self.targets = range(len(files)) if labels is None else labels
@@ -92,7 +94,7 @@ class JpegDataset(Dataset[Item]):
         return own_item(result, self._label(index), self.preprocess)
 
     def __getitems__(self, indices: Sequence[int]) -> Items:
-        """Read several files at once: an item for each, in that order, except those that are skipped."""
+        """Read several files at once: an item for each, in the same order, except for skipped files."""
         items: list[Item] = []
         positions: list[int] = []
         reports: list[FileReport] = []
@@ -141,4 +143,4 @@ class JpegDataset(Dataset[Item]):
 def check_on_error(on_error: object) -> None:
     """Raise `InputError` if it is none of the three."""
     if on_error not in {"raise", "keep", "skip"}:
-        raise InputError(f"on_error is 'raise', 'keep' or 'skip', got {on_error!r}")
+        raise InputError(f"on_error must be 'raise', 'keep' or 'skip', got {on_error!r}")

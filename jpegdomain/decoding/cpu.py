@@ -1,7 +1,7 @@
 """From quantised coefficients to normalised float32 pixels in one pass, on the CPU.
 
-Each block that the output needs is dequantised and transformed once; its rows stay in the core's cache until they have
-become output. Nothing is rounded to integers and nothing clamped.
+Each block that the output needs is dequantised and transformed once; its rows stay in the core's cache until they are
+used. Nothing is rounded to integers, and nothing is clamped.
 """
 
 import functools
@@ -45,29 +45,29 @@ def render(
 ) -> Tensor:
     """Render images to a batch: scale·(A_h·(colours · upsampled components + 128)·A_wᵀ + fills) + shift.
 
-    It equals the same maps of the float64 decoding up to float32's rounding, about 1e-6 of the range.
+    The result equals the same maps of the float64 decoding, up to float32's rounding of about 1e-6 of the range.
 
     Args:
-        images: Any sizes, samplings and tables.
-        geometries: One for each image, all to one extent; None for images of one extent as they are. Images with the
-            same map share the work of preparing it.
-        target: The channels wanted, 'luma', 'rgb' or 'ycbcr'. Maps and fills are of R, G and B, whatever the channels.
+        images: Images of any sizes, samplings and tables.
+        geometries: One for each image, all with one output extent; None for images of one extent without a preprocess.
+            The work to prepare a map is shared by all images with that map.
+        target: The channels wanted, 'luma', 'rgb' or 'ycbcr'. Maps and fills always refer to R, G and B.
         scale: (channels,) in 1/levels.
         shift: (channels,).
         channels_last: Whether the result is channels-last in memory.
-        threads: How many at most; each renders different images.
+        threads: The largest number of threads; each renders different images.
 
     Returns:
         (n, channels, h, w) float32.
 
     Raises:
-        InputError: If there are no images or not as many geometries, a geometry is for another size than its image's or
-            asks for more frequencies than the image has, or an image is not grayscale, YCbCr or RGB.
+        InputError: If there are no images, the number of geometries differs, a geometry is for another image size or
+            needs more frequencies than the image has, or an image is not grayscale, YCbCr or RGB.
         ExtentMismatchError: If the results' extents differ.
     """
     if not images or (geometries is not None and len(images) != len(geometries)):
         raise InputError(
-            f"render takes at least one image, and a geometry for each: got {len(images)} images"
+            f"render needs at least one image, and a geometry for each: got {len(images)} images"
             + ("" if geometries is None else f", {len(geometries)} geometries")
         )
     extent = images[0].extent if geometries is None else geometries[0].map.extent
@@ -78,7 +78,7 @@ def render(
         own = ImageGeometry.whole(first) if geometries is None else geometries[positions[0]]
         _check(first, own, extent)
         if first.color not in MIXING[target]:
-            raise InputError(f"{first.source}: {first.color} components cannot be mixed to {target}")
+            raise InputError(f"{first.source}: {first.color} components cannot be converted to {target}")
         rows = recolored(first.color, target, own.map.colors)
         layout = _layout_of(first, own, rows.shape[1], len(scale), channels_last)
         constants = channels.constants(layout, rows)
@@ -90,7 +90,7 @@ def render(
 
 
 def _by_kind(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry] | None) -> dict[_Kind, list[int]]:
-    """Positions of the images by all that a layout depends on: this runs for every image, the rest for every kind."""
+    """Positions of the images, grouped by everything that a layout depends on. This runs for every image."""
     kinds: dict[_Kind, list[int]] = {}
     for position, image in enumerate(images):
         sampling = tuple([(part.factors, part.coefficients.shape) for part in image.components])
@@ -108,19 +108,19 @@ def _by_kind(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry] | 
 
 def _check(image: JpegImage, geometry: ImageGeometry, extent: Extent) -> None:
     if geometry.map.source != geometry.turn.extent(image.extent):
-        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of {image.extent}")
+        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of size {image.extent}")
     if geometry.map.extent != extent:
         raise ExtentMismatchError(
-            f"{image.source}: a batch holds images of one size, {geometry.map.extent} follows {extent}"
+            f"{image.source}: images in a batch must have one size, this one has {geometry.map.extent}, not {extent}"
         )
     for component, part in zip(image.components, geometry.components, strict=True):
         grid = component.coefficients.shape[1::-1] if geometry.turn.transpose else component.coefficients.shape[:2]
         if any(end > size for (_, end), size in zip(part.blocks, grid, strict=True)):
-            raise InputError(f"{image.source}: its geometry is for an image of another sampling")
+            raise InputError(f"{image.source}: its geometry is for an image with another sampling")
     if any(part.keep < geometry.keep for part in image.components):
         raise InputError(
-            f"{image.source}: its geometry needs {geometry.keep}×{geometry.keep} frequencies of a block, the image was "
-            f"read with keep={image.keep}"
+            f"{image.source}: its geometry needs {geometry.keep}×{geometry.keep} frequencies per block, but the image "
+            f"was read with keep={image.keep}"
         )
 
 

@@ -1,4 +1,4 @@
-"""What the compiled renderer is called with: images of one layout at a time, shared out among threads."""
+"""Calls of the compiled renderer: images of one layout at a time, shared among threads."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ _scratch: list[NDArray[np.float32]] = []
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Channels:
-    """What becomes of the components: scale·(colours + fills) + shift.
+    """How components become channels: scale·(colours + fills) + shift.
 
     Attributes:
         target: 'luma', 'rgb' or 'ycbcr'.
@@ -54,7 +54,7 @@ class Channels:
         channels, count = len(self.scale), rows.shape[1]
         mixing = np.zeros((3, 4))
         mixing[:channels, :count] = self.scale[:, None] * rows
-        # From R, G and B to the channels, as of a file that has R, G and B.
+        # From R, G and B to the channels, as for a file that stores R, G and B.
         matrix, black = np.asarray(MIXING[self.target]["rgb"]), np.asarray(BLACK[self.target])
         mixing[:channels, 3] = self.scale * (matrix @ np.broadcast_to(layout.constant, 3) + black) + self.shift
         fills: list[NDArray[Any]] = []
@@ -71,11 +71,11 @@ class Work:
     """Images of one layout.
 
     Attributes:
-        layout: Theirs.
-        mixing: Of `Channels.constants`.
-        fills: Of `Channels.constants`.
-        positions: Where each image stands in the batch.
-        arrays: Gives their coefficients and tables, in the thread that renders them.
+        layout: The images' layout.
+        mixing: From `Channels.constants`.
+        fills: From `Channels.constants`.
+        positions: Each image's position in the batch.
+        arrays: Returns their coefficients and tables, in the thread that renders them.
     """
 
     layout: RenderLayout
@@ -90,10 +90,10 @@ def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Ch
 
     Args:
         works: Together they hold every position once.
-        count: Images.
-        extent: Of the result.
-        channels: Of the result.
-        threads: How many at most; each renders different images.
+        count: Number of images.
+        extent: The result's extent.
+        channels: The result's channels.
+        threads: The largest number of threads; each renders different images.
 
     Returns:
         (n, channels, h, w) float32.
@@ -113,7 +113,7 @@ def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Ch
 
 
 def _memory(size: int) -> NDArray[np.float32]:
-    """Uninitialised float32 memory that begins at a cache line."""
+    """Uninitialised float32 memory, aligned to a cache line."""
     # NumPy asks the system for huge pages, torch does not. Batches so large that their memory goes back to the system
     # each time would spend longer on page faults of 4 KB than on all the arithmetic.
     line = 16

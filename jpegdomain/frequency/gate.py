@@ -55,7 +55,7 @@ class ChannelGate(nn.Module):
     def __init__(self, channels: int = CHANNELS, *, temperature: float = 1.0, noise: float = 1.0) -> None:
         super().__init__()
         if not isinstance(channels, int) or channels < 1:
-            raise InputError(f"a gate's number of channels is 1 or more, got {channels!r}")
+            raise InputError(f"a gate's number of channels must be 1 or more, got {channels!r}")
         self.channels = channels
         self.temperature = temperature
         self.noise = noise
@@ -75,7 +75,7 @@ class ChannelGate(nn.Module):
     @temperature.setter
     def temperature(self, value: float) -> None:
         if not value > 0:
-            raise InputError(f"a gate's temperature is positive, got {value!r}")
+            raise InputError(f"a gate's temperature must be positive, got {value!r}")
         self._temperature = float(value)
 
     @property
@@ -86,7 +86,7 @@ class ChannelGate(nn.Module):
     @noise.setter
     def noise(self, value: float) -> None:
         if not value >= 0:
-            raise InputError(f"a gate's noise is 0 or more, got {value!r}")
+            raise InputError(f"a gate's noise must be 0 or more, got {value!r}")
         self._noise = float(value)
 
     def logits(self, x: Tensor) -> Tensor:

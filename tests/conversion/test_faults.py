@@ -495,7 +495,7 @@ def test_wrapped_models_are_refused_with_what_to_do():
     model = nn.Sequential(nn.Conv2d(3, 4, 3))
     with pytest.raises(InputError, match=r"torch.compile.*convert first.*torch.compile\(jpegdomain.convert\(model\)\)"):
         jd.convert(torch.compile(model))
-    with pytest.raises(InputError, match=r"scripted.*convert the model that was scripted"):
+    with pytest.raises(InputError, match=r"scripted.*convert the original model"):
         jd.convert(torch.jit.script(model))
 
 
