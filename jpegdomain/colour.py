@@ -16,7 +16,7 @@ Target: TypeAlias = Literal["luma", "rgb", "ycbcr"]
 """Channels that components become: Y; R, G and B; or Y, Cb and Cr."""
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
-"""Rows: channels. Columns: components."""
+"""A matrix from components (columns) to channels (rows)."""
 
 LUMA: Final = (0.299, 0.587, 0.114)
 """Weights of R, G, B in Y (ITU-T T.871 clause 7)."""
@@ -42,21 +42,21 @@ MIXING: Final[Mapping[Target, Mapping[Color, Matrix]]] = {
     "rgb": {"gray": ((1.0,),) * 3, "ycbcr": _YCBCR_TO_RGB, "rgb": _IDENTITY},
     "ycbcr": {"gray": ((1.0,), (0.0,), (0.0,)), "ycbcr": _IDENTITY, "rgb": RGB_TO_YCBCR},
 }
-"""Channels wanted → the file's colour model → the matrix; columns: the leading components of the file."""
+"""The matrix for the channels wanted and the file's colour model; its columns are the file's first components."""
 
 INKS: Final[Mapping[Color, tuple[Matrix, float]]] = {
     "cmyk": (_IDENTITY, 128.0),
     "ycck": (tuple(tuple(-weight for weight in row) for row in _YCBCR_TO_RGB), 127.0),
 }
-"""Colour models of four components → the matrix and the constant from the level-shifted first three to C, M and Y as
-files store them, 255 for no ink: C of CMYK, 255 − R of YCCK, whose Y, Cb and Cr are those of R, G and B."""
+"""For colour models of four components, the matrix and the constant that turn the first three, level-shifted, into C, M
+and Y as stored, 255 for no ink: CMYK stores C itself, YCCK stores Y, Cb and Cr of R, G and B, where C = 255 − R."""
 
 BLACK: Final[Mapping[Target, tuple[float, ...]]] = {
     "luma": (0.0,),
     "rgb": (0.0, 0.0, 0.0),
     "ycbcr": (0.0, 128.0, 128.0),
 }
-"""Levels of R = G = B = 0: what the map from R, G and B to channels adds to the matrix ``MIXING[target]["rgb"]``."""
+"""The channels' levels for R = G = B = 0: the constant that belongs to the matrix ``MIXING[target]["rgb"]``."""
 
 
 def mixing(color: Color, target: Target, dtype: torch.dtype, device: torch.device) -> Tensor:

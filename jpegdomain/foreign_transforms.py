@@ -18,10 +18,10 @@ from .errors import InputError
 __all__ = ["refuse_foreign_transform", "register_leaf"]
 
 _PYTREES: Final = (pytree.__name__, __name__.partition(".")[0])
-"""Whose functions stand between a transform and the question who asks."""
+"""Modules whose functions are on the stack between a transform and this one."""
 _TORCHVISION: Final = "torchvision.transforms"
 _LEAVE_IMAGES: Final = frozenset({"Identity", "SanitizeBoundingBoxes", "SanitizeKeyPoints"})
-"""Transforms that announce to take images, and return them as they are."""
+"""Transforms that declare to take images, but return them unchanged."""
 
 
 def register_leaf(kind: type, advice: str) -> None:

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Form: TypeAlias = Literal["dense", "stencil", "factored"]
-"""The three forms of Ξ."""
+"""The three forms of a convolution's map Ξ on coefficients."""
 
 FORMS: tuple[Form, ...] = get_args(Form)
 

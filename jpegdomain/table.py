@@ -91,11 +91,11 @@ class Runtime(NamedTuple):
     """The functions of higher modules that activations call."""
 
     run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
-    """Runs an operation of torch: it, its arguments, its keyword arguments."""
+    """Runs a torch operation, given with its arguments and keyword arguments."""
     refresh: Callable[[Any], None]
-    """Brings an activation up to date that shares its pixels with others."""
+    """Updates an activation that shares its pixels with others."""
     transform: Callable[[Any], Tensor]
-    """Returns the coefficients of an activation that was made of pixels."""
+    """Returns the coefficients of an activation that was made from pixels."""
     write_through: Callable[[Any], None]
     """Writes a view's pixels into its base."""
 

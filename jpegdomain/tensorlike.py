@@ -19,7 +19,7 @@ class TensorLike:
     """What an activation has in common with the tensor of its pixels."""
 
     _first: Tensor
-    """What the activation was made of, coefficients or pixels."""
+    """What the activation was made from, coefficients or pixels."""
     _values: Tensor | None
     _pixels: Tensor | None
     _from_pixels: bool
@@ -94,7 +94,7 @@ _ASKED: Final = (
     *("dim", "element_size", "get_device", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg"),
     *("is_pinned", "is_shared", "is_signed", "retain_grad"),
 )
-"""Questions that the coefficients answer as the pixels would."""
+"""Methods whose result is the same for the coefficients and the pixels."""
 
 _READ: Final = (
     *("device", "dtype", "grad_fn", "is_cpu", "is_cuda", "is_leaf", "is_meta", "is_mkldnn", "is_mps", "is_mtia"),
@@ -114,7 +114,7 @@ _OBJECTS: Final = frozenset(dir(object)) - _COMPARISONS | {
     *("__setstate__", "__deepcopy__", "__array_priority__", "__array_wrap__", "__cuda_array_interface__"),
     *("__dlpack__", "__dlpack_device__", "__dlpack_c_exchange_api__", "__div__", "__idiv__", "__nonzero__"),
 }
-"""What every Python object has, and what only a real tensor can have."""
+"""Attributes that every Python object has, and those that only a real tensor can have."""
 
 
 def _asks(name: str) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ from .segments import FrameHeader
 __all__ = ["FrameLayout", "add_faults", "build", "layout_of", "views", "warnings_of"]
 
 _ROW_MAJOR: Final = np.argsort(ZIGZAG)
-"""By row-major index: the zigzag position."""
+"""The zigzag position for each row-major index."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

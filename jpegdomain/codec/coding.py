@@ -16,7 +16,7 @@ from .records import Component, JpegImage
 __all__ = ["EACH_ROW", "scans"]
 
 EACH_ROW: Final = -1
-"""Restart markers: one between two rows of MCUs."""
+"""A restart marker between any two rows of MCUs."""
 
 _LARGEST_MCU: Final = 10
 _LONGEST: Final = 16

@@ -21,12 +21,12 @@ __all__ = ["MAX_PIXELS", "MAX_SCANS", "Settings", "decode", "decode_or_error", "
 MAX_PIXELS: Final = 178_956_970
 """The default of `max_pixels`: where Pillow raises its decompression-bomb error."""
 MAX_SCANS: Final = 500
-"""The default of `max_scans`: as libjpeg-turbo's own fuzzers allow; encoders write ten."""
+"""The default of `max_scans`, the limit of libjpeg-turbo's own fuzzers; encoders write about ten."""
 
 _PROGRESSIVE_FRAME: Final = b"\xff\xc2"
 _NEAR: Final = 512
 _COPIED: Final = 1 << 16
-"""Bytes of files whose coefficients are copied to memory of their own."""
+"""Largest size in bytes of files whose coefficients are copied to their own memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from .segments import SOS, Segment, segments
 __all__ = ["NO_METADATA", "Color", "Metadata", "color_of", "metadata_of", "tiff_orientation", "with_orientation"]
 
 Color = Literal["gray", "ycbcr", "rgb", "cmyk", "ycck", "unknown"]
-"""What a file's components are; ``unknown`` for two of them."""
+"""A file's colour model; ``unknown`` if it has two components."""
 
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"

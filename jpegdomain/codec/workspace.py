@@ -10,7 +10,7 @@ from .kernel.layout import MARGIN, REPORT, SCRATCH, SKIPS, STATE, STORE, STRIDE,
 __all__ = ["BATCH", "Arena", "Workspace", "acquire", "release"]
 
 BATCH: Final = 64
-"""The most files in one call."""
+"""The largest number of files in one call."""
 _ROOM: Final = 1 << 17
 _SMALL: Final = 1 << 13
 _ARENA: Final = 1 << 23

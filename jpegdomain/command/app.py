@@ -1,6 +1,7 @@
 """The command's entry point: one function for each subcommand, and how errors are reported."""
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -32,6 +33,12 @@ def main() -> None:
     """
     try:
         app()
-    except (JpegDomainError, OSError) as error:
-        typer.secho(f"jpegdomain: {error}", fg="red", err=True)
-        sys.exit(1 if isinstance(error, JpegFileError) else 2)
+    except JpegDomainError as error:
+        _fail(str(error), 1 if isinstance(error, JpegFileError) else 2)
+    except OSError as error:
+        _fail(str(error) if error.filename is None else f"{error.filename}: {error.strerror}", 2)
+
+
+def _fail(reason: str, status: int) -> NoReturn:
+    typer.secho(f"jpegdomain: {reason}", fg="red", err=True)
+    sys.exit(status)

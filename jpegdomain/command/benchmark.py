@@ -24,7 +24,9 @@ __all__ = ["bench"]
 
 
 def bench(
-    folder: Annotated[Path, typer.Argument(help="A folder; its subfolders are searched, too.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder; its subfolders are searched, too.", show_default=False)
+    ],
     files: Annotated[int, typer.Option(min=1, help="How many of its files to use, evenly spread.")] = 128,
     batch: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 32,
     side: Annotated[
@@ -60,17 +62,17 @@ def bench(
                 "files": len(data),
                 "left out": skipped,
                 "threads": threads,
-                "milliseconds a file": each,
+                "milliseconds per file": each,
                 "times as fast": ratio,
                 "mean difference in levels": apart,
             }
         )
         return
     rows = [
-        {"input stage": name, "ms a file": f"{value:.3f}", "files/s": f"{1e3 / value:,.0f}"}
+        {"input stage": name, "ms per file": f"{value:.3f}", "files/s": f"{1e3 / value:,.0f}"}
         for name, value in each.items()
     ]
-    print_table(rows, ("ms a file", "files/s"))
+    print_table(rows, ("ms per file", "files/s"))
     print(f"{len(data)} files, {threads} thread(s): {ratio:.2f} × as fast as torchvision")
     print(f"mean difference {apart:.2f} levels of 255: torchvision rounds after decoding and after resizing")
     if skipped:

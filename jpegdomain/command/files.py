@@ -29,13 +29,14 @@ _CODINGS = {
     0xCA: "progressive arithmetic",
 }
 ENDINGS = "jpg,jpeg"
-"""Of the files that are looked for, in lower or upper case."""
+"""Default extensions, in lower or upper case."""
 _TOGETHER = 64
-"""Files that are read in one call."""
+"""Number of files that are read in one call."""
 
 
 def info(
-    files: Annotated[list[Path], typer.Argument(help="JPEG files.", show_default=False)], as_json: AsJson = False
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="JPEG files.", show_default=False)],
+    as_json: AsJson = False,
 ) -> None:
     """Describe JPEG files: size, sampling, quality, faults."""
     described = [_described(path) for path in files]
@@ -88,7 +89,9 @@ def _described(path: Path) -> dict[str, Any]:
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(help="A folder; its subfolders are searched, too.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder; its subfolders are searched, too.", show_default=False)
+    ],
     extensions: Annotated[str, typer.Option(help="File name extensions, separated by commas.")] = ENDINGS,
     threads: Annotated[int, typer.Option(min=1, help="Threads for reading.")] = 1,
     as_json: AsJson = False,
@@ -139,7 +142,7 @@ def jpeg_files(folder: Path, endings: str = ENDINGS) -> list[Path]:
         EmptyFolderError: If there are none, or no such folder.
     """
     if not folder.is_dir():
-        raise EmptyFolderError(f"{folder}: no such folder")
+        raise EmptyFolderError(f"{folder}: {'not a' if folder.exists() else 'no such'} folder")
     wanted = {f".{ending.strip().lstrip('.').lower()}" for ending in endings.split(",")}
     paths = sorted(path for path in _files(folder) if path.suffix.lower() in wanted and path.is_file())
     if not paths:

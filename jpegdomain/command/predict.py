@@ -26,12 +26,13 @@ from jpegdomain.preprocess import Recipe
 from jpegdomain.storing import put_in_place
 
 from .files import jpeg_files
-from .networks import Classes, ModelName, Pretrained, Weights, load_network, trained_with
+from .loading import load_network, running, trained_with
+from .networks import Classes, ModelName, Pretrained, Weights
 
 __all__ = ["predict"]
 
 _PART = 1024
-"""Files in one part: what a killed run loses at most."""
+"""Number of files in one part: the most that an interrupted run loses."""
 
 
 class Output(str, enum.Enum):
@@ -83,16 +84,19 @@ def predict(
         device = f"cuda:{os.environ['LOCAL_RANK']}"
     rank, world = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
     starts = range(0, len(paths), max(batch, _PART // batch * batch))
-    run = partial(_answers, convert(network, plan="fused", preprocess=recipe).to(device))
+    with running(model):
+        converted = convert(network, plan="fused", preprocess=recipe).to(device)
+    run = partial(_answers, converted)
     for number in track(range(rank, len(starts), world), "predicting", console=Console(stderr=True), transient=True):
         if not parts.path(number).exists():
             own = slice(starts[number], starts[number] + starts.step)
-            rows = list(run(paths[own], names[own], recipe, batch, threads, device))
+            with running(model):
+                rows = list(run(paths[own], names[own], recipe, batch, threads, device))
             parts.write(number, parquet.table(rows, output, top))
     if rank == 0:
         failed = parts.join(len(starts), parquet)
         for name, reason in failed:
-            typer.echo(f"{name}: {reason}", err=True)
+            typer.echo(reason if name in reason else f"{name}: {reason}", err=True)
         print(f"{out}: {len(paths)} files, {len(failed)} of them could not be used")
         if len(failed) == len(paths):
             raise typer.Exit(1)

@@ -26,7 +26,7 @@ except ImportError:  # Windows
 __all__ = ["cache_folder", "code_for_others", "discard", "note_processor", "one_process"]
 
 _OPTIONS: Final = [Path(__file__).with_name(name) for name in ("jit.py", "shortcuts.py")]
-"""What decides how a source is compiled."""
+"""Settings that determine how a source file is compiled."""
 _NOTE: Final = "processor"
 
 

@@ -17,7 +17,7 @@ __all__ = ["CompiledFunction", "KernelPackage", "kernel_packages"]
 _packages: "list[KernelPackage]" = []
 _said: list[str] = []
 _LONG: Final = 5
-"""Seconds after which a second one in a process is announced, too."""
+"""Seconds of compiling from which further functions in a process are announced, too."""
 _loaded: "dict[CompiledFunction, Callable[..., Any]]" = {}
 
 # A fork waits for the end of a compilation: otherwise the child would inherit a lock that nobody opens.

@@ -19,7 +19,7 @@ from numba.core.types import functions
 __all__ = ["shortcuts"]
 
 _ENTRANCES: Final = ("_ZN7cpython", "cfunc.")
-"""How the names of functions begin that Python or C calls."""
+"""Prefixes of the names of functions that Python or C calls."""
 
 _NEEDED: Final = {
     codegen.JITCodeLibrary: (

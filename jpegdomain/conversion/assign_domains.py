@@ -15,7 +15,7 @@ from .shapes import Shapes
 __all__ = ["adds", "assign_domains", "results_of_steps"]
 
 _UNKNOWN = (1, 64, 56, 56)
-"""Shape of a feature map of which none is known: then transforms are counted, not weighed."""
+"""The shape to use if a feature map's is unknown: transforms are then counted, whatever their size."""
 
 
 def assign_domains(found: FeatureCalls, shapes: Shapes, stored: set[fx.Node], itemsize: int) -> dict[fx.Node, Domain]:

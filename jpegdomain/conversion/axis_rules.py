@@ -30,7 +30,7 @@ _DIVISIONS: dict[Any, Any] = {
     **dict.fromkeys((torch.split, "split"), (functional.split, "tensor", 2)),
     **dict.fromkeys((torch.unbind, "unbind"), (functional.unbind, "input", 1)),
 }
-"""A call → the function on activations, the name of its first argument, and the place of ``dim``."""
+"""For each call, the function on activations, the name of its first argument, and the position of ``dim``."""
 
 
 @register_table(_DIVISIONS)

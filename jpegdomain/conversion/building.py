@@ -93,7 +93,7 @@ class Conversion:
 
 
 _FEW = 2**16
-"""Numbers of a tensor that code may write to while it is traced: buffers, not kernels."""
+"""Largest number of elements of a tensor that code may write to during a trace: buffers, not kernels."""
 
 
 @contextmanager

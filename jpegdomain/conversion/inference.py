@@ -18,18 +18,18 @@ from .step import InferenceStep, can_fold
 __all__ = ["for_inference"]
 
 _NEW_MEMORY = (layers.Conv2d, layers.BatchNorm2d, layers.MaxPool2d, layers.AvgPool2d)
-"""Layers whose result is always memory of its own."""
+"""Layers whose result is always in new memory."""
 
 _WRITERS = (layers.BatchNorm2d, layers.Piecewise)
 """Layers that take ``inplace``."""
 
 _RECTIFIERS = (layers.ReLU, layers.ReLU6, layers.Hardtanh)
-"""Layers that oneDNN knows behind a convolution."""
+"""Layers that oneDNN can fuse with a convolution before them."""
 
 _SUMS = {operator.add, operator.iadd, torch.add}
 
 _Lookup = Callable[[fx.Node], Any]
-"""Gives the module that a node calls."""
+"""Returns the module that a node calls."""
 
 
 def for_inference(

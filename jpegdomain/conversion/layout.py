@@ -40,7 +40,7 @@ MOVES: dict[Any, Any] = {
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), functional.transpose),
     **dict.fromkeys((torch.unsqueeze, "unsqueeze"), functional.unsqueeze),
 }
-"""A call that moves axes, whatever their sizes → the function on activations."""
+"""For each call that moves axes, whatever their sizes, the function on activations."""
 
 _DIVISIONS = {torch.chunk, torch.split, torch.unbind, "chunk", "split", "unbind"}
 

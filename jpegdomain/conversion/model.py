@@ -45,7 +45,7 @@ class ConvertedModel(Entered):
     """
 
     preprocess: Transform | None
-    """Of the files, where `convert` was given one: for `collate`."""
+    """The preprocess that `convert` was given, for `collate`; None if it was given none."""
     _jpeg_orient: bool = False
     _jpeg_plan: Planned | None
     _jpeg_source: Conversion

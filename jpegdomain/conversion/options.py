@@ -16,10 +16,10 @@ __all__ = ["LayerOptions", "PerLayer", "PlanName", "Settings", "Strategy"]
 
 _T = TypeVar("_T")
 PerLayer: TypeAlias = _T | Mapping[str, _T]
-"""One value for all layers, or layer path (or fnmatch pattern) → value; the first match counts."""
+"""One value for all layers, or a dict from layer names (or fnmatch patterns) to values; the first match counts."""
 
 PlanName: TypeAlias = Literal["transform", "fused"]
-"""'transform': what steps hand on is coefficients; 'fused': coefficients only where they cost less."""
+"""'transform': steps return coefficients; 'fused': coefficients are used only where they cost less."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Settings:
     method: Method
     form: PerLayer[Form | Literal["auto"]]
     present: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Layer path → its settings as they are by now, where a model is planned again."""
+    """The current settings of each layer, if a model is planned again."""
     _used: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:

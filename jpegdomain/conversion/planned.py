@@ -43,7 +43,7 @@ class Planned:
         self.graph, self.trains, self.fixed = graph, trains, fixed
         paths = {id(vars(module)): path for path, module in reversed([*model.named_modules()])}
         self._views: dict[str, tuple[type[Layer], str]] = {}
-        """Name of a layer that is a second face of one of the model's modules → its class, the module's path."""
+        """For each layer that shares the state of one of the model's modules, its class and the module's path."""
         self._others: dict[str, Any] = {}
         for name, layer in layers.items():
             path = paths.get(id(vars(layer))) if isinstance(layer, Layer) else None

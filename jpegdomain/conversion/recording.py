@@ -24,10 +24,10 @@ ENTRY = "jpeg_entry"
 """Name of the entry among a converted model's modules."""
 
 PATH = "path"
-"""Key of a node's ``meta``: the path of the call, for calls that meet feature maps."""
+"""Key of a node's ``meta``: the path of the call, for calls on feature maps."""
 
 ISLAND = "island"
-"""Key of a node's ``meta``: whether the plan wants coefficients, and the call has no form of its own on them."""
+"""Key of a node's ``meta``: whether the plan needs coefficients, but the call has no closed form on them."""
 
 _TRANSFORMS = {
     functional.encode: "J",

@@ -19,10 +19,10 @@ function whose package need not be installed."""
 
 
 AS_IT_IS: Literal["as it is"] = "as it is"
-"""What a rule returns for a call that works on activations as it is."""
+"""What a rule returns for a call that works on activations unchanged."""
 
 Replacement: TypeAlias = nn.Module | tuple[nn.Module, tuple[Any, ...]] | Literal["as it is"]
-"""What takes the layer's place: a module called with the same arguments, a module and its arguments, or AS_IT_IS."""
+"""What replaces the layer: a module called with the same arguments, a module and its arguments, or AS_IT_IS."""
 
 Rule: TypeAlias = Callable[[Any, LayerOptions], Replacement]
 

@@ -22,7 +22,7 @@ PLAN = "_jpeg_plan"
 
 _GROUP_NORMS = {F.group_norm, torch.group_norm}
 _CONSTANT = "_tensor_constant"
-"""How fx names tensors that the model's code makes of numbers alone."""
+"""How fx names tensors that the model's code makes from numbers only."""
 
 
 class Rewriter:
@@ -38,15 +38,15 @@ class Rewriter:
     ) -> None:
         self.source = source
         self.layers: dict[str, nn.Module | Tensor] = {}
-        """Name → what the graph calls or reads besides the model's own modules and tensors."""
+        """What the graph calls or reads besides the model's own modules and tensors, by name."""
         self._found, self._domains, self._stored = found, domains, stored
         self._shows_islands = shows_islands
         self.entrance: Domain = "transform"
-        """The domain that the image comes in."""
+        """The domain of the image."""
         self._graph = fx.Graph()
         self._plain: dict[fx.Node, fx.Node] = {}
         self._features: dict[fx.Node, dict[Domain, fx.Node]] = {}
-        """Node of the source's graph → its value in each domain that it is needed in."""
+        """For each node of the source's graph, its value in each domain in which it is needed."""
 
     def rewrite(self, graph: fx.Graph) -> fx.Graph:
         """Rewrite the source's graph; the first module of the new one is the entry."""

@@ -14,10 +14,10 @@ from .copying import copy_with_tensors
 __all__ = ["Shapes", "channels_of", "shapes_of"]
 
 Shapes: TypeAlias = dict[fx.Node, tuple[int, ...]]
-"""Node → shape of its value, for nodes that give one tensor."""
+"""The shape of each node's value, for nodes whose value is one tensor."""
 
 _USUAL = (224, 32, 28, 299)
-"""Sides of images that networks are made for; which domain is cheaper hardly depends on it."""
+"""Usual image sizes; which domain is cheaper hardly depends on the size."""
 
 
 class _Recorder(fx.Interpreter):

@@ -79,7 +79,7 @@ class InferenceStep:
     """
 
     checksum: Any = None
-    """Of the tensors that kernels are made of; None while nobody knows, then nothing is kept."""
+    """The checksum of the tensors that kernels are made from; while it is None, unknown, nothing is kept."""
 
     def __init__(
         self,

@@ -45,9 +45,9 @@ class Report:
 
     def __str__(self) -> str:
         return (
-            f"{self.images} images in {str(self.dtype).removeprefix('torch.')}: largest deviation "
-            f"{self.deviation:.3g} of outputs up to {self.magnitude:.3g} (relative {self.relative:.3g}, image "
-            f"{self.worst}), same top-1 on {self.agreement:.2%}"
+            f"{self.images} image{'s' * (self.images != 1)} in {str(self.dtype).removeprefix('torch.')}: "
+            f"largest deviation {self.deviation:.3g} of outputs up to {self.magnitude:.3g} (relative {self.relative:.3g}, "
+            f"image {self.worst}), same top-1 on {self.agreement:.2%}"
         )
 
 

@@ -10,14 +10,14 @@ from torch.nn.modules import module as torch_module
 __all__ = ["OWN", "Watch", "is_heard"]
 
 OWN = ("jpeg_entry", "preprocess", "_jpeg_orient", "_jpeg_plan", "_jpeg_source", "_jpeg_forward")
-"""Attributes that a converted model has besides its source's."""
+"""Attributes that a converted model has in addition to its source's."""
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _LIVE = {"training", "frequencies", "method", "form", "_is_full_backward_hook"}
-"""Attributes that layers read whenever they run, and one that torch notes down beside hooks."""
+"""Attributes that layers read whenever they run, and one that torch sets with hooks."""
 
 _FIXED = {"forward", "output_size", "return_indices"}
-"""Attributes of torch's own layers that decide what the plan makes of them; it reads all others whenever it runs."""
+"""Attributes of torch's own layers that determine the plan; it reads all others whenever it runs."""
 
 
 class _Watched:

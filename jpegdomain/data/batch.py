@@ -22,7 +22,7 @@ from .sealing import Sealed, seal
 __all__ = ["FileReport", "JpegBatch", "Mixture", "Normalisation"]
 
 _NOTES: Final = ("reports", "normalisation", "mixtures")
-"""What is noted down on a batch besides its fields."""
+"""What a batch records besides its fields."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -23,7 +23,7 @@ from .skipping import Item, Items, batch_of_most, in_worker, left_out, preproces
 __all__ = ["Collate", "Loaded"]
 
 Loaded: TypeAlias = Any
-"""A batch and its labels, in a tuple or a dict, or a batch alone."""
+"""A batch and its labels, in a tuple or a dict, or only a batch."""
 
 _PLACE = "item {} of the batch"
 

@@ -14,10 +14,10 @@ __all__ = ["Keys", "Split", "join", "moved", "split"]
 
 PIXEL_VALUES: Final = "pixel_values"
 LABELS: Final = "labels"
-"""The names under which Hugging Face's models and trainers take images and labels."""
+"""The names that Hugging Face's models and trainers use for images and labels."""
 
 Split: TypeAlias = tuple[Any, Any]
-"""An item's image, and its rest: a tuple, a dict, or None of an item that is an image alone."""
+"""An item's image, and its rest: a tuple, a dict, or None if the item is only an image."""
 
 
 class Keys(NamedTuple):

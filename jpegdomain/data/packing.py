@@ -14,7 +14,7 @@ from .planes import BandedMatrices, Fills, Group, Memory, Plane
 __all__ = ["Packed", "empty", "pack", "unpack"]
 
 Packed: TypeAlias = tuple[torch.dtype, Tensor, Tensor, list[Any], list[Any]]
-"""The coefficients' type as floats, the coefficients, the block, each number tensor's type and shape, the groups."""
+"""The coefficients' float dtype, the coefficients, the block, each number tensor's dtype and shape, the groups."""
 
 _ALIGNMENT = 8
 

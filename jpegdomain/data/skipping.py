@@ -73,7 +73,7 @@ class Items(list[Item]):
 
 
 _Collate = Callable[[Sequence[JpegImage | PixelImage]], Any]
-"""What makes a batch, an object with an `extent`."""
+"""Makes a batch, an object with an `extent`."""
 
 
 def left_out(position: int, source: str, reason: str) -> FileReport:

@@ -30,7 +30,7 @@ __all__ = ["render"]
 _Kind: TypeAlias = tuple[Color, tuple[object, ...], Extent | SeparableMap, Turn, int]
 
 _SMALL: Final = 1 << 14
-"""Coefficients of a component: several images up to this size are rendered by one call."""
+"""Largest number of coefficients per component for which one call renders several images."""
 
 
 def render(

@@ -23,7 +23,7 @@ from .whole import Components, whole_pixels
 __all__ = ["constant_term", "mapped", "matrices_of"]
 
 _CANVAS_ELEMENTS = 2**27
-"""Coefficients converted to floats at a time: half a gigabyte of float32, or one image."""
+"""Number of coefficients converted to floats at a time: half a gigabyte of float32, or one image."""
 
 
 def mapped(group: Group, components: int, *, transform: bool) -> Tensor:

@@ -23,7 +23,7 @@ from .mixed import MixedBatch, collate_mixed, mixed_pixels
 __all__ = ["PixelCollate", "read_pixels"]
 
 _PIECE: Final = 64
-"""Files whose coefficients are in memory at a time."""
+"""Number of files whose coefficients are in memory at the same time."""
 
 
 @dataclass(frozen=True)

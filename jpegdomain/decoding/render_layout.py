@@ -21,7 +21,7 @@ Grid: TypeAlias = tuple[int, int, int]
 """A component in memory: rows and columns of blocks, and m of the m×m coefficients of each."""
 
 _CACHE: Final = 1 << 17
-"""Numbers of a band that should fit into a core's own cache: half a megabyte."""
+"""How many numbers of a band should fit into a core's own cache: half a megabyte."""
 _PAIR: Final = 16
 _EVEN: Final = 1e-12
 

@@ -23,9 +23,9 @@ Arrays: TypeAlias = tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.uint16
 """Coefficients and tables of three components, image after image; a single component is repeated."""
 
 TOGETHER: Final = 64
-"""Images of one call, at most."""
+"""Largest number of images in one call."""
 _WORTH_A_THREAD: Final = 1 << 20
-"""Output numbers; for fewer, starting a thread takes longer than it saves."""
+"""Number of output numbers below which starting a thread takes longer than it saves."""
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
 _scratch: list[NDArray[np.float32]] = []

@@ -93,7 +93,7 @@ class Bandwidth:
         images = "1 image" if self.images == 1 else f"{self.images:,} images"
         original = "" if self.original_share is None else f", {self.original_share:.1%} of the original's"
         return (
-            f"{images}: {self.channels / self.images:.4g} channels an image ({self.channel_share:.1%}), "
+            f"{images}: {self.channels / self.images:.4g} channels per image ({self.channel_share:.1%}), "
             f"{self.scan:,} of {self.all_scan:,} entropy-coded bytes ({self.scan_share:.1%}{original})"
         )
 

@@ -19,7 +19,7 @@ __all__ = ["channels_of_files", "channels_of_rgb"]
 
 _FREQUENCIES: Final = BLOCK * BLOCK
 _FEW: Final = 96
-"""Up to this many channels, one product per channel takes less time than the separable transform of all 192."""
+"""Up to this many channels, one product per channel is faster than the separable transform of all 192."""
 
 
 def channels_of_files(source: JpegBatch | Components, indices: Sequence[int] | None) -> Tensor:

@@ -23,7 +23,7 @@ from .gate import NormalisedGate
 __all__ = ["MaskedEntry"]
 
 _TO_MODEL: Final = {1: ((1.0,),), 3: MIXING["rgb"]["ycbcr"]}
-"""Model channels → matrix from level-shifted Y, or Y, Cb and Cr, to the model's channels."""
+"""For each number of model channels, the matrix from level-shifted Y, or Y, Cb and Cr, to these channels."""
 
 _FROM_MODEL: Final = {1: ((1.0,),), 3: RGB_TO_YCBCR}
 

@@ -37,7 +37,7 @@ from .exact import channels_of_files
 __all__ = ["Chroma", "nearest_channels"]
 
 Chroma: TypeAlias = Literal["exact", "nearest"]
-"""How components that a file holds at a lower resolution come to the luma block grid."""
+"""How components with a lower resolution are put on the luma block grid."""
 
 _FREQUENCIES = BLOCK * BLOCK
 

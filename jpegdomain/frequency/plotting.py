@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_channels", "plot_rates"]
 
 _KEPT: Final = ("#2f6f8f", "#3f6fd1", "#c8503c")
-"""Of Y, Cb and Cr."""
+"""The colours of kept channels of Y, Cb and Cr."""
 _LEFT_OUT: Final = "#f1f1ef"
 _PALE_TEXT: Final = "#a9a9a6"
 _DARK_TEXT: Final = "#3a3a38"
@@ -68,7 +68,7 @@ def plot_rates(rates: Tensor, axes: "Sequence[Axes] | None" = None, *, order: Or
         _dress(panel, f"{component}: {grid.sum():.1f} an image", order, np.where(grid > 0.55, "white", _DARK_TEXT))
     if axes is None:
         figure.colorbar(drawn, ax=panels, shrink=0.85, pad=0.015, label="share of images that keep it")
-        figure.suptitle(f"{grids.sum():.1f} of {CHANNELS} channels an image, numbered {order}", fontsize=10)
+        figure.suptitle(f"{grids.sum():.1f} of {CHANNELS} channels per image, numbered {order}", fontsize=10)
     return figure
 
 

@@ -21,12 +21,12 @@ _SQUARES: Final[dict[int, tuple[Sequence[int], Sequence[int]]]] = {
     48: ((6, 6, 6, 6, 4, 4), (3, 3, 2)),
     64: ((7, 7, 6, 6, 6, 6, 6), (3, 3, 2, 2)),
 }
-"""Channels → how many first columns are kept of rows 0, 1, 2, …: of luma, and of either chroma component."""
+"""For each number of channels, how many first columns of rows 0, 1, 2, … are kept: of luma, and of each chroma."""
 
 LEARNED_24: Final = ChannelSet(
     (*range(6), 8, 9, 10, 16, 17, 18, 24, 32), (0, 1, 3, 8, 24), (0, 1, 3, 8, 24), "row-major", "24D"
 )
-"""The set that Xu et al.'s gate learned on ImageNet, as their released code has it."""
+"""The set that Xu et al.'s gate learned on ImageNet, from their released code."""
 
 
 def all_channels() -> ChannelSet:

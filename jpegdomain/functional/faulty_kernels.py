@@ -29,7 +29,7 @@ from jpegdomain.geometry import Pair, pair
 __all__ = ["adds_safely", "check_windows", "conv2d_on_pixels", "own_dilation"]
 
 _VECTOR = 8
-"""Numbers of float32 in a vector of AVX2; both kernels of oneDNN go wrong at what is left over."""
+"""Number of float32 in an AVX2 vector; both kernels of oneDNN fail in the incomplete last vector."""
 
 
 def conv2d_on_pixels(

@@ -163,7 +163,7 @@ _WRITES: Final = (
     }
     | {Tensor.__setitem__: None}
 )
-"""Operations in place → their forms that are not, if there are any."""
+"""For each in-place operation, its out-of-place form, if there is one."""
 
 
 def _in_place(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -56,10 +56,10 @@ class ApproximatedCall(NamedTuple):
 
 
 PIECEWISE: dict[type[nn.Module], type[Layer]] = {}
-"""torch's piecewise-linear module → the layer."""
+"""For each of torch's piecewise-linear modules, the layer."""
 
 APPROXIMATED_CALLS: dict[Any, ApproximatedCall] = {}
-"""A function, or the name of a tensor method → the layer."""
+"""For each function, or name of a tensor method, the layer."""
 
 
 def approximates(

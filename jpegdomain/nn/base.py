@@ -28,7 +28,7 @@ class Layer(nn.Module):
     """The domain of the result: an `Activation`, or plain pixels."""
 
     on_pixels: ClassVar[bool] = False
-    """True if the layer also takes pixels, a plain tensor, and then returns pixels: J̃∘layer∘J without J and J̃."""
+    """True if the layer also takes pixels, a plain tensor, and then returns pixels."""
 
     settings: ClassVar[Mapping[str, Any]] = {}
     """Settings that the spatial module does not have, and their defaults."""

@@ -18,7 +18,7 @@ from .base import Features, Layer
 __all__ = ["Conv2d"]
 
 _FOLDED: WeakIdKeyDictionary = WeakIdKeyDictionary()
-"""Kernel → what Ξ depends on besides it, the numbers that it was folded from, Ξ; for as long as the kernel lives."""
+"""For each kernel, as long as it lives: what else Ξ depends on, the values that it was made from, and Ξ."""
 
 
 def check_form(form: Any) -> None:

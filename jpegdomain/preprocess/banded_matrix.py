@@ -11,7 +11,7 @@ from jpegdomain.errors import InputError
 __all__ = ["BandedMatrix", "PaddingMode"]
 
 PaddingMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric"]
-"""What lies outside the image, by torchvision's names."""
+"""How the outside of the image is filled, by torchvision's names."""
 
 # NumPy's names of these modes.
 _NUMPY_MODES: Final[dict[str, Any]] = {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}

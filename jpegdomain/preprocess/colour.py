@@ -212,4 +212,4 @@ def _hue(turns: float) -> NDArray[np.float64]:
 
 
 _MATRICES: Final = {0: _brightness, 2: _saturation, 3: _hue}
-"""By torchvision's numbers; 1 is contrast, which is no matrix."""
+"""Matrices by torchvision's numbers; 1 is contrast, which is not a matrix."""

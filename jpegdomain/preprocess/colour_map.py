@@ -22,7 +22,7 @@ from .separable_map import Fill, SeparableMap
 __all__ = ["GRAY", "MeanFill", "blended_with_mean", "recolored", "resolved"]
 
 GRAY = (0.2989, 0.587, 0.114)
-"""Weights of R, G and B in torchvision's gray, rounded as there."""
+"""Weights of R, G and B in torchvision's gray, with its rounding."""
 
 
 @dataclass(frozen=True, eq=False)

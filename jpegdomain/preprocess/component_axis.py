@@ -37,13 +37,13 @@ __all__ = [
 ]
 
 TRIANGLE: Final = (0.75, 0.25)
-"""libjpeg's filter for a factor of 2: the weights of the nearest sample and of the next one on the pixel's side."""
+"""Libjpeg's filter for a factor of 2: the weights of the nearest and the second nearest sample."""
 
 LARGEST_GAIN: Final = 0.1
 """The low-frequency option drops frequencies whose gain is at most this."""
 
 LARGEST_GAIN_SUBSAMPLED: Final = 0.25
-"""The same for components with fewer samples than the image has pixels: chroma, which has little there."""
+"""The same for components with fewer samples than pixels: subsampled chroma, which has little at high frequencies."""
 
 
 def takes_triangle(extent: Extent, factors: tuple[int, int]) -> bool:

@@ -48,7 +48,7 @@ class Turn:
 
 
 UPRIGHT = Turn()
-"""Nothing to do."""
+"""The turn of an image that is already upright."""
 
 _TURNS = {
     1: UPRIGHT,

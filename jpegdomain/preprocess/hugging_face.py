@@ -17,13 +17,13 @@ from .transform import Compose, Transform
 __all__ = ["CropRoundedDown", "from_processor"]
 
 _BASES: Final = ("TorchvisionBackend", "PilBackend", "BaseImageProcessorFast")
-"""Whose way of computing is known."""
+"""Base classes whose computation is known."""
 
 _METHODS: Final = (
     *("preprocess", "_preprocess", "_preprocess_image_like_inputs", "process_image", "resize", "center_crop"),
     *("rescale", "normalize", "rescale_and_normalize", "_fuse_mean_std_and_rescale_factor"),
 )
-"""Those of a base that must not have been replaced."""
+"""Methods of a base class that a processor must not override."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from .resampling import Interpolation, resampling
 __all__ = ["Erasure", "Fill", "SeparableMap", "Step"]
 
 Step: TypeAlias = Callable[[BandedMatrix], BandedMatrix]
-"""What a preprocessing step does to one axis: the matrix so far → the matrix with the step."""
+"""What a preprocessing step does to one axis: maps the matrix so far to the matrix with the step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Fill:
     columns: NDArray[np.float64]
 
     known: ClassVar[bool] = True
-    """Whether the levels are; those of an image's mean are not before `ImageGeometry` has seen the image."""
+    """Whether the levels are known; an image's mean is not known until `ImageGeometry` gets the image."""
 
     def transposed(self) -> "Fill":
         """The fill with rows and columns exchanged."""

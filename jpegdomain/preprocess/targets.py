@@ -26,7 +26,7 @@ class _HasMaps(Protocol):
 
 
 Where: TypeAlias = SeparableMap | ImageGeometry | _HasMaps
-"""What knows the steps of one image, or of a batch."""
+"""An object that knows the steps of one image, or of a batch."""
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ _OF_TARGETS = (
     *(v2.ClampBoundingBoxes, v2.ConvertBoundingBoxFormat, v2.SanitizeBoundingBoxes, v2.ToPureTensor),
     *(getattr(v2, name) for name in ("ClampKeyPoints", "SanitizeKeyPoints", "SetClampingMode") if hasattr(v2, name)),
 )
-"""Steps that change targets alone, as far as this torchvision has them."""
+"""Steps that change only targets, as far as this version of torchvision has them."""
 
 COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
     (
@@ -100,7 +100,7 @@ COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
     (v2.JPEG, lambda step, _: JpegQuality(step.quality)),
     (_OF_TARGETS, lambda step, _: OnTargets(step)),
 )
-"""torchvision's classes → the function (step, levels per unit of its values) → `Transform`."""
+"""For each of torchvision's classes, a function of (step, levels per unit of its values) that returns a `Transform`."""
 
 
 def refuse(step: object, reason: str) -> NoReturn:

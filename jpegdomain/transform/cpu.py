@@ -37,7 +37,7 @@ _FEWEST_CHANNELS: Final = 8
 """Below this, most elements of a vector would be idle."""
 
 _A_THREADS_WORTH: Final = 2**16
-"""Bytes that are worth handing to another thread."""
+"""Number of bytes from which another thread is worthwhile."""
 
 _CACHED_ELEMENTS: Final = 2**18
 """Elements of an intermediate result: a megabyte of float32, one core's second-level cache."""

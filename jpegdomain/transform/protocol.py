@@ -10,7 +10,7 @@ from jpegdomain.geometry import Extent
 __all__ = ["Backend", "Clamp", "Frequencies", "Mask", "check_frequencies"]
 
 Frequencies: TypeAlias = int | Tensor
-"""A number of spatial frequencies, 1…15, or a tensor without axes that holds one."""
+"""A number of spatial frequencies, 1…15, or a 0-d tensor with such a number."""
 
 
 class Clamp(NamedTuple):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import jpegdomain as jd
 from jpegdomain.command import main
 from jpegdomain.command.app import app
-from jpegdomain.command.networks import load_network
+from jpegdomain.command.loading import load_network
 from jpegdomain.tables import CHROMINANCE, LUMINANCE, nearest_quality, quality_table
 from tests.codec.oracle import FIXTURES
 from tests.data.test_skipping import two_components
@@ -221,7 +221,7 @@ def test_a_file_that_holds_no_weights(tmp_path, content, suffix):
         pytest.importorskip("safetensors")
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(content)
-    with pytest.raises(jd.errors.InputError, match="cannot be read as weights"):
+    with pytest.raises(jd.errors.InputError, match="not a file of weights"):
         load_network(SMALL, path)
 
 

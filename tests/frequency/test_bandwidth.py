@@ -166,12 +166,12 @@ def test_totals_add_up_and_print(tmp_path):
     assert total.scan == sum(part.scan for part in parts)
     assert total.scan_share == total.scan / sum(part.all_scan for part in parts)
     assert total.original_file == sum(map(len, files))
-    assert str(total).startswith("3 images: 26 channels an image (13.5%), ")
+    assert str(total).startswith("3 images: 26 channels per image (13.5%), ")
     assert str(total).endswith("of the original's)")
     assert json.loads(json.dumps(total.to_dict()))["channel_share"] == 78 / 576
     mixed = Bandwidth.total([*parts, dataclasses.replace(parts[0], original_scan=None)])
     assert (mixed.original_scan, mixed.images) == (None, 4)
-    assert str(parts[0]).startswith("1 image: 6 channels an image (3.1%), ")
+    assert str(parts[0]).startswith("1 image: 6 channels per image (3.1%), ")
     with pytest.raises(InputError, match="at least one image, got none"):
         Bandwidth.total([])
 

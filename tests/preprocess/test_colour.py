@@ -176,8 +176,8 @@ def test_what_cannot_be_is_refused():
         (lambda: ours.ColorJitter(hue=0.6), "hue must be two ascending"),
         (lambda: ours.ColorJitter(brightness=-1), "brightness must be a number"),
         (lambda: ours.ColorMatrix([[1, 0], [0, 1]]), "matrix must be 3×3"),
-        (lambda: ours.RandomErasing(value=(1, 2)), "value is one level"),
-        (lambda: ours.RandomErasing(scale=(0.5, 2)), "scale is two ascending"),
+        (lambda: ours.RandomErasing(value=(1, 2)), "value must be one level"),
+        (lambda: ours.RandomErasing(scale=(0.5, 2)), "scale must be two ascending"),
         (lambda: ours.RandomGrayscale(2), "probability"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -169,7 +169,7 @@ def test_a_converted_model_carries_its_preprocess():
 def test_mean_and_std_are_not_given_twice():
     model = nn.Sequential(nn.Conv2d(3, 2, 3))
     preset = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
-    with pytest.raises(ValueError, match="mean and std are the preprocess's own"):
+    with pytest.raises(ValueError, match="the preprocess has its own mean and std"):
         jd.convert(model, preprocess=preset, mean=0.5)
     converted = jd.convert(model, preprocess=ours.Resize(24), mean=0.5, std=0.25)
     assert converted.jpeg_entry.mean.tolist() == [0.5]

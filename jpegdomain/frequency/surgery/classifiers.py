@@ -15,7 +15,7 @@ RESNET_STRIDE = 4
 """Pixels between the stem's outputs: two of the convolution times two of the pooling."""
 
 MOBILENET_STRIDE = 2
-"""Of the stem's convolution."""
+"""Pixels between the stem's outputs: the stride of its convolution."""
 
 _RESNET_STEM = ("conv1", "bn1", "relu", "maxpool")
 
