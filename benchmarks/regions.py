@@ -1,28 +1,37 @@
-"""Reading regions: a tile of a large image with and without an index, and a large image by two threads.
+"""Reading regions: a tile of a large image, a large image by two threads, crops in the second pass over a data set.
 
     python -m benchmarks.regions --files FOLDER
 
 The large image is a mosaic of the folder's photographs, as 4:2:0 at quality 90. Times are medians over rounds in which
-all sides take turns; ratios are those to reading the whole file, round by round.
+all sides take turns; ratios are those to reading the whole file, round by round. Passes over data sets are from disk to
+pixels: batches of eight, RandomResizedCrop(224), one thread, without and with indexes, which the first pass makes.
 """
 
 import io
+import itertools
 import statistics
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 
 import jpegdomain as jd
-from benchmarks.files import EMBEDDED, spread
+from benchmarks.files import EMBEDDED, large_photograph, spread
 from benchmarks.timing import interleaved, ratio, write
 from experiments.lib import arguments
 from jpegdomain.codec import index_jpeg
 
 _PHOTOGRAPH = (1020, 680)
 _WHOLE = "whole"
+_PLAIN = "without indexes"
+_BATCH = 8
+_BANDS = {"below 75 kB": 75, "75 to 150 kB": 150, "150 kB and more": 10**9}
+"""Upper limits in kB of the files that are compared together."""
+_LARGE = "12 megapixels"
 
 
 def mosaic(files: Sequence[bytes], across: int, down: int) -> bytes:
@@ -73,6 +82,55 @@ def _compare(file: bytes, side: int, path: Path, repeats: int) -> dict[str, Any]
     }
 
 
+def passes(files: Sequence[bytes], folder: Path, repeats: int) -> dict[str, Any]:
+    """Time passes over files that are cropped at random, without indexes, with new ones, and with those of before.
+
+    Returns:
+        Milliseconds for each file, and ratios to the passes without indexes.
+    """
+    folder.mkdir()
+    paths = []
+    for number, file in enumerate(files):
+        paths.append(folder / f"{number}.jpg")
+        paths[-1].write_bytes(file)
+    crop, kept = jd.preprocess.RandomResizedCrop(224), folder / "kept"
+    # Emptying one again would count.
+    new = (folder / f"new{number}" for number in itertools.count())
+
+    def run(indexes: Path | None = None, seed: int = 0) -> torch.Tensor:
+        dataset = jd.JpegDataset(paths, preprocess=crop, indexes=indexes)
+        if dataset.indexes is not None:
+            # So that files show, too, for which it does not pay.
+            dataset.indexes.smallest = 0
+        torch.manual_seed(seed)
+        return torch.cat([pixels for pixels, _ in DataLoader(dataset, _BATCH, collate_fn=jd.PixelCollate())])
+
+    for seed in (0, 1):
+        assert torch.equal(run(seed=seed), run(kept, seed))
+    sides = {_PLAIN: run, "indexes, first pass": lambda: run(next(new)), "indexes, second pass": lambda: run(kept)}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    seconds = interleaved(sides, repeats)
+    torch.set_num_threads(threads)
+    return {
+        "files": len(files),
+        "bytes": sum(map(len, files)),
+        "index_bytes": sum(path.stat().st_size for path in kept.rglob("*.jpegindex")),
+        "milliseconds": {name: 1000 * statistics.median(times) / len(files) for name, times in seconds.items()},
+        "ratios": {name: ratio(times, seconds[_PLAIN]) for name, times in seconds.items() if name != _PLAIN},
+    }
+
+
+def _in_bands(files: Sequence[bytes], wanted: Sequence[str]) -> dict[str, list[bytes]]:
+    """Files by their size, at least a batch of each; and one of 12 megapixels."""
+    bands: dict[str, list[bytes]] = {name: [] for name in _BANDS}
+    for file in dict.fromkeys(files):
+        bands[next(name for name, limit in _BANDS.items() if len(file) < 1000 * limit)].append(file)
+    if _LARGE in wanted:
+        bands[_LARGE] = [large_photograph(list(files))]
+    return {name: (own * _BATCH)[: max(_BATCH, len(own))] for name, own in bands.items() if own and name in wanted}
+
+
 def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("benchmarks.regions", __doc__)
@@ -86,12 +144,14 @@ def main(given: list[str] | None = None) -> None:
         metavar="AxB",
         help="photographs across and down (11 and 100 MP)",
     )
+    names = [*_BANDS, _LARGE]
+    parser.add_argument("--passes", nargs="+", default=names, choices=names, help="files to pass over; default all")
     parser.add_argument(
         "--output", type=Path, default=Path("results/regions.json"), help="default results/regions.json"
     )
     options = parser.parse_args(given)
     files = spread(options.files, 144)
-    result = {}
+    result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for grid in options.grids:
             across, down = map(int, grid.split("x"))
@@ -101,6 +161,12 @@ def main(given: list[str] | None = None) -> None:
             print(f"{measured['milliseconds'][_WHOLE]:.1f} ms; index {measured['index_bytes'] / 1e3:.0f} kB")
             for name, ratios in measured["ratios"].items():
                 print(f"  {name}: {{median:.3f}} ({{smallest:.3f}}…{{largest:.3f}}) of the whole".format(**ratios))
+        result["passes"] = {}
+        for name, own in _in_bands(files, options.passes).items():
+            measured = result["passes"][name] = passes(own, Path(folder) / name, options.repeats)
+            print(f"{name}: {measured['files']} files, {measured['milliseconds'][_PLAIN]:.2f} ms each")
+            for way, ratios in measured["ratios"].items():
+                print(f"  {way}: {{median:.3f}} ({{smallest:.3f}}…{{largest:.3f}})".format(**ratios))
     write(options.output, "regions", {"repeats": options.repeats, "side": options.side}, result)
 
 

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments import asm_error, decoding, equivalence, frequency_exact, generality, input_accuracy, report
+from experiments import (
+    asm_error,
+    decoding,
+    equivalence,
+    frequency_exact,
+    generality,
+    input_accuracy,
+    report,
+)
+from experiments.frequency_channels import figures as frequency_figures
 from experiments.frequency_channels import results as frequency_channels
 from experiments.lib import arguments, markdown
 from experiments.lib.benchmark_tables import codec_table, engines_table, network_tables, regions_table
@@ -93,7 +102,7 @@ RESULTS = {
     "frequency-channels": Result(
         _each(frequency_channels.table),
         _experiment("frequency_channels-*"),
-        ("python -m experiments.frequency_channels --data imagenette-160 --preset cpu",),
+        ("python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5",),
     ),
     "frequency-exact": Result(
         _each(frequency_exact.table),
@@ -163,7 +172,7 @@ FIGURES: dict[str, Callable[[dict[str, Any], Path], None]] = {
     "asm_error": asm_error.figure,
     "conversion": draw_accuracies,
     "equivalence": equivalence.figure,
-    "frequency_channels": frequency_channels.figure,
+    "frequency_channels": frequency_figures.figure,
     "frequency_exact": frequency_exact.figure,
     "jpeg_training": draw_accuracies,
     "throughput": throughput.figure,

@@ -1,23 +1,24 @@
 """What comes between the files and the networks: data sets, crops, pixels or frequency channels, their statistics."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.frequency_channels.network import PIXELS, Variant
+from experiments.frequency_channels.entries import NoisyEntry, PixelEntry, fit_pixels
+from experiments.frequency_channels.variants import AUTHORS, PIXELS, TEMPERED, Variant
+from experiments.lib.team import ALONE, Team
 from jpegdomain import preprocess as pp
-from jpegdomain.decoding import to_pixels
-from jpegdomain.errors import EmptyFolderError, InputError, LeftOutWarning
-from jpegdomain.frequency import ChannelStatistics, Frontend, fit_statistics
+from jpegdomain.errors import EmptyFolderError, LeftOutWarning
+from jpegdomain.frequency import ChannelStatistics, Frontend, fit_statistics, published_statistics
 
-__all__ = ["Files", "Inputs", "PixelEntry", "find_files", "fit_pixels"]
+__all__ = ["Files", "Inputs", "find_files"]
 
 _TESTS = ("test", "val")
 _COLORS = ("gray", "ycbcr", "rgb")
@@ -55,7 +56,7 @@ class Files(jd.JpegDataset):
         return [(*Path(path).parts[-2:], Path(path).stat().st_size) for path in self.files]
 
 
-def find_files(root: Path, limit: int | None) -> tuple[Files, Files]:
+def find_files(root: Path, limit: int | None = None) -> tuple[Files, Files]:
     """Find the files to train with and those to test with.
 
     Args:
@@ -77,65 +78,6 @@ def find_files(root: Path, limit: int | None) -> tuple[Files, Files]:
     return Files(training, limit), Files(testing, limit)
 
 
-_STILL = 1e-3
-"""Levels; a channel with a smaller standard deviation does not vary."""
-
-
-class PixelEntry(nn.Module):
-    """Files to normalised pixels.
-
-    Args:
-        target: 'rgb' or 'ycbcr'.
-        mean: (3,) levels 0…255.
-        std: (3,) levels.
-    """
-
-    def __init__(self, target: Literal["rgb", "ycbcr"], mean: Tensor, std: Tensor) -> None:
-        super().__init__()
-        self.target = target
-        self.register_buffer("mean", mean.float())
-        self.register_buffer("std", std.float())
-
-    def forward(self, batch: jd.JpegBatch) -> Tensor:
-        """Decode and normalise.
-
-        Returns:
-            (n, 3, h, w), channels-last in memory.
-        """
-        return to_pixels(batch, self.target, 1 / self.std, -self.mean / self.std, channels_last=True)
-
-    def get_extra_state(self) -> dict[str, str]:
-        """The kind of pixels."""
-        return {"pixels": self.target}
-
-    def set_extra_state(self, state: dict[str, str]) -> None:
-        """Check that a loaded state is of the same kind of pixels.
-
-        Raises:
-            InputError: If it is of others.
-        """
-        if state["pixels"] != self.target:
-            raise InputError(f"this state is of {state['pixels']} pixels, the network takes {self.target}")
-
-
-def fit_pixels(batches: Sequence[jd.JpegBatch] | tqdm, target: Literal["rgb", "ycbcr"]) -> tuple[Tensor, Tensor]:
-    """Fit the mean and standard deviation of pixels.
-
-    Returns:
-        Each (3,) levels, float64; a standard deviation of 1 for channels that do not vary, as the chroma of gray files.
-    """
-    count, total, squares = 0, torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
-    for batch in batches:
-        # Around the middle of the levels, squares lose no digits.
-        pixels = to_pixels(batch, target).double().cpu() - 128
-        count += pixels[:, 0].numel()
-        total += pixels.sum((0, 2, 3))
-        squares += pixels.square().sum((0, 2, 3))
-    mean = total / count
-    std = (squares / count - mean.square()).clamp(min=0).sqrt()
-    return mean + 128, torch.where(std < _STILL, 1.0, std)
-
-
 class Inputs:
     """All that the variants are fed with.
 
@@ -153,6 +95,8 @@ class Inputs:
         threads: That read files ahead.
         device: That the networks are on.
         quiet: Whether to show no progress.
+        parts: Of a batch, that draw their crops independently and can be read by different processes.
+        team: The processes that share the batches.
     """
 
     def __init__(
@@ -168,50 +112,98 @@ class Inputs:
         threads: int = 1,
         device: torch.device | None = None,
         quiet: bool = False,
+        parts: int = 1,
+        team: Team = ALONE,
     ) -> None:
         self.training, self.testing = training, testing
+        self.parts, self.team = parts, team
         self.side, self.short, self.area, self.scale, self.batch = side, short, area, scale, batch
         self.threads, self.device, self.quiet = threads, device, quiet
-        self._pixels: dict[str, tuple[Tensor, Tensor]] = {}
+        self._pixels: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+
+    def image_side(self, variant: Variant) -> int:
+        """Side of the images that a variant's pixels or channels are taken of."""
+        return self._scale(variant) * self.side
 
     def _scale(self, variant: Variant) -> int:
-        return 1 if variant.selection is None else self.scale
+        return self.scale if variant.large or variant.selection is not None else 1
 
     def _crops(self, scale: int) -> pp.Transform:
         crop = pp.RandomResizedCrop(scale * self.side, scale=(self.area, 1.0))
         return pp.Compose([crop, pp.RandomHorizontalFlip()])
 
-    def train(self, variant: Variant, seed: int) -> jd.data.Loader:
-        """Load one epoch of whole training batches, with random crops and in random order."""
-        return jd.loader(
-            self.training,
-            self.batch,
-            preprocess=self._crops(self._scale(variant)),
-            shuffle=True,
-            drop_last=True,
-            threads=self.threads,
-            device=self.device,
-            generator=torch.Generator().manual_seed(seed),
-        )
+    def train(self, variant: Variant, seed: int) -> Iterator[list[tuple[jd.JpegBatch, Tensor]]]:
+        """Load one epoch of whole training batches, with random crops and in random order.
+
+        Every part of a batch has random numbers of its own: they depend neither on the other parts nor on the process
+        that reads it.
+
+        Yields:
+            Of each batch the parts that are this process's, in order.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(self.training), generator=generator).tolist()
+        seeds = torch.randint(2**62, (self.parts,), generator=generator).tolist()
+        size = self.batch // self.parts
+        loaders = [
+            jd.loader(
+                self.training,
+                size,
+                preprocess=self._crops(self._scale(variant)),
+                sampler=[index for step in range(self.steps) for index in _part(order, step * self.parts + part, size)],
+                threads=self.threads,
+                device=self.device,
+                generator=torch.Generator().manual_seed(seeds[part]),
+            )
+            for part in self.team.share(range(self.parts))
+        ]
+        yield from (list(parts) for parts in zip(*loaders, strict=True))
+
+    @property
+    def steps(self) -> int:
+        """Whole batches in an epoch."""
+        return len(self.training) // (self.batch // self.parts * self.parts)
 
     def test(self, variant: Variant) -> jd.data.Loader:
-        """Load the centre crops of the test images, in the files' order.
+        """Load the centre crops of this process's share of the test images: the first, …, or the last of its team.
 
         Returns:
-            All batches, in the files' order.
+            Batches, in the files' order.
         """
         scale = self._scale(variant)
         middle = pp.Compose([pp.Resize(scale * self.short), pp.CenterCrop(scale * self.side)])
-        return jd.loader(self.testing, self.batch, preprocess=middle, threads=self.threads, device=self.device)
+        count, team = len(self.testing), self.team
+        own = range(count * team.rank // team.size, count * (team.rank + 1) // team.size)
+        return jd.loader(
+            self.testing, self.batch, preprocess=middle, sampler=own, threads=self.threads, device=self.device
+        )
 
     def entry(self, variant: Variant) -> nn.Module:
         """Build the first layer of a variant's network, from batches to normalised pixels or channels."""
         if variant.selection is not None:
-            return Frontend(variant.selection, self._channels)
-        target = PIXELS[variant.name]
-        if target not in self._pixels:
-            self._pixels[target] = fit_pixels(self._sample(1, f"statistics of {variant.name}"), target)
-        return PixelEntry(target, *self._pixels[target])
+            entry = Frontend(variant.selection, self._normalised(variant.normalisation))
+            return NoisyEntry(entry, variant.noise) if variant.noise else entry
+        target, scale = PIXELS[variant.name], self._scale(variant)
+        if (target, scale) not in self._pixels:
+            self._pixels[target, scale] = fit_pixels(self._sample(scale, f"statistics of {variant.name}"), target)
+        return PixelEntry(target, *self._pixels[target, scale])
+
+    def sample(self, variant: Variant) -> tqdm:
+        """Load training images for statistics: at most 10,000, evenly spread, in the crops of training.
+
+        Returns:
+            Batches without labels.
+        """
+        return self._sample(self._scale(variant), f"sample for {variant.name}")
+
+    def _normalised(self, normalisation: float | str | None) -> ChannelStatistics:
+        if normalisation is None:
+            return self._channels
+        if normalisation == AUTHORS:
+            return published_statistics()
+        if normalisation == TEMPERED:
+            return replace(self._channels, std=self._channels.std.sqrt(), floor=0.0)
+        return self._channels.with_floor(float(normalisation))
 
     @cached_property
     def _channels(self) -> ChannelStatistics:
@@ -230,3 +222,7 @@ class Inputs:
         )
         images = (batch for batch, _ in batches)
         return tqdm(images, total=len(batches), desc=description, unit="batch", leave=False, disable=self.quiet)
+
+
+def _part(order: Sequence[int], number: int, size: int) -> Sequence[int]:
+    return order[number * size : (number + 1) * size]

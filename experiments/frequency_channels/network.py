@@ -1,60 +1,41 @@
 """What is compared: a torchvision classifier behind pixels, frequency channels, or a gate."""
 
-from dataclasses import dataclass
-from typing import Literal
+import copy
 
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import jpegdomain as jd
-from jpegdomain.errors import InputError
-from jpegdomain.frequency import CHANNELS, ChannelGate, ChannelSet, adapt, all_channels, published
+from experiments.frequency_channels.variants import Variant
+from experiments.lib.team import ALONE, Team
+from jpegdomain.frequency import ChannelGate, adapt
+from jpegdomain.geometry import BLOCK
 
-__all__ = ["PIXELS", "Classifier", "Variant", "build", "variant"]
+__all__ = ["SMALL", "Classifier", "build", "operations", "plain"]
 
-PIXELS: dict[str, Literal["rgb", "ycbcr"]] = {"RGB": "rgb", "YCbCr": "ycbcr"}
-"""Variants that are fed with pixels → the channels of the pixels."""
-
-_GATE = "gate-"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One row of the table.
-
-    Args:
-        name: Of the row.
-        selection: Frequency channels that the network takes; None where it takes pixels.
-        target: Channels that a gate in front of the network should keep on average; None without a gate.
-    """
-
-    name: str
-    selection: ChannelSet | None = None
-    target: int | None = None
+SMALL = "resnet10"
+"""torchvision's ResNet with one basic block a stage, for experiments with many networks."""
 
 
-def variant(name: str) -> Variant:
-    """Return a variant by name.
+class TeamGate(ChannelGate):
+    """A gate whose draws are one process's, however many share a batch.
 
     Args:
-        name: 'RGB', 'YCbCr', 'gate-N' for a gate that should keep N of the 192 channels, or a published set such as
-            '24S' or 'DCT-192'.
-
-    Raises:
-        InputError: If there is none of that name.
+        channels: As for `ChannelGate`.
+        team: The processes.
     """
-    if name in PIXELS:
-        return Variant(name)
-    if name.startswith(_GATE):
-        number = name.removeprefix(_GATE)
-        if not number.isdecimal() or not 1 <= int(number) <= CHANNELS:
-            raise InputError(f"a gate's target is 1…{CHANNELS} channels, as in {_GATE}24; got {name!r}")
-        return Variant(name, all_channels(), int(number))
-    try:
-        return Variant(name, published(name))
-    except InputError as error:
-        raise InputError(f"variants are RGB, YCbCr, {_GATE}N and the published sets: {error}") from error
+
+    def __init__(self, channels: int, team: Team) -> None:
+        super().__init__(channels)
+        self._team = team
+
+    def drawn(self, margin: Tensor) -> Tensor:
+        """Draw for the whole batch, and take the rows of this process's images."""
+        count = len(margin)
+        every = torch.rand(self._team.size * count, self.channels, dtype=margin.dtype, device=margin.device)
+        return every[self._team.rank * count :][:count]
 
 
 class Classifier(nn.Module):
@@ -70,35 +51,72 @@ class Classifier(nn.Module):
         super().__init__()
         self.entry, self.gate, self.network = entry, gate, network
 
-    def forward(self, batch: jd.JpegBatch) -> tuple[Tensor, Tensor | None]:
-        """Classify.
+    def forward(self, *parts: jd.JpegBatch) -> tuple[Tensor, Tensor | None]:
+        """Classify the images of several batches as one.
 
         Returns:
             (n, classes) logits, and (n, 192) of 0 and 1, which channels the gate kept; None without a gate.
         """
         # The entry is neither trained nor rounded to half precision.
-        with torch.no_grad(), torch.autocast(batch.device.type, enabled=False):
-            x = self.entry(batch).contiguous(memory_format=torch.channels_last)
+        with torch.no_grad(), torch.autocast(parts[0].device.type, enabled=False):
+            x = torch.cat([self.entry(part) for part in parts]).contiguous(memory_format=torch.channels_last)
         keep = None
         if self.gate is not None:
             x, keep = self.gate(x)
         return self.network(x), keep
 
 
-def build(variant: Variant, entry: nn.Module, model: str, classes: int, seed: int) -> Classifier:
+def plain(model: str, classes: int) -> nn.Module:
+    """Build a network on pixels with random weights.
+
+    Args:
+        model: A torchvision classifier's name, or `SMALL`.
+        classes: Of the data.
+    """
+    if model == SMALL:
+        return torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1], classes)
+    return torchvision.models.get_model(model, weights=None, num_classes=classes)
+
+
+def build(
+    variant: Variant,
+    entry: nn.Module,
+    model: str,
+    classes: int,
+    seed: int,
+    layer2_stride: int = 2,
+    team: Team = ALONE,
+) -> Classifier:
     """Build a network with random weights; what variants have in common starts from the same ones.
 
     Args:
         variant: What it is fed with.
         entry: Its first layer.
-        model: A torchvision classifier's name.
+        model: As for `plain`.
         classes: Of the data.
         seed: Of the weights.
+        layer2_stride: As for `adapt`, of networks on frequency channels.
+        team: The processes that train it.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = torchvision.models.get_model(model, weights=None, num_classes=classes)
+        network = plain(model, classes)
         if variant.selection is not None:
-            network = adapt(network, len(variant.selection))
-        gate = None if variant.target is None else ChannelGate(len(variant.selection or ()))
+            network = adapt(network, variant.channels, layer2_stride=layer2_stride)
+        gate = TeamGate(variant.channels, team) if variant.gated else None
     return Classifier(entry, gate, network.to(memory_format=torch.channels_last))
+
+
+def operations(network: nn.Module, channels: int, side: int) -> int:
+    """Count the operations for one image, a multiplication and an addition as two; gate and entry left aside.
+
+    Args:
+        network: Of a `Classifier`.
+        channels: That it takes; 0 for pixels.
+        side: Of the image that pixels or channels are taken of.
+    """
+    shadow = copy.deepcopy(network).to("meta").eval()
+    shape = (channels, -(-side // BLOCK), -(-side // BLOCK)) if channels else (3, side, side)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        shadow(torch.empty(1, *shape, device="meta"))
+    return counter.get_total_flops()

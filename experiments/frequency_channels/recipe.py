@@ -1,18 +1,17 @@
 """How every network of `experiments.frequency_channels` is trained: one budget for all of them, by preset."""
 
-import argparse
 import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from experiments.frequency_channels.network import Classifier
-from jpegdomain.frequency import CHANNELS, Schedule
+from experiments.frequency_channels.variants import Variant
+from jpegdomain.frequency import CHANNELS, ChannelGate, Schedule
 
-__all__ = ["PRECISIONS", "PRESETS", "SCHEDULES", "Recipe", "fill_in", "learning_rate", "resolved"]
+__all__ = ["PRECISIONS", "SCHEDULES", "Recipe", "learning_rate", "resolved"]
 
 SCHEDULES = ("cosine", "step")
 
@@ -68,90 +67,23 @@ def _fast_bfloat16(device: torch.device) -> bool:
     return any(instruction in flags for instruction in _INSTRUCTIONS)
 
 
-_TABLE_1 = ("RGB", "YCbCr", "DCT-192", "24D", "24S", "24T", "48S", "48T", "64S", "64T")
-_TABLE_2 = ("RGB", "6S", "12S", "24S", "32S")
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": {
-        "model": "resnet18",
-        "variants": ("RGB", "DCT-192", "24S", "gate-24"),
-        "seeds": 1,
-        "side": 48,
-        "short": 48,
-        "area": 0.25,
-        "limit": 256,
-        "epochs": 1,
-        "batch": 32,
-        "nesterov": True,
-        "lr": 0.1,
-        "schedule": "cosine",
-        "warmup": 0.25,
-        "decay": 5e-4,
-        "smoothing": 0.1,
-    },
-    "cpu": {
-        "model": "resnet18",
-        "variants": ("RGB", "YCbCr", "DCT-192", "24S", "24T", "24D", "gate-24"),
-        "seeds": 3,
-        "side": 80,
-        "short": 80,
-        "area": 0.25,
-        "limit": None,
-        "epochs": 5,
-        "batch": 64,
-        "nesterov": True,
-        "lr": 0.2,
-        "schedule": "cosine",
-        "warmup": 1.0,
-        "decay": 5e-4,
-        "smoothing": 0.1,
-    },
-    "full": {
-        "model": "resnet50",
-        "variants": _TABLE_1,
-        "seeds": 1,
-        "side": 224,
-        "short": 256,
-        "area": 0.08,
-        "limit": None,
-        "epochs": 90,
-        "batch": 256,
-        "nesterov": False,
-        "lr": 0.1,
-        "schedule": "step",
-        "warmup": 0.0,
-        "decay": 1e-4,
-        "smoothing": 0.0,
-    },
-}
-"""'smoke': a minute. 'cpu': two cores. 'full': the field's recipe for ResNet-50, which theirs follows."""
-
-_MOBILENET = {"variants": _TABLE_2, "epochs": 150, "lr": 0.05, "schedule": "cosine", "decay": 4e-5}
-"""What is another recipe for MobileNetV2 in 'full'."""
-
-
-def fill_in(options: argparse.Namespace) -> None:
-    """Fill options that were not given with the preset's values.
-
-    Args:
-        options: With ``preset``, and None for every option that was not given; filled in place.
-    """
-    values = dict(PRESETS[options.preset])
-    model = options.model or values["model"]
-    if model.startswith("mobilenet"):
-        values |= _MOBILENET if options.preset == "full" else {"variants": _TABLE_2}
-    for name, value in values.items():
-        if getattr(options, name, value) is None:
-            setattr(options, name, value)
-
-
 _REFERENCE_BATCH = 256
 _MOMENTUM = 0.9
 
+_OPEN = 0.15
+"""Share of the training in which a gate with a target keeps every channel: the network learns with all of them."""
+_REACHED = 0.4
+"""Share of the training after which its target is reached; the network has the rest for the channels that are left."""
 _SETTLED = 0.8
-"""Share of the training after which a gate's decisions in training are those in eval mode."""
-_REACHED = 0.5
-"""Share of the training after which a gate's target is reached."""
+"""Share of the training after which the decisions of a gate with a price are those in eval mode."""
+_GATE_RATE = 50.0
+_GATE_MARGIN = 0.5
+"""A gate's learning rate, without momentum, and the margin by which it keeps every channel at first.
+
+A penalty pushes all channels alike; what tells them apart is the task's gradient, a thousand times as small as that of
+a penalty of weight 10. So the penalty's weight is small and the rate is large: with 0.05 and 50 a gate of 24
+followed its target within two channels, with 10 and 0.1 it swung between 7 and 167.
+"""
 _FINE = 1000
 """Steps of a schedule over the whole training."""
 
@@ -189,29 +121,45 @@ class Recipe:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def optimiser(self, model: Classifier) -> torch.optim.SGD:
-        """Make the optimiser; a gate has no weight decay."""
-        groups = [{"params": list(model.network.parameters()), "weight_decay": self.decay}]
+        """Make the optimiser; a gate has neither weight decay nor momentum, and a constant rate."""
+        rule = {"momentum": _MOMENTUM, "nesterov": self.nesterov}
+        groups = [{"params": list(model.network.parameters()), "weight_decay": self.decay, **rule}]
         if model.gate is not None:
-            groups.append({"params": list(model.gate.parameters()), "weight_decay": 0.0})
+            groups.append({"params": list(model.gate.parameters()), "gate": True})
         # One pass over the weights a step: on CPU, several times as fast as one for each operation.
-        return torch.optim.SGD(groups, self.lr, momentum=_MOMENTUM, nesterov=self.nesterov, fused=True)
+        return torch.optim.SGD(groups, self.lr, fused=True)
+
+    def set_rates(self, optimiser: torch.optim.Optimizer, progress: float) -> None:
+        """Set the learning rates for this share of the training's steps."""
+        for group in optimiser.param_groups:
+            group["lr"] = _GATE_RATE if group.get("gate") else self.rate(progress)
 
     def rate(self, progress: float) -> float:
-        """The learning rate for the recipe's batch, after this share of the training's steps."""
+        """The network's learning rate for the recipe's batch, after this share of the training's steps."""
         factor = learning_rate(progress, self.schedule, min(self.warmup / self.epochs, 0.5))
         return factor * self.lr * self.batch / _REFERENCE_BATCH
 
-    def gate_at(self, progress: float, target: int) -> tuple[float, float]:
-        """A gate's noise and current target: at first every channel is kept, and no decision is final.
+    @staticmethod
+    def prepare(gate: ChannelGate, variant: Variant) -> None:
+        """Let a gate with a target begin with every channel open."""
+        if variant.target is not None:
+            with torch.no_grad():
+                assert gate.conv2.bias is not None
+                gate.conv2.bias.copy_(torch.tensor([0.0, _GATE_MARGIN]).repeat(gate.channels))
+
+    @staticmethod
+    def gate_at(progress: float, target: int | None) -> tuple[float, float]:
+        """A gate's noise and current target.
 
         Args:
             progress: Share of the training's steps that have been taken.
-            target: Channels that it has to keep in the end.
+            target: Channels that it has to keep in the end; None for a gate that pays for each.
 
         Returns:
-            The noise of its decisions, 1…0, and the current target.
+            The noise of its decisions, and the current target. With a target, no noise, and a target that falls from
+            all channels in equal ratios; with a price, noise that falls from the paper's 1 to 0.
         """
-        noise = Schedule(1.0, 0.0, int(_SETTLED * _FINE), "cosine")
-        channels = Schedule(CHANNELS, target, int(_REACHED * _FINE), "cosine")
-        step = int(progress * _FINE)
-        return noise(step), channels(step)
+        if target is None:
+            return Schedule(1.0, 0.0, int(_SETTLED * _FINE), "cosine")(int(progress * _FINE)), CHANNELS
+        falling = Schedule(CHANNELS, target, int((_REACHED - _OPEN) * _FINE))
+        return 0.0, falling(max(0, int((progress - _OPEN) * _FINE)))

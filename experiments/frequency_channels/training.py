@@ -3,21 +3,23 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from experiments.frequency_channels.inputs import Inputs
-from experiments.frequency_channels.network import Classifier, Variant
+from experiments.frequency_channels.network import Classifier
 from experiments.frequency_channels.recipe import Recipe
-from jpegdomain.frequency import target_penalty
+from experiments.frequency_channels.variants import Variant
+from experiments.lib.team import Team
+from jpegdomain.frequency import gate_penalty, target_penalty
 
 __all__ = ["Checkpoints", "Tested", "Trainer"]
 
@@ -111,6 +113,11 @@ class Trainer:
     device: torch.device
     quiet: bool = False
 
+    @property
+    def team(self) -> Team:
+        """The processes that train a network together."""
+        return self.inputs.team
+
     def train(self, model: Classifier, variant: Variant, seed: int) -> dict[str, Any]:
         """Train a network, from where its checkpoint left it.
 
@@ -125,13 +132,17 @@ class Trainer:
             FloatingPointError: If the loss is not finite.
         """
         unit = f"{variant.name}-{seed}"
+        if model.gate is not None:
+            self.recipe.prepare(model.gate, variant)
         optimiser = self.recipe.optimiser(model)
         done: dict[str, Any] = {"epochs": [], "seconds": 0.0}
         if (state := self.checkpoints.load(unit, self.device)) is not None:
             model.load_state_dict(state["model"])
             optimiser.load_state_dict(state["optimiser"])
             done = state["done"]
-        steps, first = len(self.inputs.train(variant, 0)), len(done["epochs"])
+        self.team.synchronise(model)
+        wrapped = self.team.wrapped(model)
+        steps, first = self.inputs.steps, len(done["epochs"])
         with tqdm(
             total=self.recipe.epochs * steps, initial=first * steps, desc=unit, leave=False, disable=self.quiet
         ) as progress:
@@ -139,17 +150,19 @@ class Trainer:
                 start = time.perf_counter()
                 own = 1_000_003 * seed + epoch
                 with _seeded(own, self.device):
-                    line = self._epoch(model, variant, own, (epoch, steps), optimiser, progress)
+                    line = self._epoch(wrapped, model, variant, own, (epoch, steps), optimiser, progress)
                 done["seconds"] += time.perf_counter() - start
                 tested = self.test(model, variant)
                 done["epochs"].append(line | {"top1": tested.top1, "top5": tested.top5})
-                self.checkpoints.save(
-                    unit, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "done": done}
-                )
+                if self.team.first:
+                    self.checkpoints.save(
+                        unit, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "done": done}
+                    )
         return done
 
     def _epoch(
         self,
+        wrapped: nn.Module,
         model: Classifier,
         variant: Variant,
         seed: int,
@@ -159,42 +172,61 @@ class Trainer:
     ) -> dict[str, float]:
         epoch, steps = place
         model.train()
-        loss, right = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
-        images = taken = 0
-        for taken, (batch, labels) in enumerate(self.inputs.train(variant, seed), 1):
+        # Loss, right answers, images.
+        sums = torch.zeros(3, device=self.device)
+        for taken, parts in enumerate(self.inputs.train(variant, seed), 1):
             passed = (epoch + (taken - 1) / steps) / self.recipe.epochs
-            for group in optimiser.param_groups:
-                group["lr"] = self.recipe.rate(passed)
-            own, correct = self._step(model, variant, passed, batch, labels)
+            self.recipe.set_rates(optimiser, passed)
+            sums += self._step(wrapped, model, variant, passed, parts)
             optimiser.step()
             optimiser.zero_grad()
-            loss, right, images = loss + own * len(labels), right + correct, images + len(labels)
             progress.update()
             if taken % _SHOWN_EVERY == 0:
-                self._check(loss, variant, epoch)
-                progress.set_postfix(loss=f"{loss / images:.3f}", accuracy=f"{right / images:.3f}", refresh=False)
-        self._check(loss, variant, epoch)
-        return {"loss": loss.item() / max(images, 1), "training_accuracy": right.item() / max(images, 1)}
+                loss, accuracy = self._means(sums, variant, epoch)
+                progress.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.3f}", refresh=False)
+        loss, accuracy = self._means(sums, variant, epoch)
+        return {"loss": loss, "training_accuracy": accuracy}
 
-    @staticmethod
-    def _check(loss: Tensor, variant: Variant, epoch: int) -> None:
-        if not math.isfinite(loss.item()):
+    def _means(self, sums: Tensor, variant: Variant, epoch: int) -> tuple[float, float]:
+        loss, right, images = self.team.sum(sums.double()).tolist()
+        if not math.isfinite(loss):
             raise FloatingPointError(
                 f"training {variant.name} diverged: no finite loss in epoch {epoch + 1}; lower --lr"
             )
+        return loss / images, right / images
 
-    def _step(self, model: Classifier, variant: Variant, passed: float, batch: Any, labels: Tensor) -> tuple[Any, Any]:
-        """Gradients of one batch; its loss on the classes, and right answers."""
-        target: float = 0
-        if model.gate is not None and variant.target is not None:
+    def _step(
+        self,
+        wrapped: nn.Module,
+        model: Classifier,
+        variant: Variant,
+        passed: float,
+        parts: Sequence[tuple[Any, Tensor]],
+    ) -> Tensor:
+        """Gradients of one batch.
+
+        Returns:
+            (3,) sums over this process's images: the loss on the classes, right answers, images.
+        """
+        target = 0.0
+        if model.gate is not None:
             model.gate.noise, target = self.recipe.gate_at(passed, variant.target)
+        labels = torch.cat([own for _, own in parts])
         with self.recipe.autocast(self.device):
-            logits, keep = model(batch)
+            logits, keep = wrapped(*(batch for batch, _ in parts))
         logits = logits.float()
         loss = cross_entropy(logits, labels, label_smoothing=self.recipe.smoothing)
-        penalty = 0 if keep is None else self.recipe.gate_weight * target_penalty(keep, target)
+        penalty = torch.zeros((), device=self.device)
+        if keep is not None:
+            # Both penalties depend on the whole batch's mean alone.
+            kept = self.team.mean(keep.mean(0, keepdim=True))
+            if variant.per_channel is not None:
+                penalty = variant.per_channel * gate_penalty(kept)
+            else:
+                penalty = self.recipe.gate_weight * target_penalty(kept, target)
         (loss + penalty).backward()
-        return loss.detach(), (logits.argmax(1) == labels).sum()
+        right = (logits.argmax(1) == labels).sum()
+        return torch.stack([loss.detach() * len(labels), right.float(), torch.full_like(loss, len(labels))])
 
     @torch.inference_mode()
     def test(self, model: Classifier, variant: Variant) -> Tested:
@@ -208,6 +240,7 @@ class Trainer:
             found.append((best == labels[:, None]).cpu())
             if keep is not None:
                 kept.append(keep.cpu())
+        found, kept = ([part for parts in self.team.gather(own) for part in parts] for own in (found, kept))
         right = torch.cat(found).double()
         return Tested(
             right[:, 0].mean().item(), right.any(dim=1).double().mean().item(), torch.cat(kept) if kept else None

@@ -16,7 +16,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d
 from tqdm import tqdm
 
-from experiments.frequency_channels.inputs import PixelEntry
+from experiments.frequency_channels.entries import PixelEntry
 from experiments.frequency_detection.coco import CocoImages
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import (

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.frequency_channels.network import variant
+from experiments.frequency_channels.variants import variant
 from experiments.frequency_detection.coco import CocoImages, Items, Target, silent
 from experiments.lib import markdown
 from experiments.lib.approximation import spread

@@ -23,9 +23,9 @@ from typing import Any
 
 import torch
 
-from experiments.frequency_channels.network import variant
 from experiments.frequency_channels.recipe import PRECISIONS, resolved
 from experiments.frequency_channels.training import Checkpoints
+from experiments.frequency_channels.variants import variant
 from experiments.frequency_detection.coco import CocoImages, Items
 from experiments.frequency_detection.network import PRETRAINED, Design, build, fit
 from experiments.frequency_detection.results import summary, table_of

@@ -115,7 +115,7 @@ def engines_table(reports: Sequence[dict[str, Any]]) -> str:
 
 def regions_table(report: dict[str, Any]) -> str:
     """Write the times of reading regions, from `benchmarks.regions`: a row for each way, two columns for each image."""
-    images = list(report["result"].values())
+    images = [image for name, image in report["result"].items() if name != "passes"]
     header = ["way"]
     for image in images:
         header += [f"{image['megapixels']:.0f} megapixels, ms", "× the whole file's time"]
@@ -132,4 +132,24 @@ def regions_table(report: dict[str, Any]) -> str:
         for name, key in (("file", "bytes"), ("with restart markers", "restart_bytes"), ("index", "index_bytes"))
     ]
     kilobytes = markdown.table(["kilobytes", *(f"{image['megapixels']:.0f} megapixels" for image in images)], sizes)
-    return f"{markdown.table(header, rows)}\n\n{kilobytes}"
+    tables = [markdown.table(header, rows), kilobytes]
+    if "passes" in report["result"]:
+        tables.append(_passes_table(report["result"]["passes"]))
+    return "\n\n".join(tables)
+
+
+def _passes_table(passes: dict[str, Any]) -> str:
+    """A row for each kind of file: what passes with indexes cost, those without being 1."""
+    rows = []
+    for name, measured in passes.items():
+        row = [name, f"{next(iter(measured['milliseconds'].values())):.2f}"]
+        row += ["{median:.2f} ({smallest:.2f}…{largest:.2f})".format(**one) for one in measured["ratios"].values()]
+        rows.append([*row, f"{measured['index_bytes'] / measured['bytes']:.1%}"])
+    header = [
+        "files",
+        "without indexes, ms a file",
+        "× that, first pass",
+        "× that, second pass",
+        "index, of the file's size",
+    ]
+    return markdown.table(header, rows)

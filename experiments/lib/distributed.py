@@ -1,7 +1,7 @@
 """One process or many: the same script run by ``python -m`` or by ``torchrun`` on several processes or machines.
 
-Every process takes its share of the units of work and keeps them in its own journal; only finished results, plain
-values, travel between processes. No gradient does: the networks of these experiments are small and many.
+Every process, or every team of processes that train one network together, takes its share of the units of work and
+keeps them in its own journal. Finished results, plain values, travel between teams; gradients travel within one.
 """
 
 import os
@@ -17,6 +17,7 @@ import torch.distributed as dist
 from tqdm import tqdm
 
 from experiments.lib.journal import Journal
+from experiments.lib.team import ALONE, Team, joined
 
 __all__ = ["World", "world"]
 
@@ -32,11 +33,13 @@ class World:
         rank: Number of this process.
         size: Number of processes.
         device: That this process computes on.
+        team: The processes that work on a unit together.
     """
 
     rank: int
     size: int
     device: torch.device
+    team: Team = ALONE
 
     @property
     def first(self) -> bool:
@@ -76,9 +79,11 @@ class World:
         todo = [unit for unit in units if unit not in done]
         if self.first and len(todo) < len(units):
             print(f"{description}: going on after {len(units) - len(todo)} of {len(units)} parts")
-        mine = todo[self.rank :: self.size]
+        mine = todo[self.team.number :: self.team.teams]
         for unit in tqdm(mine, desc=description, unit="part", disable=not self.first):
-            journal.record(unit, work(unit))
+            result = work(unit)
+            if self.team.first:
+                journal.record(unit, result)
         results: dict[str, Any] = {}
         for part in self.gather({unit: journal.results[unit] for unit in units if unit in journal.results}):
             results.update(part)
@@ -94,16 +99,20 @@ class World:
 
 
 @contextmanager
-def world(device: torch.device | str, threads: int | None = None) -> Iterator[World]:
+def world(device: torch.device | str, threads: int | None = None, together: int = 1) -> Iterator[World]:
     """Join the processes that ``torchrun`` started, or be alone, and make arithmetic repeatable.
 
     Args:
         device: To compute on; 'cuda' stands for one GPU per process of a machine, shared where there are fewer.
         threads: Of each process, or None for torch's own choice. Sums over a batch are split by threads: the same
             numbers to the last bit need the same number of threads.
+        together: Processes that work on each unit together.
 
     Yields:
         This process's place.
+
+    Raises:
+        SystemExit: If the processes cannot be divided into such teams.
     """
     device = torch.device(device)
     # TensorFloat-32 would be the largest deviation by far.
@@ -112,6 +121,7 @@ def world(device: torch.device | str, threads: int | None = None) -> Iterator[Wo
     if threads is not None:
         torch.set_num_threads(threads)
     if "RANK" not in os.environ:
+        joined(0, 1, together)
         yield World(0, 1, device)
         return
     if device.type == "cuda" and device.index is None:
@@ -121,7 +131,8 @@ def world(device: torch.device | str, threads: int | None = None) -> Iterator[Wo
     # Plain values travel, from memory to memory, whatever the networks run on.
     dist.init_process_group("gloo", timeout=_PATIENCE)
     try:
-        yield World(dist.get_rank(), dist.get_world_size(), device)
+        rank, size = dist.get_rank(), dist.get_world_size()
+        yield World(rank, size, device, joined(rank, size, together))
     finally:
         # Destroying the group joins gloo's threads without letting go of the interpreter's lock; one that still has to
         # free a tensor of the last exchange waits for that lock, for ever.

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from experiments.lib import markdown
 from experiments.throughput.timing import STAGES
 
-__all__ = ["figure", "table"]
+__all__ = ["figure", "ratios_table", "table"]
 
 _COLORS = {"decoding": "#c1440e", "preprocessing": "#e3b23c", "network": "#0b6e4f"}
 _LABELS = {
@@ -58,6 +58,24 @@ def figure(report: dict[str, Any], path: Path) -> None:
     handles, labels = drawn.axes[0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside lower center", frameon=False, fontsize="small")
     drawn.savefig(path, dpi=150)
+
+
+def ratios_table(reports: Sequence[dict[str, Any]]) -> str:
+    """Write how many times as many images a second each plan has as the network that decodes first.
+
+    Returns:
+        Markdown: medians with the range over rounds, a row for each data set and mode.
+    """
+    rows = []
+    for report in reports:
+        settings, result = report["settings"], report["result"]
+        for mode, sides in result["modes"].items():
+            found = [sides[plan]["throughput_ratio"] if plan in sides else None for plan in ("fused", "transform")]
+            cells = [
+                f"{one['median']:.2f} ({one['smallest']:.2f}…{one['largest']:.2f})" if one else "" for one in found
+            ]
+            rows.append([settings["model"], settings["data"], "testing" if mode == "inference" else mode, *cells])
+    return markdown.table(["network", "files", "mode", "fused plan, ×", "transform plan, ×"], rows)
 
 
 def table(reports: Sequence[dict[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """From the kernel's arrays to records, with the damage and the warnings of faulty files."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,22 +16,22 @@ from .kernel.layout import (
     ADOBE,
     COUNT,
     EXIF,
-    FRAME,
+    FRAME_PARTS,
     HEIGHT,
     ICC,
     JFIF,
     PROGRESSIVE,
     WIDTH,
     Bytes,
+    Flags,
     Integers,
     Samples,
     Steps,
 )
-from .metadata import NO_METADATA, Color, color_of, metadata_of
+from .metadata import NO_METADATA, Color, Metadata, color_of, metadata_of
 from .records import Component, JpegImage, component_extents
-from .segments import FrameHeader
 
-__all__ = ["FrameLayout", "add_faults", "build", "layout_of", "views", "warnings_of"]
+__all__ = ["FrameLayout", "add_faults", "build", "layout_of", "layouts_of", "metadata_at", "warnings_of"]
 
 _ROW_MAJOR: Final = np.argsort(ZIGZAG)
 """The zigzag position for each row-major index."""
@@ -48,53 +48,59 @@ class FrameLayout:
 
 
 @functools.lru_cache(maxsize=1024)
-def _layout(payload: bytes, height: int, width: int, keep: int, jfif: bool, adobe: int | None) -> FrameLayout:
-    """Lay out the frame of this header, with a size of its own; a data set has few different ones."""
-    frame = FrameHeader.parse(payload)
+def _layout(count: int, packed: int, height: int, width: int, keep: int, jfif: int, adobe: int) -> FrameLayout:
+    """Lay out a frame; a data set has few different ones."""
+    identifiers = tuple(packed >> 16 * i & 0xFF for i in range(count))
+    factors = tuple((packed >> 16 * i + 8 & 15, packed >> 16 * i + 12 & 15) for i in range(count))
     extent = Extent(height, width)
-    extents = component_extents(extent, frame.factors)
+    extents = component_extents(extent, factors)
     cuts = []
     start = 0
     for rows, columns in (own.blocks for own in extents):
         stop = start + rows * columns * keep * keep
         cuts.append((slice(start, stop), (rows, columns, keep * keep)))
         start = stop
-    parts = tuple(zip(frame.identifiers, frame.factors, extents, strict=True))
-    return FrameLayout(extent, color_of(frame.identifiers, jfif, adobe), tuple(cuts), parts)
+    parts = tuple(zip(identifiers, factors, extents, strict=True))
+    return FrameLayout(extent, color_of(identifiers, jfif == 1, adobe if adobe >= 0 else None), tuple(cuts), parts)
 
 
-def layout_of(
-    data: bytes, report: list[int], begin: int, keep: int, extent: tuple[int, int] | None = None
-) -> FrameLayout:
-    """Return the layout of a file, which began at `begin` in the data that the kernel saw, by its state `report`.
+def layout_of(report: Sequence[int], keep: int, extent: tuple[int, int] | None = None) -> FrameLayout:
+    """Return the layout of a file from its state, which begins with `report`.
 
-    With an extent, it is the layout of a part of the image that has this size.
+    With an extent, this is the layout of a part of the image with this size.
     """
     # The frame's own height may be 0, where a DNL segment has it.
     height, width = extent or (report[HEIGHT], report[WIDTH])
-    frame = report[FRAME] - begin
-    adobe = report[ADOBE] if report[ADOBE] >= 0 else None
-    payload = data[frame + 4 : frame + 10 + 3 * report[COUNT]]
-    return _layout(payload, height, width, keep, report[JFIF] == 1, adobe)
+    return _layout(report[COUNT], report[FRAME_PARTS], height, width, keep, report[JFIF], report[ADOBE])
 
 
-def views(layout: FrameLayout, out: Samples, files: int) -> Iterator[tuple[Samples, ...]]:
-    """Split files with one layout into C-contiguous views: all at once, which costs a third of one by one."""
-    table = out.reshape(files, -1)
-    return zip(*[list(table[:, place].reshape(files, *shape)) for place, shape in layout.cuts], strict=True)
+def layouts_of(reports: Integers, done: Flags, keep: int) -> list[FrameLayout | None]:
+    """Return the layouts of several files from their states, for those that have been decoded."""
+    columns = reports[:, [COUNT, FRAME_PARTS, HEIGHT, WIDTH, JFIF, ADOBE]]
+    if done.all() and (columns == columns[0]).all():
+        return [layout_of(reports[0].tolist(), keep)] * len(reports)
+    return [
+        _layout(count, packed, height, width, keep, jfif, adobe) if good else None
+        for good, (count, packed, height, width, jfif, adobe) in zip(done.tolist(), columns.tolist(), strict=True)
+    ]
 
 
 class _Draft:
-    """A record in the making: the constructors, with their checks, take as long as decoding a small file.
+    """An unfinished record: the constructors, with their checks, take as long as decoding a small file.
 
-    What is not set here has the class's default.
+    Attributes that are not set here have the class's default.
     """
 
 
 def build(
-    layout: FrameLayout, data: bytes, name: str, report: list[int], arrays: tuple[Samples, ...], quant: Steps
+    layout: FrameLayout,
+    metadata: Metadata | None,
+    name: str,
+    report: list[int],
+    arrays: tuple[Samples, ...],
+    quant: Steps,
 ) -> JpegImage:
-    """Make the record of one file from the beginning of its state, its components' coefficients and (4, 64) tables."""
+    """Make a record from the beginning of a file's state, its components' coefficients, (4, 64) tables and metadata."""
     components = []
     # There are always four quantisation tables.
     for (identifier, factors, extent), coefficients, table in zip(layout.parts, arrays, quant, strict=False):
@@ -106,21 +112,24 @@ def build(
         component.extent = extent
         component.__class__ = Component
         components.append(component)
-    orientation, exif, icc = metadata_of(data) if report[EXIF] or report[ICC] else NO_METADATA
     image: Any = _Draft()
     image.components = tuple(components)
     image.extent = layout.extent
     image.color = layout.color
-    image.orientation = orientation
     image.progressive = report[PROGRESSIVE] == 1
     image.source = name
     image.jfif = report[JFIF] == 1
     image.adobe = report[ADOBE] if report[ADOBE] >= 0 else None
-    image.icc = icc
-    image.exif = exif
+    if metadata is not None:
+        vars(image).update(metadata._asdict())
     image.__class__ = JpegImage
     done: JpegImage = image
     return done
+
+
+def metadata_at(data: bytes, report: list[int]) -> Metadata:
+    """Read the metadata of a file whose state, `report`, says whether it has any."""
+    return metadata_of(data) if report[EXIF] or report[ICC] else NO_METADATA
 
 
 def add_faults(

@@ -1,5 +1,6 @@
 """From bytes to records, for one file or a few small ones at a time: chooses the compiled function and the memory."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 
 from jpegdomain.errors import JpegFileError, JpegTooLargeError
 
-from .building import FrameLayout, add_faults, build, layout_of, views
+from .building import add_faults, build, layout_of, layouts_of, metadata_at
+from .decoded import Decoded, Result
 from .fault_messages import error_of
 from .kernel import layout as L
 from .kernels import ARITHMETIC, PROGRESSIVE, SEQUENTIAL
@@ -41,7 +43,7 @@ class Settings:
 
 
 def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = None) -> JpegImage:
-    """Decode one file. Its coefficients go to the arena, unless it is tiny; without one, to memory of their own."""
+    """Decode one file. Its coefficients are put in the arena unless it is tiny; without one, in their own memory."""
     workspace = acquire()
     try:
         return _decode(data, name, settings, workspace, arena)
@@ -50,7 +52,7 @@ def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = Non
 
 
 def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, arena: Arena | None) -> JpegImage:
-    # A missing component has coefficients 0, whatever its steps: 1 is as good as any.
+    # A missing component has coefficients 0, so any steps will do.
     quant = np.ones((1, 4, 64), np.uint16)
     out, keep = workspace.small, settings.keep
     mode = L.STRICT if settings.strict else L.LENIENT
@@ -71,12 +73,13 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
             np.frombuffer(data, np.uint8),
             workspace.bounds,
             out,
-            workspace.first,
+            workspace.states,
+            workspace.reports,
             quant,
             (*workspace.kernel, masks, lost),
             (settings.keep, mode, settings.max_scans),
         )
-        report: list[int] = workspace.report.tolist()
+        report: list[int] = workspace.reports[0].tolist()
         return report
 
     report = run(mode)
@@ -99,7 +102,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
         error = error_of(name, data[:SIGNATURE], report[L.FAULT], report[L.OFFSET], report[L.MARKER], details)
         if settings.on_error == "raise" or report[L.SCANS] == 0 or isinstance(error, JpegTooLargeError):
             raise error
-        # Once more: what is lost depends on where restart markers say that intervals belong.
+        # Decode again: which blocks are lost depends on the numbers of restart markers.
         out = _memory(report[L.ROOM] + L.MARGIN, True, arena)
         lost = np.zeros(report[L.ROOM] // (64 if function is not SEQUENTIAL else keep * keep), np.uint8)
         report = run(L.KEEP)
@@ -108,11 +111,13 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
         out = blocks[:, :keep, :keep].copy().reshape(-1)
     elif out is workspace.small:
         out = out[: report[L.ROOM]].copy()
+    elif arena is not None:
+        out = arena.keep(report[L.ROOM])
     out.setflags(write=False)
     quant.setflags(write=False)
-    layout = layout_of(data, report, 0, keep)
+    layout = layout_of(report, keep)
     arrays = tuple([out[place].reshape(shape) for place, shape in layout.cuts])
-    image = build(layout, data, name, report, arrays, quant[0])
+    image = build(layout, metadata_at(data, report), name, report, arrays, quant[0])
     if report[L.WARNINGS] or report[L.LOSSES] or report[L.INCOMPLETE]:
         return add_faults(image, layout, workspace.states[0], workspace.kernel[1], lost, data[:SIGNATURE])
     return image
@@ -121,46 +126,62 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
 def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
     if arena is None:
         return np.zeros(size, np.int16) if zeros else np.empty(size, np.int16)
-    out = arena.take(size)
-    if zeros:
-        out.fill(0)
-    return out
+    return arena.lend(size, zeros=zeros)
 
 
 def decode_some(
-    files: list[tuple[bytes, str]], settings: Settings, arena: Arena | None = None
-) -> list[JpegImage | JpegFileError]:
-    """Decode at most `BATCH` files by one call, each to its record or `decode`'s error; the records share memory."""
+    files: Sequence[bytes], name_of: Callable[[int], str], settings: Settings, arena: Arena | None = None
+) -> Decoded:
+    """Decode files by one call, each to its record or `decode`'s error; the records share memory.
+
+    Args:
+        files: The files, together at most some megabytes.
+        name_of: Returns a file's name for its position.
+        settings: The options.
+        arena: Memory for many files; without it, or if they are small, they get their own memory.
+
+    Returns:
+        The decoded files.
+    """
+    bounds = np.zeros(len(files) + 1, np.int64)
+    np.cumsum(list(map(len, files)), out=bounds[1:])
+    # Copying little data costs less than page faults of new memory.
+    if arena is not None and bounds[-1] <= _COPIED:
+        arena = None
+    reports = np.empty((len(files), L.REPORT), np.int64)
+    quant = np.empty((len(files), 4, 64), np.uint16)
     workspace = acquire()
     try:
-        reports, bounds, out, quant = _run_some([data for data, _ in files], settings, workspace, arena)
+        out = workspace.out if arena is None else arena.lend()
+        # Faulty files are read again, alone; so are those for which there is no room.
+        SEQUENTIAL(
+            workspace.joined(files),
+            bounds,
+            out,
+            workspace.states,
+            reports,
+            quant,
+            (*workspace.kernel, workspace.masks, workspace.lost),
+            (settings.keep, L.STRICT, settings.max_scans),
+        )
+        done = reports[:, L.OUTCOME] == L.DONE
+        ends = np.cumsum(np.where(done, reports[:, L.ROOM], 0))
+        used = int(ends[-1])
+        out = out[:used].copy() if arena is None else arena.keep(used)
     finally:
         release(workspace)
-    results: list[JpegImage | JpegFileError] = []
-    place = number = 0
-    while number < len(files):
-        first = number
-        layout: FrameLayout | None = None
-        # Files of a data set have the same size more often than not: as many as have one layout go together.
-        while number < len(files) and reports[number][L.OUTCOME] == L.DONE:
-            following = layout_of(files[number][0], reports[number], bounds[number], settings.keep)
-            if layout is not None and following is not layout:
-                break
-            layout = following
-            number += 1
-        if layout is None:
-            results.append(decode_or_error(*files[number], settings, arena))
-            number += 1
-            continue
-        end = place + reports[first][L.ROOM] * (number - first)
-        too_large = _too_large(reports[first], settings)
-        for i, arrays in enumerate(views(layout, out[place:end], number - first), first):
-            if too_large:
-                results.append(decode_or_error(*files[i], settings))
-            else:
-                results.append(build(layout, *files[i], reports[i], arrays, quant[i]))
-        place = end
-    return results
+    out.setflags(write=False)
+    quant.setflags(write=False)
+    if settings.max_pixels is not None:
+        done &= reports[:, L.HEIGHT] * reports[:, L.WIDTH] <= settings.max_pixels
+    layouts = layouts_of(reports, done, settings.keep)
+    others: dict[int, Result] = {}
+    for number in np.flatnonzero(~done).tolist():
+        others[number] = decode_or_error(files[number], name_of(number), settings, arena)
+    tagged = done & ((reports[:, L.EXIF] > 0) | (reports[:, L.ICC] > 0))
+    stops = reports[:, L.FIRST_SCAN] - bounds[:-1]
+    heads = {number: files[number][: stops[number]] for number in np.flatnonzero(tagged).tolist()}
+    return Decoded(name_of, layouts, reports, out, ends - reports[:, L.ROOM], quant, heads, others)
 
 
 def decode_or_error(
@@ -171,36 +192,6 @@ def decode_or_error(
         return decode(data, name, settings, arena)
     except JpegFileError as error:
         return error
-
-
-def _run_some(
-    files: list[bytes], settings: Settings, workspace: Workspace, arena: Arena | None
-) -> tuple[list[list[int]], list[int], NDArray[np.int16], NDArray[np.uint16]]:
-    bounds = [0]
-    for data in files:
-        bounds.append(bounds[-1] + len(data))
-    # Copying what is small costs less than memory that nobody has touched.
-    if arena is not None and bounds[-1] <= _COPIED:
-        arena = None
-    out = workspace.out if arena is None else arena.lend()
-    # Files that are not sound are read again, alone; so are those for which there is no room.
-    states = workspace.states[: len(files)]
-    quant = np.empty((len(files), 4, 64), np.uint16)
-    SEQUENTIAL(
-        np.frombuffer(b"".join(files), np.uint8),
-        np.array(bounds, np.int64),
-        out,
-        states,
-        quant,
-        (*workspace.kernel, workspace.masks, workspace.lost),
-        (settings.keep, L.STRICT, settings.max_scans),
-    )
-    reports: list[list[int]] = states[:, : L.REPORT].tolist()
-    used = sum(report[L.ROOM] for report in reports if report[L.OUTCOME] == L.DONE)
-    out = out[:used].copy() if arena is None else arena.keep(used)
-    out.setflags(write=False)
-    quant.setflags(write=False)
-    return reports, bounds, out, quant
 
 
 def _too_large(report: list[int], settings: Settings) -> bool:

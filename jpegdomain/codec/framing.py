@@ -59,7 +59,7 @@ def quantisation_segment(tables: Sequence[NDArray[np.uint16]]) -> bytes:
     return _segment(markers.DQT, payload)
 
 
-def frame_segment(image: JpegImage, slots: Sequence[int]) -> bytes:
+def frame_segment(image: JpegImage, slots: Sequence[int], *, progressive: bool = False) -> bytes:
     """Write the frame header (B.2.2) with each component's slot of a quantisation table."""
     # SOF0, or SOF1 if a table has 16-bit steps, which baseline decoders need not read.
     wide = any(int(part.table.max()) > _WIDEST_BASELINE_STEP for part in image.components)
@@ -67,7 +67,7 @@ def frame_segment(image: JpegImage, slots: Sequence[int]) -> bytes:
     for part, slot in zip(image.components, slots, strict=True):
         vertical, horizontal = part.factors
         payload += bytes([part.identifier, 16 * horizontal + vertical, slot])
-    return _segment(markers.SOF1 if wide else markers.SOF0, payload)
+    return _segment(markers.SOF2 if progressive else markers.SOF1 if wide else markers.SOF0, payload)
 
 
 def huffman_segment(tables: Sequence[tuple[int, NDArray[np.int64], NDArray[np.int64]]]) -> bytes:
@@ -81,10 +81,13 @@ def interval_segment(interval: int) -> bytes:
     return _segment(markers.DRI, interval.to_bytes(2, "big"))
 
 
-def scan_segment(components: Sequence[Component], slots: Sequence[int]) -> bytes:
-    """Write the header of a sequential scan (B.2.3) with each component's slot of Huffman tables, DC and AC alike."""
-    pairs = [bytes([part.identifier, 17 * slot]) for part, slot in zip(components, slots, strict=True)]
-    return _segment(markers.SOS, bytes([len(pairs), *b"".join(pairs), 0, 63, 0]))
+def scan_segment(
+    components: Sequence[Component], tables: Sequence[int], band: tuple[int, int, int, int] = (0, 63, 0, 0)
+) -> bytes:
+    """Write the header of a scan (B.2.3) with each component's 16·Td + Ta, and Ss, Se, Ah, Al."""
+    pairs = [bytes([part.identifier, slots]) for part, slots in zip(components, tables, strict=True)]
+    first, last, high, low = band
+    return _segment(markers.SOS, bytes([len(pairs), *b"".join(pairs), first, last, 16 * high + low]))
 
 
 def _adobe_transform(image: JpegImage) -> int:

@@ -2,31 +2,25 @@
 
 import functools
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, overload
 
 from jpegdomain.errors import InputError, JpegFileError
 
-from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode, decode_or_error, decode_some
+from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode
 from .index import JpegIndex
+from .indexed import IndexedFile
 from .kernel.layout import MOST_SCANS
+from .many import read_parts
 from .pieces import open_pieces
 from .records import JpegImage
-from .region_reading import read_by_index, read_region
+from .region_reading import read_region
 from .regions import check_region
 from .sources import Source, load
-from .workspace import BATCH, Arena
 
-__all__ = ["read_jpeg", "read_jpegs"]
+__all__ = ["OnError", "read_jpeg", "read_jpegs", "settings_of"]
 
 OnError: TypeAlias = Literal["raise", "keep"]
 Result: TypeAlias = JpegImage | JpegFileError | OSError
-
-# Files up to this size are decoded by one call, up to so many bytes: beyond, a call's own cost does not count.
-_SMALL_FILE: Final = 1 << 15
-_TOGETHER: Final = 1 << 17
-# For smaller files, most of the time goes into making records, which one thread does at a time.
-_TINY_FILE: Final = 1 << 11
 
 
 def read_jpeg(
@@ -70,16 +64,17 @@ def read_jpeg(
             one core of 2026, to about 2 ns for each block of each scan plus 0.5 µs for each byte. A scan that adds
             nothing to a block takes 1 ns.
         strict: Whether to raise an error for anything that the standard does not allow, instead of a warning.
-        region: (top, left, height, width) in pixels, as the file holds them: read the smallest rectangle of whole MCUs
-            (8·Vmax × 8·Hmax pixels each) around it, as an image of that size with the same coefficients; its `offset`
-            and `whole` say where it lies. Of a sequential file with Huffman code in one scan everything before is
-            passed over, or from the restart marker before on; what lies behind is not looked at, damage in it not
-            noticed. Others are read whole, and cut; so are all
-            with ``strict`` or, without an index, ``on_error="keep"``. `max_pixels` holds for what is read.
-        index: The file's own, made by `index_jpeg`: of a path, only the pieces that the region needs are read. What
-            stands behind the last block is not looked at, so that `JpegImage.warnings` do not tell of it.
-        threads: How many threads decode an image that has an index or restart markers, otherwise one does. Of several,
-            none looks at what stands behind the last block, either.
+        region: (top, left, height, width) in pixels, as stored in the file: read the smallest rectangle of whole MCUs
+            (8·Vmax × 8·Hmax pixels each) that contains it, as an image of that size with the same coefficients; its
+            `offset` and `whole` say where it is. In a sequential file with Huffman coding in one scan, data before it
+            is only scanned, from the last restart marker on if there is one; data after it is not read, and damage
+            there goes unnoticed. Other files are read completely and cut, and so are all files with ``strict`` or,
+            without an index, ``on_error="keep"``. `max_pixels` applies to what is read.
+        index: The file's index, made by `index_jpeg`: if the source is a path, only the parts of the file that the
+            region needs are read. Data after the last block is not checked, so `JpegImage.warnings` does not list
+            faults there.
+        threads: How many threads decode an image that has an index or restart markers; others are decoded by one. With
+            several threads, data after the last block is not checked, either.
 
     Returns:
         The file's components, tables, sizes, sampling factors, colour model and metadata.
@@ -90,11 +85,11 @@ def read_jpeg(
         DamagedJpegError: If it contradicts the standard.
         UnsupportedJpegError: If it is lossless or hierarchical, or has 12 bits per sample.
         JpegTooLargeError: If it has more than `max_pixels` or `max_scans`.
-        JpegIndexError: If the index is another file's, or the file has changed in what is read. (What has changed
-            elsewhere cannot be noticed without reading it.)
+        JpegIndexError: If the index belongs to another file, or the part of the file that is read has changed. (Changes
+            elsewhere cannot be detected without reading it.)
         InputError: If an argument is invalid, or the region is not inside the image.
     """
-    settings = _settings(keep, on_error, max_pixels, max_scans, strict)
+    settings = settings_of(keep, on_error, max_pixels, max_scans, strict)
     if region is None and index is None and threads == 1:
         data, name = load(source)
         return decode(data, name, settings)
@@ -113,7 +108,7 @@ def _read_part(
         raise InputError(f"index must be a JpegIndex, as made by index_jpeg, got {type(index).__name__}")
     if settings.strict:
         raise InputError("strict=True checks the whole file: leave out the index")
-    return read_by_index(open_pieces(source), index, wanted, settings, threads)
+    return IndexedFile(open_pieces(source), index, settings).read(wanted, threads=threads)
 
 
 def _check_threads(threads: int) -> None:
@@ -164,9 +159,8 @@ def read_jpegs(
     Args:
         sources: Any number of what `read_jpeg` takes. Bytes, which have no name, are named by their position in
             messages: ``<bytes>, sources[3]``.
-        threads: How many threads read at a time; decoding does not hold the GIL. More than one helps with files of
-            several kilobytes or more. Smaller ones given as bytes are read by one thread, since most of their time is
-            spent in Python, holding the GIL.
+        threads: How many threads read at a time; decoding does not hold the GIL. If all files together have less than
+            about 128 KB, one thread reads them.
         keep: As for `read_jpeg`, like the following.
         on_error: What to do if data is lost.
         max_pixels: The largest allowed height × width of each file.
@@ -183,65 +177,18 @@ def read_jpegs(
         JpegFileError: If a source cannot be read (the first one's error); see `read_jpeg`.
         OSError: If a path cannot be opened, and no earlier source has failed.
     """
-    settings = _settings(keep, on_error, max_pixels, max_scans, strict)
+    settings = settings_of(keep, on_error, max_pixels, max_scans, strict)
     _check_threads(threads)
-    given = list(sources)
-    if threads == 1 or len(given) < 2 or _are_tiny(given):
-        # A file that is read alone gets memory of exactly its size.
-        results = _read_some(given, 0, settings, [Arena() if len(given) > 1 else None])
-    else:
-        size = max(1, min(BATCH, len(given) // (4 * threads)))
-        starts = range(0, len(given), size)
-        pieces = [given[start : start + size] for start in starts]
-        arenas: list[Arena | None] = [Arena() for _ in range(threads)]
-        with ThreadPoolExecutor(threads) as pool:
-            parts = pool.map(_read_some, pieces, starts, [settings] * len(pieces), [arenas] * len(pieces))
-            results = [result for part in parts for result in part]
-    if not return_errors:
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-    return results
-
-
-def _are_tiny(sources: list[Source]) -> bool:
-    sizes = [len(source) for source in sources if isinstance(source, bytes)]
-    return len(sizes) == len(sources) and sum(sizes) < _TINY_FILE * len(sizes)
-
-
-def _read_some(sources: list[Source], first: int, settings: Settings, arenas: list[Arena | None]) -> list[Result]:
-    """Read files to records or errors, runs of small ones together; the first is named by its position `first`."""
-    results: list[Result] = []
-    waiting: list[tuple[bytes, str]] = []
-    arena, size = arenas.pop(), 0
-
-    def flush() -> None:
-        if waiting:
-            results.extend(decode_some(waiting, settings, arena))
-            waiting.clear()
-
-    for number, source in enumerate(sources, first):
-        try:
-            data, name = load(source, number)
-        except OSError as error:
-            flush()
-            results.append(error)
-            continue
-        if len(data) > _SMALL_FILE or len(waiting) == BATCH or size + len(data) > _TOGETHER:
-            flush()
-            size = 0
-        if len(data) > _SMALL_FILE:
-            results.append(decode_or_error(data, name, settings, arena))
-        else:
-            waiting.append((data, name))
-            size += len(data)
-    flush()
-    arenas.append(arena)
+    results: list[Any] = [result for part in read_parts(list(sources), settings, threads) for result in part]
+    for result in results:
+        if isinstance(result, Exception) and (not return_errors or isinstance(result, InputError)):
+            raise result
     return results
 
 
 @functools.lru_cache(maxsize=64, typed=True)
-def _settings(keep: int, on_error: OnError, max_pixels: int | None, max_scans: int, strict: bool) -> Settings:
+def settings_of(keep: int, on_error: OnError, max_pixels: int | None, max_scans: int, strict: bool) -> Settings:
+    """Check the options of `read_jpeg`; raise `InputError`."""
     if not isinstance(keep, int) or isinstance(keep, bool) or not 1 <= keep <= 8:
         raise InputError(f"keep is how many frequencies to read along each side of a block, 1…8, got {keep!r}")
     if on_error not in {"raise", "keep"}:

@@ -3,8 +3,8 @@
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from jpegdomain.geometry import Extent, component_extent
 from .messages import RE_ENCODE, message
 from .metadata import Color
 
-__all__ = ["Component", "JpegImage", "component_extents", "upsampling_of"]
+__all__ = ["Component", "JpegImage", "component_extents", "upsampling_in", "upsampling_of"]
 
 # (vertical, horizontal) pixels per chroma sample → the usual name.
 _NAMES: Final = {
@@ -41,6 +41,28 @@ def upsampling_of(factors: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int]
     if any(largest[axis] % pair[axis] for pair in factors for axis in (0, 1)):
         return None
     return tuple((largest[0] // vertical, largest[1] // horizontal) for vertical, horizontal in factors)
+
+
+def upsampling_in(factors: tuple[tuple[int, int], ...], source: str) -> tuple[tuple[int, int], ...]:
+    """Return the result of `upsampling_of`, or raise an error instead of None.
+
+    Raises:
+        UnsupportedJpegError: If these are not whole numbers; it names the file.
+    """
+    steps = upsampling_of(factors)
+    if steps is None:
+        reason = f"sampling factors {_named(factors)} are not whole multiples"
+        raise UnsupportedJpegError(message(source, reason, advice=RE_ENCODE))
+    return steps
+
+
+def _named(factors: tuple[tuple[int, int], ...]) -> str:
+    if len(factors) == 1:
+        return "gray"
+    steps = upsampling_of(factors)
+    if steps and len(steps) == 3 and steps[0] == (1, 1) and steps[1] == steps[2] in _NAMES:
+        return _NAMES[steps[1]]
+    return ",".join(f"{horizontal}x{vertical}" for vertical, horizontal in factors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +150,9 @@ class JpegImage:
             nothing was lost. `Component.arrived` says which blocks are affected.
         warnings: Violations of the standard that cost no coefficient: a line with the byte offset for each of the first
             sixteen, in the file's order, then how many more there are. Empty if there are none.
-        offset: Where the record's first pixel lies in the file's image, (top, left): whole MCUs down and across. Not
-            (0, 0) only in a record of a region, see `read_jpeg`.
-        whole: In a record of a region, the height and width of the file's image; None if the record holds all of it.
+        offset: Where the record's first pixel is in the file's image, (top, left), at whole MCUs; (0, 0) except in the
+            record of a region, see `read_jpeg`.
+        whole: In the record of a region, the height and width of the file's image; None if the record has all of it.
     """
 
     components: tuple[Component, ...]
@@ -139,19 +161,47 @@ class JpegImage:
     orientation: int
     progressive: bool
     source: str
-    jfif: bool = False
-    adobe: int | None = None
-    icc: bytes | None = None
-    exif: bytes | None = None
+    # Made by a factory, these defaults are no attributes of the class: see `__getattr__`.
+    jfif: bool = field(default_factory=bool)
+    adobe: int | None = field(default_factory=type(None))
+    icc: bytes | None = field(default_factory=type(None))
+    exif: bytes | None = field(default_factory=type(None))
     damage: str | None = None
     warnings: tuple[str, ...] = ()
     offset: tuple[int, int] = (0, 0)
     whole: Extent | None = None
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Records of many files are made when they are accessed: that takes longer than decoding a small file, and
+            # a batch has no need of them. What is there already, or is a default of the class, does not come here.
+            if name not in _FIELDS or "_promise" not in vars(self):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            decoded, number = vars(self)["_promise"]
+            for own, value in decoded.attributes(number, name).items():
+                # Of two threads that come here at once, both get what the first one made.
+                vars(self).setdefault(own, value)
+            return vars(self)[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, in this process or another, holds what the record says.
+        return {own: getattr(self, own) for own in _FIELDS}
+
     @property
     def keep(self) -> int:
         """m, the number of frequencies along each side of a block: 8 unless fewer were requested."""
         return self.components[0].keep
+
+    @property
+    def factors(self) -> tuple[tuple[int, int], ...]:
+        """(vertical, horizontal) sampling factors of each component."""
+        return tuple([component.factors for component in self.components])
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """Each component's own height and width in samples."""
+        return tuple([component.extent for component in self.components])
 
     @property
     def upsampling(self) -> tuple[tuple[int, int], ...]:
@@ -160,25 +210,12 @@ class JpegImage:
         Raises:
             UnsupportedJpegError: If these are not whole numbers.
         """
-        steps = upsampling_of(self._factors)
-        if steps is None:
-            reason = f"sampling factors {self.sampling} are not whole multiples"
-            raise UnsupportedJpegError(message(self.source, reason, advice=RE_ENCODE))
-        return steps
+        return upsampling_in(self.factors, self.source)
 
     @property
     def sampling(self) -> str:
         """``gray``, ``4:4:4``, ``4:2:2``, ``4:2:0``, ``4:4:0``, ``4:1:1``, ``4:1:0``, or ``HxV,HxV,…``."""
-        if len(self.components) == 1:
-            return "gray"
-        steps = upsampling_of(self._factors)
-        if steps and len(steps) == 3 and steps[0] == (1, 1) and steps[1] == steps[2] in _NAMES:
-            return _NAMES[steps[1]]
-        return ",".join(f"{horizontal}x{vertical}" for vertical, horizontal in self._factors)
-
-    @property
-    def _factors(self) -> tuple[tuple[int, int], ...]:
-        return tuple(component.factors for component in self.components)
+        return _named(self.factors)
 
     def __repr__(self) -> str:
         kind = self.color if self.sampling == "gray" else f"{self.color} {self.sampling}"
@@ -188,3 +225,6 @@ class JpegImage:
         damaged = ", damaged" if self.damage else ""
         place = f" at {self.offset} of {self.whole}" if self.whole else ""
         return f"JpegImage({self.source!r}, {self.extent}{place}, {kind}{progressive}{turned}{kept}{damaged})"
+
+
+_FIELDS: Final = frozenset(own.name for own in fields(JpegImage))

@@ -1,6 +1,5 @@
 """From a path, bytes, an array or a file object to a file's bytes and its name."""
 
-import functools
 import io
 import os
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from jpegdomain.errors import InputError
 
-__all__ = ["Held", "Source", "load"]
+__all__ = ["SOURCES", "Held", "Source", "load", "named"]
 
 
 @dataclass(slots=True)
@@ -34,11 +33,11 @@ Source: TypeAlias = (
 """A path, a whole file's bytes, a one-dimensional uint8 array or tensor of them (what ``torchvision.io.read_file``
 gives), or a file object opened for binary reading."""
 
-_SOURCES: Final = "sources[{}]"
+SOURCES: Final = "sources[{}]"
 _TAKEN: Final = "a path, bytes, a one-dimensional uint8 array or tensor, or a binary file object"
 
 
-def load(source: object, number: int | None = None, place: str = _SOURCES) -> tuple[bytes, str]:
+def load(source: object, number: int | None = None, place: str = SOURCES) -> tuple[bytes, str]:
     """Read a source.
 
     Args:
@@ -54,19 +53,19 @@ def load(source: object, number: int | None = None, place: str = _SOURCES) -> tu
     """
     if isinstance(source, bytes):
         # The usual case, of which there are many in a second.
-        return source, _of_bytes(number) if place is _SOURCES else _named("<bytes>", number, place)
+        return source, named("<bytes>", number, place)
     if isinstance(source, Held):
         return source.data, source.name
     if isinstance(source, bytearray | memoryview):
-        return bytes(source), _named("<bytes>", number, place)
+        return bytes(source), named("<bytes>", number, place)
     if isinstance(source, str | os.PathLike):
         try:
             path = Path(os.fsdecode(source))
             return path.read_bytes(), str(path)
         except ValueError as error:
-            raise InputError(f"{_named(repr(source), number, place)} is not a path: {error}") from error
+            raise InputError(f"{named(repr(source), number, place)} is not a path: {error}") from error
     if hasattr(source, "__array__"):
-        return _of_array(source, _named("<array>", number, place)), _named("<array>", number, place)
+        return _of_array(source, named("<array>", number, place)), named("<array>", number, place)
     return _of_file(source, number, place)
 
 
@@ -87,10 +86,10 @@ def _of_array(source: Any, name: str) -> bytes:
 def _of_file(source: Any, number: int | None, place: str) -> tuple[bytes, str]:
     read = getattr(source, "read", None)
     if read is None:
-        given = _named(type(source).__name__, number, place)
+        given = named(type(source).__name__, number, place)
         raise InputError(f"read_jpeg takes {_TAKEN}, got {given}")
     own = getattr(source, "name", None)
-    name = own if isinstance(own, str) else _named("<file object>", number, place)
+    name = own if isinstance(own, str) else named("<file object>", number, place)
     if isinstance(source, io.TextIOBase):
         raise InputError(f"{name}: read_jpeg needs a file object opened in binary mode; this one is in text mode")
     data = read()
@@ -100,10 +99,6 @@ def _of_file(source: Any, number: int | None, place: str) -> tuple[bytes, str]:
     return data, name
 
 
-@functools.lru_cache(maxsize=4096)
-def _of_bytes(number: int | None) -> str:
-    return _named("<bytes>", number, _SOURCES)
-
-
-def _named(kind: str, number: int | None, place: str) -> str:
+def named(kind: str, number: int | None, place: str) -> str:
+    """Make a name for a source without one, from its kind and its position."""
     return kind if number is None else f"{kind}, {place.format(number)}"

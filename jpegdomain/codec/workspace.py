@@ -1,19 +1,24 @@
 """The arrays that a decoding needs and does not return, used again by the next one."""
 
-from typing import Final
+import io
+import weakref
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .kernel.layout import MARGIN, REPORT, SCRATCH, SKIPS, STATE, STORE, STRIDE, WORK
 
-__all__ = ["BATCH", "Arena", "Workspace", "acquire", "release"]
+__all__ = ["Arena", "Workspace", "acquire", "release"]
 
-BATCH: Final = 64
-"""The largest number of files in one call."""
 _ROOM: Final = 1 << 17
 _SMALL: Final = 1 << 13
-_ARENA: Final = 1 << 23
+_BLOCK: Final = 1 << 23
+_LARGE: Final = _BLOCK // 4
+"""Requests for more get their own memory."""
+_SPARE: Final = 4
+"""The largest number of 16 MB blocks that are kept for further files."""
 
 
 class Workspace:
@@ -26,10 +31,9 @@ class Workspace:
         small: Its beginning, for a single file. A larger file gets an array of its own: copying it would cost more.
         masks: uint64, for the blocks that fit into `small`.
         lost: uint8, empty: for files whose losses are not kept.
-        states: int64 (BATCH, STATE), a row for each file of a call.
+        states: int64 (1, STATE), of the file that is being read.
         bounds: int64 (2,), 0 and the length of a call's one file.
-        first: The first row of `states`.
-        report: The beginning of that row, which Python looks at.
+        reports: int64 (1, REPORT), of a call's one file.
     """
 
     def __init__(self) -> None:
@@ -43,46 +47,81 @@ class Workspace:
         self.small = self.out[: _SMALL + MARGIN]
         self.masks = np.zeros(_SMALL // 64 + 1, np.uint64)
         self.lost = np.empty(0, np.uint8)
-        self.states = np.zeros((BATCH, STATE), np.int64)
+        self.states = np.zeros((1, STATE), np.int64)
         self.bounds = np.zeros(2, np.int64)
-        self.first = self.states[:1]
-        self.report = self.states[0, :REPORT]
+        self.reports = np.zeros((1, REPORT), np.int64)
+        self._input = io.BytesIO()
+
+    def joined(self, files: Sequence[bytes]) -> NDArray[np.uint8]:
+        """Put files one after the other into reused memory, valid until the next call."""
+        if len(files) == 1:
+            return np.frombuffer(files[0], np.uint8)
+        self._input.seek(0)
+        self._input.writelines(files)
+        return np.frombuffer(self._input.getbuffer().toreadonly(), np.uint8)
 
 
 class Arena:
-    """Memory for the coefficients of consecutive files, 16 MB at a time.
+    """Memory for the coefficients of consecutive files, a `_BLOCK` at a time.
 
-    A system hands memory out in pages of 4 KB, each with an interruption: for as many files as a batch has, that takes
-    as long as decoding them. NumPy asks for huge pages, but only for large arrays.
+    The system provides memory in pages of 4 KB, each with a page fault: for the files of a batch, that takes as long as
+    decoding them. NumPy asks for huge pages, but only for large arrays. Some blocks are reused when none of their
+    records is left.
     """
 
     def __init__(self) -> None:
-        self._free = np.empty(0, np.int16)
+        self._block = self._shown = np.empty(0, np.int16)
+        self._own: NDArray[np.int16] | None = None
+        self._at = 0
 
-    def take(self, size: int) -> NDArray[np.int16]:
-        """Return `size` int16 of arbitrary content."""
-        if size > _ARENA // 8:
-            return np.empty(size, np.int16)
-        if size > len(self._free):
-            self._renew()
-        return self.keep(size)
-
-    def lend(self) -> NDArray[np.int16]:
-        """Return what is free, four megabytes or more; `keep` then says how much of it is used."""
-        if len(self._free) < _ARENA // 4:
-            self._renew()
-        return self._free
+    def lend(self, size: int = _BLOCK // 4, *, zeros: bool = False) -> NDArray[np.int16]:
+        """Return at least `size` writeable int16 of arbitrary content; `keep` then says how much of it is used."""
+        if size > _LARGE:
+            self._own = (np.zeros if zeros else np.empty)(size, np.int16)
+            return self._own
+        self._own = None
+        if size > len(self._block) - self._at:
+            self._block, self._shown = _renewed()
+            self._at = 0
+        if zeros:
+            self._block[self._at : self._at + size] = 0
+        return self._block[self._at :]
 
     def keep(self, size: int) -> NDArray[np.int16]:
-        """Return the first `size` int16 of what is free, and never again."""
-        taken, self._free = self._free[:size], self._free[size:]
-        return taken
+        """Return the first `size` int16 of what was lent, now read-only; they are not lent again."""
+        if self._own is not None:
+            own, self._own = self._own, None
+            own.setflags(write=False)
+            return own[:size]
+        self._at += size
+        return self._shown[self._at - size : self._at]
 
-    def _renew(self) -> None:
-        whole = np.empty(_ARENA, np.int16)
-        self._free = whole[:]
-        # What has this array for its base cannot be made writeable again.
-        whole.setflags(write=False)
+
+def _read_only(block: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return a read-only view whose base is not an array: neither it nor its views can be made writeable."""
+    return np.frombuffer(block.data.toreadonly(), np.int16)
+
+
+_spare: list[NDArray[np.int16]] = []
+_watched: dict[int, Any] = {}
+
+
+def _renewed() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Return a block and its read-only view; when the view and its parts are gone, the block becomes a spare one."""
+    try:
+        block = _spare.pop()
+    except IndexError:
+        block = np.empty(_BLOCK, np.int16)
+    shown = _read_only(block)
+    number = id(shown)
+
+    def gone(_: object) -> None:
+        _watched.pop(number, None)
+        if len(_spare) < _SPARE:
+            _spare.append(block)
+
+    _watched[number] = weakref.ref(shown, gone)
+    return block, shown
 
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.

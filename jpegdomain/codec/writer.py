@@ -14,6 +14,7 @@ from jpegdomain.storing import put_in_place
 
 from .coding import EACH_ROW, scans
 from .framing import application_segments, frame_segment, quantisation_segment
+from .progression import progressive_scans
 from .records import Component, JpegImage, component_extents
 
 __all__ = ["write_jpeg"]
@@ -27,23 +28,29 @@ _COMPONENTS: Final = {"gray": 1, "unknown": 2, "ycbcr": 3, "rgb": 3, "cmyk": 4, 
 _LARGEST_SIDE: Final = 65535
 _LARGEST_FACTOR: Final = 4
 _LARGEST_INTERVAL: Final = 65535
-# What 255 segments hold besides their names and numbers.
+# The space in 255 segments besides their names and numbers.
 _LARGEST_PROFILE: Final = 255 * (65533 - 14)
 
 
 def write_jpeg(
-    image: JpegImage, path: Destination | None = None, *, restart: int | Literal["row"] | None = None
+    image: JpegImage,
+    path: Destination | None = None,
+    *,
+    restart: int | Literal["row"] | None = None,
+    progressive: bool = False,
 ) -> bytes:
-    """Write coefficients as a sequential JPEG file with the Huffman tables that code them in the fewest bits.
+    """Write coefficients as a JPEG file with the Huffman tables that code them in the fewest bits.
 
     Reading the file gives the same coefficients, tables, sampling factors, sizes, identifiers, colour model,
-    orientation, EXIF block and colour profile. Anything else in the original file is not kept: progressive order, its
-    restart markers, blocks that only pad its last MCUs, the pixel density of JFIF, comments and other application
+    orientation, EXIF block and colour profile. Anything else in the original file is not kept: the order of its scans,
+    its restart markers, blocks that only pad its last MCUs, the pixel density of JFIF, comments and other application
     segments. Coefficients lost to damage stay zero. An EXIF block is kept unchanged except for its orientation, which
     is the record's: a thumbnail in it does not follow changes to the image.
 
     The file is baseline (T.81 Annex F.1), or extended sequential if a quantisation step is above 255; one
-    interleaved scan, or a scan for each component if a minimum coded unit would have more than 10 blocks.
+    interleaved scan, or a scan for each component if a minimum coded unit would have more than 10 blocks. A progressive
+    file (Annex G) has libjpeg's default scans, ten for YCbCr, each with its own Huffman tables; viewers can show a
+    rough image early.
 
     Args:
         image: A complete record: read without ``keep``, or built from such a record with ``dataclasses.replace``.
@@ -51,7 +58,8 @@ def write_jpeg(
             opened for binary writing, which is written to at its current position.
         restart: Write a restart marker (E.1.4) after every so many minimum coded units, 1…65535, or 'row', after each
             row of them. At a marker, a region or another thread can start decoding, and earlier damage ends. None
-            writes no markers.
+            writes no markers. In scans of one component, which most scans of progressive files are, a unit is a block.
+        progressive: Whether to write a progressive file.
 
     Returns:
         The file's bytes.
@@ -61,11 +69,13 @@ def write_jpeg(
             and F.2: AC ±1023, DC changes of ±2047 between blocks), steps of 0, fewer than 64 frequencies per block, a
             component's extent that does not follow from the image's and the sampling factors (A.1.1), sampling factors
             above 4, repeated identifiers, more than 65535 pixels along a side, a colour profile too long for its
-            segments; or if `path` is neither a path nor a binary file, or `restart` is invalid.
+            segments; or if `path` is neither a path nor a binary file, or `restart` or `progressive` is invalid.
         OSError: If `path` cannot be written.
     """
     _check(image)
     interval = _interval(restart)
+    if not isinstance(progressive, bool):
+        raise InputError(f"progressive must be True or False, got {progressive!r}")
     if path is not None:
         _check_destination(path)
     tables, slots = _distinct_tables(image.components)
@@ -73,9 +83,9 @@ def write_jpeg(
         _SOI,
         application_segments(image),
         quantisation_segment(tables),
-        frame_segment(image, slots),
+        frame_segment(image, slots, progressive=progressive),
     ]
-    data = b"".join([*head, *scans(image, interval), _EOI])
+    data = b"".join([*head, *(progressive_scans if progressive else scans)(image, interval), _EOI])
     if path is not None:
         _store(data, path)
     return data
@@ -90,7 +100,7 @@ def _interval(restart: object) -> int | None:
 
 
 def _distinct_tables(components: Sequence[Component]) -> tuple[list[NDArray[np.uint16]], list[int]]:
-    """Return the distinct quantisation tables, and for each component the number of its own."""
+    """Return the distinct quantisation tables, and the number of each component's table."""
     tables: dict[bytes, NDArray[np.uint16]] = {}
     for component in components:
         tables.setdefault(component.table.tobytes(), component.table)
@@ -144,13 +154,13 @@ def _check_destination(destination: object) -> None:
 
 
 def _store(data: bytes, destination: Destination) -> None:
-    """Write a file's bytes to a path, where they appear whole or not at all, or to a file object where it stands."""
+    """Write a file's bytes to a path, completely or not at all, or to a file object at its current position."""
     if isinstance(destination, str | os.PathLike):
         put_in_place(Path(os.fsdecode(destination)), data)
         return
     rest = memoryview(data)
     while rest:
-        # Unbuffered files may take less than all; other objects need not say how much they took.
+        # Unbuffered files may accept only part of the data; other objects need not return how much they accepted.
         taken = destination.write(rest)
         if taken == 0:
             raise OSError(f"{destination!r} accepts no more bytes: {len(rest)} of {len(data)} were not written")

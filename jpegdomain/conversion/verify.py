@@ -46,8 +46,8 @@ class Report:
     def __str__(self) -> str:
         return (
             f"{self.images} image{'s' * (self.images != 1)} in {str(self.dtype).removeprefix('torch.')}: "
-            f"largest deviation {self.deviation:.3g} of outputs up to {self.magnitude:.3g} (relative {self.relative:.3g}, "
-            f"image {self.worst}), same top-1 on {self.agreement:.2%}"
+            f"largest deviation {self.deviation:.3g} of outputs up to {self.magnitude:.3g} "
+            f"(relative {self.relative:.3g}, image {self.worst}), same top-1 on {self.agreement:.2%}"
         )
 
 

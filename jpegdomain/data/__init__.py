@@ -5,6 +5,7 @@ from .collating import Collate
 from .collation import by_extent, collate
 from .dataset import JpegDataset
 from .folder import JpegFolder
+from .indexes import IndexFolder, UnreadImage
 from .loading import Loader, loader
 from .mixing import CutMix, MixUp
 from .planes import BandedMatrices, Fills, Group, Plane
@@ -16,12 +17,14 @@ __all__ = [
     "FileReport",
     "Fills",
     "Group",
+    "IndexFolder",
     "JpegBatch",
     "JpegDataset",
     "JpegFolder",
     "Loader",
     "MixUp",
     "Plane",
+    "UnreadImage",
     "by_extent",
     "collate",
     "loader",

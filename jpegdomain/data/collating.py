@@ -15,6 +15,7 @@ from .batch import FileReport, JpegBatch
 from .collation import collate
 from .columns import Keys, join, split
 from .dataset import OnBroken, check_on_error
+from .indexes import UnreadImage
 from .labelling import following
 from .other_formats import PixelImage
 from .reading import Limits, name_of, read_as_needed
@@ -134,7 +135,7 @@ class Collate:
         """Read items that are not records yet; return records with the rest of their items, positions, and reports."""
         if isinstance(items, Items):
             return list(parts), items.positions, items.reports
-        if all(isinstance(image, JpegImage | PixelImage) for image, _ in parts):
+        if all(isinstance(image, JpegImage | PixelImage | UnreadImage) for image, _ in parts):
             return list(parts), range(len(parts)), []
         limits = Limits("keep" if self.on_error == "keep" else "raise", MAX_PIXELS, MAX_SCANS, False)
         sources = [image for image, _ in parts]

@@ -13,6 +13,7 @@ from jpegdomain.errors import InputError
 from jpegdomain.preprocess import simplified
 
 from .batch import FileReport
+from .indexes import IndexFolder, UnreadImage
 from .reading import Limits, Read, name_of, read_as_needed
 from .skipping import Item, Items, left_out, own_item
 
@@ -46,6 +47,9 @@ class JpegDataset(Dataset[Item]):
         strict: As for `read_jpeg`.
         other_formats: Whether torchvision decodes PNG and WebP files; otherwise they raise an error. They have no
             coefficients: `jpegdomain.PixelCollate` takes them, `Collate` does not.
+        indexes: A folder for an index of each larger file (`data.IndexFolder`), created if necessary. From the second
+            pass on, only the crop of a file is decoded. The results and all random draws stay the same. Items that a
+            data loader requests are then `data.UnreadImage`s, which `Collate` and `PixelCollate` take.
 
     Raises:
         InputError: If the numbers of files and labels differ, or an argument is invalid.
@@ -64,6 +68,7 @@ class JpegDataset(Dataset[Item]):
         max_scans: int = MAX_SCANS,
         strict: bool = False,
         other_formats: bool = False,
+        indexes: str | os.PathLike[str] | None = None,
     ) -> None:
         if isinstance(files, str | bytes | os.PathLike):
             raise InputError(
@@ -82,13 +87,16 @@ class JpegDataset(Dataset[Item]):
         self.on_error = on_error
         self.other_formats = other_formats
         self.target_transform = target_transform
+        if indexes is not None and strict:
+            raise InputError("strict=True checks whole files: leave out indexes")
+        self.indexes = None if indexes is None else IndexFolder(indexes, self.limits)
         self._usable: int | None = None
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> Item:
-        (result,) = self._read([index])
+        (result,) = self._read([index], None)
         if isinstance(result, Exception):
             raise result
         return own_item(result, self._label(index), self.preprocess)
@@ -98,10 +106,13 @@ class JpegDataset(Dataset[Item]):
         items: list[Item] = []
         positions: list[int] = []
         reports: list[FileReport] = []
-        for index, result in zip(indices, self._read(indices), strict=True):
+        for index, result in zip(indices, self._read(indices, self.indexes), strict=True):
             if not isinstance(result, Exception):
                 items.append(own_item(result, self._label(index), self.preprocess))
                 positions.append(index)
+                if isinstance(result, UnreadImage):
+                    # Files that are indexed have no defects to report.
+                    continue
                 said = result.warnings if result.damage is None else (result.damage, *result.warnings)
                 reports += [FileReport(index, result.source, reason, False) for reason in said]
             elif self.on_error == "skip":
@@ -113,13 +124,13 @@ class JpegDataset(Dataset[Item]):
         return Items(items, positions, reports, skip=self.on_error == "skip", others=others)
 
     def _others(self, usable: int | None, last: int) -> Iterator[Items]:
-        """Read stand-ins, one at a time: `usable`, an item of an earlier batch, then those after `last`, cyclically."""
+        """Read replacements, one at a time: `usable`, an item of an earlier batch, then those after `last`, in turn."""
         if usable is not None:
             yield self.__getitems__([usable])
         for step in range(1, len(self)):
             yield self.__getitems__([(last + step) % len(self)])
 
-    def _read(self, indices: Sequence[int]) -> list[Read]:
+    def _read(self, indices: Sequence[int], indexes: IndexFolder | None) -> Sequence[Read]:
         files = [self.files[index] for index in indices]
         return read_as_needed(
             files,
@@ -129,6 +140,7 @@ class JpegDataset(Dataset[Item]):
             numbers=indices,
             keep=self.keep,
             other_formats=self.other_formats,
+            indexes=indexes,
         )
 
     def _label(self, index: int) -> Any:

@@ -34,6 +34,7 @@ class JpegFolder(JpegDataset):
         max_scans: As for `JpegDataset`.
         strict: As for `JpegDataset`.
         other_formats: As for `JpegDataset`.
+        indexes: As for `JpegDataset`.
 
     Attributes:
         root: The folder, as given.
@@ -59,6 +60,7 @@ class JpegFolder(JpegDataset):
         max_scans: int = MAX_SCANS,
         strict: bool = False,
         other_formats: bool = False,
+        indexes: str | os.PathLike[str] | None = None,
     ) -> None:
         # torchvision takes longer to import than this package.
         from torchvision.datasets.folder import find_classes, make_dataset
@@ -97,6 +99,7 @@ class JpegFolder(JpegDataset):
             max_scans=max_scans,
             strict=strict,
             other_formats=other_formats,
+            indexes=indexes,
         )
 
     def __repr__(self) -> str:

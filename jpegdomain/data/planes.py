@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jpegdomain.codec import JpegImage
+from jpegdomain.codec.images import Images
 from jpegdomain.codec.metadata import Color
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK, Extent
@@ -194,13 +194,13 @@ class Records:
         geometries: One for each image; None without a preprocess.
     """
 
-    images: tuple[JpegImage, ...]
+    images: Images
     geometries: tuple[ImageGeometry, ...] | None
 
     def take(self, positions: Sequence[int]) -> "Records":
         """The records at these positions."""
         geometries = None if self.geometries is None else tuple(self.geometries[position] for position in positions)
-        return Records(tuple(self.images[position] for position in positions), geometries)
+        return Records(Images.of([self.images[position] for position in positions]), geometries)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

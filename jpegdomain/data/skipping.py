@@ -12,21 +12,22 @@ from jpegdomain.errors import ExtentMismatchError, InputError, JpegFileError, Le
 from jpegdomain.geometry import Extent
 
 from .batch import FileReport
+from .indexes import UnreadImage
 from .other_formats import PixelImage
 
 __all__ = ["Item", "Items", "batch_of_most", "in_worker", "left_out", "own_item", "preprocess_of", "said_in_main"]
 
-Item: TypeAlias = tuple[JpegImage | PixelImage, Any]
-"""A file's record and its label."""
+Item: TypeAlias = tuple[JpegImage | PixelImage | UnreadImage, Any]
+"""A file's record, or the file opened for reading a part of it, and its label."""
 
 
-class OwnItem(tuple[JpegImage | PixelImage, Any]):
+class OwnItem(tuple[JpegImage | PixelImage | UnreadImage, Any]):
     """An item of a `JpegDataset`, which knows the data set's preprocess."""
 
     preprocess: object
 
 
-def own_item(image: JpegImage | PixelImage, label: Any, preprocess: object) -> Item:
+def own_item(image: JpegImage | PixelImage | UnreadImage, label: Any, preprocess: object) -> Item:
     """Make an item that knows the data set's preprocess if there is one."""
     if preprocess is None:
         return image, label
@@ -72,7 +73,7 @@ class Items(list[Item]):
         self.others = others
 
 
-_Collate = Callable[[Sequence[JpegImage | PixelImage]], Any]
+_Collate = Callable[[Sequence[JpegImage | PixelImage | UnreadImage]], Any]
 """Makes a batch, an object with an `extent`."""
 
 
@@ -133,7 +134,7 @@ def batch_of_most(
     return None, [], reports
 
 
-def _attempt(images: Sequence[JpegImage | PixelImage], collate: _Collate) -> Any:
+def _attempt(images: Sequence[JpegImage | PixelImage | UnreadImage], collate: _Collate) -> Any:
     """Make a batch, or give for each image the reason why it is left out, None if it is not."""
     try:
         return collate(images)
@@ -147,7 +148,7 @@ def _attempt(images: Sequence[JpegImage | PixelImage], collate: _Collate) -> Any
         return reasons
 
 
-def _alone(image: JpegImage | PixelImage, collate: _Collate) -> Extent | str:
+def _alone(image: JpegImage | PixelImage | UnreadImage, collate: _Collate) -> Extent | str:
     """The extent of a batch of this image alone, or the reason why it cannot be one."""
     try:
         return collate([image]).extent
@@ -155,7 +156,9 @@ def _alone(image: JpegImage | PixelImage, collate: _Collate) -> Extent | str:
         return str(error)
 
 
-def _of_other_sizes(images: Sequence[JpegImage | PixelImage], extents: Sequence[Extent]) -> list[str | None]:
+def _of_other_sizes(
+    images: Sequence[JpegImage | PixelImage | UnreadImage], extents: Sequence[Extent]
+) -> list[str | None]:
     usual, count = Counter(extents).most_common(1)[0]
     if 2 * count <= len(images):
         return [None] * len(images)

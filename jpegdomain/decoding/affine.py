@@ -143,8 +143,8 @@ def _rendered(
 def _erased(batch: JpegBatch) -> list[tuple[Erasure, ...]]:
     """The rectangles that a preprocess erases in each image, in the batch's order; empty if there are none at all."""
     if batch.records is not None:
-        geometries = batch.records.geometries
-        return [] if geometries is None else [geometry.map.erased for geometry in geometries]
+        erased = [geometry.map.erased for geometry in batch.records.geometries or ()]
+        return erased if any(erased) else []
     pairs = [pair for group in batch.groups if group.erased for pair in zip(group.images, group.erased, strict=True)]
     rectangles = dict(pairs)
     return [rectangles.get(position, ()) for position in range(len(batch))] if pairs else []
@@ -160,7 +160,7 @@ def _by_inks(batch: JpegBatch) -> list[tuple[list[int], JpegBatch, bool]]:
         assert batch.memory is not None
         split = zip(batch.groups, batch.memory.split(), strict=True)
         return [(sorted(of.images), JpegBatch(extent, dtype, None, own), of.color in INKS) for of, own in split]
-    inks = [position for position, image in enumerate(records.images) if image.color in INKS]
+    inks = sorted(one for kind in records.images.kinds() if kind.first.color in INKS for one in kind.positions)
     if not inks or len(inks) == len(batch):
         return [([], batch, bool(inks))]
     others = sorted({*range(len(batch))} - {*inks})

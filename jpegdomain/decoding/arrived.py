@@ -17,7 +17,7 @@ from jpegdomain.preprocess.component_map import ComponentMap, component_maps
 from jpegdomain.preprocess.separable_map import Fill
 
 from .render_layout import RenderLayout, render_layout
-from .works import TOGETHER, Arrays, Channels, Work, render_works
+from .works import TOGETHER, Arrays, Channels, Work, behind, render_works
 
 __all__ = ["render_tensors"]
 
@@ -62,7 +62,7 @@ def _works(group: Group, extent: Extent, channels: Channels) -> Iterator[Work]:
     colors = None if group.colors is None else group.colors.numpy()
     plain = recolored(group.color, channels.target, None if colors is None else colors[0])
     planes = group.planes[: plain.shape[1]]
-    # All that the layout depends on but for the images' own maps.
+    # Everything that the layout depends on, except for the images' own maps.
     common = (len(planes), extent, len(channels.scale), channels.last)
     places = [_places(plane) for plane in planes]
     coefficients = [plane.quantised.numpy().reshape(-1) for plane in planes]
@@ -125,7 +125,8 @@ def _arrays(
 ) -> Arrays:
     parts = [own[at[first] : at[end]] for own, at in zip(coefficients, places, strict=True)]
     steps = [own[first:end].reshape(-1) for own in tables]
-    return tuple(parts * (3 // len(parts))), tuple(steps * (3 // len(steps)))
+    begins = behind([part.size // (end - first) for part in parts], end - first)
+    return tuple(parts * (3 // len(parts))), tuple(steps * (3 // len(steps))), begins
 
 
 def _layout(group: Group, planes: tuple[Plane, ...], image: int, extent: Extent, channels: Channels) -> RenderLayout:

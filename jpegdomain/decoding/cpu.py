@@ -5,32 +5,34 @@ used. Nothing is rounded to integers, and nothing is clamped.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
-from jpegdomain.codec.metadata import Color
+from jpegdomain.codec.decoded import Decoded
+from jpegdomain.codec.images import Images, Kind, Run
+from jpegdomain.codec.kernel.layout import Integers
 from jpegdomain.colour import MIXING, Target, recolored
 from jpegdomain.errors import ExtentMismatchError, InputError
-from jpegdomain.geometry import BLOCK, Extent
+from jpegdomain.geometry import Extent
 from jpegdomain.preprocess import SeparableMap
 from jpegdomain.preprocess.augmentation.lossless import transposed
-from jpegdomain.preprocess.component_map import UPRIGHT, ComponentMap, Turn
+from jpegdomain.preprocess.component_map import ComponentMap, Turn
 from jpegdomain.preprocess.image_geometry import ImageGeometry
 
 from .render_layout import Grid, RenderLayout, render_layout
-from .works import TOGETHER, Arrays, Channels, Work, render_works
+from .works import TOGETHER, Arrays, Channels, Work, behind, render_works
 
 __all__ = ["render"]
 
-_Kind: TypeAlias = tuple[Color, tuple[object, ...], Extent | SeparableMap, Turn, int]
-
 _SMALL: Final = 1 << 14
-"""Largest number of coefficients per component for which one call renders several images."""
+"""Coefficients of a component: several images up to this size are copied to one place, and rendered by one call."""
+_AT_ONCE: Final = 1 << 20
+"""Numbers of the output of one call, about, so that several threads have something to do."""
 
 
 def render(
@@ -72,43 +74,60 @@ def render(
         )
     extent = images[0].extent if geometries is None else geometries[0].map.extent
     channels = Channels(target, np.asarray(scale, np.float64), np.asarray(shift, np.float64), channels_last)
+    ordered = Images.of(images)
     works: list[Work] = []
-    for positions in _by_kind(images, geometries).values():
-        first = images[positions[0]]
-        own = ImageGeometry.whole(first) if geometries is None else geometries[positions[0]]
-        _check(first, own, extent)
-        if first.color not in MIXING[target]:
-            raise InputError(f"{first.source}: {first.color} components cannot be converted to {target}")
-        rows = recolored(first.color, target, own.map.colors)
-        layout = _layout_of(first, own, rows.shape[1], len(scale), channels_last)
-        constants = channels.constants(layout, rows)
-        size = TOGETHER if first.components[0].coefficients.size <= _SMALL else 1
-        for some in (positions[at : at + size] for at in range(0, len(positions), size)):
-            arrays = partial(_arrays, images, some, layout.parts, own.turn.transpose)
-            works.append(Work(layout, *constants, some, arrays))
+    for kind in ordered.kinds():
+        for geometry, run, alone in _by_geometry(kind, geometries):
+            first = ordered[alone[0]] if alone else kind.first
+            own = ImageGeometry.whole(first) if geometry is None else geometry
+            _check(first, own, extent)
+            if first.color not in MIXING[target]:
+                raise InputError(f"{first.source}: {first.color} components cannot be converted to {target}")
+            rows = recolored(first.color, target, own.map.colors)
+            layout = _layout_of(first, own, rows.shape[1], len(scale), channels_last)
+            constants = channels.constants(layout, rows)
+            works += [Work(layout, *constants, *members) for members in _divided(ordered, run, alone, layout, own)]
     return render_works(works, len(images), extent, channels, threads)
 
 
-def _by_kind(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry] | None) -> dict[_Kind, list[int]]:
-    """Positions of the images, grouped by everything that a layout depends on. This runs for every image."""
-    kinds: dict[_Kind, list[int]] = {}
-    for position, image in enumerate(images):
-        sampling = tuple([(part.factors, part.coefficients.shape) for part in image.components])
-        if geometries is None:
-            kind: _Kind = (image.color, sampling, image.extent, UPRIGHT, BLOCK)
-        else:
-            geometry = geometries[position]
-            kind = (image.color, sampling, geometry.map, geometry.turn, geometry.keep)
-        if kind in kinds:
-            kinds[kind].append(position)
-        else:
-            kinds[kind] = [position]
-    return kinds
+def _by_geometry(
+    kind: Kind, geometries: Sequence[ImageGeometry] | None
+) -> list[tuple[ImageGeometry | None, Sequence[Run], list[int]]]:
+    """Divide images of one kind by geometry: each with its runs, and the positions of images decoded alone."""
+    if geometries is None:
+        return [(None, kind.runs, kind.alone)]
+    positions = kind.positions
+    first = geometries[positions[0]]
+    if all(geometries[position] is first for position in positions):
+        return [(first, kind.runs, kind.alone)]
+    others: dict[tuple[SeparableMap, Turn, int], list[int]] = {}
+    for position in sorted(positions):
+        one = geometries[position]
+        others.setdefault((one.map, one.turn, one.keep), []).append(position)
+    return [(geometries[own[0]], (), own) for own in others.values()]
+
+
+def _divided(
+    images: Images, runs: Sequence[Run], alone: Sequence[int], layout: RenderLayout, geometry: ImageGeometry
+) -> Iterator[tuple[Sequence[int] | Integers, Callable[[], Arrays]]]:
+    """Divide images of one layout into calls, each with the positions and the arrays of its images."""
+    if geometry.turn.transpose:
+        alone, runs = [*alone, *(position for run in runs for position in run.positions.tolist())], ()
+    size = max(1, _AT_ONCE // int(layout.head["height"][0] * layout.head["width"][0] * layout.head["channels"][0]))
+    for run in runs:
+        for at in range(0, len(run.numbers), size):
+            numbers = run.numbers[at : at + size]
+            yield run.positions[at : at + size], partial(_in_place, run.decoded, numbers, layout.parts)
+    if alone:
+        size = TOGETHER if images[alone[0]].components[0].coefficients.size <= _SMALL else 1
+        for some in (alone[at : at + size] for at in range(0, len(alone), size)):
+            yield some, partial(_arrays, images, some, layout.parts, geometry.turn.transpose)
 
 
 def _check(image: JpegImage, geometry: ImageGeometry, extent: Extent) -> None:
-    if geometry.map.source != geometry.turn.extent(image.extent):
-        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of size {image.extent}")
+    whole, offset = (image.extent, None) if geometry.offset is None else (image.whole, image.offset)
+    if whole is None or geometry.offset != offset or geometry.map.source != geometry.turn.extent(whole):
+        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of size {whole}")
     if geometry.map.extent != extent:
         raise ExtentMismatchError(
             f"{image.source}: images in a batch must have one size, this one has {geometry.map.extent}, not {extent}"
@@ -148,14 +167,27 @@ def _layout(
     return render_layout(parts, grids, image_map.extent, image_map.constants(), keep, channels, channels_last)
 
 
+def _in_place(decoded: Decoded, numbers: Integers, count: int) -> Arrays:
+    """The arrays of images where they were decoded."""
+    layout = decoded.layouts[int(numbers[0])]
+    assert layout is not None
+    begins = np.zeros((len(numbers), 6), np.int64)
+    for i, (place, _) in enumerate(layout.cuts[:count]):
+        begins[:, i] = decoded.begins[numbers] + place.start
+        begins[:, 3 + i] = 64 * (4 * numbers + i)
+    return (decoded.out,) * 3, (decoded.quant.reshape(-1),) * 3, begins
+
+
 def _arrays(images: Sequence[JpegImage], positions: Sequence[int], count: int, transpose: bool) -> Arrays:
-    planes, tables = [], []
+    """The arrays of images that were decoded alone: copied to one place, unless there is only one."""
+    planes, tables, sizes = [], [], []
     for column in zip(*[images[position].components[:count] for position in positions], strict=True):
         parts = [transposed(part) for part in column] if transpose else column
+        sizes.append(parts[0].coefficients.size)
         if len(parts) == 1:
             planes.append(parts[0].coefficients.reshape(-1))
             tables.append(parts[0].table)
         else:
             planes.append(np.concatenate([part.coefficients for part in parts]).reshape(-1))
             tables.append(np.concatenate([part.table for part in parts]))
-    return tuple(planes * (3 // count)), tuple(tables * (3 // count))
+    return tuple(planes * (3 // count)), tuple(tables * (3 // count)), behind(sizes, len(positions))

@@ -27,8 +27,9 @@ def erase(
         scale: As for `to_pixels`.
         shift: As for `to_pixels`.
     """
-    for image, rectangles in zip(pixels, erased, strict=False):
+    for position, rectangles in enumerate(erased):
         for one in rectangles:
+            image = pixels[position]
             levels = torch.from_numpy(one.levels).to(image)
             matrix = mixing("rgb", target, image.dtype, image.device)
             black = torch.tensor(BLACK[target], dtype=image.dtype, device=image.device)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
-from jpegdomain.data import JpegBatch, collate
+from jpegdomain.codec.images import Images
+from jpegdomain.data import JpegBatch, UnreadImage, collate
 from jpegdomain.data.other_formats import PixelImage
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.geometry import Extent
@@ -56,7 +57,7 @@ class MixedBatch:
 
 
 def collate_mixed(
-    images: Sequence[JpegImage | PixelImage],
+    images: Sequence[JpegImage | PixelImage | UnreadImage],
     *,
     preprocess: object,
     orient: bool,
@@ -64,7 +65,9 @@ def collate_mixed(
     dtype: torch.dtype,
 ) -> JpegBatch | MixedBatch:
     """Make a batch from images of any format, like `collate`; a random preprocess draws for JPEG files first."""
-    jpegs = [image for image in images if isinstance(image, JpegImage)]
+    if isinstance(images, Images):
+        return collate(images, preprocess=preprocess, orient=orient, generator=generator, dtype=dtype)
+    jpegs = [image for image in images if not isinstance(image, PixelImage)]
     others = [(position, image) for position, image in enumerate(images) if isinstance(image, PixelImage)]
     batch = (
         collate(jpegs, preprocess=preprocess, orient=orient, generator=generator, dtype=dtype)

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, JpegImage
+from jpegdomain.codec.images import Images
+from jpegdomain.codec.many import cut
 from jpegdomain.codec.sources import Source
 from jpegdomain.data import Collate, JpegBatch
-from jpegdomain.data.reading import Limits, read_as_needed
+from jpegdomain.data.reading import Limits, Read, read_as_needed
 from jpegdomain.errors import ExtentMismatchError, InputError
 from jpegdomain.preprocess import recipe_of
 
@@ -23,7 +25,9 @@ from .mixed import MixedBatch, collate_mixed, mixed_pixels
 __all__ = ["PixelCollate", "read_pixels"]
 
 _PIECE: Final = 64
-"""Number of files whose coefficients are in memory at the same time."""
+"""Files whose coefficients are in memory at a time,"""
+_PIECE_BYTES: Final = 1 << 23
+"""or, where all are given as bytes, how many of these."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +151,9 @@ def read_pixels(
     values = _scale_and_shift(preprocess, mean, std, dtype)
     limits = Limits(on_error, max_pixels, max_scans, strict)
     result: Tensor | None = None
-    for at in range(0, len(given), _PIECE):
-        some = range(at, min(at + _PIECE, len(given)))
+    for some in _pieces(given):
         records = read_as_needed(
-            given[at : some.stop],
+            given[some.start : some.stop],
             preprocess,
             limits,
             place="sources[{}]",
@@ -158,11 +161,7 @@ def read_pixels(
             threads=threads,
             other_formats=other_formats,
         )
-        images = []
-        for record in records:
-            if isinstance(record, Exception):
-                raise record
-            images.append(record)
+        images = _sound(records)
         batch = collate_mixed(images, preprocess=preprocess, orient=orient, generator=generator, dtype=_of_batch(dtype))
         pixels = _pixels(batch, values, dtype, memory_format)
         if len(given) == len(pixels):
@@ -174,9 +173,27 @@ def read_pixels(
                 f"{images[0].source}: {batch.extent}, but earlier images are {result.shape[2]}×{result.shape[3]}: "
                 "images in a batch must have one size; give a preprocess"
             )
-        result[at : some.stop] = pixels
+        result[some.start : some.stop] = pixels
     assert result is not None
     return result
+
+
+def _pieces(sources: Sequence[Any]) -> list[range]:
+    """Divide sources into pieces whose coefficients are in memory at the same time."""
+    if {*map(type, sources)} == {bytes}:
+        return cut(sources, _PIECE_BYTES)
+    return [range(at, min(at + _PIECE, len(sources))) for at in range(0, len(sources), _PIECE)]
+
+
+def _sound(records: Sequence[Read]) -> Sequence[Any]:
+    """Raise the first error among records."""
+    if isinstance(records, Images):
+        error = records.error
+    else:
+        error = next((record for record in records if isinstance(record, Exception)), None)
+    if error is not None:
+        raise error
+    return records
 
 
 def _check_format(memory_format: object) -> None:

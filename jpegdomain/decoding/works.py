@@ -1,9 +1,8 @@
 """Calls of the compiled renderer: images of one layout at a time, shared among threads."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -12,18 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.colour import BLACK, MIXING, Target
+from jpegdomain.compiled.sharing import shared
 from jpegdomain.geometry import Extent
 
 from .kernel import RENDER
 from .render_layout import RenderLayout
 
-__all__ = ["TOGETHER", "Arrays", "Channels", "Work", "render_works"]
+__all__ = ["TOGETHER", "Arrays", "Channels", "Work", "behind", "render_works"]
 
-Arrays: TypeAlias = tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.uint16], ...]]
-"""Coefficients and tables of three components, image after image; a single component is repeated."""
+Arrays: TypeAlias = tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.uint16], ...], NDArray[np.int64]]
+"""Coefficients and tables of three components, a single one repeated; (images, 6): where each image's begin in them."""
 
 TOGETHER: Final = 64
-"""Largest number of images in one call."""
+"""Images whose coefficients are copied for one call, at most."""
 _WORTH_A_THREAD: Final = 1 << 20
 """Number of output numbers below which starting a thread takes longer than it saves."""
 
@@ -81,7 +81,7 @@ class Work:
     layout: RenderLayout
     mixing: NDArray[np.float32]
     fills: NDArray[np.float32]
-    positions: Sequence[int]
+    positions: Sequence[int] | NDArray[np.int64]
     arrays: Callable[[], Arrays]
 
 
@@ -100,13 +100,7 @@ def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Ch
     """
     depth = len(channels.scale)
     flat = _memory(count * depth * extent.height * extent.width)
-    shares = 1 if flat.size < _WORTH_A_THREAD else max(1, min(threads, len(works)))
-    first_share, *others = [works[share::shares] for share in range(shares)]
-    with ThreadPoolExecutor(len(others)) if others else nullcontext() as pool:
-        running = [pool.submit(_render_all, share, flat, count) for share in others] if pool else []
-        _render_all(first_share, flat, count)
-        for one in running:
-            one.result()
+    shared(partial(_render, flat, count), works, threads if flat.size >= _WORTH_A_THREAD else 1)
     if channels.last:
         return torch.from_numpy(flat).view(count, *extent, depth).permute(0, 3, 1, 2)
     return torch.from_numpy(flat).view(count, depth, *extent)
@@ -122,29 +116,34 @@ def _memory(size: int) -> NDArray[np.float32]:
     return room[first : first + size]
 
 
-def _render_all(works: Sequence[Work], out: NDArray[np.float32], count: int) -> None:
-    """Make one call for each work."""
-    for work in works:
-        coefficients, steps = work.arrays()
-        layout = work.layout
-        try:
-            scratch = _scratch.pop()
-        except IndexError:
-            scratch = np.empty(0, np.float32)
-        if scratch.size < layout.scratch:
-            scratch = np.empty(layout.scratch, np.float32)
-        RENDER(
-            coefficients,
-            steps,
-            layout.head,
-            layout.components,
-            layout.bands,
-            layout.starts,
-            layout.weights,
-            work.mixing,
-            work.fills,
-            scratch,
-            out,
-            out.size // count * np.array(work.positions, np.int64),
-        )
-        _scratch.append(scratch)
+def _render(out: NDArray[np.float32], count: int, work: Work) -> None:
+    coefficients, steps, begins = work.arrays()
+    layout = work.layout
+    try:
+        scratch = _scratch.pop()
+    except IndexError:
+        scratch = np.empty(0, np.float32)
+    if scratch.size < layout.scratch:
+        scratch = np.empty(layout.scratch, np.float32)
+    RENDER(
+        coefficients,
+        steps,
+        begins,
+        layout.head,
+        layout.components,
+        layout.bands,
+        layout.starts,
+        layout.weights,
+        work.mixing,
+        work.fills,
+        scratch,
+        out,
+        out.size // count * np.asarray(work.positions, np.int64),
+    )
+    _scratch.append(scratch)
+
+
+def behind(sizes: Sequence[int], count: int) -> NDArray[np.int64]:
+    """Where images begin that are stored one after the other, from their components' sizes: see `Arrays`."""
+    steps = [*sizes, *[sizes[-1]] * (3 - len(sizes)), 64, 64, 64]
+    return np.arange(count)[:, None] * np.array(steps)

@@ -10,6 +10,7 @@ from .masking import MaskedEntry
 from .nearest import Chroma
 from .plotting import plot_rates
 from .published import LEARNED_24, all_channels, published, square, top, triangle
+from .published_statistics import published_statistics
 from .statistics import ChannelStatistics, fit_statistics
 from .surgery import Comparison, FileImage, adapt, compare, image_scale
 
@@ -39,6 +40,7 @@ __all__ = [
     "keep_rates",
     "plot_rates",
     "published",
+    "published_statistics",
     "selected",
     "square",
     "target_penalty",

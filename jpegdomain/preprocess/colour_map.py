@@ -105,7 +105,7 @@ def blended_with_mean(image_map: SeparableMap, factor: float) -> SeparableMap:
 
 def resolved(image_map: SeparableMap, image: JpegImage, turn: Turn) -> SeparableMap:
     """Compute the means that a map needs, for one image; `turn` says how the image is turned for the map."""
-    if all(fill.known for fill in image_map.fills):
+    if image_map.known:
         return image_map
     for luma, chroma in image_map.tables:
         image = requantize(image, luma, chroma)

@@ -1,6 +1,7 @@
 """Which blocks of a component a preprocessed image needs, and the maps from their samples to the output."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -12,7 +13,17 @@ from .history import Operation
 from .separable_map import SeparableMap
 from .transform import Transform
 
-__all__ = ["UPRIGHT", "ComponentMap", "Turn", "Upsampling", "component_maps", "composed", "turn_of"]
+__all__ = [
+    "UPRIGHT",
+    "ComponentMap",
+    "Turn",
+    "Upsampling",
+    "component_maps",
+    "composed",
+    "moved",
+    "region_around",
+    "turn_of",
+]
 
 Upsampling: TypeAlias = tuple[tuple[int, int], ...]
 """Pixels per sample of each component, vertically and horizontally."""
@@ -140,3 +151,63 @@ def _component_map(image_map: SeparableMap, extent: Extent, upsampling: tuple[in
         maps.append(whole.within(BLOCK * blocks[0], size))
     (vertical, height), (horizontal, width) = windows
     return ComponentMap((vertical, horizontal), Extent(height, width), maps[0], maps[1], largest_gain)
+
+
+def region_around(
+    parts: Sequence[ComponentMap], upsampling: Upsampling, extent: Extent, turn: Turn
+) -> tuple[int, int, int, int]:
+    """The pixels around all blocks that the maps of an image's components read.
+
+    Args:
+        parts: The components' maps.
+        upsampling: Pixels per sample of each component in the file.
+        extent: The image's extent in the file.
+        turn: How the image is turned for the maps.
+
+    Returns:
+        (top, left, height, width) in the image as stored in the file.
+    """
+    ranges: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
+    for part, factors in zip(parts, upsampling, strict=True):
+        blocks = part.blocks[::-1] if turn.transpose else part.blocks
+        for axis in (0, 1):
+            first, end = blocks[axis]
+            pixels = BLOCK * factors[axis]
+            ranges[axis].append((first * pixels, min(end * pixels, extent[axis])))
+    (top, bottom), (left, right) = ((min(a for a, _ in own), max(b for _, b in own)) for own in ranges)
+    return top, left, bottom - top, right - left
+
+
+def moved(
+    parts: tuple[ComponentMap, ...],
+    offset: tuple[int, int],
+    upsampling: Upsampling,
+    turn: Turn,
+    *,
+    passing: bool = False,
+) -> tuple[ComponentMap, ...]:
+    """The components' maps for the record of a region, whose blocks are numbered from the region's first ones.
+
+    Args:
+        parts: The maps for the whole image.
+        offset: Where the region begins, (top, left) in pixels of the image as stored in the file, at whole MCUs.
+        upsampling: Pixels per sample of each component in the file.
+        turn: How the image is turned for the maps.
+        passing: As for `component_maps`.
+
+    Returns:
+        A map for each component; components that shared a map still do.
+    """
+    one = _moved.__wrapped__ if passing else _moved
+    made: dict[ComponentMap, ComponentMap] = {}
+    for part, factors in zip(parts, upsampling, strict=True):
+        if part not in made:
+            steps = [pixels // (BLOCK * factor) for pixels, factor in zip(offset, factors, strict=True)]
+            made[part] = one(part, *(steps[::-1] if turn.transpose else steps))
+    return tuple(made[part] for part in parts)
+
+
+@functools.lru_cache(maxsize=2048)
+def _moved(part: ComponentMap, rows: int, columns: int) -> ComponentMap:
+    (top, bottom), (left, right) = part.blocks
+    return replace(part, blocks=((top - rows, bottom - rows), (left - columns, right - columns)))

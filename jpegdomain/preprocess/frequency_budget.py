@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jpegdomain.codec import JpegHeader, JpegImage
+from jpegdomain.codec.indexed import IndexedFile
 from jpegdomain.codec.records import upsampling_of
 from jpegdomain.colour import MIXING, recolored
 from jpegdomain.errors import InputError, UnsupportedJpegError
@@ -25,7 +26,7 @@ _INK_COMPONENTS: Final = 4
 """Only CMYK and YCCK files have four components."""
 
 
-def keep_for(preprocess: Transform, file: JpegHeader | JpegImage, *, orient: bool = False) -> int:
+def keep_for(preprocess: Transform, file: JpegHeader | JpegImage | IndexedFile, *, orient: bool = False) -> int:
     """Compute how many frequencies along each side of a block a preprocess needs from a file.
 
     ``read_jpeg(source, keep=keep_for(preprocess, read_header(source)))`` then reads only these.
@@ -44,17 +45,12 @@ def keep_for(preprocess: Transform, file: JpegHeader | JpegImage, *, orient: boo
     """
     if not preprocess.low_frequencies or preprocess.turns:
         return BLOCK
-    if isinstance(file, JpegHeader):
-        factors, extents = file.factors, file.extents
-    else:
-        factors = tuple(component.factors for component in file.components)
-        extents = tuple(component.extent for component in file.components)
-    upsampling = upsampling_of(factors)
+    upsampling = upsampling_of(file.factors)
     if upsampling is None:
-        raise UnsupportedJpegError(f"sampling factors {factors} are not whole multiples: re-encode the file")
-    if len(factors) == _INK_COMPONENTS:
+        raise UnsupportedJpegError(f"sampling factors {file.factors} are not whole multiples: re-encode the file")
+    if len(file.factors) == _INK_COMPONENTS:
         return BLOCK
-    return _keep(preprocess, file.extent, extents, upsampling, turn_of(file.orientation) if orient else UPRIGHT)
+    return _keep(preprocess, file.extent, file.extents, upsampling, turn_of(file.orientation) if orient else UPRIGHT)
 
 
 @functools.lru_cache(maxsize=1024)

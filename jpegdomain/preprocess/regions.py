@@ -1,34 +1,33 @@
-"""Which part of a file a drawn preprocess reads: nothing else need be decoded."""
+"""Which part of a file a drawn preprocess reads; nothing else needs to be decoded."""
 
 from jpegdomain.codec import JpegHeader
 from jpegdomain.codec.records import upsampling_of
 from jpegdomain.errors import UnsupportedJpegError
-from jpegdomain.geometry import BLOCK
 
-from .component_map import UPRIGHT, component_maps, turn_of
+from .component_map import UPRIGHT, component_maps, region_around, turn_of
 from .separable_map import SeparableMap
 
 __all__ = ["region_of"]
 
 
 def region_of(image_map: SeparableMap, file: JpegHeader, *, orient: bool = False) -> tuple[int, int, int, int]:
-    """The pixels of a file that a map of its image reads: what ``read_jpeg(..., region=)`` takes.
+    """The pixels of a file that a map of its image reads, as ``read_jpeg(..., region=)`` takes them.
 
-    It covers the blocks of all components that the output depends on, chroma upsampling included::
+    They cover the blocks of all components that the output depends on, including chroma upsampling::
 
         header = jd.codec.read_header(path)
         crop = jd.preprocess.RandomResizedCrop(224)(header.extent)
         image = jd.read_jpeg(path, region=region_of(crop, header), index=index)
 
-    A step that asks for a mean of the image (`ColorJitter`'s contrast) needs all of it.
+    A step that needs a mean of the image (`ColorJitter`'s contrast) needs all of it.
 
     Args:
-        image_map: From the image's pixels, upright if `orient`, to the output's.
-        file: Its size, sampling and orientation.
-        orient: Whether the map is that of the image turned upright.
+        image_map: The map from the image's pixels, upright if `orient`, to the output's.
+        file: The file's size, sampling and orientation.
+        orient: Whether the map is for the image turned upright.
 
     Returns:
-        (top, left, height, width) of the image as the file holds it.
+        (top, left, height, width) in the image as stored in the file.
 
     Raises:
         UnsupportedJpegError: If the file's sampling factors are not whole multiples.
@@ -36,17 +35,8 @@ def region_of(image_map: SeparableMap, file: JpegHeader, *, orient: bool = False
     upsampling = upsampling_of(file.factors)
     if upsampling is None:
         raise UnsupportedJpegError(f"sampling factors {file.factors} are not whole multiples: re-encode the file")
-    if not all(fill.known for fill in image_map.fills):
+    if not image_map.known:
         return 0, 0, *file.extent
     turn = (turn_of(file.orientation) if orient else UPRIGHT).then(image_map)
-    ranges: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
-    for part, factors in zip(
-        component_maps(image_map, file.extents, upsampling, turn, passing=True), upsampling, strict=True
-    ):
-        blocks = part.blocks[::-1] if turn.transpose else part.blocks
-        for axis in (0, 1):
-            first, end = blocks[axis]
-            pixels = BLOCK * factors[axis]
-            ranges[axis].append((first * pixels, min(end * pixels, file.extent[axis])))
-    (top, bottom), (left, right) = ((min(a for a, _ in own), max(b for _, b in own)) for own in ranges)
-    return top, left, bottom - top, right - left
+    parts = component_maps(image_map, file.extents, upsampling, turn, passing=True)
+    return region_around(parts, upsampling, file.extent, turn)

@@ -106,6 +106,11 @@ class SeparableMap:
         """Height and width of the result."""
         return Extent(self.rows.out, self.columns.out)
 
+    @property
+    def known(self) -> bool:
+        """Whether the map is the same for every image; if not, means of the image must still be computed."""
+        return all(fill.known for fill in self.fills)
+
     def then(self, rows: Step | None = None, columns: Step | None = None, history: History = UNKNOWN) -> "SeparableMap":
         """Append a linear step, which is also applied to the fills.
 
@@ -210,7 +215,7 @@ class SeparableMap:
 
     def constants(self) -> tuple[Fill, ...]:
         """Constant terms of the affine map for level-shifted samples x − 128: 128·(A_h·1)(A_w·1)ᵀ, and the fills."""
-        if not all(fill.known for fill in self.fills):
+        if not self.known:
             raise InputError(
                 "this map changes contrast, so it depends on the image: use jpegdomain.collate, which makes a map for "
                 "each image"

@@ -1,6 +1,5 @@
 """Lists and folders of files: order, labels, what happens to broken files."""
 
-import dataclasses
 import io
 import pickle
 import shutil
@@ -13,7 +12,6 @@ from torchvision.datasets import ImageFolder
 
 import jpegdomain as jd
 from jpegdomain import preprocess as pp
-from jpegdomain.data import FileReport, reading
 from jpegdomain.errors import (
     EmptyClassWarning,
     EmptyFolderError,
@@ -105,17 +103,13 @@ def test_items_without_a_name_are_named_by_their_position():
         dataset[20]
 
 
-def test_warnings_of_read_files_are_reported(monkeypatch):
-    read = jd.codec.read_jpegs
-
-    def warned(files, **options):
-        return [dataclasses.replace(image, warnings=("bytes between segments",)) for image in read(files, **options)]
-
-    monkeypatch.setattr(reading, "read_jpegs", warned)
-    items = jd.JpegDataset(files(3)).__getitems__([2, 0])
-    assert items.reports == [
-        FileReport(index, f"<bytes>, item {index} of the data set", "bytes between segments", False) for index in (2, 0)
-    ]
+def test_warnings_of_read_files_are_reported():
+    # Without an end-of-image marker.
+    items = jd.JpegDataset([file[:-2] for file in files(3)]).__getitems__([2, 0])
+    (reason,) = jd.read_jpeg(files(1)[0][:-2]).warnings
+    places = [(index, f"<bytes>, item {index} of the data set") for index in (2, 0)]
+    assert [(report.item, report.source, report.left_out) for report in items.reports] == [(*p, False) for p in places]
+    assert items.reports[1].reason == reason
 
 
 def test_a_folder_that_is_not_there_or_has_no_classes(tmp_path):

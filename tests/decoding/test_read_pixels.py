@@ -189,7 +189,7 @@ def test_refusals(tmp_path):
         jd.read_pixels(data, memory_format=torch.preserve_format)
     with pytest.raises(ExtentMismatchError, match="give collate a preprocess"):
         jd.read_pixels(data)
-    same = files(1) * 64
+    same = [bytearray(files(1)[0])] * 64
     with pytest.raises(ExtentMismatchError, match=r"sources\[64\]: 17×31, but earlier images are 24×40"):
         jd.read_pixels([*same, files(2)[1]])
     with pytest.raises(TruncatedJpegError, match=r"sources\[66\]"):

@@ -12,13 +12,17 @@ from PIL import Image
 
 import jpegdomain as jd
 from experiments.frequency_channels import run as experiment
-from experiments.frequency_channels.inputs import Inputs, PixelEntry, find_files, fit_pixels
-from experiments.frequency_channels.network import variant
-from experiments.frequency_channels.recipe import PRESETS, fill_in, learning_rate
+from experiments.frequency_channels.entries import PixelEntry, fit_pixels
+from experiments.frequency_channels.inputs import Inputs, find_files
+from experiments.frequency_channels.network import build
+from experiments.frequency_channels.options import _variant, parser
+from experiments.frequency_channels.presets import PRESETS, fill_in
+from experiments.frequency_channels.recipe import Recipe, learning_rate
 from experiments.frequency_channels.results import claim, interval, summary, table_of
 from experiments.frequency_channels.training import Checkpoints, Trainer
+from experiments.frequency_channels.variants import variant
 from jpegdomain.errors import InputError, LeftOutWarning
-from jpegdomain.frequency import ChannelSet
+from jpegdomain.frequency import ChannelGate, ChannelSet
 from tests.codec.oracle import jpeg, noise
 
 EMBEDDED = Path(experiment.__file__).parents[1] / "embedded"
@@ -123,32 +127,36 @@ def test_every_variant_is_trained(folder, tmp_path):
 @pytest.mark.parametrize("model", ["resnet18", "mobilenet_v2", None])
 def test_presets_fill_in_what_was_not_given(preset, model):
     given = ["--data", "x", "--preset", preset, "--epochs", "7", *(["--model", model] if model else [])]
-    options = experiment._parser().parse_args(given)
+    options = parser("x", None, "smoke").parse_args(given)
     fill_in(options)
     assert options.epochs == 7
     assert None not in {value for name, value in vars(options).items() if name in PRESETS[preset] and name != "limit"}
     assert all(variant(name) for name in options.variants)
-    assert ("6S" in options.variants) == (model == "mobilenet_v2")
+    assert ("6S" in options.variants) == options.model.startswith("mobilenet")
 
 
-def test_the_full_recipe_is_the_papers():
-    options = experiment._parser().parse_args(["--data", "x", "--preset", "full"])
+def test_presets_are_what_their_names_say():
+    options = parser("x", None, "smoke").parse_args(["--data", "x", "--preset", "standard-90"])
     fill_in(options)
     assert (options.model, options.side, options.short, options.epochs) == ("resnet50", 224, 256, 90)
     assert (options.lr, options.decay, options.schedule) == (0.1, 1e-4, "step")
-    options = experiment._parser().parse_args(["--data", "x", "--preset", "full", "--model", "mobilenet_v2"])
+    options = parser("x", None, "smoke").parse_args(["--data", "x", "--preset", "mobilenet-150"])
     fill_in(options)
-    assert (options.epochs, options.lr, options.decay, options.schedule) == (150, 0.05, 4e-5, "cosine")
+    assert (options.model, options.epochs, options.lr) == ("mobilenet_v2", 150, 0.05)
+    assert (options.decay, options.schedule) == (4e-5, "cosine")
+    for name, preset in PRESETS.items():
+        number = name.rpartition("-")[2]
+        assert not number.isdecimal() or preset["epochs"] == int(number)
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         (["--variants", "25S"], "there are only sets of"),
-        (["--variants", "gate-0"], "a gate's target is 1…192"),
-        (["--variants", "HSV"], "variants are RGB, YCbCr, gate-N and the published sets"),
-        (["--model", "vgg16"], "a ResNet of torchvision, or mobilenet_v2"),
-        (["--model", "maskrcnn_resnet50_fpn"], "a ResNet of torchvision, or mobilenet_v2"),
+        (["--variants", "gate-0"], "the number of channels is 1…192"),
+        (["--variants", "HSV"], "variants are RGB, YCbCr, RGB-large, gate-N"),
+        (["--model", "vgg16"], "a ResNet of torchvision, resnet10, or mobilenet_v2"),
+        (["--model", "maskrcnn_resnet50_fpn"], "a ResNet of torchvision, resnet10, or mobilenet_v2"),
         (["--area", "1.5"], "a share above 0 and up to 1"),
         (["--lr", "much"], "a number from 0 on"),
     ],
@@ -204,16 +212,16 @@ def box(placement):
 
 def test_pixels_and_channels_see_the_same_crops_in_the_same_order(folder):
     ours = inputs(folder)
-    pixels, channels = (list(ours.train(variant(name), 3)) for name in ("RGB", "DCT-192"))
+    pixels, channels = ([part for (part,) in ours.train(variant(name), 3)] for name in ("RGB", "DCT-192"))
     assert len(pixels) == len(channels) == 2
     for (small, labels), (large, others) in zip(pixels, channels, strict=True):
         assert torch.equal(labels, others)
         assert (small.extent.width, large.extent.width) == (16, 32)
         for one, other in zip(small.records.geometries, large.records.geometries, strict=True):
             assert box(one.map) == box(other.map)
-    again = list(ours.train(variant("RGB"), 3))
+    again = [part for (part,) in ours.train(variant("RGB"), 3)]
     assert torch.equal(jd.decode_rgb(again[0][0]), jd.decode_rgb(pixels[0][0]))
-    other = list(ours.train(variant("RGB"), 4))
+    other = [part for (part,) in ours.train(variant("RGB"), 4)]
     assert not torch.equal(jd.decode_rgb(other[0][0]), jd.decode_rgb(pixels[0][0]))
 
 
@@ -235,7 +243,7 @@ def test_entries_normalise_the_training_files(folder):
     ours = inputs(folder)
     for name, channels in (("RGB", 3), ("YCbCr", 3), ("24S", 24)):
         entry = ours.entry(variant(name))
-        parts = [entry(batch) for batch, _ in ours.train(variant(name), 0)]
+        parts = [entry(batch) for ((batch, _),) in ours.train(variant(name), 0)]
         x = torch.cat(parts)
         assert x.shape[1] == channels
         assert (x.shape[2], x.shape[3]) == ((16, 16) if channels == 3 else (4, 4))
@@ -271,7 +279,7 @@ def made(**accuracies):
     each = [
         {
             "variant": name, "seed": seed, "top1": top1, "top5": 0.9, "input_size": 1.0,
-            "parameters": 10, "seconds": 1.0, "epochs": [], "channels": 0,
+            "parameters": 10, "operations": 2e9, "seconds": 1.0, "epochs": [{"training_accuracy": 0.4}], "channels": 0,
         }
         for name, values in accuracies.items()
         for seed, top1 in enumerate(values)
@@ -330,8 +338,8 @@ def test_one_seed_says_nothing_about_chance():
 def test_the_table_stands_beside_the_papers():
     result = made(RGB=[0.5, 0.6], **{"24S": [0.62, 0.7]})
     lines = table_of({"settings": {"model": "resnet18"}, "result": result}).splitlines()
-    assert lines[2] == "| RGB | 2 | 1.00 | 55.0 ± 7.1 | 90.0 ± 0.0 |  |  | 75.8 | 92.7 |"
-    assert lines[3] == "| 24S | 2 | 1.00 | 66.0 ± 5.7 | 90.0 ± 0.0 | +11.0 ± 12.7 |  | 77.2 | 93.5 |"
+    assert lines[2] == "| RGB | 2 | 1.00 | 2.00 | 55.0 ± 7.1 | 90.0 ± 0.0 |  |  | 75.8 | 92.7 |"
+    assert lines[3] == "| 24S | 2 | 1.00 | 2.00 | 66.0 ± 5.7 | 90.0 ± 0.0 | +11.0 ± 12.7 |  | 77.2 | 93.5 |"
     lines = table_of({"settings": {"model": "mobilenet_v2"}, "result": result}).splitlines()
     assert lines[3].endswith("| 72.4 | 90.6 |")
 
@@ -355,7 +363,41 @@ def test_variants_by_name():
     assert variant("RGB").selection is None
     assert (len(variant("24D").selection), variant("24D").target) == (24, None)
     assert (len(variant("gate-32").selection), variant("gate-32").target) == (192, 32)
-    with pytest.raises(InputError, match="gate's target"):
+    with pytest.raises(InputError, match="number of channels is 1…192"):
         variant("gate-193")
     with pytest.raises(argparse.ArgumentTypeError):
-        experiment._variant("nothing")
+        _variant("nothing")
+
+
+def test_a_gate_begins_open_and_ends_at_its_target():
+    for number in (6, 24, 192):
+        gate = ChannelGate(192)
+        Recipe.prepare(gate, variant(f"gate-{number}"))
+        with torch.no_grad():
+            gate.conv2.weight.zero_()
+        # As it begins, without noise: open, and near enough to closing.
+        gate.noise, target = Recipe.gate_at(0.0, number)
+        assert (gate.noise, target) == (0, 192)
+        assert gate(torch.randn(4, 192, 2, 2))[1].eq(1).all()
+        targets = [Recipe.gate_at(step / 1000, number)[1] for step in range(1001)]
+        assert targets == sorted(targets, reverse=True)
+        assert targets[150] == 192
+        assert targets[400] == targets[1000] == number
+    # With a price there is the paper's noise, and no target.
+    assert Recipe.gate_at(0.0, None) == (1, 192)
+    assert Recipe.gate_at(0.9, None) == (0, 192)
+
+
+def test_a_gate_has_a_rate_of_its_own():
+    recipe = Recipe(5, 64, True, 0.2, "cosine", 1.0, 5e-4, 0.1, 0.05, "float32")
+    model = build(variant("gate-24"), torch.nn.Identity(), "resnet10", 10, 0)
+    optimiser = recipe.optimiser(model)
+    network, gate = optimiser.param_groups
+    assert (network["weight_decay"], network["momentum"], gate["weight_decay"], gate["momentum"]) == (5e-4, 0.9, 0, 0)
+    assert sum(map(len, (network["params"], gate["params"]))) == len(list(model.parameters()))
+    rates = []
+    for progress in (0.0, 0.3, 0.99):
+        recipe.set_rates(optimiser, progress)
+        assert network["lr"] == recipe.rate(progress)
+        rates.append(gate["lr"])
+    assert len(set(rates)) == 1

@@ -13,10 +13,10 @@ from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.roi_heads import RoIHeads
 
-from experiments.frequency_channels.inputs import PixelEntry
-from experiments.frequency_channels.network import PIXELS, variant
+from experiments.frequency_channels.entries import PixelEntry
 from experiments.frequency_channels.network import build as build_classifier
 from experiments.frequency_channels.training import Checkpoints
+from experiments.frequency_channels.variants import PIXELS, variant
 from experiments.frequency_detection import run as experiment
 from experiments.frequency_detection.coco import CocoImages, Items, mirrored, silent
 from experiments.frequency_detection.network import Design, build

@@ -31,7 +31,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def statistics(images):
-    return fit_statistics([jd.collate(images, dtype=torch.float64)])
+    return fit_statistics([jd.collate(images, dtype=torch.float64)], floor=0)
 
 
 @pytest.mark.parametrize("selection", [published("24S"), published("24T").in_order("zigzag"), all_channels()])

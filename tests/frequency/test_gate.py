@@ -171,7 +171,7 @@ def test_state_and_pickle_come_back():
         (lambda: ChannelGate(4, noise=-1), "noise must be 0 or more, got -1"),
         (lambda: ChannelGate(4)(torch.zeros(2, 3, 1, 1)), r"takes \(n, 4, X, Y\), got \(2, 3, 1, 1\)"),
         (lambda: ChannelGate(4)(torch.zeros(2, 4)), r"takes \(n, 4, X, Y\), got \(2, 4\)"),
-        (lambda: ChannelGate(4)(torch.zeros(1, 4, 8, 8)), "two images a batch or more, got 1"),
+        (lambda: ChannelGate(4)(torch.zeros(1, 4, 8, 8)), "at least two images in a batch, got 1"),
         (lambda: Schedule(1, 0, 5), "positive values, got 1 and 0: use shape='cosine'"),
         (lambda: Schedule(1, 2, 0), "steps must be 1 or more, got 0"),
         (lambda: Schedule(1, 2, 3, "linear"), "'exponential' or 'cosine', got 'linear'"),

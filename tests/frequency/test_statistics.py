@@ -1,6 +1,7 @@
 """Streaming statistics against all channels of all images at once, in numpy."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -8,7 +9,14 @@ import torch
 
 import jpegdomain as jd
 from jpegdomain.errors import InputError, MissingPackageError
-from jpegdomain.frequency import ChannelStatistics, fit_statistics, frequency_channels, published
+from jpegdomain.frequency import (
+    ChannelStatistics,
+    Frontend,
+    fit_statistics,
+    frequency_channels,
+    published,
+    published_statistics,
+)
 from jpegdomain.preprocess import Resize
 
 from ..preprocess.pictures import picture
@@ -79,7 +87,43 @@ def test_they_go_through_json():
     assert (again.count, again.chroma) == (statistics.count, "exact")
     near = fit_statistics([jd.collate(batches()[0])], chroma="nearest")
     assert ChannelStatistics.from_dict(near.to_dict()).select(published("24S")).chroma == "nearest"
-    assert repr(again) == "ChannelStatistics(192 channels of 36 blocks, chroma='exact')"
+    assert again.floor == statistics.floor == 32
+    assert repr(again) == "ChannelStatistics(192 channels of 36 blocks, chroma='exact', floor=32)"
+
+
+def test_networks_divide_by_no_less_than_the_floor():
+    files = [jd.collate(images, dtype=torch.float64) for images in batches()]
+    values = np.concatenate([columns(channels_of_images(images)) for images in batches()], axis=1)
+    for floor in (0, 0.5, 8, 1000):
+        statistics = fit_statistics(files, floor=floor)
+        # What was measured stays what was measured.
+        np.testing.assert_allclose(statistics.std.numpy(), values.std(1), rtol=0, atol=1e-9)
+        expected = np.array([max(std, floor) for std in values.std(1)])
+        np.testing.assert_allclose(statistics.divisor.numpy(), expected, rtol=0, atol=1e-9)
+        own = statistics.select(published("24D"))
+        assert own.floor == floor
+        np.testing.assert_allclose(own.divisor.numpy(), expected[list(published("24D").indices)], rtol=0, atol=1e-9)
+        frontend = Frontend(published("24D"), statistics)
+        normalised = (values - values.mean(1)[:, None])[list(frontend.selection.indices)] / own.divisor.numpy()[:, None]
+        found = np.concatenate([np.moveaxis(frontend(batch).numpy(), 1, 0).reshape(24, -1) for batch in files], axis=1)
+        np.testing.assert_allclose(found, normalised, rtol=0, atol=1e-5)
+    assert statistics.with_floor(3).floor == 3
+    # Networks trained before there was a floor run as they were trained.
+    described = {name: value for name, value in statistics.to_dict().items() if name != "floor"}
+    assert ChannelStatistics.from_dict(described).floor == 0
+    for wrong in (-1, math.inf, math.nan):
+        with pytest.raises(InputError, match="a floor is a number of levels"):
+            statistics.with_floor(wrong)
+
+
+def test_the_authors_constants():
+    statistics = published_statistics()
+    assert (len(statistics), statistics.floor, statistics.count) == (192, 0, 0)
+    # The first luma frequencies, DC of either chroma component and the last frequency of all.
+    assert statistics.std[:3].tolist() == pytest.approx([259.96, 2.7776, 2.0454], abs=1e-4)
+    assert statistics.mean[[0, 64, 128]].tolist() == pytest.approx([-88.397, -58.709, 32.116])
+    assert statistics.std[191].item() == pytest.approx(0.0097, abs=1e-6)
+    assert statistics.divisor.equal(statistics.std)
 
 
 def test_a_selection_takes_its_channels_in_its_order():

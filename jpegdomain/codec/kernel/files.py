@@ -6,7 +6,8 @@ All of them have the same parameters:
     bounds      int64 (files + 1,): file i is ``data[bounds[i]:bounds[i + 1]]``
     out         int16: the coefficients, those of one component after those of the other; as large as ``state[ROOM]``
                 and `MARGIN` together, else the outcome is `NEEDS_ROOM`
-    states      int64 (files, STATE): outcome, fault, and what the headers say
+    states      int64 (1, STATE): of the file that is being read, in the end of the last one
+    reports     int64 (files, REPORT): the beginning of each file's: outcome, fault, and what the headers say
     quant       uint16 (files, 4, 64): the components' quantisation tables, in row-major frequency order
     arrays      the workspace's, as `layout.Memory` has them; `masks` and `lost` are zeros
     options     keep, 1…8: m, of which the m×m lowest frequencies are wanted;
@@ -36,17 +37,23 @@ _EITHER = -1
 
 
 def read_sequential(
-    data: Bytes, bounds: Integers, out: Samples, states: Integers, quant: Steps, arrays: Arrays, options: Options
+    data: Bytes,
+    bounds: Integers,
+    out: Samples,
+    states: Integers,
+    reports: Integers,
+    quant: Steps,
+    arrays: Arrays,
+    options: Options,
 ) -> None:
     """Read Huffman-coded sequential files: the m×m lowest coefficients of each block, one file after the other.
 
     `out` holds those of each file whose outcome is `DONE`, and of one that is `FAULTY` if it is the last.
     """
     memory, (keep, mode, scan_limit) = Memory(*arrays), options
-    work = memory.work
+    work, state = memory.work, states[0]
     origin = 0
     for i in range(len(bounds) - 1):
-        state = states[i]
         _begin(data, bounds[i], bounds[i + 1], state, work, mode, scan_limit)
         while _next_scan(data, state, quant[i], work, keep * keep, len(out) - origin, 0):
             find_tables(data, state, memory)
@@ -54,10 +61,18 @@ def read_sequential(
         if state[L.OUTCOME] == L.DONE:
             _clear_missing(out, origin, state)
             origin += state[L.ROOM]
+        _report(state, reports, i)
 
 
 def read_progressive(
-    data: Bytes, bounds: Integers, out: Samples, states: Integers, quant: Steps, arrays: Arrays, options: Options
+    data: Bytes,
+    bounds: Integers,
+    out: Samples,
+    states: Integers,
+    reports: Integers,
+    quant: Steps,
+    arrays: Arrays,
+    options: Options,
 ) -> None:
     """Read one Huffman-coded progressive file (T.81 G) into zeros: 64 coefficients of each block, whatever `keep` says.
 
@@ -78,10 +93,18 @@ def read_progressive(
             _finish_scan(state, dc_scan(data, out, 0, 8, state, memory))
         else:
             _finish_scan(state, ac_scan(data, out, 0, 8, state, memory))
+    _report(state, reports, 0)
 
 
 def read_arithmetic(
-    data: Bytes, bounds: Integers, out: Samples, states: Integers, quant: Steps, arrays: Arrays, options: Options
+    data: Bytes,
+    bounds: Integers,
+    out: Samples,
+    states: Integers,
+    reports: Integers,
+    quant: Steps,
+    arrays: Arrays,
+    options: Options,
 ) -> None:
     """Read one arithmetic-coded file, sequential or progressive, into zeros: 64 coefficients of each block.
 
@@ -95,6 +118,7 @@ def read_arithmetic(
     _begin(data, bounds[0], bounds[1], state, work, mode, scan_limit)
     while _next_scan(data, state, quant[0], work, 64, len(out), _EITHER):
         _finish_scan(state, arithmetic_scan(data, out, 0, 8, state, memory))
+    _report(state, reports, 0)
 
 
 @compiled
@@ -122,6 +146,7 @@ def _next_scan(
     elif progressive != _EITHER and state[L.PROGRESSIVE] != progressive:
         state[L.OUTCOME] = L.OTHER_MODE
     elif state[L.SCANS] == 1:
+        state[L.FIRST_SCAN] = state[L.AT]
         state[L.OUTCOME] = _admit(data, state, room)
     return state[L.OUTCOME] == L.DONE
 
@@ -142,6 +167,12 @@ def _admit(data: Bytes, state: Integers, room: int) -> int:
 def _finish_scan(state: Integers, fault: int) -> None:
     if fault:
         state[L.FAULT], state[L.OUTCOME] = fault, L.FAULTY
+
+
+@compiled
+def _report(state: Integers, reports: Integers, number: int) -> None:
+    for i in range(L.REPORT):
+        reports[number, i] = state[i]
 
 
 @compiled

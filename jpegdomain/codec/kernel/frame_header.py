@@ -69,12 +69,15 @@ def read_frame(data: Bytes, marker_at: int, end: int, state: Integers, size: int
 @compiled
 def _read_components(data: Bytes, at: int, state: Integers) -> int:
     state[L.VERTICAL], state[L.HORIZONTAL] = 1, 1
+    state[L.FRAME_PARTS] = 0
     for i in range(state[L.COUNT]):
         of = L.COMPONENT + L.FIELDS * i
         state[of + L.IDENTIFIER] = np.int64(data[at + 3 * i])
         state[of + L.H] = np.int64(data[at + 3 * i + 1] >> 4)
         state[of + L.V] = np.int64(data[at + 3 * i + 1] & 15)
         state[of + L.SLOT] = np.int64(data[at + 3 * i + 2])
+        packed = state[of + L.IDENTIFIER] | state[of + L.V] << 8 | state[of + L.H] << 12
+        state[L.FRAME_PARTS] |= packed << (16 * i)
         if not (1 <= state[of + L.H] <= 4 and 1 <= state[of + L.V] <= 4):
             return codes.BAD_FACTOR
         for other in range(i):

@@ -1,7 +1,7 @@
 """The arrays that the kernel's functions share, and what stands where in them.
 
-One row of `state`, int64 (STATE,), belongs to one file: what has been read of it so far, and in the end what
-Python needs to know. For a sound file Python reads the first `REPORT` entries only.
+`state`, int64 (STATE,), belongs to one file: what has been read of it so far, and in the end what Python needs to know.
+For a sound file these are the first `REPORT` entries: a row of `reports` keeps them while the next file is read.
 
 A call works in a `Memory`.
 """
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jpegdomain.tables import ZIGZAG
 
 Bytes: TypeAlias = NDArray[np.uint8]
+Flags: TypeAlias = NDArray[np.bool_]
 Integers: TypeAlias = NDArray[np.int64]
 Masks: TypeAlias = NDArray[np.uint64]
 Samples: TypeAlias = NDArray[np.int16]
@@ -24,6 +25,7 @@ Tables: TypeAlias = NDArray[np.uint64]
 
 Arrays: TypeAlias = tuple[Tables, Integers, Bytes, Skips, Masks, Bytes]
 Options: TypeAlias = tuple[int, int, int]
+Planes: TypeAlias = tuple[Samples, Samples, Samples, Samples]
 
 
 class Memory(NamedTuple):
@@ -69,11 +71,11 @@ DETAIL: Final = 15  # four numbers for the fault's message
 WARNINGS: Final = 19  # how many things were wrong that cost no coefficient; `WARNING_LIST` has the first ones
 LOSSES: Final = 20  # how many times data was lost, where that does not end the reading; `LOSS_LIST` has the first ones
 INCOMPLETE: Final = 21  # 1 if a component or bits of one are missing
-REPORT: Final = 22
+FRAME_PARTS: Final = 22  # for each component 16 bits: its identifier, V and H
+FIRST_SCAN: Final = 23  # position of the first scan's entropy-coded data
+REPORT: Final = 24
 
 # --- state: the kernel's own ------------------------------------------------------------------------------
-AT: Final = 22  # position of the next marker, or of a scan's first byte of entropy-coded data
-START: Final = 23  # position of the file's first byte
 END: Final = 24  # position after the file's last byte
 VERTICAL: Final = 25  # Vmax
 HORIZONTAL: Final = 26  # Hmax
@@ -101,6 +103,8 @@ COLUMNS: Final = 5
 BASE: Final = 6  # where its coefficients begin, counted from the file's first
 SEEN: Final = 7  # whether a scan has held it
 TAKEN: Final = 8  # position of the definition of its quantisation table, 0 before its first scan
+AT: Final = 101  # position of the next marker, or of a scan's first byte of entropy-coded data
+START: Final = 102  # position of the file's first byte
 WARNING_LIST: Final = 104  # `NOTES` times `NOTE_FIELDS`: fault, offset, marker, details
 NOTES: Final = 16
 NOTE_FIELDS: Final = 7
@@ -216,3 +220,5 @@ WINDOW: Final = GRID + 12
 # --- writing ----------------------------------------------------------------------------------------------
 LARGEST_AC: Final = 1023  # of an 8-bit file's quantised AC coefficients (T.81 table F.2)
 LARGEST_DC_STEP: Final = 2047  # of the difference of its DC coefficients from block to block (T.81 table F.1)
+# Of the entries of progressive scans: the table of bits without a symbol in front.
+RAW: Final = 2

@@ -13,13 +13,12 @@ from jpegdomain.compiled.jit import inlined
 from jpegdomain.tables import ZIGZAG
 
 from . import layout as L
-from .layout import Bytes, Integers
+from .layout import Bytes, Integers, Planes
 from .markers import RST0
 
 __all__ = ["code_sizes", "pack", "tokenize"]
 
 Entries: TypeAlias = NDArray[np.uint32]
-Planes: TypeAlias = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]
 
 
 _CATEGORIES: Final = np.array([value.bit_length() for value in range(L.LARGEST_DC_STEP + 1)], np.uint8)
@@ -119,7 +118,9 @@ def _emit(entries: Entries, counts: Integers, count: int, place: int, value: int
     return count + 1
 
 
-def pack(entries: Entries, ends: Integers, codes: NDArray[np.uint64], lengths: Integers, out: Bytes) -> int:
+def pack(
+    entries: Entries, ends: Integers, codes: NDArray[np.uint64], lengths: Integers, sizes: Integers, out: Bytes
+) -> int:
     """Write entries as bits, an interval's last byte filled with ones, a zero byte after every FF (T.81 F.1.2.3).
 
     Args:
@@ -127,6 +128,7 @@ def pack(entries: Entries, ends: Integers, codes: NDArray[np.uint64], lengths: I
         ends: The same; between two intervals stands a restart marker.
         codes: (1024,): Huffman codes by table and symbol.
         lengths: (1024,): their numbers of bits.
+        sizes: (1024,): the number of bits that follow them, at most 16.
         out: To be filled: room for twice the bits, and 8 bytes for each interval.
 
     Returns:
@@ -137,14 +139,21 @@ def pack(entries: Entries, ends: Integers, codes: NDArray[np.uint64], lengths: I
         if interval > 0:
             out[written], out[written + 1] = 0xFF, RST0 + (interval - 1) % 8
             written += 2
-        written = _pack_interval(entries, first, ends[interval], codes, lengths, out, written)
+        written = _pack_interval(entries, first, ends[interval], codes, lengths, sizes, out, written)
         first = ends[interval]
     return written
 
 
 @inlined
 def _pack_interval(
-    entries: Entries, first: int, end: int, codes: NDArray[np.uint64], lengths: Integers, out: Bytes, written: int
+    entries: Entries,
+    first: int,
+    end: int,
+    codes: NDArray[np.uint64],
+    lengths: Integers,
+    sizes: Integers,
+    out: Bytes,
+    written: int,
 ) -> int:
     """Write the entries from `first` to before `end` to ``out[written:]``. Returns the position behind."""
     held = np.uint64(0)
@@ -152,10 +161,10 @@ def _pack_interval(
     for at in range(first, end):
         entry = np.int64(entries[at])
         symbol = entry >> 16
-        size = symbol & 15
+        size = sizes[symbol]
         held = held << np.uint64(lengths[symbol] + size) | codes[symbol] << np.uint64(size) | np.uint64(entry & 0xFFFF)
         bits += lengths[symbol] + size
-        # At most 31 bits stay and 27 come: 64 are enough.
+        # At most 31 bits stay and 32 come: 64 are enough.
         if bits >= 32:
             bits -= 32
             word = held >> np.uint64(bits)

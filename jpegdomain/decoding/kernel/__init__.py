@@ -26,6 +26,7 @@ def _render(types: Any) -> Any:
     return types.void(
         types.UniTuple(read_only(types.int16), 3),
         types.UniTuple(read_only(types.uint16), 3),
+        types.Array(types.int64, 2, "C", readonly=True),
         read_only(from_dtype(HEAD)),
         read_only(from_dtype(COMPONENT)),
         types.Array(types.int64, 2, "C", readonly=True),

@@ -39,6 +39,7 @@ def _write_rows(
 def render(
     coefficients: tuple[Coefficients, Coefficients, Coefficients],
     steps: tuple[Steps, Steps, Steps],
+    begins: Integers,
     heads: NDArray[np.void],
     parts: NDArray[np.void],
     bands: Integers,
@@ -53,9 +54,10 @@ def render(
     """Render images that have the same geometry.
 
     Args:
-        coefficients: For each component int16, the images' (block rows, block columns, m·m) one after the other. If
-            only one component is used, the others are ignored.
-        steps: For each component uint16, the images' 64 quantisation steps one after the other.
+        coefficients: For each component an int16 array with each image's (block rows, block columns, m·m). If only one
+            component is used, the others are ignored.
+        steps: For each component a uint16 array with each image's 64 quantisation steps.
+        begins: int64 (images, 6): where each image begins in these three and three arrays.
         heads: One record `HEAD`.
         parts: Three records `COMPONENT`.
         bands: int64 (bands, 8): the output rows that are made at a time, so that their input stays in the cache. For
@@ -77,25 +79,22 @@ def render(
     steps0, steps1, steps2 = steps
     colour = head.components == 3
     part0, part1, part2 = parts[0], parts[1], parts[2]
-    one0 = part0.block_rows * part0.block_columns * part0.keep * part0.keep
-    one1 = part1.block_rows * part1.block_columns * part1.keep * part1.keep
-    one2 = part2.block_rows * part2.block_columns * part2.keep * part2.keep
     for image in range(len(places)):
-        scale_steps(steps0, 64 * image, part0.samples == 1, scratch, STEPS_AT)
+        scale_steps(steps0, begins[image, 3], part0.samples == 1, scratch, STEPS_AT)
         if colour:
-            scale_steps(steps1, 64 * image, part1.samples == 1, scratch, STEPS_AT + 64)
-            scale_steps(steps2, 64 * image, part2.samples == 1, scratch, STEPS_AT + 128)
+            scale_steps(steps1, begins[image, 4], part1.samples == 1, scratch, STEPS_AT + 64)
+            scale_steps(steps2, begins[image, 5], part2.samples == 1, scratch, STEPS_AT + 128)
         for band in range(len(bands)):
             rows0, rows1, rows2 = head.rows_at, 0, 0
             groups = (bands[band, 2], bands[band, 3])
             rows1 = _write_rows(
-                luma, one0 * image, groups, part0, columns_at, stride, starts, weights, scratch, STEPS_AT, rows0
+                luma, begins[image, 0], groups, part0, columns_at, stride, starts, weights, scratch, STEPS_AT, rows0
             )
             if colour:
                 groups = (bands[band, 4], bands[band, 5])
                 rows2 = _write_rows(
                     blue,
-                    one1 * image,
+                    begins[image, 1],
                     groups,
                     part1,
                     columns_at,
@@ -109,7 +108,7 @@ def render(
                 groups = (bands[band, 6], bands[band, 7])
                 _write_rows(
                     red,
-                    one2 * image,
+                    begins[image, 2],
                     groups,
                     part2,
                     columns_at,

@@ -1,0 +1,92 @@
+"""First layers of the networks, from batches of files: normalised pixels, or channels with noise behind them."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+import jpegdomain as jd
+from jpegdomain.decoding import to_pixels
+from jpegdomain.errors import InputError
+
+__all__ = ["NoisyEntry", "PixelEntry", "fit_pixels"]
+
+_STILL = 1e-3
+"""Levels; a channel with a smaller standard deviation does not vary."""
+
+
+class PixelEntry(nn.Module):
+    """Files to normalised pixels.
+
+    Args:
+        target: 'rgb' or 'ycbcr'.
+        mean: (3,) levels 0…255.
+        std: (3,) levels.
+    """
+
+    def __init__(self, target: Literal["rgb", "ycbcr"], mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.target = target
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("std", std.float())
+
+    def forward(self, batch: jd.JpegBatch) -> Tensor:
+        """Decode and normalise.
+
+        Returns:
+            (n, 3, h, w), channels-last in memory.
+        """
+        return to_pixels(batch, self.target, 1 / self.std, -self.mean / self.std, channels_last=True)
+
+    def get_extra_state(self) -> dict[str, str]:
+        """The kind of pixels."""
+        return {"pixels": self.target}
+
+    def set_extra_state(self, state: dict[str, str]) -> None:
+        """Check that a loaded state is of the same kind of pixels.
+
+        Raises:
+            InputError: If it is of others.
+        """
+        if state["pixels"] != self.target:
+            raise InputError(f"this state is of {state['pixels']} pixels, the network takes {self.target}")
+
+
+class NoisyEntry(nn.Module):
+    """Normalised channels with channels of unit white noise behind them: other noise for every batch.
+
+    Args:
+        entry: From batches to channels.
+        noise: Channels of noise.
+    """
+
+    def __init__(self, entry: nn.Module, noise: int) -> None:
+        super().__init__()
+        self.entry, self.noise = entry, noise
+
+    def forward(self, batch: jd.JpegBatch) -> Tensor:
+        """Append the noise, in eval mode that of one seed."""
+        x: Tensor = self.entry(batch)
+        generator = None if self.training else torch.Generator(x.device).manual_seed(0)
+        size = (len(x), self.noise, *x.shape[2:])
+        return torch.cat((x, torch.randn(size, generator=generator, dtype=x.dtype, device=x.device)), 1)
+
+
+def fit_pixels(batches: Sequence[jd.JpegBatch] | tqdm, target: Literal["rgb", "ycbcr"]) -> tuple[Tensor, Tensor]:
+    """Fit the mean and standard deviation of pixels.
+
+    Returns:
+        Each (3,) levels, float64; a standard deviation of 1 for channels that do not vary, as the chroma of gray files.
+    """
+    count, total, squares = 0, torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    for batch in batches:
+        # Around the middle of the levels, squares lose no digits.
+        pixels = to_pixels(batch, target).double().cpu() - 128
+        count += pixels[:, 0].numel()
+        total += pixels.sum((0, 2, 3))
+        squares += pixels.square().sum((0, 2, 3))
+    mean = total / count
+    std = (squares / count - mean.square()).clamp(min=0).sqrt()
+    return mean + 128, torch.where(std < _STILL, 1.0, std)

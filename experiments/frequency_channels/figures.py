@@ -1,0 +1,60 @@
+"""Figures of the frequency-channel experiment: every network's accuracy, and what the gates kept."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+
+from jpegdomain.frequency import plot_rates
+
+__all__ = ["figure", "gates_figure"]
+
+_COLORS = {"pixels": "0.45", "channels": "#0b6e4f", "gate": "#c1440e"}
+_LABELS = {"pixels": "pixels", "channels": "frequency channels", "gate": "frequency channels behind a gate"}
+
+
+def _kind(each: dict[str, Any]) -> str:
+    if "gate" in each:
+        return "gate"
+    return "channels" if each["channels"] else "pixels"
+
+
+def figure(report: dict[str, Any], path: Path) -> None:
+    """Draw every network as a dot, and each variant's mean as a bar across them."""
+    settings, result = report["settings"], report["result"]
+    drawn = Figure(figsize=(1.5 + 0.8 * len(result["variants"]), 4), layout="constrained")
+    axes = drawn.add_subplot()
+    named: set[str] = set()
+    for place, (name, row) in enumerate(result["variants"].items()):
+        own = [one for one in result["each"] if one["variant"] == name]
+        kind = _kind(own[0])
+        label = None if kind in named else _LABELS[kind]
+        named.add(kind)
+        axes.plot(
+            [place] * len(own), [100 * one["top1"] for one in own], "o", color=_COLORS[kind], alpha=0.7, label=label
+        )
+        mean = 100 * row["top1"]["mean"]
+        axes.plot([place - 0.3, place + 0.3], [mean, mean], color=_COLORS[kind], linewidth=2)
+    ticks = [f"{name}\n{row['input_size']:.2g}×" for name, row in result["variants"].items()]
+    axes.set_xticks(range(len(ticks)), ticks)
+    axes.set_xlabel("input and its size relative to RGB")
+    axes.set_ylabel("top-1, %; each network, and the mean")
+    sizes = f"pixels at {settings['side']} px, channels of {settings['frequency_side']} px"
+    axes.set_title(
+        f"{settings['model']} on {settings['data']}, {settings['epochs']} epochs; {sizes}", fontsize="medium"
+    )
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+    drawn.savefig(path, dpi=150)
+
+
+def gates_figure(report: dict[str, Any], path: Path) -> bool:
+    """Draw how often the gates kept each channel, on average over the networks: Xu et al.'s figure 5."""
+    rates = [one["gate"]["rates"] for one in report["result"]["each"] if "gate" in one]
+    if not rates:
+        return False
+    plot_rates(torch.tensor(rates).mean(0)).savefig(path, dpi=150)
+    return True

@@ -1,0 +1,119 @@
+"""The command line of experiments that train variants."""
+
+import argparse
+from pathlib import Path
+
+import torchvision
+
+from experiments.frequency_channels.network import SMALL
+from experiments.frequency_channels.presets import PRESETS
+from experiments.frequency_channels.recipe import PRECISIONS, SCHEDULES
+from experiments.frequency_channels.variants import variant
+from experiments.lib import arguments
+from jpegdomain.errors import InputError
+
+__all__ = ["parser"]
+
+_MODELS = ("resnet", "resnext", "wide_resnet", "mobilenet_v2")
+
+
+def _model(text: str) -> str:
+    known = text in torchvision.models.list_models(torchvision.models) and text.startswith(_MODELS)
+    if not known and text != SMALL:
+        raise argparse.ArgumentTypeError(f"a ResNet of torchvision, {SMALL}, or mobilenet_v2; got {text!r}")
+    return text
+
+
+def _variant(text: str) -> str:
+    try:
+        return variant(text).name
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"a share above 0 and up to 1 is needed; got {text!r}")
+    return number
+
+
+def _amount(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number from 0 on is needed; got {text!r}")
+    return number
+
+
+def parser(experiment: str, description: str | None, preset: str) -> argparse.ArgumentParser:
+    """Make the command line of an experiment that trains variants.
+
+    Args:
+        experiment: Its name.
+        description: Of what it does.
+        preset: That it has by default.
+    """
+    parser = arguments.parser(f"experiments.{experiment}", description)
+    positive = arguments.positive
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder with train and test (or val), in each one subfolder of JPEG files per class",
+    )
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default=preset,
+        help=f"of all options below up to --smoothing (default {preset})",
+    )
+    parser.add_argument("--model", type=_model, help=f"a ResNet of torchvision, {SMALL}, or mobilenet_v2")
+    parser.add_argument(
+        "--variants", type=_variant, nargs="+", help="RGB, DCT-192, 24S, gate-24, learned-24, DCT-192@0, …"
+    )
+    parser.add_argument("--seeds", type=positive, help="networks per variant")
+    parser.add_argument("--side", type=positive, help="side of the RGB network's images")
+    parser.add_argument("--short", type=positive, help="short side of test images at that scale, before the crop")
+    parser.add_argument("--area", type=_share, help="smallest share of an image's area that a crop in training takes")
+    parser.add_argument("--limit", type=positive, help="train on, and test on, about this many files, evenly spread")
+    parser.add_argument("--epochs", type=positive, help="passes over the training files")
+    parser.add_argument("--batch", type=positive, help="images a step")
+    parser.add_argument("--lr", type=_amount, help="largest learning rate, for 256 images a step")
+    parser.add_argument("--schedule", choices=SCHEDULES, help="learning-rate schedule")
+    parser.add_argument("--warmup", type=_amount, help="epochs in which the learning rate rises")
+    parser.add_argument("--decay", type=_amount, help="weight decay")
+    parser.add_argument("--smoothing", type=_amount, help="label smoothing")
+    parser.add_argument("--gate-weight", type=_amount, default=0.05, help="weight of a gate's penalty (default 0.05)")
+    parser.add_argument(
+        "--layer2-stride",
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help="of ResNets on channels: 2 as in the paper (default), 1 as in its released code, with more operations",
+    )
+    parser.add_argument(
+        "--seed", type=arguments.natural, default=0, help="the i-th network of a variant has seed + i (default 0)"
+    )
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="default: bfloat16 where it is fast")
+    parser.add_argument("--readers", type=positive, default=1, help="threads that read files ahead (default 1)")
+    parser.add_argument(
+        "--processes-per-network",
+        type=positive,
+        default=1,
+        help="of torchrun's processes, how many train each network together (default 1)",
+    )
+    parser.add_argument(
+        "--parts",
+        type=positive,
+        help="of a batch, that draw their crops independently: a multiple of --processes-per-network, which it is by "
+        "default; to go on with another number of processes, give it as it was",
+    )
+    parser.add_argument("--weights", type=Path, help="folder to save each trained network in (default: none)")
+    arguments.add_machine(parser, None, f"results/{experiment}-DATA-MODEL-PRESET.json")
+    return parser

@@ -1,0 +1,144 @@
+"""Processes that train one network together: its batches divided among them, sums and gradients over all of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+
+__all__ = ["ALONE", "Team", "joined"]
+
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process among those that train one network.
+
+    Args:
+        rank: Number of this process in its team.
+        size: Number of processes in it.
+        number: Of the team, among all teams of a run.
+        teams: How many there are.
+        group: Of the team's processes; None for a single one.
+    """
+
+    rank: int = 0
+    size: int = 1
+    number: int = 0
+    teams: int = 1
+    group: dist.ProcessGroup | None = None
+
+    @property
+    def first(self) -> bool:
+        """True in the process that writes what the team found."""
+        return self.rank == 0
+
+    def share(self, parts: Sequence[_Part]) -> list[_Part]:
+        """Pick this process's parts, as many as every other's.
+
+        Raises:
+            SystemExit: If they cannot be divided equally.
+        """
+        if len(parts) % self.size:
+            raise SystemExit(
+                f"--parts: {len(parts)} parts of a batch cannot be divided by {self.size} processes equally"
+            )
+        each = len(parts) // self.size
+        return list(parts[self.rank * each : (self.rank + 1) * each])
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Add the processes' tensors; gradients are added, too."""
+        return values if self.size == 1 else all_reduce(values, group=self.group)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Average the processes' tensors; gradients are added, as `wrapped` averages them."""
+        return self.sum(values) / self.size
+
+    def gather(self, value: Any) -> list[Any]:
+        """Collect one plain value of each process, in the order of their ranks."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value, group=self.group)
+        return values
+
+    def wrapped(self, model: nn.Module) -> nn.Module:
+        """Wrap a network so that its gradients are averaged; batch norms must be those of `synchronised`."""
+        if self.size == 1:
+            return model
+        return nn.parallel.DistributedDataParallel(model, process_group=self.group, broadcast_buffers=False)
+
+    def synchronise(self, model: nn.Module) -> None:
+        """Let all batch norms of a model take their statistics from the whole team's batch."""
+        if self.size == 1:
+            return
+        for module in list(model.modules()):
+            for name, child in module.named_children():
+                if isinstance(child, nn.BatchNorm2d):
+                    setattr(module, name, _TeamBatchNorm(child, self))
+
+
+class _TeamBatchNorm(nn.BatchNorm2d):
+    """Batch norm over the batches of all processes, which have equally many values; torch's own needs a GPU.
+
+    Args:
+        source: Whose parameters and running statistics it takes over.
+        team: The processes.
+    """
+
+    def __init__(self, source: nn.BatchNorm2d, team: Team) -> None:
+        super().__init__(source.num_features, source.eps, source.momentum, source.affine, source.track_running_stats)
+        self.weight, self.bias = source.weight, source.bias
+        for name, buffer in source.named_buffers(recurse=False):
+            setattr(self, name, buffer)
+        self.train(source.training)
+        self._team = team
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise; in training by the mean and variance of the whole batch."""
+        if not self.training:
+            return super().forward(x)
+        wide = x.float()
+        count = self._team.size * x.numel() // self.num_features
+        mean = self._team.sum(wide.sum((0, 2, 3))) / count
+        centred = wide - mean.view(-1, 1, 1)
+        variance = self._team.sum(centred.square().sum((0, 2, 3))) / count
+        with torch.no_grad():
+            assert self.num_batches_tracked is not None
+            assert self.running_mean is not None
+            assert self.running_var is not None
+            self.num_batches_tracked += 1
+            assert self.momentum is not None
+            self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+            self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)).to(x.dtype)
+
+
+ALONE = Team()
+"""A process that trains by itself."""
+
+
+def joined(rank: int, size: int, each: int) -> Team:
+    """Divide all processes of a run into teams of neighbours.
+
+    Args:
+        rank: Of this process.
+        size: Of the run.
+        each: Processes of a team.
+
+    Raises:
+        SystemExit: If the processes cannot be divided into such teams.
+    """
+    if size % each:
+        raise SystemExit(f"--processes-per-network: {size} processes cannot be divided into teams of {each}")
+    if each == 1:
+        return Team(0, 1, rank, size)
+    # Every process makes every group, in the same order.
+    groups = [dist.new_group(list(range(start, start + each))) for start in range(0, size, each)]
+    number = rank // each
+    return Team(rank % each, each, number, size // each, groups[number])

@@ -1,0 +1,131 @@
+"""What the names of variants stand for, and what their networks are fed with."""
+
+import json
+
+import pytest
+import torch
+
+import jpegdomain as jd
+from experiments.frequency_channels import run as experiment
+from experiments.frequency_channels.inputs import Inputs, find_files
+from experiments.frequency_channels.network import build, operations, plain
+from experiments.frequency_channels.variants import variant
+from jpegdomain.errors import InputError
+from jpegdomain.frequency import ChannelSet, frequency_channels, published, published_statistics
+from tests.experiments.test_frequency_channels import SMALL, folder, timeless
+
+__all__ = ["folder"]
+
+
+@pytest.fixture(scope="module")
+def inputs(folder):
+    return Inputs(*find_files(folder), side=16, short=16, area=0.5, scale=2, batch=4, quiet=True)
+
+
+def test_controls_select_what_they_say():
+    assert variant("24S").selection == variant("24S@0").selection == published("24S")
+    for seed in range(3):
+        drawn = variant("random-24", seed).selection
+        assert drawn == variant("random-24", seed).selection
+        assert len(drawn) == 24
+        assert drawn != variant("random-24", seed + 1).selection
+    luma = variant("luma-6").selection
+    assert (sorted(luma.indices), luma.cb, luma.cr) == ([0, 1, 2, 8, 9, 16], (), ())
+    noisy = variant("24S+noise-168")
+    assert (noisy.channels, noisy.selection, noisy.gated) == (192, published("24S"), False)
+    assert variant("DCT-192").channels == 192
+    for name, target, price in (("gate-24", 24, None), ("gate-24@1", 24, None), ("lambda-0.01", None, 0.01)):
+        own = variant(name)
+        assert (own.gated, own.target, own.per_channel, own.channels) == (True, target, price, 192)
+    learned = variant("learned-24@tempered")
+    assert (learned.gated, learned.gate) == (False, "gate-24@tempered")
+    assert learned.static(published("24S")).selection == published("24S")
+    assert (variant("RGB").large, variant("RGB-large").large) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gate-0", "1…192, as in gate-24"),
+        ("learned-193", "1…192"),
+        ("luma-65", "1…64"),
+        ("random-0", "1…192"),
+        ("24S+noise-0", "1…1000"),
+        ("24S@-1", "after '@' come a floor"),
+        ("24S@", "after '@' come a floor"),
+        ("24S@mine", "after '@' come a floor"),
+        ("RGB@8", "variants are RGB"),
+        ("lambda-x", "variants are RGB"),
+    ],
+)
+def test_other_names_are_refused(name, message):
+    with pytest.raises(InputError, match=message):
+        variant(name)
+
+
+def test_channels_are_divided_as_the_name_says(inputs):
+    batch = next(iter(inputs.test(variant("24S"))))[0]
+    channels = frequency_channels(batch, published("24S")).double()
+    std = {name: inputs.entry(variant(f"24S{name}")).std for name in ("", "@0", "@8", "@32", "@tempered", "@authors")}
+    own = std["@0"].double()
+    assert (own < 8).any()
+    torch.testing.assert_close(std[""], std["@32"], rtol=0, atol=0)
+    torch.testing.assert_close(std["@8"].double(), own.clamp(min=8), rtol=1e-6, atol=0)
+    torch.testing.assert_close(std["@32"].double(), own.clamp(min=32), rtol=1e-6, atol=0)
+    torch.testing.assert_close(std["@tempered"].double(), own.sqrt(), rtol=1e-6, atol=0)
+    authors = published_statistics().select(published("24S"))
+    result = inputs.entry(variant("24S@authors"))(batch).double()
+    expected = (channels - authors.mean.view(-1, 1, 1)) / authors.std.view(-1, 1, 1)
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_noise_is_unit_white_noise_behind_the_channels(inputs):
+    batch = next(iter(inputs.test(variant("24S"))))[0]
+    entry = inputs.entry(variant("24S+noise-1000")).train()
+    first, second = entry(batch), entry(batch)
+    assert torch.equal(first[:, :24], inputs.entry(variant("24S"))(batch))
+    noise = first[:, 24:]
+    assert noise.shape == (len(batch), 1000, 4, 4)
+    assert not torch.equal(noise, second[:, 24:])
+    assert (abs(noise.mean().item()), noise.std().item()) == pytest.approx((0, 1), abs=0.02)
+    entry.eval()
+    assert torch.equal(entry(batch), entry(batch))
+
+
+def test_large_pixels_are_those_that_channels_are_taken_of(inputs):
+    large, channels = (next(iter(inputs.test(variant(name))))[0] for name in ("RGB-large", "24S"))
+    pixels = inputs.entry(variant("RGB-large"))(large)
+    assert pixels.shape[2:] == (32, 32)
+    assert torch.equal(jd.decode_rgb(large), jd.decode_rgb(channels))
+    assert inputs.image_side(variant("RGB")) == 16
+    assert next(iter(inputs.test(variant("RGB"))))[0].extent == (16, 16)
+
+
+def test_operations_are_counted_by_hand():
+    # layer1's first convolution: 3×3 of 24 channels to 64 on 20×20 places, two operations for a product.
+    network = build(variant("24S"), torch.nn.Identity(), "resnet10", 10, 0).network
+    wider = build(variant("48S"), torch.nn.Identity(), "resnet10", 10, 0).network
+    per_channel = 2 * 400 * 64 * (9 + 1)
+    assert operations(wider, 48, 160) - operations(network, 24, 160) == 24 * per_channel
+    rgb = plain("resnet10", 10)
+    assert operations(rgb, 0, 256) == pytest.approx(4 * operations(rgb, 0, 128), rel=1e-3)
+    fine = build(variant("24S"), torch.nn.Identity(), "resnet10", 10, 0, layer2_stride=1).network
+    assert operations(fine, 24, 160) > 2 * operations(network, 24, 160)
+
+
+def test_a_learned_set_is_trained_after_its_gate(folder, tmp_path):
+    given = ["--data", str(folder), *SMALL, "--model", "resnet10", "--epochs", "1"]
+    names = ["--variants", "learned-24", "gate-24", "lambda-0.05", "24S+noise-8", "RGB-large"]
+    report = experiment.main([*given, *names, "--output", str(tmp_path / "one.json")])
+    each = report["result"]["each"]
+    # The gate is trained once, for both.
+    assert [one["variant"] for one in each] == ["gate-24", "learned-24", "lambda-0.05", "24S+noise-8", "RGB-large"]
+    learned = ChannelSet.from_dict(each[1]["static"])
+    assert (len(learned), each[1]["channels"], each[1]["input_size"]) == (24, 24, 0.5)
+    assert each[4]["input_size"] == 4
+    assert "gate" in each[0]
+    assert "gate" not in each[1]
+    # The same set trained by itself from scratch, with the same seed, is the same network.
+    again = experiment.main([*given, "--variants", "learned-24", "--output", str(tmp_path / "two.json")])
+    assert timeless(again)["each"] == timeless(report)["each"][:2]
+    assert json.loads((tmp_path / "two.json").read_text())["result"]["variants"]["gate-24"]["against learned-24"]
