@@ -1,12 +1,13 @@
 """The arrays that a decoding needs and does not return, used again by the next one."""
 
 import io
-import weakref
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from jpegdomain.compiled.memory import Lender
 
 from .kernel.layout import MARGIN, REPORT, SCRATCH, SKIPS, STATE, STORE, STRIDE, WORK
 
@@ -16,9 +17,9 @@ _ROOM: Final = 1 << 17
 _SMALL: Final = 1 << 13
 _BLOCK: Final = 1 << 23
 _LARGE: Final = _BLOCK // 4
-"""What takes more has memory of its own."""
-_SPARE: Final = 4
-"""The most blocks of 16 MB that wait for further files."""
+"""Requests for more get their own memory."""
+
+_blocks: Final = Lender(4, 2 * _BLOCK)
 
 
 class Workspace:
@@ -53,7 +54,7 @@ class Workspace:
         self._input = io.BytesIO()
 
     def joined(self, files: Sequence[bytes]) -> NDArray[np.uint8]:
-        """Put files one behind the other, until the next call, into memory that has been touched before."""
+        """Put files one after the other into reused memory, valid until the next call."""
         if len(files) == 1:
             return np.frombuffer(files[0], np.uint8)
         self._input.seek(0)
@@ -64,9 +65,9 @@ class Workspace:
 class Arena:
     """Memory for the coefficients of consecutive files, a `_BLOCK` at a time.
 
-    A system hands memory out in pages of 4 KB, each with an interruption: for as many files as a batch has, that takes
-    as long as decoding them. NumPy asks for huge pages, but only for large arrays; and a few blocks whose records are
-    all gone are used again.
+    The system provides memory in pages of 4 KB, each with a page fault: for the files of a batch, that takes as long as
+    decoding them. NumPy asks for huge pages, but only for large arrays. Some blocks are reused when none of their
+    records is left.
     """
 
     def __init__(self) -> None:
@@ -75,53 +76,26 @@ class Arena:
         self._at = 0
 
     def lend(self, size: int = _BLOCK // 4, *, zeros: bool = False) -> NDArray[np.int16]:
-        """Return `size` int16 or more to write to, zeros or anything; `keep` then says how much of it is used."""
+        """Return at least `size` writeable int16 of arbitrary content; `keep` then says how much of it is used."""
         if size > _LARGE:
             self._own = (np.zeros if zeros else np.empty)(size, np.int16)
             return self._own
         self._own = None
         if size > len(self._block) - self._at:
-            self._block, self._shown = _renewed()
-            self._at = 0
+            block, shown = _blocks.lend(2 * _BLOCK, read_only=True)
+            self._block, self._shown, self._at = block.view(np.int16), shown.view(np.int16), 0
         if zeros:
             self._block[self._at : self._at + size] = 0
         return self._block[self._at :]
 
     def keep(self, size: int) -> NDArray[np.int16]:
-        """Return the first `size` int16 of what was lent, which cannot be written any more; lend them no more."""
+        """Return the first `size` int16 of what was lent, now read-only; they are not lent again."""
         if self._own is not None:
             own, self._own = self._own, None
             own.setflags(write=False)
             return own[:size]
         self._at += size
         return self._shown[self._at - size : self._at]
-
-
-def _read_only(block: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Return a view that has no array for its base: it, and what is cut of it, cannot be made writeable."""
-    return np.frombuffer(block.data.toreadonly(), np.int16)
-
-
-_spare: list[NDArray[np.int16]] = []
-_watched: dict[int, Any] = {}
-
-
-def _renewed() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """Return a block and its read-only view: when nothing is left of that, the block is spare."""
-    try:
-        block = _spare.pop()
-    except IndexError:
-        block = np.empty(_BLOCK, np.int16)
-    shown = _read_only(block)
-    number = id(shown)
-
-    def gone(_: object) -> None:
-        _watched.pop(number, None)
-        if len(_spare) < _SPARE:
-            _spare.append(block)
-
-    _watched[number] = weakref.ref(shown, gone)
-    return block, shown
 
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.

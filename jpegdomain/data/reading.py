@@ -1,4 +1,4 @@
-"""Files become records, each with as many frequencies as the preprocess needs, or errors in their places."""
+"""Read files to records, each with as many frequencies as the preprocess needs, or to errors in place of records."""
 
 import os
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from jpegdomain.codec.images import Images
 from jpegdomain.codec.indexed import IndexedFile
 from jpegdomain.codec.many import read_parts
 from jpegdomain.codec.reader import settings_of
-from jpegdomain.codec.sources import Held, Source, load
+from jpegdomain.codec.sources import Held, load
 from jpegdomain.errors import InputError, JpegFileError
 from jpegdomain.geometry import BLOCK
 from jpegdomain.preprocess import Transform, keep_for, recipe_of
@@ -20,14 +20,14 @@ from .other_formats import PixelImage, decode_other, is_jpeg
 
 __all__ = ["Limits", "Read", "name_of", "read_as_needed"]
 
-_RECORDS: Final = (JpegImage, PixelImage, UnreadImage)
+_RECORDS: Final = {JpegImage, PixelImage, UnreadImage}
 
 Read: TypeAlias = JpegImage | PixelImage | UnreadImage | JpegFileError | OSError | InputError
 """A record, or why there is none; or a file of which a part will be read."""
 
 
 def read_as_needed(
-    sources: Sequence[Source | JpegImage | PixelImage | UnreadImage],
+    sources: Sequence[Any],
     preprocess: object,
     limits: Limits,
     *,
@@ -38,33 +38,32 @@ def read_as_needed(
     other_formats: bool = False,
     indexes: IndexFolder | None = None,
 ) -> Sequence[Read]:
-    """Read files, those that need the same number of frequencies together.
+    """Read files; those that need the same number of frequencies are read together.
 
     Args:
-        sources: What `read_jpeg` takes; records stay as they are.
+        sources: What `read_jpeg` takes, or records, which stay as they are.
         preprocess: As for `collate`.
-        limits: For `read_jpegs`.
+        limits: Options for `read_jpegs`.
         place: How the position of a file without a name is written.
         numbers: The files' positions; 0, 1, … if None.
         keep: As for `read_jpeg`; as many as the preprocess needs if None.
         threads: As for `read_jpegs`.
-        other_formats: Decode files that are no JPEG files instead of refusing them.
-        indexes: Where indexes are kept: files that have one there, or get one, are not read but opened.
+        other_formats: Whether to decode PNG and WebP files; otherwise they are errors.
+        indexes: Where indexes are kept: files that have an index, or get one, are opened but not read.
 
     Returns:
-        For each file its record or its error.
+        For each file, its record or its error.
     """
     transform = None if preprocess is None else recipe_of(preprocess).transform
     if keep is None and (transform is None or not transform.low_frequencies):
         keep = BLOCK
-    files = [source for source in sources if not isinstance(source, _RECORDS)]
-    if keep is not None and not other_formats and indexes is None and len(files) == len(sources):
-        parts = read_parts(files, settings_of(keep, *limits), threads, place=place, numbers=numbers)
+    if keep is not None and not other_formats and indexes is None and not _RECORDS & {*map(type, sources)}:
+        parts = read_parts(sources, settings_of(keep, *limits), threads, place=place, numbers=numbers)
         return Images(parts)
     results: dict[int, Read] = {}
     members: dict[int, list[tuple[int, Held]]] = {}
     for position, source in enumerate(sources):
-        if isinstance(source, _RECORDS):
+        if isinstance(source, JpegImage | PixelImage | UnreadImage):
             results[position] = source
             continue
         if indexes is not None and (opened := indexes.open(source)) is not None:
@@ -96,7 +95,7 @@ def name_of(source: Any, number: int, place: str) -> str:
 
 
 def _needed(file: Held | IndexedFile, preprocess: Transform | None) -> int:
-    """Frequencies along each side of a block that a preprocess needs; all if the header, or a step, is invalid."""
+    """How many frequencies along each side of a block a preprocess needs; all if the header, or a step, is invalid."""
     if preprocess is None or not preprocess.low_frequencies:
         return BLOCK
     try:

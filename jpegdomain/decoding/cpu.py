@@ -1,15 +1,16 @@
 """From quantised coefficients to normalised float32 pixels in one pass, on the CPU.
 
-Each block that the output needs is dequantised and transformed once; its rows stay in the core's cache until they have
-become output. Nothing is rounded to integers and nothing clamped.
+Each block that the output needs is dequantised and transformed once; its rows stay in the core's cache until they are
+used. Nothing is rounded to integers, and nothing is clamped.
 """
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
@@ -29,6 +30,9 @@ from .works import TOGETHER, Arrays, Channels, Work, behind, render_works
 
 __all__ = ["render"]
 
+Prepared: TypeAlias = tuple[RenderLayout, NDArray[np.float32], NDArray[np.float32]]
+"""What images of one kind and geometry have in common: their layout, and `Channels.constants`."""
+
 _SMALL: Final = 1 << 14
 """Coefficients of a component: several images up to this size are copied to one place, and rendered by one call."""
 _AT_ONCE: Final = 1 << 20
@@ -47,53 +51,64 @@ def render(
 ) -> Tensor:
     """Render images to a batch: scale·(A_h·(colours · upsampled components + 128)·A_wᵀ + fills) + shift.
 
-    It equals the same maps of the float64 decoding up to float32's rounding, about 1e-6 of the range.
+    The result equals the same maps of the float64 decoding, up to float32's rounding of about 1e-6 of the range.
 
     Args:
-        images: Any sizes, samplings and tables.
-        geometries: One for each image, all to one extent; None for images of one extent as they are. Images with the
-            same map share the work of preparing it.
-        target: The channels wanted, 'luma', 'rgb' or 'ycbcr'. Maps and fills are of R, G and B, whatever the channels.
+        images: Images of any sizes, samplings and tables.
+        geometries: One for each image, all with one output extent; None for images of one extent without a preprocess.
+            The work to prepare a map is shared by all images with that map.
+        target: The channels wanted, 'luma', 'rgb' or 'ycbcr'. Maps and fills always refer to R, G and B.
         scale: (channels,) in 1/levels.
         shift: (channels,).
         channels_last: Whether the result is channels-last in memory.
-        threads: How many at most; each renders different images.
+        threads: The largest number of threads; each renders different images.
 
     Returns:
         (n, channels, h, w) float32.
 
     Raises:
-        InputError: If there are no images or not as many geometries, a geometry is for another size than its image's or
-            asks for more frequencies than the image has, or an image is not grayscale, YCbCr or RGB.
+        InputError: If there are no images, the number of geometries differs, a geometry is for another image size or
+            needs more frequencies than the image has, or an image is not grayscale, YCbCr or RGB.
         ExtentMismatchError: If the results' extents differ.
     """
     if not images or (geometries is not None and len(images) != len(geometries)):
         raise InputError(
-            f"render takes at least one image, and a geometry for each: got {len(images)} images"
+            f"render needs at least one image, and a geometry for each: got {len(images)} images"
             + ("" if geometries is None else f", {len(geometries)} geometries")
         )
-    extent = images[0].extent if geometries is None else geometries[0].map.extent
-    channels = Channels(target, np.asarray(scale, np.float64), np.asarray(shift, np.float64), channels_last)
     ordered = Images.of(images)
-    works: list[Work] = []
+    extent = ordered.kinds()[0].first.extent if geometries is None else geometries[0].map.extent
+    channels = Channels(target, np.asarray(scale, np.float64), np.asarray(shift, np.float64), channels_last)
+    jobs: list[Callable[[], Work]] = []
     for kind in ordered.kinds():
-        for geometry, run, alone in _by_geometry(kind, geometries):
+        for geometry, runs, alone in _by_geometry(kind, geometries):
             first = ordered[alone[0]] if alone else kind.first
             own = ImageGeometry.whole(first) if geometry is None else geometry
-            _check(first, own, extent)
-            if first.color not in MIXING[target]:
-                raise InputError(f"{first.source}: {first.color} components cannot be mixed to {target}")
-            rows = recolored(first.color, target, own.map.colors)
-            layout = _layout_of(first, own, rows.shape[1], len(scale), channels_last)
-            constants = channels.constants(layout, rows)
-            works += [Work(layout, *constants, *members) for members in _divided(ordered, run, alone, layout, own)]
-    return render_works(works, len(images), extent, channels, threads)
+            _check(first, own, extent, target)
+            # In the thread that renders the first of them: this takes as long as rendering a small image.
+            prepare = functools.cache(partial(_prepared, first, own, channels))
+            members = _divided(ordered, runs, alone, own, len(scale))
+            jobs += [partial(_work, prepare, *some) for some in members]
+    return render_works(jobs, len(images), extent, channels, threads)
+
+
+def _prepared(image: JpegImage, geometry: ImageGeometry, channels: Channels) -> Prepared:
+    rows = recolored(image.color, channels.target, geometry.map.colors)
+    layout = _layout_of(image, geometry, rows.shape[1], len(channels.scale), channels.last)
+    return layout, *channels.constants(layout, rows)
+
+
+def _work(
+    prepare: Callable[[], Prepared], positions: Sequence[int] | Integers, arrays: Callable[[int], Arrays]
+) -> Work:
+    layout, mixing, fills = prepare()
+    return Work(layout, mixing, fills, positions, arrays(layout.parts))
 
 
 def _by_geometry(
     kind: Kind, geometries: Sequence[ImageGeometry] | None
 ) -> list[tuple[ImageGeometry | None, Sequence[Run], list[int]]]:
-    """Divide images of one kind into those of one geometry: each with its runs, and the positions of the others."""
+    """Divide images of one kind by geometry: each with its runs, and the positions of images decoded alone."""
     if geometries is None:
         return [(None, kind.runs, kind.alone)]
     positions = kind.positions
@@ -108,38 +123,41 @@ def _by_geometry(
 
 
 def _divided(
-    images: Images, runs: Sequence[Run], alone: Sequence[int], layout: RenderLayout, geometry: ImageGeometry
-) -> Iterator[tuple[Sequence[int] | Integers, Callable[[], Arrays]]]:
-    """Divide images of one layout into calls, each with the positions and the arrays of its images."""
+    images: Images, runs: Sequence[Run], alone: Sequence[int], geometry: ImageGeometry, channels: int
+) -> Iterator[tuple[Sequence[int] | Integers, Callable[[int], Arrays]]]:
+    """Divide images of one geometry into calls, each with its images' positions and, given how many, components."""
     if geometry.turn.transpose:
         alone, runs = [*alone, *(position for run in runs for position in run.positions.tolist())], ()
-    size = max(1, _AT_ONCE // int(layout.head["height"][0] * layout.head["width"][0] * layout.head["channels"][0]))
+    extent = geometry.map.extent
+    size = max(1, _AT_ONCE // (channels * extent.height * extent.width))
     for run in runs:
         for at in range(0, len(run.numbers), size):
             numbers = run.numbers[at : at + size]
-            yield run.positions[at : at + size], partial(_in_place, run.decoded, numbers, layout.parts)
+            yield run.positions[at : at + size], partial(_in_place, run.decoded, numbers)
     if alone:
         size = TOGETHER if images[alone[0]].components[0].coefficients.size <= _SMALL else 1
         for some in (alone[at : at + size] for at in range(0, len(alone), size)):
-            yield some, partial(_arrays, images, some, layout.parts, geometry.turn.transpose)
+            yield some, partial(_arrays, images, some, geometry.turn.transpose)
 
 
-def _check(image: JpegImage, geometry: ImageGeometry, extent: Extent) -> None:
+def _check(image: JpegImage, geometry: ImageGeometry, extent: Extent, target: Target) -> None:
+    if image.color not in MIXING[target]:
+        raise InputError(f"{image.source}: {image.color} components cannot be converted to {target}")
     whole, offset = (image.extent, None) if geometry.offset is None else (image.whole, image.offset)
     if whole is None or geometry.offset != offset or geometry.map.source != geometry.turn.extent(whole):
-        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of {whole}")
+        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of size {whole}")
     if geometry.map.extent != extent:
         raise ExtentMismatchError(
-            f"{image.source}: a batch holds images of one size, {geometry.map.extent} follows {extent}"
+            f"{image.source}: images in a batch must have one size, this one has {geometry.map.extent}, not {extent}"
         )
     for component, part in zip(image.components, geometry.components, strict=True):
         grid = component.coefficients.shape[1::-1] if geometry.turn.transpose else component.coefficients.shape[:2]
         if any(end > size for (_, end), size in zip(part.blocks, grid, strict=True)):
-            raise InputError(f"{image.source}: its geometry is for an image of another sampling")
+            raise InputError(f"{image.source}: its geometry is for an image with another sampling")
     if any(part.keep < geometry.keep for part in image.components):
         raise InputError(
-            f"{image.source}: its geometry needs {geometry.keep}×{geometry.keep} frequencies of a block, the image was "
-            f"read with keep={image.keep}"
+            f"{image.source}: its geometry needs {geometry.keep}×{geometry.keep} frequencies per block, but the image "
+            f"was read with keep={image.keep}"
         )
 
 
@@ -178,8 +196,8 @@ def _in_place(decoded: Decoded, numbers: Integers, count: int) -> Arrays:
     return (decoded.out,) * 3, (decoded.quant.reshape(-1),) * 3, begins
 
 
-def _arrays(images: Sequence[JpegImage], positions: Sequence[int], count: int, transpose: bool) -> Arrays:
-    """The arrays of images that stand alone: copied to one place, unless it is only one."""
+def _arrays(images: Sequence[JpegImage], positions: Sequence[int], transpose: bool, count: int) -> Arrays:
+    """The arrays of images that were decoded alone: copied to one place, unless there is only one."""
     planes, tables, sizes = [], [], []
     for column in zip(*[images[position].components[:count] for position in positions], strict=True):
         parts = [transposed(part) for part in column] if transpose else column

@@ -1,4 +1,4 @@
-"""What the compiled renderer is called with: images of one layout at a time, shared out among threads."""
+"""Calls of the compiled renderer: images of one layout at a time, shared among threads."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.colour import BLACK, MIXING, Target
+from jpegdomain.compiled.memory import Lender
 from jpegdomain.compiled.sharing import shared
 from jpegdomain.geometry import Extent
 
@@ -25,7 +26,10 @@ Arrays: TypeAlias = tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.uint16
 TOGETHER: Final = 64
 """Images whose coefficients are copied for one call, at most."""
 _WORTH_A_THREAD: Final = 1 << 20
-"""Output numbers; for fewer, starting a thread takes longer than it saves."""
+"""Number of output numbers below which starting a thread takes longer than it saves."""
+
+# Batches so large that their memory goes back to the system each time spend as long on it as on all the arithmetic.
+_batches: Final = Lender(2, 1 << 26)
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
 _scratch: list[NDArray[np.float32]] = []
@@ -33,7 +37,7 @@ _scratch: list[NDArray[np.float32]] = []
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Channels:
-    """What becomes of the components: scale·(colours + fills) + shift.
+    """How components become channels: scale·(colours + fills) + shift.
 
     Attributes:
         target: 'luma', 'rgb' or 'ycbcr'.
@@ -54,7 +58,7 @@ class Channels:
         channels, count = len(self.scale), rows.shape[1]
         mixing = np.zeros((3, 4))
         mixing[:channels, :count] = self.scale[:, None] * rows
-        # From R, G and B to the channels, as of a file that has R, G and B.
+        # From R, G and B to the channels, as for a file that stores R, G and B.
         matrix, black = np.asarray(MIXING[self.target]["rgb"]), np.asarray(BLACK[self.target])
         mixing[:channels, 3] = self.scale * (matrix @ np.broadcast_to(layout.constant, 3) + black) + self.shift
         fills: list[NDArray[Any]] = []
@@ -71,53 +75,54 @@ class Work:
     """Images of one layout.
 
     Attributes:
-        layout: Theirs.
-        mixing: Of `Channels.constants`.
-        fills: Of `Channels.constants`.
-        positions: Where each image stands in the batch.
-        arrays: Gives their coefficients and tables, in the thread that renders them.
+        layout: The images' layout.
+        mixing: From `Channels.constants`.
+        fills: From `Channels.constants`.
+        positions: Each image's position in the batch.
+        arrays: Their coefficients and tables.
     """
 
     layout: RenderLayout
     mixing: NDArray[np.float32]
     fills: NDArray[np.float32]
     positions: Sequence[int] | NDArray[np.int64]
-    arrays: Callable[[], Arrays]
+    arrays: Arrays
 
 
-def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Channels, threads: int) -> Tensor:
+def render_works(
+    jobs: Sequence[Callable[[], Work]], count: int, extent: Extent, channels: Channels, threads: int
+) -> Tensor:
     """Render all images of a batch.
 
     Args:
-        works: Together they hold every position once.
-        count: Images.
-        extent: Of the result.
-        channels: Of the result.
-        threads: How many at most; each renders different images.
+        jobs: Return the works, in the threads that render them. Together these hold every position once.
+        count: Number of images.
+        extent: The result's extent.
+        channels: The result's channels.
+        threads: The largest number of threads; each renders different images.
 
     Returns:
         (n, channels, h, w) float32.
     """
     depth = len(channels.scale)
     flat = _memory(count * depth * extent.height * extent.width)
-    shared(partial(_render, flat, count), works, threads if flat.size >= _WORTH_A_THREAD else 1)
+    shared(partial(_render, flat, count), jobs, threads if flat.size >= _WORTH_A_THREAD else 1)
     if channels.last:
         return torch.from_numpy(flat).view(count, *extent, depth).permute(0, 3, 1, 2)
     return torch.from_numpy(flat).view(count, depth, *extent)
 
 
 def _memory(size: int) -> NDArray[np.float32]:
-    """Uninitialised float32 memory that begins at a cache line."""
-    # NumPy asks the system for huge pages, torch does not. Batches so large that their memory goes back to the system
-    # each time would spend longer on page faults of 4 KB than on all the arithmetic.
-    line = 16
-    room = np.empty(size + line, np.float32)
-    first = -room.ctypes.data % (4 * line) // 4
-    return room[first : first + size]
+    """Uninitialised float32 memory, aligned to a cache line."""
+    line = 64
+    _, room = _batches.lend(4 * size + line)
+    first = -room.ctypes.data % line
+    return room[first : first + 4 * size].view(np.float32)
 
 
-def _render(out: NDArray[np.float32], count: int, work: Work) -> None:
-    coefficients, steps, begins = work.arrays()
+def _render(out: NDArray[np.float32], count: int, job: Callable[[], Work]) -> None:
+    work = job()
+    coefficients, steps, begins = work.arrays
     layout = work.layout
     try:
         scratch = _scratch.pop()
@@ -144,6 +149,6 @@ def _render(out: NDArray[np.float32], count: int, work: Work) -> None:
 
 
 def behind(sizes: Sequence[int], count: int) -> NDArray[np.int64]:
-    """Where images begin that stand behind each other, by their components' sizes: see `Arrays`."""
+    """Where images begin that are stored one after the other, from their components' sizes: see `Arrays`."""
     steps = [*sizes, *[sizes[-1]] * (3 - len(sizes)), 64, 64, 64]
     return np.arange(count)[:, None] * np.array(steps)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jpegdomain.compiled import CompiledFunction, KernelPackage, cache, kernel_packages
+from jpegdomain.errors import JpegDomainError
 
 from .processes import a_file_in_the_way, outcome, process
 
@@ -148,7 +149,7 @@ def test_a_function_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, pack
     assert function.is_loaded
     folder = cache.cache_folder(package)
     assert capsys.readouterr().err == (
-        f"jpegdomain: compiling sums, about 1 s, once; kept in {folder}; `jpegdomain warm` does it ahead\n"
+        f"jpegdomain: compiling sums, about 1 s, once; kept in {folder}; `jpegdomain warm` compiles ahead of time\n"
     )
     assert (folder / "add").exists()
     assert list(folder.rglob("*.nbc"))
@@ -219,3 +220,10 @@ def test_a_file_that_cannot_be_read_leaves_nothing_and_stops_no_other(tmp_path, 
     for _ in range(2):
         cache._filled(tmp_path / "to", [tmp_path / "from", tmp_path / "nowhere"])
     assert sorted(path.name for path in (tmp_path / "to").iterdir()) == ["b.nbi", "c.nbi"]
+
+
+def test_python_without_a_gil_is_refused(monkeypatch, package):
+    function = CompiledFunction(package, "any", "any", lambda types: types.void())
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    with pytest.raises(JpegDomainError, match="PYTHON_GIL=1"):
+        function()
