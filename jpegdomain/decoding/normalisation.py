@@ -1,0 +1,53 @@
+"""From levels to what a network takes: mean and std, of a preprocess or given."""
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from jpegdomain.errors import InputError
+from jpegdomain.preprocess import recipe_of
+
+from .entry import IMAGENET_MEAN, IMAGENET_STD, Values
+
+__all__ = ["scale_and_shift"]
+
+
+def scale_and_shift(
+    preprocess: object, mean: Values | None, std: Values | None, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """From levels to what is wanted: scale·levels + shift, float64 (3,)."""
+    if not (dtype.is_floating_point or dtype == torch.uint8):
+        raise InputError(f"pixels are of a floating-point type or uint8, got {dtype}")
+    given = mean is not None or std is not None
+    if dtype == torch.uint8:
+        if given:
+            raise InputError("uint8 pixels are levels, which mean and std do not change: leave them out")
+        # Rounded: one half is added, and what is behind the point dropped.
+        return torch.ones(3, dtype=torch.float64), torch.full((3,), 0.5, dtype=torch.float64)
+    recipe = None if preprocess is None else recipe_of(preprocess)
+    if recipe is not None and recipe.normalisation is not None and given:
+        raise InputError(
+            "mean and std are the preprocess's own: give them there, or a preprocess that moves pixels alone"
+        )
+    if recipe is not None and recipe.mean is not None and not given:
+        mean, std = recipe.mean, recipe.std
+    means = _three("mean", IMAGENET_MEAN if mean is None else mean)
+    stds = _three("std", IMAGENET_STD if std is None else std)
+    if not stds.all():
+        raise InputError("std holds a zero")
+    return 1 / (255 * stds), -means / stds
+
+
+def _three(name: str, values: Any) -> Tensor:
+    # A tensor takes as long to make as a small file to decode.
+    return _three_of(name, values) if isinstance(values, tuple) else _three_of.__wrapped__(name, values)
+
+
+@functools.lru_cache(maxsize=64)
+def _three_of(name: str, values: Any) -> Tensor:
+    numbers = torch.as_tensor(values, dtype=torch.float64).flatten()
+    if numbers.numel() not in (1, 3):
+        raise InputError(f"{name} is one number or three, got {numbers.numel()}")
+    return numbers.expand(3)
