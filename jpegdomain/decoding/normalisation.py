@@ -33,21 +33,23 @@ def scale_and_shift(
         )
     if recipe is not None and recipe.mean is not None and not given:
         mean, std = recipe.mean, recipe.std
-    means = _three("mean", IMAGENET_MEAN if mean is None else mean)
-    stds = _three("std", IMAGENET_STD if std is None else std)
-    if not stds.all():
-        raise InputError("std holds a zero")
+    return _of(
+        _numbers("mean", IMAGENET_MEAN if mean is None else mean), _numbers("std", IMAGENET_STD if std is None else std)
+    )
+
+
+# A tensor takes as long to make as a small file to decode.
+@functools.lru_cache(maxsize=64)
+def _of(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+    means, stds = (torch.tensor(values, dtype=torch.float64).expand(3) for values in (mean, std))
     return 1 / (255 * stds), -means / stds
 
 
-def _three(name: str, values: Any) -> Tensor:
-    # A tensor takes as long to make as a small file to decode.
-    return _three_of(name, values) if isinstance(values, tuple) else _three_of.__wrapped__(name, values)
-
-
-@functools.lru_cache(maxsize=64)
-def _three_of(name: str, values: Any) -> Tensor:
-    numbers = torch.as_tensor(values, dtype=torch.float64).flatten()
-    if numbers.numel() not in (1, 3):
-        raise InputError(f"{name} is one number or three, got {numbers.numel()}")
-    return numbers.expand(3)
+def _numbers(name: str, values: Any) -> tuple[float, ...]:
+    if not (isinstance(values, tuple) and all(isinstance(value, float) for value in values)):
+        values = tuple(torch.as_tensor(values, dtype=torch.float64).flatten().tolist())
+    if len(values) not in (1, 3):
+        raise InputError(f"{name} is one number or three, got {len(values)}")
+    if name == "std" and not all(values):
+        raise InputError("std holds a zero")
+    return tuple(values)

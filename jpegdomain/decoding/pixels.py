@@ -15,6 +15,7 @@ from jpegdomain.codec.sources import Source
 from jpegdomain.data import Collate, JpegBatch
 from jpegdomain.data.reading import Limits, Read, read_as_needed
 from jpegdomain.errors import ExtentMismatchError, InputError
+from jpegdomain.preprocess import simplified
 
 from .affine import to_pixels
 from .entry import Values
@@ -147,6 +148,7 @@ def read_pixels(
     if not given:
         raise InputError("read_pixels needs at least one file, got none")
     _check_format(memory_format)
+    preprocess = None if preprocess is None else simplified(preprocess)
     values = scale_and_shift(preprocess, mean, std, dtype)
     limits = Limits(on_error, max_pixels, max_scans, strict)
     result: Tensor | None = None
