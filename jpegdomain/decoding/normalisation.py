@@ -25,7 +25,7 @@ def scale_and_shift(
         if given:
             raise InputError("uint8 pixels are levels, which mean and std do not change: leave them out")
         # Rounded: one half is added, and what is behind the point dropped.
-        return torch.ones(3, dtype=torch.float64), torch.full((3,), 0.5, dtype=torch.float64)
+        return _of_levels()
     recipe = None if preprocess is None else recipe_of(preprocess)
     if recipe is not None and recipe.normalisation is not None and given:
         raise InputError(
@@ -38,10 +38,15 @@ def scale_and_shift(
     )
 
 
+def _of_levels() -> tuple[Tensor, Tensor]:
+    one = torch.ones(3, dtype=torch.float64, device="cpu")
+    return one, one / 2
+
+
 # A tensor takes as long to make as a small file to decode.
 @functools.lru_cache(maxsize=64)
 def _of(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Tensor, Tensor]:
-    means, stds = (torch.tensor(values, dtype=torch.float64).expand(3) for values in (mean, std))
+    means, stds = (torch.tensor(values, dtype=torch.float64, device="cpu").expand(3) for values in (mean, std))
     return 1 / (255 * stds), -means / stds
 
 
