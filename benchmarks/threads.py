@@ -3,10 +3,11 @@
     python -m benchmarks.threads --files "ImageNet=FOLDER" --files "Imagenette=FOLDER" --whole "CIFAR-10=FOLDER"
 
 ``--files`` are made 224×224 by Resize(256), CenterCrop(224); ``--whole`` are of one size and enter as they are. Each
-set is read with as many files a call as ``--run`` and ``--whole-run`` say. Times are microseconds a file, one thread and
-several in turn; the ratio is how many times as fast several are, the median (smallest…largest) over the rounds. The
+set is read with as many files a call as ``--run`` and ``--whole-run`` say. Times are microseconds a file, one thread
+and several in turn; the ratio is how many times as fast several are, the median (smallest…largest) over the rounds. The
 serial share is what one thread spends outside compiled functions, where it holds the GIL. On a machine that does other
-things at the same time no ratio says what threads are worth: the load before and after is in the result.
+things at the same time no ratio says what threads are worth: the load before and after is in the result. There, as
+root, ``chrt -r 1 python -m benchmarks.threads …`` gives it all cores while it runs.
 """
 
 import os

@@ -77,7 +77,8 @@ def _runs(reports: Sequence[Report]) -> str:
         settings = report["settings"]
         channels = "-".join(map(str, settings["channels"]))
         rows.append([title(settings["data"]), channels, *(f"{settings[name]:,}" for name in counts)])
-    header = ["data", "channels", "networks a point", "batch", "epochs", "training images", "test images", "first seed"]
+    header = ["data", "channels", "networks per point", "batch", "epochs"]
+    header += ["training images", "test images", "first seed"]
     return f"{markdown.table(header, rows)}\n\n{_origins(reports)}"
 
 
@@ -143,7 +144,7 @@ def methods_table(reports: Sequence[Report]) -> str:
         needed = [enough(result, method, _CLOSE) for method in METHODS]
         row = [_trained(report), str(report["settings"]["networks"]), *map(numbers, leads.values())]
         rows.append([*row, *("" if count is None else str(count) for count in needed)])
-    header = ["networks", "a point", "ASM ahead at", "APX ahead at", "neither"]
+    header = ["networks", "per point", "ASM ahead at", "APX ahead at", "neither"]
     return markdown.table([*header, *(f"{method.upper()} within {_CLOSE} from" for method in METHODS)], rows)
 
 
@@ -235,7 +236,7 @@ def page(folder: Path, figures: str = "") -> str:
     return f"""# Ehrlich & Davis (2019), reproduced
 
 This page shows table 1 and figures 4a, 4b, 4c and 5 of *Deep Residual Learning in the JPEG Transform Domain*, with the
-paper's numbers beside ours. Each has one command:
+paper's numbers beside ours. These commands measure them:
 
 ```sh
 python -m experiments.conversion --data mnist --root mnist   # table 1 and figure 4b
@@ -245,16 +246,17 @@ python -m experiments.throughput                             # figure 5
 python -m experiments.report --results results               # this page, from your own results
 ```
 
-`--data` takes `mnist`, `cifar10` or `cifar100` of torchvision (`--download` fetches them), or a folder of JPEG files
-with `train` and `test` inside and one subfolder per class. A run that was interrupted goes on where it stopped.
-`torchrun --nproc-per-node 4 -m experiments.conversion …` spreads it over processes, and the bits stay the same if each
-process has the same `--threads`. By default, 100 networks are trained for table 1 and five for each point of
-figure 4c. That takes up to an hour on a large GPU and days without one. Ours are fewer, as the tables say.
+`--data` takes torchvision's `mnist`, `cifar10` or `cifar100` (`--download` fetches them), or a folder of JPEG files
+with the folders `train` and `test`, each with one subfolder per class. An interrupted run continues where it stopped.
+`torchrun --nproc-per-node 4 -m experiments.conversion …` divides a run among processes; the results are the same, bit
+for bit, if every process has the same `--threads`. By default, 100 networks are trained for table 1 and five for each
+point of figure 4c, which takes up to an hour on a large GPU and days without one. The runs shown here have fewer, as
+the tables say.
 
-The paper does not give its networks' channels, its epochs or its learning rate; ours are stated. Data sets of
-torchvision are encoded without loss, as in the paper. CIFAR-10 is here as JPEG files of quality 75 with 4:2:0 chroma,
-for training and testing alike: less is left in such an image than in the original, and accuracies are not those of the
-original images. ± is one standard deviation over networks.
+The paper does not give its networks' channels, its epochs or its learning rate; ours are in the tables. Torchvision's
+data sets are encoded without loss, as in the paper. CIFAR-10 is used here as JPEG files of quality 75 with 4:2:0
+chroma, for training and testing alike. These images have less detail than the originals, so accuracies differ from
+those on the original images. ± is one standard deviation over networks.
 
 ## Table 1: conversion is exact
 
@@ -268,8 +270,8 @@ original images. ± is one standard deviation over networks.
 
 ## Figure 4b: accuracy of converted networks
 
-A method is ahead where zero lies outside the 95 % interval of the mean difference, paired by network, at each number of
-frequencies by itself. The last columns are the numbers of frequencies from which on accuracy stays close to that at 15.
+A method is ahead at a number of frequencies if zero is outside the 95 % interval of the mean difference there, paired
+by network. The last columns give the number of frequencies from which on accuracy stays close to that at 15.
 
 {methods_table(list(conversion.values()))}
 
@@ -277,13 +279,13 @@ frequencies by itself. The last columns are the numbers of frequencies from whic
 
 ## Figure 4c: networks trained in the JPEG domain, in part
 
-The paper prints this figure without numbers. The authors' values are from an interim revision of their data, probably
-of this figure. Ours is a partial reproduction: its networks are smaller, fewer, and trained for fewer epochs than those
-of table 1 above, as the last table says.
+The paper has no numbers for this figure. The authors' values are from an interim revision of their data, probably for
+this figure. This is a partial reproduction: the networks are smaller, fewer, and trained for fewer epochs
+than those of table 1 above, as the last table says.
 
 {methods_table(list(training.values()))}
 
-Accuracy that approximation costs networks that were trained with it, beside converted ones:
+The accuracy that networks lose by approximation, if they were trained with it or converted:
 
 {learning_table([*conversion.values(), *training.values()])}
 

@@ -1,8 +1,8 @@
-"""Neural networks that run on JPEG's own coefficients: ``jpegdomain.convert(model)`` and what it is made of."""
+"""Read JPEG files as exact tensors, and run neural networks on JPEG's own coefficients."""
 
 import warnings
 
-# Modules that need no place among the names below, but are attributes of the package all the same.
+# Modules that are attributes of the package, but not in `__all__`.
 from . import codec as codec
 from . import data as data
 from . import errors as errors

@@ -1,4 +1,4 @@
-"""``python -m jpegdomain``: the command, see `jpegdomain.command`."""
+"""``python -m jpegdomain`` runs the command of `jpegdomain.command`."""
 
 from jpegdomain.command import main
 

@@ -1,4 +1,4 @@
-"""The datum that flows between layers: coefficients that behave as the pixels they stand for."""
+"""The data type that flows between layers: coefficients that behave like the pixels they stand for."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -19,7 +19,7 @@ Method: TypeAlias = Literal["asm", "apx"]
 
 
 class View(NamedTuple):
-    """How an activation was taken as a view of another; `place` is its number among several results."""
+    """How an activation was made as a view of another; `place` is its position among several results."""
 
     base: "Activation"
     operation: Any
@@ -29,28 +29,29 @@ class View(NamedTuple):
 
 
 class Activation(TensorLike):
-    """A feature map in the transform domain, which every operation of torch takes for its pixels.
+    """A feature map in the transform domain; every torch operation treats it as its pixels.
 
     The layout is *in place*: an ordinary tensor in which each 8×8 tile of pixels along the two pixel axes is replaced
-    by its orthonormal DCT-II coefficients, row = first pixel axis, column = second. Pixels of the tiles outside the
-    extent are zero; every operation keeps that invariant. J acts along the pixel axes only, so moving, splitting and
-    merging other axes commutes with it: channels-last feature maps, (n, h, w, c), hold the same coefficients.
+    by its orthonormal DCT-II coefficients, row = first pixel axis, column = second. Pixels that tiles have beyond
+    the extent are zero; every operation keeps that invariant. J acts along the pixel axes only, so moving, splitting
+    and merging other axes commutes with it: channels-last feature maps, (n, h, w, c), hold the same coefficients.
 
-    ``torch.*``, ``torch.nn.functional.*``, tensor methods and operators mean what they mean on the pixels: by a closed
-    form on the coefficients where there is one (`jpegdomain.table`), as J∘f∘J̃ elsewhere. Results that are feature maps
-    again are activations, others plain tensors. Operations in place give this object new coefficients.
+    ``torch.*``, ``torch.nn.functional.*``, tensor methods and operators give the results that they give on the pixels:
+    computed in closed form on the coefficients where possible (`jpegdomain.table`), and as J∘f∘J̃ otherwise. Results
+    that are feature maps are activations again; others are plain tensors. In-place operations replace this object's
+    coefficients.
 
     Args:
         coefficients: (n, c, 8X, 8Y), or other axes, floating point, best in channels-last memory.
         extent: Height H and width W in pixels, ⌈H/8⌉ = X and ⌈W/8⌉ = Y.
         axes: Positions of the pixel axes, in ascending order.
-        frequencies: 1…15, the spatial frequencies by which piecewise-linear functions and max-pooling choose their
-            pieces, here and in all that is computed from this activation; 15 is exact.
-        method: 'asm', which applies the piece to the exact pixel, or 'apx', to the truncated reconstruction.
+        frequencies: 1…15, how many spatial frequencies piecewise-linear functions and max-pooling use to choose the
+            piece that applies to a pixel, here and in everything computed from this activation; 15 is exact.
+        method: 'asm' applies that piece to the exact pixel, 'apx' to the truncated reconstruction.
 
     Raises:
-        ExtentMismatchError: If the coefficients do not lie on the extent's block grid.
-        ValueError: If `frequencies` or `method` is none of the above.
+        ExtentMismatchError: If the coefficients' shape does not match the extent's block grid.
+        ValueError: If `frequencies` or `method` is not one of the values above.
     """
 
     def __init__(
@@ -65,13 +66,13 @@ class Activation(TensorLike):
         first, second = axes[0] + ndim * (axes[0] < 0), axes[1] + ndim * (axes[1] < 0)
         if not 0 <= first < second < ndim or (sizes[first], sizes[second]) != extent.canvas:
             raise ExtentMismatchError(
-                f"coefficients of an extent of {extent} have its canvas {extent.canvas} along the axes {tuple(axes)}; "
+                f"coefficients of extent {extent} need the size {extent.canvas} along the axes {tuple(axes)}; "
                 f"got the shape {tuple(sizes)}"
             )
         if not 1 <= frequencies <= 15:
-            raise ValueError(f"frequencies is 1…15, got {frequencies}")
+            raise ValueError(f"frequencies must be 1…15, got {frequencies}")
         if method not in ("asm", "apx"):
-            raise ValueError(f"method is 'asm' or 'apx', got {method!r}")
+            raise ValueError(f"method must be 'asm' or 'apx', got {method!r}")
         self._set(coefficients, None, extent, (first, second), frequencies, method)
 
     def _set(
@@ -83,7 +84,7 @@ class Activation(TensorLike):
         frequencies: int,
         method: Method,
     ) -> None:
-        # What is computed on pixels is transformed when its coefficients are asked for: one of the two may be missing.
+        # Results computed on pixels are transformed only when coefficients are needed: one of the two may be missing.
         self._values: Tensor | None = values
         self._pixels = pixels
         self._from_pixels = values is None
@@ -95,7 +96,7 @@ class Activation(TensorLike):
 
     @classmethod
     def from_pixels(cls, pixels: Tensor, axes: tuple[int, int], like: "Activation") -> "Activation":
-        """Make an activation of pixels, which nobody may write to; J is taken when coefficients are asked for."""
+        """Make an activation from pixels, not to be modified later; J is applied when coefficients are needed."""
         x = object.__new__(cls)
         x._set(
             None, pixels, Extent(pixels.shape[axes[0]], pixels.shape[axes[1]]), axes, like._frequencies, like._method
@@ -110,17 +111,17 @@ class Activation(TensorLike):
 
     @property
     def has_coefficients(self) -> bool:
-        """Whether the coefficients are at hand; if not, only the pixels are."""
+        """Whether the coefficients have been computed; if not, only the pixels are there."""
         return self._values is not None
 
     def bring_up_to_date(self) -> None:
-        """Take over what was written to the activations and pixels that share this feature map."""
+        """Pick up in-place writes to the activations and pixels that share this feature map."""
         if self._view is not None or self._lent:
             runtime().refresh(self)
 
     @property
     def _first(self) -> Tensor:  # type: ignore[override]
-        """What this activation was made of, coefficients or pixels: gradients flow to it."""
+        """What this activation was made from, coefficients or pixels: gradients flow to it."""
         found = self._pixels if self._from_pixels else self._values
         assert found is not None
         return found
@@ -137,7 +138,7 @@ class Activation(TensorLike):
 
     @property
     def frequencies(self) -> int:
-        """The spatial frequencies that decide; 15 is exact."""
+        """How many spatial frequencies choose the pieces; 15 is exact."""
         return self._frequencies
 
     @property
@@ -148,7 +149,7 @@ class Activation(TensorLike):
     def replace(
         self, coefficients: Tensor, extent: Extent | None = None, axes: tuple[int, int] | None = None
     ) -> "Activation":
-        """Make another activation with this one's options; extent and axes are this one's if None."""
+        """Make another activation with the same options; extent and axes are also the same if None."""
         return Activation(
             coefficients,
             self._extent if extent is None else extent,
@@ -160,7 +161,7 @@ class Activation(TensorLike):
     def moved(
         self, function: Callable[[Tensor], Tensor], extent: Extent | None = None, axes: tuple[int, int] | None = None
     ) -> "Activation":
-        """Make an activation by moving coefficients and pixels alike, along other axes than the pixels'."""
+        """Make an activation by moving coefficients and pixels alike, along axes other than the pixel axes."""
         self.bring_up_to_date()
         if self._values is None:
             return Activation.from_pixels(function(self._first), self._axes if axes is None else axes, self)
@@ -170,7 +171,7 @@ class Activation(TensorLike):
         return result
 
     def with_options(self, frequencies: int | None = None, method: Method | None = None) -> "Activation":
-        """Make an activation of the same coefficients that is approximated in another way; None keeps the option."""
+        """Make an activation of the same coefficients with other approximation options; None keeps an option."""
         return Activation(
             self.coefficients,
             self._extent,
@@ -180,7 +181,7 @@ class Activation(TensorLike):
         )
 
     def rebind(self, other: "Activation") -> None:
-        """Take over the values of another activation of this shape, dtype and axes: what operations in place do."""
+        """Take over the values of another activation of the same shape, dtype and axes, as in-place operations do."""
         other.bring_up_to_date()
         self._values, self._pixels, self._from_pixels = other._values, other._pixels, other._from_pixels
         self._writes += 1
@@ -188,7 +189,7 @@ class Activation(TensorLike):
             runtime().write_through(self)
 
     def lend(self, pixels: Tensor) -> None:
-        """Remember pixels of which a view was handed out: what is written there belongs to this activation."""
+        """Remember that a view of these pixels was handed out: what is written to it belongs to this activation."""
         self._lent.append((pixels, pixels._version))
 
     def is_view_of(self, view: View) -> None:
@@ -199,7 +200,7 @@ class Activation(TensorLike):
     def __torch_function__(
         cls, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run an operation of torch as `jpegdomain.table` says."""
+        """Run a torch operation as `jpegdomain.table` says."""
         return runtime().run(func, args, {} if kwargs is None else kwargs)
 
     def __repr__(self) -> str:
@@ -215,14 +216,14 @@ def _flatten(x: Activation) -> tuple[list[Any], tuple[Any, ...]]:
 
 
 def _unflatten(children: Iterable[Any], context: tuple[Any, ...]) -> Activation:
-    # Not by the constructor: what is put in a tensor's place is no tensor.
+    # Not through the constructor: pytrees also put objects other than tensors in a tensor's place.
     activation = object.__new__(Activation)
     (values,) = children
     activation._set(values, None, *context)
     return activation
 
 
-# To torch.export and torch.func an activation is one tensor, and all else part of the structure.
+# To torch.export and torch.func an activation is one tensor; everything else is part of the structure.
 pytree.register_pytree_node(
     Activation,
     _flatten,

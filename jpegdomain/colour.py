@@ -16,7 +16,7 @@ Target: TypeAlias = Literal["luma", "rgb", "ycbcr"]
 """Channels that components become: Y; R, G and B; or Y, Cb and Cr."""
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
-"""Rows: channels. Columns: components."""
+"""A matrix from components (columns) to channels (rows)."""
 
 LUMA: Final = (0.299, 0.587, 0.114)
 """Weights of R, G, B in Y (ITU-T T.871 clause 7)."""
@@ -42,33 +42,33 @@ MIXING: Final[Mapping[Target, Mapping[Color, Matrix]]] = {
     "rgb": {"gray": ((1.0,),) * 3, "ycbcr": _YCBCR_TO_RGB, "rgb": _IDENTITY},
     "ycbcr": {"gray": ((1.0,), (0.0,), (0.0,)), "ycbcr": _IDENTITY, "rgb": RGB_TO_YCBCR},
 }
-"""Channels wanted → the file's colour model → the matrix; columns: the leading components of the file."""
+"""The matrix for the channels wanted and the file's colour model; its columns are the file's first components."""
 
 INKS: Final[Mapping[Color, tuple[Matrix, float]]] = {
     "cmyk": (_IDENTITY, 128.0),
     "ycck": (tuple(tuple(-weight for weight in row) for row in _YCBCR_TO_RGB), 127.0),
 }
-"""Colour models of four components → the matrix and the constant from the level-shifted first three to C, M and Y as
-files store them, 255 for no ink: C of CMYK, 255 − R of YCCK, whose Y, Cb and Cr are those of R, G and B."""
+"""For colour models of four components, the matrix and the constant that turn the first three, level-shifted, into C, M
+and Y as stored, 255 for no ink: CMYK stores C itself, YCCK stores Y, Cb and Cr of R, G and B, where C = 255 − R."""
 
 BLACK: Final[Mapping[Target, tuple[float, ...]]] = {
     "luma": (0.0,),
     "rgb": (0.0, 0.0, 0.0),
     "ycbcr": (0.0, 128.0, 128.0),
 }
-"""Levels of R = G = B = 0: what the map from R, G and B to channels adds to the matrix ``MIXING[target]["rgb"]``."""
+"""The channels' levels for R = G = B = 0: the constant that belongs to the matrix ``MIXING[target]["rgb"]``."""
 
 
 def mixing(color: Color, target: Target, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(channels, leading components): `MIXING` as a tensor; of CMYK and YCCK that of the RGB of `from_inks`."""
+    """(channels, leading components): `MIXING` as a tensor; for CMYK and YCCK that of RGB, which `from_inks` gives."""
     return torch.tensor(MIXING[target]["rgb" if color in INKS else color], dtype=dtype, device=device)
 
 
 def recolored(color: Color, target: Target, colors: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """Give `MIXING` with a matrix of R, G and B in between.
+    """Return `MIXING` with a matrix applied to R, G and B in between.
 
     Args:
-        color: Of the components.
+        color: The components' colour model.
         target: The channels wanted.
         colors: (3, 3), or None for the identity.
 
@@ -87,20 +87,20 @@ def from_inks(samples: Tensor, color: Color) -> Tensor:
     """Convert CMYK or YCCK samples to R, G and B: R = C·K/255, G = M·K/255, B = Y·K/255.
 
     C, M, Y and K are the levels that the file stores, 255 for no ink: Adobe's convention, which Pillow and torchvision
-    assume of every file of four components, with an Adobe segment or without. In terms of ink, c = 255 − C, this is
+    assume for every file of four components, with or without an Adobe segment. In terms of ink, c = 255 − C, this is
     their (255 − c)·(255 − k)/255. YCCK stores C = 255 − R', M = 255 − G' and Y = 255 − B' as Y, Cb and Cr of R', G'
     and B' (libjpeg's ``ycck_cmyk_convert``).
 
-    The product is not linear: there is no map of these files' coefficients to those of R, G and B, and the samples must
-    be at full resolution first.
+    The product is not linear: no linear map takes these files' coefficients to those of R, G and B, and the samples
+    must be at full resolution first.
 
-    Both decoders give the same bytes. Their rounding, which is left out here, makes on 40 generated files in range 0.3
-    levels on average for CMYK and 0.4 for YCCK with halved Cb, Cr and K, 2.4 at most. Where C, M, Y or K leave 0…255,
-    libjpeg clamps them before the product, which clamping the result cannot reproduce: up to 25 levels in a file of
-    saturated colours, 108 where Cb and Cr are random.
+    Both decoders give the same bytes. Their rounding, which is left out here, makes a difference of 0.3 levels on
+    average for CMYK and 0.4 for YCCK with halved Cb, Cr and K, 2.4 at most (40 generated files within 0…255). Where
+    C, M, Y or K leave 0…255, libjpeg clamps them before the product. Clamping the result cannot reproduce this: the
+    difference is up to 25 levels in a file of saturated colours, and 108 where Cb and Cr are random.
 
     Args:
-        samples: (n, 4, h, w) level-shifted, as the file stores them.
+        samples: (n, 4, h, w), level-shifted (minus 128), as the file stores them.
         color: ``cmyk`` or ``ycck``.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Tensors that depend on a few numbers only: built once, for eager, compiled and exported runs."""
+"""Tensors that depend only on a few numbers: built once, for eager, compiled and exported runs."""
 
 import functools
 import re
@@ -20,7 +20,7 @@ _SHELF: Final = _Shelf()
 
 
 def _among_fakes() -> bool:
-    """Whether there are fake tensors that accept no real ones beside them, as under ``torch.export``."""
+    """Whether fake tensors are in use that cannot be mixed with real ones, as under ``torch.export``."""
     if not torch._C._len_torch_dispatch_stack():
         return False
     mode = torch._guards.detect_fake_mode()
@@ -28,17 +28,17 @@ def _among_fakes() -> bool:
 
 
 def constant(build: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Make a function keep its results, as real tensors whatever mode it is called in; nobody may write to them.
+    """Cache a function's results, as real tensors in whatever mode it is called; they must not be modified.
 
-    Inference mode, ``torch.export``, ``torch.func`` and a default device leave their mark on every tensor that is made
-    under them. They hold for a thread each, so a constant is made in a thread of its own. Only among fake tensors that
-    no compiler has made, which mix with no real ones, is it made again each time.
+    Inference mode, ``torch.export``, ``torch.func`` and a default device change every tensor that is made under them.
+    They apply to one thread, so a constant is made in a thread of its own. Fake tensors that were not made by a
+    compiler cannot be mixed with real ones; under these a constant is built anew each time.
 
     Args:
-        build: Makes a tensor from numbers, dtypes and devices, which decide on it.
+        build: Makes a tensor that depends only on its arguments: numbers, dtypes and devices.
 
     Returns:
-        The function.
+        The function with a cache.
     """
     kept: dict[tuple[Any, ...], Tensor] = {}
 
@@ -46,11 +46,11 @@ def constant(build: Callable[..., Tensor]) -> Callable[..., Tensor]:
         found = kept.get(key)
         if found is None:
             with ThreadPoolExecutor(1) as alone:
-                # What another thread has made meanwhile is the one for all.
+                # If another thread has made one meanwhile, all threads use that one.
                 found = kept.setdefault(key, alone.submit(build, *key).result())
         return found
 
-    # Compilers take a function's name for a constant tensor's: of several, only the last would be left. So the constant
+    # Compilers name a constant tensor after its function: of several, only the last would be left. So the constant
     # is the name under which the tensor can be found.
     @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
     def name_of(*key: Any) -> str:

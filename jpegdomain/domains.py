@@ -1,8 +1,8 @@
-"""Which domain each operation runs in, coefficients or pixels: the cheapest assignment, a minimum cut. No tensors.
+"""Which domain each operation runs in, coefficients or pixels: the cheapest assignment is a minimum cut. No tensors.
 
-Every operation can be put on either side of a cut between 'transform' and 'pixels'. What it costs on a side is an edge
-that the cut severs; J and J̃ are edges between an operation and those that read its result. The least work in all is
-then the capacity of a minimum cut, found exactly.
+Every operation can be put on either side of a cut between 'transform' and 'pixels'. Its cost on a side is an edge that
+the cut severs; J and J̃ are edges between an operation and those that read its result. The least total work is then the
+capacity of a minimum cut, which is found exactly.
 """
 
 import math
@@ -25,12 +25,12 @@ class Operation:
     """One operation of a network on feature maps.
 
     Args:
-        name: Of the operation.
+        name: The operation's name.
         reads: Names of the operations whose results it reads.
         transform: Work on coefficients; infinite if it cannot run there.
         pixels: Work on pixels; infinite if it cannot run there.
-        conversion: Work of one J or J̃ of its result.
-        stored: Its result has to be coefficients, wherever it was computed.
+        conversion: Work to apply J or J̃ to its result once.
+        stored: Whether its result must be coefficients, wherever it was computed.
     """
 
     name: str
@@ -42,16 +42,16 @@ class Operation:
 
 
 def choose_domains(operations: Sequence[Operation]) -> dict[str, Domain]:
-    """Assign a domain to every operation so that all work together is least; pixels where both are equal.
+    """Assign a domain to every operation so that the total work is least; pixels where both cost the same.
 
-    A result that is read in the other domain is converted once, however many read it. A *stored* result counts as
-    coefficients for its readers: computed on pixels it takes a J, read on pixels a J̃.
+    A result that is read in the other domain is converted once, no matter how many operations read it. A *stored*
+    result counts as coefficients for its readers: computing it on pixels costs a J, reading it on pixels a J̃.
 
     Args:
         operations: In order of execution; each can run in at least one domain.
 
     Returns:
-        Name → domain.
+        A dict from name to domain.
 
     """
     cut = networkx.DiGraph()
@@ -65,7 +65,7 @@ def choose_domains(operations: Sequence[Operation]) -> dict[str, Domain]:
         _edge(cut, (_TRANSFORM, ""), here, operation.pixels + (operation.conversion if operation.stored else 0))
         _edge(cut, here, (_PIXELS, ""), operation.transform)
         _conversions(cut, operation, readers[operation.name])
-    # Of several minimum cuts networkx gives the one with the fewest nodes on the sink's side: let that be 'transform'.
+    # Of several minimum cuts networkx returns the one with the fewest nodes on the sink's side: make that 'transform'.
     _, (_, transform) = networkx.minimum_cut(
         cut.reverse(copy=False),
         (_PIXELS, ""),
@@ -78,7 +78,7 @@ def choose_domains(operations: Sequence[Operation]) -> dict[str, Domain]:
 
 
 def _conversions(cut: networkx.DiGraph, operation: Operation, readers: Iterable[str]) -> None:
-    """What it costs that a result is read in another domain than it is kept in."""
+    """The cost of reading a result in a domain other than the one it is kept in."""
     coefficients = (_TRANSFORM, "") if operation.stored else ("runs", operation.name)
     decoded, encoded = ("decoded", operation.name), ("encoded", operation.name)
     for reader in readers:
@@ -90,7 +90,7 @@ def _conversions(cut: networkx.DiGraph, operation: Operation, readers: Iterable[
 
 
 def _edge(cut: networkx.DiGraph, start: tuple[str, str], end: tuple[str, str], work: float) -> None:
-    # An edge without the attribute is of infinite capacity.
+    # An edge without the attribute has infinite capacity.
     if math.isinf(work):
         cut.add_edge(start, end)
     else:

@@ -42,15 +42,15 @@ class DamagedJpegError(JpegFileError):
 
 
 class UnsupportedJpegError(JpegFileError):
-    """A valid JPEG file that is not read (12-bit, lossless) or makes no batch (two components): re-encode it."""
+    """A valid JPEG file that cannot be read (12-bit, lossless) or put in a batch (two components): re-encode it."""
 
 
 class JpegTooLargeError(JpegFileError):
-    """A file has more than ``max_pixels`` or ``max_scans``: raise that limit if the file is to be trusted."""
+    """A file has more than ``max_pixels`` or ``max_scans``: raise that limit if you trust the file."""
 
 
 class JpegIndexError(JpegDomainError, ValueError):
-    """An index of entry points is damaged, or that of another file: make it again with ``codec.index_jpeg``."""
+    """An index of entry points is damaged or belongs to another file: make it again with ``codec.index_jpeg``."""
 
 
 class EmptyFolderError(JpegDomainError, FileNotFoundError):
@@ -58,11 +58,11 @@ class EmptyFolderError(JpegDomainError, FileNotFoundError):
 
 
 class EmptyClassWarning(UserWarning):
-    """A class's folder has no JPEG files; the class stays, and the message names it."""
+    """A class's folder has no JPEG files. The class is kept, and the message names it."""
 
 
 class LeftOutWarning(UserWarning):
-    """A file that cannot be used was left out of a data loader's batch, as asked for; the message names it."""
+    """A file that cannot be used was left out of a batch, as `on_error='skip'` asks; the message names it."""
 
 
 class MissingPackageError(JpegDomainError, ImportError):
@@ -70,26 +70,26 @@ class MissingPackageError(JpegDomainError, ImportError):
 
 
 class ExtentMismatchError(JpegDomainError, ValueError):
-    """Images or activations of different extents meet where equal ones are needed."""
+    """Images or activations have different extents where equal ones are needed."""
 
 
 class InputError(JpegDomainError, TypeError):
-    """A layer or a converted model was given something else than it takes."""
+    """A function, layer or converted model was given something that it does not take."""
 
 
 class UnsupportedFoldError(JpegDomainError, ValueError):
-    """A layer has no transform-domain map of the form asked for: choose another form."""
+    """A layer has no transform-domain map of the requested form: choose another form."""
 
 
 class UnsupportedLayerError(JpegDomainError, TypeError):
-    """A layer or a name that a converted model cannot have; the message names it.
+    """A converted model cannot have this layer or name; the message says which.
 
-    `convert` catches those of single layers: such a model runs by its own code instead of a plan.
+    `convert` catches the errors of single layers: such a model runs its own code instead of a plan.
     """
 
 
 class UntraceableModelError(JpegDomainError, TypeError):
     """``torch.fx`` cannot follow a model's ``forward``; the message says where it stopped.
 
-    `convert` catches it: such a model runs by its own code instead of a plan.
+    `convert` catches this error: such a model runs its own code instead of a plan.
     """

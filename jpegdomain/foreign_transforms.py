@@ -1,8 +1,8 @@
-"""Transforms of torchvision that would hand an object of ours on unchanged, and say nothing, raise an error instead.
+"""Makes torchvision transforms raise an error where they would silently return an object of ours unchanged.
 
-``torchvision.transforms.v2`` flattens its inputs by torch's pytrees, transforms the types that it knows and passes all
-others through: a `JpegBatch` would come out of ``MixUp`` with the same images and other labels. The only place where an
-object can notice is the flattening; there this module looks who asks.
+``torchvision.transforms.v2`` flattens its inputs with torch's pytrees, transforms the types that it knows and passes
+all others through: a `JpegBatch` would come out of ``MixUp`` with the same images and other labels. An object can
+notice this only while it is flattened; this module then looks at which function is flattening it.
 """
 
 import copyreg
@@ -18,20 +18,20 @@ from .errors import InputError
 __all__ = ["refuse_foreign_transform", "register_leaf"]
 
 _PYTREES: Final = (pytree.__name__, __name__.partition(".")[0])
-"""Whose functions stand between a transform and the question who asks."""
+"""Modules whose functions are on the stack between a transform and this one."""
 _TORCHVISION: Final = "torchvision.transforms"
 _LEAVE_IMAGES: Final = frozenset({"Identity", "SanitizeBoundingBoxes", "SanitizeKeyPoints"})
-"""Transforms that announce to take images, and return them as they are."""
+"""Transforms that declare to take images, but return them unchanged."""
 
 
 def register_leaf(kind: type, advice: str) -> None:
-    """Make a type a leaf of pytrees, as every type is that they do not know, but one that torchvision cannot pass by.
+    """Make a type a leaf of pytrees, like any unknown type, but one that torchvision cannot pass through silently.
 
     Args:
         kind: The type.
-        advice: What to do instead of a transform of torchvision.
+        advice: What to do instead of using a torchvision transform.
     """
-    # A registered type has children. Its only one is itself, of another class: otherwise flattening would not end.
+    # A registered type needs children. The only child is the object itself, as another class, so that flattening ends.
     leaf = type(kind.__name__, (kind,), {"__slots__": (), "__module__": kind.__module__, "__doc__": kind.__doc__})
 
     def flatten(value: Any) -> tuple[list[Any], None]:
@@ -45,7 +45,7 @@ def register_leaf(kind: type, advice: str) -> None:
         (value,) = children
         return _as(kind, value) if type(value) is leaf else value
 
-    # Copies and pickles of a leaf are objects of the type itself.
+    # Copies and pickles of a leaf are objects of the original type.
     copyreg.pickle(leaf, lambda value: (_itself, (_as(kind, value),)))
     pytree.register_pytree_node(
         kind,
@@ -61,21 +61,21 @@ def _itself(value: Any) -> Any:
 
 
 def _as(kind: type, value: Any) -> Any:
-    """The same object of another class, which shares what it holds."""
+    """The same object as an instance of another class, sharing its attributes."""
     other: Any = object.__new__(kind)
     vars(other).update(vars(value))
     return other
 
 
 def refuse_foreign_transform(value: object, advice: str) -> None:
-    """Raise if a transform of torchvision is flattening an object of ours that it would not transform.
+    """Raise if a torchvision transform is flattening an object of ours that it would not transform.
 
     Args:
         value: The object.
         advice: What to do instead.
 
     Raises:
-        InputError: If a transform of images that does not know the object's type is asking; the message names both.
+        InputError: If an image transform that does not know the object's type is flattening it; the message names both.
     """
     if torch.compiler.is_compiling():
         return
@@ -86,12 +86,12 @@ def refuse_foreign_transform(value: object, advice: str) -> None:
     if not _takes(types, value) and _takes_images(types) and type(transform).__name__ not in _LEAVE_IMAGES:
         name = type(transform).__qualname__
         raise InputError(
-            f"torchvision's {name} does not know a {type(value).__qualname__}, and would return it unchanged: {advice}"
+            f"torchvision's {name} does not know {type(value).__qualname__}, and would return it unchanged: {advice}"
         )
 
 
 def _asking(frame: FrameType | None) -> Any:
-    """The transform of torchvision that called the flattening, None if something else did."""
+    """The torchvision transform that is flattening the object, None if something else is."""
     while frame is not None and frame.f_globals.get("__name__", "").startswith(_PYTREES):
         frame = frame.f_back
     while frame is not None and frame.f_globals.get("__name__", "").startswith(_TORCHVISION):
@@ -107,6 +107,6 @@ def _takes(types: Any, value: object) -> bool:
 
 
 def _takes_images(types: Any) -> bool:
-    """Whether a transform is one of images; others, of boxes for instance, have nothing to do with ours."""
+    """Whether a transform changes images; others, for example of boxes, do not concern our types."""
     pillow = any(getattr(one, "__module__", "").startswith("PIL.") for one in types)
     return pillow or _takes(types, torch.empty(0))

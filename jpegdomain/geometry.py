@@ -65,7 +65,7 @@ def padded_size(size: int) -> int:
 
 
 def component_extent(extent: Extent, factors: tuple[int, int], largest: tuple[int, int]) -> Extent:
-    """Compute a JPEG component's size from its and the largest sampling factors (V, H): ⌈size·V/Vmax⌉ (T.81 A.1.1)."""
+    """Compute a JPEG component's size, ⌈size·V/Vmax⌉, from its and the largest sampling factors (V, H) (T.81 A.1.1)."""
     return Extent(
         -(-extent.height * factors[0] // largest[0]),
         -(-extent.width * factors[1] // largest[1]),
@@ -79,13 +79,13 @@ def window_output(size: int, kernel: int, stride: int, padding: tuple[int, int],
         ⌊(size + before + after − dilation·(kernel−1) − 1)/stride⌋ + 1.
 
     Raises:
-        ExtentMismatchError: If the window does not fit once.
+        ExtentMismatchError: If the window does not fit even once.
     """
     reach = dilation * (kernel - 1) + 1
     output = (size + sum(padding) - reach) // stride + 1
     if output < 1:
         raise ExtentMismatchError(
-            f"a window of {reach} samples does not fit {size} samples padded by {padding[0]} and {padding[1]}: "
+            f"a window of {reach} samples does not fit into {size} samples padded by {padding[0]} and {padding[1]}: "
             "the image is too small for this network"
         )
     return output
@@ -119,7 +119,7 @@ class Window(NamedTuple):
         Args:
             kernel: One number or (vertical, horizontal).
             stride: As `kernel`.
-            padding: As `kernel`, or ((top, bottom), (left, right)), 'valid', 'same' (the odd zero goes to the end).
+            padding: As `kernel`, ((top, bottom), (left, right)), 'valid', or 'same' (an odd zero goes to the end).
             dilation: As `kernel`.
 
         Returns:
@@ -133,24 +133,24 @@ class Window(NamedTuple):
             padding = 0
         if padding == "same":
             if stride != (1, 1):
-                raise ValueError("padding 'same' needs a stride of 1")
+                raise ValueError("padding='same' needs a stride of 1")
             totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
             pads = tuple((total // 2, total - total // 2) for total in totals)
             return cls(kernel, stride, (pads[0], pads[1]), dilation)
         if isinstance(padding, str):
-            raise ValueError(f"padding is a number, a pair, two pairs, 'same' or 'valid'; got {padding!r}")
+            raise ValueError(f"padding must be a number, a pair, two pairs, 'same' or 'valid'; got {padding!r}")
         if isinstance(padding, int):
             padding = (padding, padding)
         return cls(kernel, stride, (pair(padding[0]), pair(padding[-1])), dilation)
 
     @property
     def pointwise(self) -> bool:
-        """Whether every output pixel reads just the input pixel at its own place."""
+        """Whether every output pixel reads only the input pixel at the same place."""
         return self == Window((1, 1), dilation=self.dilation)
 
     @property
     def symmetric_padding(self) -> tuple[int, int] | None:
-        """(vertical, horizontal) zeros where both ends get the same, else None."""
+        """(vertical, horizontal) zeros if both ends of each axis get the same number, else None."""
         (top, bottom), (left, right) = self.padding
         return (top, left) if top == bottom and left == right else None
 
@@ -163,7 +163,7 @@ class Window(NamedTuple):
         return Extent(*(window_output(extent[axis], *self.along(axis)) for axis in (0, 1)))
 
     def reach(self, axis: int) -> tuple[int, int]:
-        """Return the input blocks that an output block's samples come from, relative to block stride·position.
+        """Return which input blocks an output block's samples come from, relative to block stride·position.
 
         Output sample u of block x' reads samples 8·stride·x' + stride·u + dilation·t − before, t = 0…kernel−1.
 

@@ -1,4 +1,4 @@
-"""Spatial networks of the literature that torchvision does not have; plain torch, nothing of JPEG in them.
+"""Spatial networks from the literature that torchvision does not have: plain torch, without anything about JPEG.
 
 - `ThreeBlockNet`: Ehrlich & Davis (2019), figure 3.
 - `CifarResNet`: He et al. (2016), section 4.2, with shortcut option A.
@@ -37,7 +37,7 @@ class ThreeBlockNet(nn.Module):
     """Three residual blocks, the last two at stride 2, global average pooling, one linear layer.
 
     A 32×32 image becomes 32×32, 16×16 and 8×8 feature maps: the last is a single JPEG block. Ehrlich & Davis
-    (2019), figure 3 and section 5.1; the paper does not print its channel counts, so they are an argument.
+    (2019), figure 3 and section 5.1. The paper does not give the numbers of channels, so they are an argument.
 
     Args:
         channels_in: 1 for gray images, 3 for colour.
@@ -88,7 +88,7 @@ class _OptionABlock(nn.Module):
 class CifarResNet(nn.Module):
     """He et al.'s network of 6·depth+2 layers for 32×32 images: 16, 32, 64 channels, shortcut option A.
 
-    The ``state_dict`` keys are those of the weights that circulate for it: conv1, bn1,
+    The ``state_dict`` keys are those of the weights in circulation for it: conv1, bn1,
     layer{1,2,3}.{i}.{conv1,bn1,conv2,bn2}, linear.
 
     Args:

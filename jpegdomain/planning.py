@@ -1,4 +1,4 @@
-"""What a layer costs in each form, which form to take, and the plan as a table. No tensors.
+"""What a layer costs in each form, which form is cheapest, and the plan as a table. No tensors.
 
 The three constants below turn floating-point operations, bytes and calls into one unit, the time of one operation of
 a well-shaped matrix product. They were measured on a two-core x86-64 CPU in float32 and only need to be right within a
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Form: TypeAlias = Literal["dense", "stencil", "factored"]
-"""The three forms of Ξ."""
+"""The three forms of a convolution's map Ξ on coefficients."""
 
 FORMS: tuple[Form, ...] = get_args(Form)
 
@@ -40,13 +40,13 @@ _OPERATIONS_PER_CALL = 2_500_000
 
 @dataclass(frozen=True)
 class Cost:
-    """What one layer does to one batch.
+    """What it costs to run one layer on one batch.
 
     Args:
         flops: Floating-point operations, a multiplication and its addition counted as two.
-        weights: Bytes of the map that is held: Ξ, or the spatial kernel.
+        weights: Bytes of the map that the layer holds: Ξ, or the spatial kernel.
         moved: Bytes of activations and weights read and written.
-        calls: Kernels started.
+        calls: How many compute kernels are called.
     """
 
     flops: int = 0
@@ -64,7 +64,7 @@ class Cost:
 
     @property
     def work(self) -> int:
-        """All of it as operations: what the planner compares."""
+        """The whole cost in operations, which the planner compares."""
         return self.flops + _OPERATIONS_PER_BYTE * self.moved + _OPERATIONS_PER_CALL * self.calls
 
 
@@ -95,17 +95,17 @@ class Convolution:
 
 
 def transform_cost(elements: int, itemsize: int = 4) -> Cost:
-    """Price J or J̃ of a number of coefficients: two products of 8×8 matrices per tile."""
+    """Return the cost of J or J̃ for a number of coefficients: two products of 8×8 matrices per tile."""
     return Cost(flops=4 * BLOCK * elements, moved=4 * itemsize * elements, calls=2)
 
 
 def convolution_cost(convolution: Convolution, form: Form) -> Cost:
-    """Price one form of a convolution on coefficients."""
+    """Return the cost of one form of a convolution on coefficients."""
     c = convolution
     before, after = c.elements()
     pairs = c.channels_in // c.groups * c.channels_out
     if form == "dense":
-        # Off-group pairs are zeros that the one matrix product multiplies all the same.
+        # Pairs from different groups are zeros, which the one matrix product multiplies like all others.
         entries = (before // c.batch) * (after // c.batch)
         flops, calls, apart = 2 * entries * c.batch, 2, Cost()
     elif form == "stencil":
@@ -118,7 +118,7 @@ def convolution_cost(convolution: Convolution, form: Form) -> Cost:
         if not c.window.pointwise:
             transforms = transform_cost(before, c.itemsize) + transform_cost(after, c.itemsize)
             return transforms + spatial_convolution_cost(c)
-        # On the coefficients as they are, those of partial blocks included.
+        # On the coefficients as stored, including those of partial blocks.
         entries, calls, apart = pairs, 1, Cost()
         flops = 2 * after * (c.channels_in // c.groups)
     weights = entries * c.itemsize
@@ -126,7 +126,7 @@ def convolution_cost(convolution: Convolution, form: Form) -> Cost:
 
 
 def spatial_convolution_cost(convolution: Convolution) -> Cost:
-    """Price a convolution of pixels."""
+    """Return the cost of a convolution of pixels."""
     c = convolution
     taps = c.window.kernel[0] * c.window.kernel[1] * (c.channels_in // c.groups)
     after = c.batch * c.channels_out * c.output.height * c.output.width
@@ -137,7 +137,7 @@ def spatial_convolution_cost(convolution: Convolution) -> Cost:
 
 @lru_cache(maxsize=4096)
 def choose_form(convolution: Convolution, limit: int = FOLDED_BYTES_LIMIT) -> Form:
-    """Return the cheapest form whose map fits: the factored one, or a Ξ of at most `limit` bytes."""
+    """Return the cheapest form that fits: the factored one, or one whose Ξ has at most `limit` bytes."""
 
     def fits(form: Form) -> bool:
         return form == "factored" or convolution_cost(convolution, form).weights <= limit
@@ -150,11 +150,11 @@ class PlanRow:
     """One row of a plan.
 
     Args:
-        path: Of the layer in the model.
-        layer: Its type.
+        path: The layer's name in the model.
+        layer: The layer's type.
         domain: Where its result lives, 'transform' or 'pixels'.
-        output: Shape (c, h, w) of the result in pixels, or the plain shape without the batch.
-        form: How it is computed.
+        output: Shape (c, h, w) of the result in pixels; for other results, their shape without the batch axis.
+        form: How the result is computed.
         cost: What that costs.
     """
 
@@ -171,12 +171,12 @@ class Plan:
     """How a converted model runs one batch; ``print`` it.
 
     Args:
-        batch: Images.
-        extent: Of the images.
-        steps: In order of execution.
-        reason: Why the model runs by its own code, if it does.
-        unsized: The model took none of the image sizes that were tried when it was planned: its domains were chosen by
-            the number of transforms, not by their sizes.
+        batch: Number of images.
+        extent: Height and width of the images.
+        steps: The rows, in order of execution.
+        reason: Why the model runs its own code instead of a plan, if it does.
+        unsized: Whether the model accepted none of the image sizes that were tried while planning, so that domains
+            were chosen by the number of transforms and not by their sizes.
     """
 
     batch: int

@@ -1,4 +1,4 @@
-"""Files that are written appear whole or not at all."""
+"""Files are written completely or not at all."""
 
 import secrets
 import shutil
@@ -8,10 +8,10 @@ __all__ = ["put_in_place"]
 
 
 def put_in_place(path: Path, data: bytes) -> None:
-    """Put a file in its place, whole. A link stays one: what it points to is replaced, and keeps its permissions."""
+    """Write a file completely or not at all. A link stays a link: its target is replaced, and keeps its permissions."""
     path = path.resolve()
     if path.exists() and not path.is_file():
-        # A pipe or a device cannot be replaced, and has no half-written state.
+        # A pipe or a device cannot be replaced, and is never half written.
         path.write_bytes(data)
         return
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -1,4 +1,4 @@
-"""The table: torch operation → how it runs on coefficients. Filled by `jpegdomain.functional`, read by `Activation`."""
+"""The table of torch operations on coefficients: `jpegdomain.functional` fills it, `Activation` reads it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ class Entry(NamedTuple):
     """How an operation runs on coefficients.
 
     Args:
-        function: Takes the operation's arguments, activations among them.
+        function: Takes the operation's arguments, at least one of which is an activation.
         accepts: Takes the same arguments and returns whether `function` has a closed form for them.
-        anywhere: Whether the operation runs on pixels where these are at hand and the coefficients are not.
+        anywhere: Whether the operation runs on pixels if only these have been computed.
     """
 
     function: Callable[..., Any]
@@ -30,13 +30,13 @@ class Entry(NamedTuple):
 
 
 class Met(NamedTuple):
-    """One operation that met an activation, as `record` lists it.
+    """One operation that was given an activation, as `record` lists it.
 
     Args:
-        path: Of the module that was running, '' where none is known.
-        operation: torch's name of it.
-        form: 'closed', or 'island' where it ran on pixels.
-        shape: Of its result, in pixels; None for a result of several parts or of no tensor.
+        path: Name of the module that was running, '' if unknown.
+        operation: The operation's name in torch.
+        form: 'closed', or 'island' if it ran on pixels.
+        shape: The result's shape in pixels; None for several results, or one that is not a tensor.
     """
 
     path: str
@@ -57,7 +57,7 @@ def operations(name: str) -> list[Any]:
 
 
 def getter(name: str) -> Any:
-    """Return the operation that reads an attribute of a tensor, as ``__torch_function__`` is given it."""
+    """Return the operation that reads an attribute of a tensor, as ``__torch_function__`` receives it."""
     return getattr(Tensor, name).__get__
 
 
@@ -65,12 +65,12 @@ def implements(*names: Any, accepts: Callable[..., bool], anywhere: bool = False
     """Enter a function into the table.
 
     Args:
-        *names: Operations: functions of torch, or names, each of which stands for all that `operations` finds.
-        accepts: As in `Entry`; where it returns False, the operation runs on pixels.
+        *names: Torch functions, or names, each of which stands for everything that `operations` finds.
+        accepts: As in `Entry`; if it returns False, the operation runs on pixels.
         anywhere: As in `Entry`.
 
     Returns:
-        The decorator, which returns the function as it is.
+        The decorator, which returns the function unchanged.
     """
 
     def enter(function: _Function) -> _Function:
@@ -88,14 +88,14 @@ def entry(operation: Any) -> Entry | None:
 
 
 class Runtime(NamedTuple):
-    """What activations need of the functions that lie above them."""
+    """The functions of higher modules that activations call."""
 
     run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
-    """Runs an operation of torch: it, its arguments, its keyword arguments."""
+    """Runs a torch operation, given with its arguments and keyword arguments."""
     refresh: Callable[[Any], None]
-    """Brings an activation up to date that shares its pixels with others."""
+    """Updates an activation that shares its pixels with others."""
     transform: Callable[[Any], Tensor]
-    """Returns the coefficients of an activation that was made of pixels."""
+    """Returns the coefficients of an activation that was made from pixels."""
     write_through: Callable[[Any], None]
     """Writes a view's pixels into its base."""
 
@@ -111,20 +111,20 @@ def runtime() -> Runtime:
 
 
 def note(operation: Any, form: str, result: Any) -> None:
-    """Report an operation that has run, its form ('closed' or 'island') and its result to every recording."""
+    """Tell every recording about an operation that has run, its form ('closed' or 'island') and its result."""
     for listener in _LISTENERS:
         listener(operation, form, result)
 
 
 @contextmanager
 def record(model: nn.Module | None = None) -> Iterator[list[Met]]:
-    """List the operations that meet activations, in the order in which they run.
+    """List the operations that are given activations, in the order in which they run.
 
     Args:
-        model: A module whose submodules' paths are to be named, or None.
+        model: A module whose submodules' names should be listed, or None.
 
     Yields:
-        The list, which grows.
+        The list, which grows while operations run.
 
     Raises:
         InputError: If `model` is not a module.
@@ -156,4 +156,4 @@ def record(model: nn.Module | None = None) -> Iterator[list[Met]]:
 
 
 def _ignore(_: object) -> None:
-    """Return None: a hook's result would replace the module's."""
+    """Return None, since any other return value of a hook would replace the module's result."""

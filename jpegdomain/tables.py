@@ -73,20 +73,20 @@ def quality_table(base: NDArray[np.int64], quality: int) -> NDArray[np.int64]:
         ValueError: If the quality is outside 1…100.
     """
     if not 1 <= quality <= 100:
-        raise ValueError(f"quality is 1…100, got {quality}")
+        raise ValueError(f"quality must be 1…100, got {quality}")
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     return np.clip((base * scale + 50) // 100, 1, 255)
 
 
 def nearest_quality(table: NDArray[np.integer], base: NDArray[np.int64]) -> tuple[int, bool]:
-    """Find the quality whose `quality_table` is nearest to a table: the least Σ|q − q'|, the highest of equals.
+    """Find the quality whose `quality_table` is nearest to a table: the least Σ|q − q'|, and the highest such quality.
 
     Args:
         table: Quantisation steps in the order 8α+β, (64,) or (8, 8).
-        base: The Annex K table that it may be made of.
+        base: The Annex K table that it may be scaled from.
 
     Returns:
-        1…100, and whether the table is that quality's own.
+        The quality, 1…100, and whether the table is exactly that quality's.
     """
     steps = table.reshape(-1).astype(np.int64)
     apart = {

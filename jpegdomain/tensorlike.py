@@ -1,4 +1,4 @@
-"""The public names of ``torch.Tensor`` for an object that is no tensor: answered by its data, or run by the table."""
+"""The public names of ``torch.Tensor`` for an object that is not a tensor: read from its data, or run by the table."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,7 +19,7 @@ class TensorLike:
     """What an activation has in common with the tensor of its pixels."""
 
     _first: Tensor
-    """What the activation was made of, coefficients or pixels."""
+    """What the activation was made from, coefficients or pixels."""
     _values: Tensor | None
     _pixels: Tensor | None
     _from_pixels: bool
@@ -67,10 +67,10 @@ class TensorLike:
         return self._first.type() if dtype is None else runtime().run(Tensor.type, (self, dtype), kwargs)
 
     def requires_grad_(self: _Self, requires_grad: bool = True) -> _Self:
-        """Ask for the gradient: ``grad`` is an activation, too."""
+        """Request the gradient: ``grad`` is an activation, too."""
         _ = self.coefficients
         self._first.requires_grad_(requires_grad)
-        # The other one was made without the gradient.
+        # The other of the two was made without a gradient.
         self._values, self._pixels = (None, self._pixels) if self._from_pixels else (self._values, None)
         return self
 
@@ -85,7 +85,7 @@ class TensorLike:
 
     __hash__ = object.__hash__
 
-    if TYPE_CHECKING:  # Written at the end of this file.
+    if TYPE_CHECKING:  # Defined at the end of this file.
 
         def __getattr__(self, name: str) -> Any: ...
 
@@ -94,7 +94,7 @@ _ASKED: Final = (
     *("dim", "element_size", "get_device", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg"),
     *("is_pinned", "is_shared", "is_signed", "retain_grad"),
 )
-"""Questions that the coefficients answer as the pixels would."""
+"""Methods whose result is the same for the coefficients and the pixels."""
 
 _READ: Final = (
     *("device", "dtype", "grad_fn", "is_cpu", "is_cuda", "is_leaf", "is_meta", "is_mkldnn", "is_mps", "is_mtia"),
@@ -114,7 +114,7 @@ _OBJECTS: Final = frozenset(dir(object)) - _COMPARISONS | {
     *("__setstate__", "__deepcopy__", "__array_priority__", "__array_wrap__", "__cuda_array_interface__"),
     *("__dlpack__", "__dlpack_device__", "__dlpack_c_exchange_api__", "__div__", "__idiv__", "__nonzero__"),
 }
-"""What every Python object has, and what only a real tensor can have."""
+"""Attributes that every Python object has, and those that only a real tensor can have."""
 
 
 def _asks(name: str) -> Callable[..., Any]:
@@ -128,7 +128,7 @@ def _attribute(name: str) -> property:
 def _refuses(name: str) -> Callable[..., Any]:
     def method(_self: TensorLike, *_args: Any, **_kwargs: Any) -> Any:
         raise InputError(
-            f"an Activation has no {name}, for it has no pixels in memory: take jpegdomain.decode(activation), or "
+            f"an Activation has no {name}, since it has no pixels in memory: use jpegdomain.decode(activation) or "
             ".coefficients"
         )
 

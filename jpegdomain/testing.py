@@ -30,14 +30,14 @@ def assert_commutes(
     pixels: zero outside the extent.
 
     Args:
-        jpeg_layer: From an activation to one, or to pixels where the layer leaves the transform domain.
-        torch_layer: From pixels (n, c, h, w) to the expected pixels.
+        jpeg_layer: Maps an activation to an activation, or to pixels if the layer leaves the transform domain.
+        torch_layer: Maps pixels (n, c, h, w) to the expected pixels.
         extent: Height and width of the input.
-        channels: Of the input.
+        channels: Number of input channels.
         batch: Number of images.
-        dtype: To compute in.
+        dtype: The dtype to compute in.
         tolerance: Relative to the largest expected value; `TOLERANCE` of the dtype if None.
-        seed: Of the random pixels.
+        seed: Seed of the random pixels.
 
     Raises:
         AssertionError: If the square does not close; the message says where the difference is largest.
@@ -48,7 +48,7 @@ def assert_commutes(
     result = jpeg_layer(encode(pixels))
     if not torch.isfinite(expected).all():
         raise AssertionError("the torch layer's own result is not finite: there is nothing to compare with")
-    # A layer whose result is zero leaves rounding of its input's size.
+    # If a layer's result is zero, rounding errors of the input's size remain.
     size = expected.abs().max().item() or pixels.abs().max().item()
     limit = (TOLERANCE[dtype] if tolerance is None else tolerance) * size
     if isinstance(result, Activation):

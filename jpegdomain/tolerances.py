@@ -5,4 +5,4 @@ import torch
 __all__ = ["TOLERANCE"]
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
-"""Largest deviation allowed, relative to the largest magnitude expected."""
+"""The largest allowed deviation, relative to the largest expected magnitude."""

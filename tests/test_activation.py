@@ -42,7 +42,7 @@ def test_the_extent_may_be_any_pair():
 
 @pytest.mark.parametrize("shape", [(1, 1, 8, 8), (1, 1, 16, 24), (16,), (16, 16, 1)])
 def test_coefficients_lie_on_the_extents_blocks(shape):
-    with pytest.raises(ExtentMismatchError, match=r"coefficients of an extent of 13×9 have its canvas \(16, 16\)"):
+    with pytest.raises(ExtentMismatchError, match=r"coefficients of extent 13×9 need the size \(16, 16\)"):
         Activation(torch.zeros(shape), Extent(13, 9))
 
 

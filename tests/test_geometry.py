@@ -76,7 +76,9 @@ def test_window_output_is_the_number_of_places():
 
 
 def test_a_window_that_does_not_fit_says_by_how_much():
-    with pytest.raises(ExtentMismatchError, match="a window of 7 samples does not fit 3 samples padded by 1 and 2"):
+    with pytest.raises(
+        ExtentMismatchError, match="a window of 7 samples does not fit into 3 samples padded by 1 and 2"
+    ):
         Window.of(4, padding=((1, 2), (1, 2)), dilation=2).output(Extent(3, 30))
 
 
@@ -105,7 +107,7 @@ def test_window_takes_four_paddings():
 def test_window_refuses_unknown_paddings():
     with pytest.raises(ValueError, match="'same' or 'valid'; got 'full'"):
         Window.of(3, padding="full")
-    with pytest.raises(ValueError, match="padding 'same' needs a stride of 1"):
+    with pytest.raises(ValueError, match="padding='same' needs a stride of 1"):
         Window.of(3, (1, 2), "same")
 
 

@@ -77,7 +77,7 @@ def test_quality_table_keeps_the_shape():
 
 @pytest.mark.parametrize("quality", [0, 101, -3])
 def test_quality_outside_1_to_100(quality):
-    with pytest.raises(ValueError, match=f"quality is 1…100, got {quality}"):
+    with pytest.raises(ValueError, match=f"quality must be 1…100, got {quality}"):
         quality_table(LUMINANCE, quality)
 
 

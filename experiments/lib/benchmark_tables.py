@@ -41,7 +41,7 @@ def codec_table(report: dict[str, Any]) -> str:
             row += [f"{ratios[side]['median']:.2f}" for side in ("jpegdomain", "jpegdomain, batch")]
             two = None if suffix else result["threads"].get(name)
             rows.append([*row, f"{two['ratios']['speed of two']['median']:.2f}" if two else ""])
-    header = ["ms a file", *_READERS.values(), "`read_jpeg` / torchvision", "`read_jpegs` / torchvision"]
+    header = ["ms per file", *_READERS.values(), "`read_jpeg` / torchvision", "`read_jpegs` / torchvision"]
     large = [f"{result['large']['median_ms'][side]:.0f}" for side in _LARGE]
     first = [f"{result['first_use'][name]:.2f}" for name in _FIRST_USE]
     return "\n\n".join(

@@ -28,7 +28,7 @@ def input_table(report: dict[str, Any]) -> str:
         row.append(compared(ours, torchvisions, result["two_threads"]["ratios"]))
         levels = result.get("difference", {}).get(low)
         rows.append([*row, f"{levels['median']:.3f} ({levels['largest']:.3f})" if levels else ""])
-    header = ["files", "ours, ms a file", "low frequencies, ms", "torchvision, ms", "× torchvision"]
+    header = ["files", "ours, ms per file", "low frequencies, ms", "torchvision, ms", "× torchvision"]
     header += ["low × torchvision", "low × Pillow's draft", "two threads, × torchvision", "low − all, levels (largest)"]
     return markdown.table(header, rows)
 
@@ -58,7 +58,7 @@ def rivals_table(report: dict[str, Any]) -> str:
 
 
 def loaders_table(report: dict[str, Any]) -> str:
-    """Write images a second and CPU milliseconds an image, from `benchmarks.loaders`."""
+    """Write images a second and CPU milliseconds per image, from `benchmarks.loaders`."""
     found = {(row["way"], row["workers"]): row for row in report["result"]["rows"]}
     workers = sorted({number for _, number in found})
     rows = []
@@ -70,7 +70,7 @@ def loaders_table(report: dict[str, Any]) -> str:
         rows.append(row)
     header = ["loader"]
     for number in workers:
-        header += [f"{number} workers: images/s", "CPU ms an image"]
+        header += [f"{number} workers: images/s", "CPU ms per image"]
     return markdown.table(header, rows)
 
 
@@ -84,5 +84,5 @@ def end_to_end_table(report: dict[str, Any]) -> str:
         plan = "jpegdomain, fused plan"
         row = [name, engine, f"{median[best]:.2f}", f"{median[ours]:.2f}", _spread(result["times_as_fast"][ours])]
         rows.append([*row, f"{median[plan]:.2f}", _spread(result["times_as_fast"][plan])])
-    header = ["network", "engine", "torchvision, ms an image", "ours, same engine, ms", "× as fast"]
+    header = ["network", "engine", "torchvision, ms per image", "ours, same engine, ms", "× as fast"]
     return markdown.table([*header, "ours, fused plan in torch, ms", "× as fast"], rows)

@@ -1,4 +1,4 @@
-"""The README's one table: what the other results come to."""
+"""The README's table, which sums up the other results."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,14 +32,14 @@ def _exactness(equivalence: Report, generality: Report, accuracy: Report) -> lis
     files = f"resnet18, {result['images']:,} Imagenette files"
     right = accuracy["result"]["right"]
     return [
-        ["same top-1 answers", files, f"{result['agreement']:.0%}", "the spatial network on the float decoding"],
-        ["largest difference of a logit", files, f"{result['relative_deviation']:.0e}", "the largest logit, float64"],
-        ["models that convert exactly", "torchvision's classifiers", f"{passed} of {len(models)}", "1e-9, float64"],
+        ["same top-1 answers", files, f"{result['agreement']:.0%}", "the original network on the float decoding"],
+        ["largest difference of a logit", files, f"{result['relative_deviation']:.0e}", "the largest logit (float64)"],
+        ["models that convert exactly", "torchvision's classifiers", f"{passed} of {len(models)}", "1e-9, in float64"],
         [
-            "right answers on exact pixels",
+            "correct answers on exact pixels",
             files,
             f"{right['jpegdomain']} of {accuracy['result']['files']:,}",
-            f"{right['torchvision']:,} on torchvision's",
+            f"{right['torchvision']:,} on torchvision's pixels",
         ],
     ]
 
@@ -54,7 +54,7 @@ def _speed(inputs: Report, codec: Report, network: Report, whole: Report) -> lis
     read = 1 / codec["result"]["sets"]["ImageNet files"]["ratios"]["jpegdomain"]["median"]
     rows.append(["bytes → coefficients, speed", "ImageNet files", f"{read:.1f} ×", "torchvision's decoder, to pixels"])
     ratio = network["result"]["fused_over_spatial"]["median"]
-    rows.append(["network alone, time", "resnet50, fused plan", f"{ratio:.2f} ×", "the spatial network, uncompiled"])
+    rows.append(["network alone, time", "resnet50, fused plan", f"{ratio:.2f} ×", "the original network, uncompiled"])
     for model in ("mobilenet_v3_small", "resnet18"):
         result = whole["result"][model]
         engine = result["best_with_torchvision"].partition(", ")[2]

@@ -1,4 +1,4 @@
-"""Between JPEG files and coefficients: `read_jpeg`, `read_jpegs`, `read_header`, `index_jpeg`, `write_jpeg`."""
+"""Read and write JPEG files' coefficients: `read_jpeg`, `read_jpegs`, `read_header`, `index_jpeg`, `write_jpeg`."""
 
 from .decoding import MAX_PIXELS, MAX_SCANS
 from .header import JpegHeader, read_header

@@ -1,4 +1,4 @@
-"""``python -m jpegdomain.codec warm``, as earlier versions had it: what ``jpegdomain warm`` does."""
+"""``python -m jpegdomain.codec warm``, the earlier form of ``jpegdomain warm``."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from jpegdomain.compiled import kernel_packages
 
 
 def main() -> None:
-    """Compile every kernel of the library, or load them if that has been done."""
+    """Compile every kernel of the library, or load the kernels if that has already been done."""
     parser = argparse.ArgumentParser(prog="python -m jpegdomain.codec", description="The library's compiled code.")
     parser.add_argument("command", choices=["warm"], help="compile everything ahead of its first use")
     parser.parse_args()

@@ -1,4 +1,4 @@
-"""From the kernel's arrays to records: a sound file's, and what a file lost or did wrong."""
+"""From the kernel's arrays to records, with the damage and the warnings of faulty files."""
 
 import functools
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ from .records import Component, JpegImage, component_extents
 __all__ = ["FrameLayout", "add_faults", "build", "layout_of", "layouts_of", "metadata_at", "warnings_of"]
 
 _ROW_MAJOR: Final = np.argsort(ZIGZAG)
-"""By row-major index: the zigzag position."""
+"""The zigzag position for each row-major index."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,9 +65,9 @@ def _layout(count: int, packed: int, height: int, width: int, keep: int, jfif: i
 
 
 def layout_of(report: Sequence[int], keep: int, extent: tuple[int, int] | None = None) -> FrameLayout:
-    """Return the layout of a file by its state, the beginning of which is `report`.
+    """Return the layout of a file from its state, which begins with `report`.
 
-    With an extent, it is the layout of a part of the image that has this size.
+    With an extent, this is the layout of a part of the image with this size.
     """
     # The frame's own height may be 0, where a DNL segment has it.
     height, width = extent or (report[HEIGHT], report[WIDTH])
@@ -75,7 +75,7 @@ def layout_of(report: Sequence[int], keep: int, extent: tuple[int, int] | None =
 
 
 def layouts_of(reports: Integers, done: Flags, keep: int) -> list[FrameLayout | None]:
-    """Return the layouts of several files by their states, of those that are done."""
+    """Return the layouts of several files from their states, for those that have been decoded."""
     columns = reports[:, [COUNT, FRAME_PARTS, HEIGHT, WIDTH, JFIF, ADOBE]]
     if done.all() and (columns == columns[0]).all():
         return [layout_of(reports[0].tolist(), keep)] * len(reports)
@@ -86,9 +86,9 @@ def layouts_of(reports: Integers, done: Flags, keep: int) -> list[FrameLayout | 
 
 
 class _Draft:
-    """A record in the making: the constructors, with their checks, take as long as decoding a small file.
+    """An unfinished record: the constructors, with their checks, take as long as decoding a small file.
 
-    What is not set here has the class's default.
+    Attributes that are not set here have the class's default.
     """
 
 
@@ -100,7 +100,7 @@ def build(
     arrays: tuple[Samples, ...],
     quant: Steps,
 ) -> JpegImage:
-    """Make a record of the beginning of a file's state, its components' coefficients, (4, 64) tables, and metadata."""
+    """Make a record from the beginning of a file's state, its components' coefficients, (4, 64) tables and metadata."""
     components = []
     # There are always four quantisation tables.
     for (identifier, factors, extent), coefficients, table in zip(layout.parts, arrays, quant, strict=False):

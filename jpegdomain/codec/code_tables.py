@@ -20,11 +20,11 @@ class CodeBook:
 
     Args:
         counts: int64 (1024,): how often each table and symbol occurs.
-        places: 16 · class (0 DC, 1 AC) + slot of each table; tables behind these have no codes.
-        sizes: int64 (1024,): bits that follow each symbol, at most 16.
+        places: 16 · class (0 DC, 1 AC) + slot of each table; later tables have no codes.
+        sizes: int64 (1024,): number of bits that follow each symbol, at most 16.
 
     Attributes:
-        segment: The marker segment that defines the tables; empty without any.
+        segment: The marker segment that defines the tables; empty if there are none.
     """
 
     def __init__(self, counts: NDArray[np.int64], places: Sequence[int], sizes: NDArray[np.int64]) -> None:

@@ -1,4 +1,4 @@
-"""The entropy-coded part of a file that is written: sequential scans and the best tables for them (T.81 F.1.2)."""
+"""Write the entropy-coded part of a file: sequential scans, and the best Huffman tables for them (T.81 F.1.2)."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ from .records import Component, JpegImage
 __all__ = ["EACH_ROW", "check_range", "interleaved", "mcu_layout", "planes_of", "scans", "table_slots"]
 
 EACH_ROW: Final = -1
-"""Restart markers: one between two rows of MCUs."""
+"""A restart marker between any two rows of MCUs."""
 
 _LARGEST_MCU: Final = 10
 # Those whose first and last component look alike, so that these share Huffman tables and the others do.
@@ -37,7 +37,7 @@ def scans(image: JpegImage, restart: int | None = None) -> list[bytes]:
 
     Args:
         image: The record.
-        restart: MCUs between restart markers, `EACH_ROW` for a row of them; None for no markers.
+        restart: MCUs between restart markers, `EACH_ROW` for one row of MCUs; None for no markers.
 
     Returns:
         Marker segments and entropy-coded data, in the file's order.
@@ -60,7 +60,7 @@ def scans(image: JpegImage, restart: int | None = None) -> list[bytes]:
 
 
 def table_slots(image: JpegImage) -> list[int]:
-    """Choose for each component one of two sets of Huffman tables: components that look alike share them."""
+    """Choose one of two sets of Huffman tables for each component: similar components share a set."""
     alike = image.color not in _LUMA_AND_CHROMA
     return [0 if alike or index in {0, 3} else 1 for index in range(len(image.components))]
 
@@ -72,7 +72,7 @@ def interleaved(parts: Sequence[Component]) -> list[list[int]]:
 
 
 def mcu_layout(image: JpegImage, parts: Sequence[Component]) -> tuple[list[tuple[int, int]], tuple[int, int]]:
-    """Return the blocks of an MCU down and across, for each component of a scan, and the rows and columns of MCUs."""
+    """Return rows and columns of blocks in an MCU for each component of a scan, and rows and columns of MCUs."""
     if len(parts) == 1:
         # A scan of one component has no MCUs of several blocks, whatever its factors (A.2.2).
         return [(1, 1)], parts[0].extent.blocks
@@ -100,15 +100,15 @@ def _tokens(
 
 
 def planes_of(parts: Sequence[Component]) -> Planes:
-    """Return the coefficients of a scan's components, four arrays as kernels take them."""
+    """Return the coefficients of a scan's components, as the four arrays that kernels need."""
     one, two, three, four = [part.coefficients for part in [*parts, *[parts[0]] * (4 - len(parts))]]
     return one, two, three, four
 
 
 def check_range(image: JpegImage, parts: Sequence[Component], count: int) -> None:
-    """Raise `InputError` if a kernel has counted −1 − the number of a component that holds what no file can."""
+    """Raise `InputError` if a kernel has returned −1 − the number of a component with a value that no file can hold."""
     if count < 0:
         raise InputError(
             f"{image.source}: component {parts[-1 - count].identifier} has a coefficient that no 8-bit JPEG file can "
-            f"hold: AC reaches ±{LARGEST_AC}, DC ±{LARGEST_DC_STEP} from one block to the next"
+            f"hold: AC goes up to ±{LARGEST_AC}, and DC changes by at most ±{LARGEST_DC_STEP} between blocks"
         )

@@ -1,4 +1,4 @@
-"""Files that one call has decoded: what they have in common is found at once, their records when somebody looks."""
+"""Files that were decoded by one call: what they have in common is found at once, records are made on access."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class Decoded:
     Attributes:
         name_of: A file's name, by its number.
         layouts: What the kernel found in each file's frame header; None for a file of `others`.
-        reports: int64 (files, REPORT), of the kernel.
+        reports: int64 (files, REPORT), from the kernel.
         out: int16, the coefficients of all files.
-        begins: int64 (files,), where each file's begin.
+        begins: int64 (files,), where each file's coefficients begin.
         quant: uint16 (files, 4, 64), their components' quantisation tables.
-        heads: Of files with metadata, what comes before the first scan.
-        others: Files that were read by themselves, or could not be read.
+        heads: For files with metadata, the data before the first scan.
+        others: Files that were read separately, or could not be read.
     """
 
     name_of: Callable[[int], str]
@@ -60,7 +60,7 @@ class Decoded:
         return metadata_of(self.heads[number]).orientation if number in self.heads else 1
 
     def promised(self, number: int) -> JpegImage:
-        """Return a file's record, which asks for its attributes when they are wanted."""
+        """Return a file's record, whose attributes are made when they are accessed."""
         image: Any = _Draft()
         image._promise = (self, number)
         image.__class__ = JpegImage
@@ -68,7 +68,7 @@ class Decoded:
         return promised
 
     def attributes(self, number: int, wanted: str) -> dict[str, Any]:
-        """The wanted attribute of a file's record, and what is known with it."""
+        """The requested attribute of a file's record, and those that are found with it."""
         if wanted in Metadata._fields:
             return (metadata_of(self.heads[number]) if number in self.heads else NO_METADATA)._asdict()
         layout = self.layouts[number]
@@ -80,10 +80,10 @@ class Decoded:
 
 
 class _Draft:
-    """A record in the making."""
+    """An unfinished record."""
 
 
 def promise_of(image: JpegImage) -> tuple[Decoded, int] | None:
-    """The files among which an image was decoded, and its number there; None if it was decoded alone."""
+    """The files that an image was decoded with, and its number there; None if it was decoded alone."""
     promise: tuple[Decoded, int] | None = vars(image).get("_promise")
     return promise

@@ -1,4 +1,4 @@
-"""From bytes to records, of one file or a few small ones at a time: which compiled function, how much memory."""
+"""From bytes to records, for one file or a few small ones at a time: chooses the compiled function and the memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ __all__ = ["MAX_PIXELS", "MAX_SCANS", "Settings", "decode", "decode_or_error", "
 MAX_PIXELS: Final = 178_956_970
 """The default of `max_pixels`: where Pillow raises its decompression-bomb error."""
 MAX_SCANS: Final = 500
-"""The default of `max_scans`: as libjpeg-turbo's own fuzzers allow; encoders write ten."""
+"""The default of `max_scans`, the limit of libjpeg-turbo's own fuzzers; encoders write about ten."""
 
 _PROGRESSIVE_FRAME: Final = b"\xff\xc2"
 _NEAR: Final = 512
 _COPIED: Final = 1 << 16
-"""Bytes of files whose coefficients are copied to memory of their own."""
+"""Largest size in bytes of files whose coefficients are copied to their own memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Settings:
 
 
 def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = None) -> JpegImage:
-    """Decode one file. Its coefficients go to the arena, unless it is tiny; without one, to memory of their own."""
+    """Decode one file. Its coefficients are put in the arena unless it is tiny; without one, in their own memory."""
     workspace = acquire()
     try:
         return _decode(data, name, settings, workspace, arena)
@@ -53,7 +53,7 @@ def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = Non
 
 
 def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, arena: Arena | None) -> JpegImage:
-    # A missing component has coefficients 0, whatever its steps: 1 is as good as any.
+    # A missing component has coefficients 0, so any steps will do.
     quant = np.ones((1, 4, 64), np.uint16)
     out, keep = workspace.small, settings.keep
     mode = L.STRICT if settings.strict else L.LENIENT
@@ -103,7 +103,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
         error = error_of(name, data[:SIGNATURE], report[L.FAULT], report[L.OFFSET], report[L.MARKER], details)
         if settings.on_error == "raise" or report[L.SCANS] == 0 or isinstance(error, JpegTooLargeError):
             raise error
-        # Once more: what is lost depends on where restart markers say that intervals belong.
+        # Decode again: which blocks are lost depends on the numbers of restart markers.
         out = _memory(report[L.ROOM] + L.MARGIN, True, arena)
         lost = np.zeros(report[L.ROOM] // (64 if function is not SEQUENTIAL else keep * keep), np.uint8)
         report = run(L.KEEP)
@@ -140,18 +140,18 @@ def decode_some(
     """Decode files by one call, each to its record or `decode`'s error; the records share memory.
 
     Args:
-        files: Together at most some megabytes.
-        ends: Where each ends if they stand behind each other, from any beginning.
-        name_of: Their names, by their positions.
+        files: The files, together at most some megabytes.
+        ends: Where each file ends if they are concatenated, counted from any origin.
+        name_of: Returns a file's name for its position.
         settings: The options.
-        arena: For many; without one, or if they are small, they get memory of their own.
+        arena: Memory for many files; without it, or if they are small, they get their own memory.
 
     Returns:
-        The files.
+        The decoded files.
     """
     bounds = np.zeros(len(files) + 1, np.int64)
     bounds[1:] = ends - (ends[0] - len(files[0]))
-    # Copying what is small costs less than memory that nobody has touched.
+    # Copying little data costs less than page faults of new memory.
     if arena is not None and bounds[-1] <= _COPIED:
         arena = None
     reports = np.empty((len(files), L.REPORT), np.int64)
@@ -159,7 +159,7 @@ def decode_some(
     workspace = acquire()
     try:
         out = workspace.out if arena is None else arena.lend()
-        # Files that are not sound are read again, alone; so are those for which there is no room.
+        # Faulty files are read again, alone; so are those for which there is no room.
         SEQUENTIAL(
             workspace.joined(files),
             bounds,

@@ -24,7 +24,7 @@ _NO_ROOM: Final = np.empty(0, np.int16)
 
 
 class ScanGrid(NamedTuple):
-    """The MCUs of a scan: rows and columns of all, and those in a window; in a scan of one component, its blocks."""
+    """The MCUs of a scan, or its blocks if it has one component: rows and columns of all, and those in a window."""
 
     rows: int
     columns: int
@@ -40,10 +40,10 @@ class Scan:
 
     Attributes:
         head: The bytes that the positions in `state` refer to, a file up to the scan's header.
-        state: int64 (STATE,): the kernel's state behind the scan's header.
-        grid: Its MCUs.
-        entries: int64 (·, ENTRY).
-        every: MCUs from one of them to the next; 0 if they have no hashes.
+        state: int64 (STATE,): the kernel's state after the scan's header.
+        grid: The scan's MCUs.
+        entries: int64 (·, ENTRY): entry points.
+        every: MCUs from one entry point to the next; 0 if they have no hashes.
     """
 
     head: Bytes
@@ -90,8 +90,8 @@ def runs_of(grid: ScanGrid, places: Integers, pieces: int) -> Integers:
 
     Args:
         grid: The scan's MCUs.
-        places: int64: the MCU before which each entry point stands, from 0 on; the last may be the number of all.
-        pieces: In how many parts to cut runs, if these are few.
+        places: int64: the number of MCUs before each entry point, from 0 on; the last may be the number of all MCUs.
+        pieces: How many parts to cut runs into, if there are few.
     """
     rows = grid.columns * np.arange(grid.top, grid.bottom)
     first = np.searchsorted(places, rows + grid.left, "right") - 1
@@ -118,18 +118,18 @@ def _parts(first: int, last: int, count: int) -> Integers:
 
 
 def jobs_of(scan: Scan, data: Bytes, runs: Integers, threads: int) -> list[Job]:
-    """Share runs among threads, several jobs for each of them: one may be faster than the other."""
+    """Share runs among threads, several jobs for each thread, since threads may differ in speed."""
     count = min(len(runs), _JOBS_A_THREAD * threads if threads > 1 else 1)
     return [Job(scan, data, part) for part in np.array_split(runs, count)]
 
 
 def memory_for(layout: FrameLayout, jobs: Sequence[Job]) -> Samples:
-    """Return int16 of arbitrary content: the coefficients of a layout, and a margin for each job."""
+    """Return uninitialised int16 memory for the coefficients of a layout, with a margin for each job."""
     return np.empty(layout.cuts[-1][0].stop + L.MARGIN * len(jobs), np.int16)
 
 
 def decode_runs(jobs: Sequence[Job], layout: FrameLayout, out: Samples, settings: Settings, threads: int) -> bool:
-    """Decode jobs to where the layout has their blocks. Returns whether all was as expected."""
+    """Decode jobs to the places of their blocks in the layout. Returns whether everything was as expected."""
     room = layout.cuts[-1][0].stop
     spares = range(room, len(out), L.MARGIN)
     pairs = list(zip(jobs, spares, strict=True))

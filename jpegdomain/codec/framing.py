@@ -1,4 +1,4 @@
-"""The marker segments of a file that is written, around its entropy-coded data (T.81 Annex B)."""
+"""Write the marker segments around a file's entropy-coded data (T.81 Annex B)."""
 
 import struct
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ def application_segments(image: JpegImage) -> bytes:
     """Write the segments that state the colour model, EXIF and the colour profile.
 
     Returns:
-        JFIF for gray and YCbCr, unless the image has Adobe's marker alone; Adobe's marker where the image has it, for
-        RGB and for YCCK; neither for others. EXIF comes with the record's orientation, and is made for it where there
-        is none; the colour profile follows. Both take as many segments as they need.
+        JFIF for gray and YCbCr, unless the image has only Adobe's marker; Adobe's marker for RGB, for YCCK and for
+        images that have it; neither for others. EXIF follows, with the record's orientation, and is created for it if
+        the record has none; then the colour profile. Both take as many segments as they need.
     """
     pieces = []
     if image.color in {"gray", "ycbcr"} and (image.jfif or image.adobe is None):

@@ -1,4 +1,4 @@
-"""`read_header`: a file's size and sampling, without decoding anything."""
+"""`read_header`: read a file's size and sampling without decoding anything."""
 
 from dataclasses import dataclass
 from typing import NoReturn
@@ -24,7 +24,7 @@ class JpegHeader:
     Attributes:
         extent: Height and width in pixels.
         factors: (vertical, horizontal) sampling factors of each component.
-        orientation: EXIF orientation 1…8, 1 without.
+        orientation: EXIF orientation 1…8; 1 if the file has none.
     """
 
     extent: Extent
@@ -38,10 +38,10 @@ class JpegHeader:
 
 
 def read_header(source: Source) -> JpegHeader:
-    """Read a file's headers; its data may be missing, or impossible to read.
+    """Read a file's headers; its image data may be missing or damaged.
 
-    What stands between segments is passed over, and so are markers without a meaning, as in `read_jpeg`. A file may end
-    anywhere behind its frame header, unless its height comes in a DNL segment behind the first scan (T.81 B.2.5).
+    Bytes between segments and markers without a meaning are skipped, as in `read_jpeg`. A file may end anywhere after
+    its frame header, unless its height is in a DNL segment after the first scan (T.81 B.2.5).
 
     Args:
         source: As for `read_jpeg`.
@@ -52,8 +52,8 @@ def read_header(source: Source) -> JpegHeader:
     Raises:
         NotJpegError: If the data does not begin as a JPEG file does.
         TruncatedJpegError: If it ends before its frame header does.
-        DamagedJpegError: If a frame header is out of shape, or a scan or the end comes before it.
-        UnsupportedJpegError: If the frame is of a kind that `read_jpeg` does not read.
+        DamagedJpegError: If the frame header is malformed, or comes after a scan or the end-of-image marker.
+        UnsupportedJpegError: If the frame is of a kind that `read_jpeg` does not support.
     """
     data, name = load(source)
     if data[:2] != bytes([0xFF, SOI]):

@@ -1,4 +1,4 @@
-"""Records in order, and which of them are of one kind: what holds for one of a kind is asked once."""
+"""Records in order, and which of them are of one kind, so that checks run only once for each kind."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ __all__ = ["Images", "Kind", "Run"]
 
 
 class Run(NamedTuple):
-    """Files of one kind that one call has decoded: their numbers there, and their positions among the images."""
+    """Files of one kind that one call has decoded: their numbers in that call, and their positions among the images."""
 
     decoded: Decoded
     numbers: Integers
@@ -25,14 +25,14 @@ class Run(NamedTuple):
 
 @dataclass(eq=False)
 class Kind:
-    """Images that differ in nothing but their coefficients, tables and metadata.
+    """Images that differ only in their coefficients, tables and metadata.
 
-    They have one extent, colour model, sampling, orientation and number of frequencies.
+    They have the same extent, colour model, sampling, orientation and number of frequencies.
 
     Attributes:
-        first: The first of them.
-        runs: Those that were decoded with others.
-        alone: The positions of the others.
+        first: The first image.
+        runs: The images that were decoded with others.
+        alone: The positions of images that were decoded alone.
     """
 
     first: JpegImage
@@ -49,10 +49,10 @@ class Kind:
 
 
 class Images(Sequence[JpegImage]):
-    """Records in order; those that one call has decoded are made when one looks at them.
+    """Records in order; those that one call has decoded are made when they are accessed.
 
     Args:
-        parts: One behind the other.
+        parts: Parts, one after the other.
     """
 
     def __init__(self, parts: Sequence[Part | Sequence[JpegImage]]) -> None:
@@ -67,8 +67,16 @@ class Images(Sequence[JpegImage]):
 
     @property
     def error(self) -> Exception | None:
+<<<<<<< HEAD
         """Why there is no record in the place of the first one that is missing; None if none is."""
         return next(errors_of(self._parts), None)
+=======
+        """The error in place of the first missing record; None if no record is missing."""
+        results = (
+            result for part in self._parts for result in (part.others.values() if isinstance(part, Decoded) else part)
+        )
+        return next((result for result in results if isinstance(result, Exception)), None)
+>>>>>>> main
 
     @cached_property
     def _all(self) -> list[Any]:
@@ -89,7 +97,7 @@ class Images(Sequence[JpegImage]):
         return one
 
     def kinds(self, *, orient: bool = False) -> list[Kind]:
-        """The kinds, in the order of their first images; only if asked by orientation, too."""
+        """The kinds, in the order of their first images; by orientation only if `orient` is True."""
         if orient not in self._kinds:
             sorting = _Sorting(orient)
             first = 0
@@ -101,7 +109,7 @@ class Images(Sequence[JpegImage]):
 
 
 class _Sorting:
-    """Images are sorted by kind, one part after the other."""
+    """Sorts images by kind, one part after the other."""
 
     def __init__(self, orient: bool) -> None:
         self.orient = orient

@@ -1,4 +1,4 @@
-"""An index of entry points: where the entropy-coded data of a file can be entered; and the file it is kept in."""
+"""An index of entry points, where decoding of a file's entropy-coded data can start; and its file format."""
 
 import os
 import struct
@@ -35,11 +35,11 @@ class ScanIndex:
     Attributes:
         header: Position in the file of the scan header's marker.
         start: Position of the scan's first byte of entropy-coded data.
-        stop: Position of the marker behind the scan.
+        stop: Position of the marker after the scan.
         parts: Number of components in the scan.
-        entries: int64 (⌈MCUs/every⌉ + 1, 7), the last of them behind the scan's last MCU: position in the file of the
-            byte with the first bit; bits of it that come before; four DC predictions; a hash of these and of the
-            data from here to the next entry point.
+        entries: int64 (⌈MCUs/every⌉ + 1, 7), the last of them after the scan's last MCU. The columns are: position in
+            the file of the byte with the first bit; how many earlier bits that byte has; four DC predictions; a hash of
+            these and of the data up to the next entry point.
     """
 
     header: int
@@ -49,7 +49,7 @@ class ScanIndex:
     entries: Integers
 
     def ends_the_file(self, data: bytes) -> bool:
-        """Whether an end-of-image marker stands right behind its last MCU."""
+        """Whether an end-of-image marker follows directly after the last MCU."""
         at, bit = self.entries[-1, : L.ENTRY_BIT + 1].tolist()
         # A byte of which some bits are used is over; an FF with the 00 that is stuffed behind it.
         end = at + (0 if bit == 0 else 2 if data[at] == _STUFFED else 1)
@@ -58,17 +58,17 @@ class ScanIndex:
 
 @dataclass(frozen=True, eq=False)
 class JpegIndex:
-    """Where a baseline or extended sequential file can be entered; made by `index_jpeg`, used by `read_jpeg`.
+    """Where decoding of a baseline or extended sequential file can start; `index_jpeg` makes it for `read_jpeg`.
 
-    It belongs to one file, byte by byte: it knows the file's size, a checksum of all headers, and a hash of the data
-    between two entry points. Whatever is read by it is compared with these first, and decoding must arrive at the next
-    entry point's bit with its DC predictions.
+    An index belongs to one file, byte for byte: it has the file's size, a checksum of all headers, and a hash of the
+    data between any two entry points. Data that is read with the index is first compared with these, and decoding must
+    arrive at the next entry point's bit with its DC predictions.
 
     Attributes:
         size: The file's size in bytes.
         headers: CRC-32 of all the file's bytes before and between the scans' data.
         every: MCUs from one entry point to the next.
-        scans: Those of the file, in its order, until each component has been in one.
+        scans: The file's scans, in its order, until each component has been in one.
     """
 
     size: int
@@ -77,7 +77,7 @@ class JpegIndex:
     scans: tuple[ScanIndex, ...]
 
     def to_bytes(self) -> bytes:
-        """Write the index: about 15 bytes for each entry point of a scan of three components."""
+        """Serialise the index: about 15 bytes for each entry point of a scan of three components."""
         pieces = [_HEAD.pack(self.size, self.headers, self.every, len(self.scans))]
         for scan in self.scans:
             pieces.append(_SCAN.pack(scan.header, scan.start, scan.stop, len(scan.entries), scan.parts))
@@ -93,11 +93,11 @@ class JpegIndex:
             The index.
 
         Raises:
-            JpegIndexError: If it is something else, or a bit of it has changed.
+            JpegIndexError: If the data is not an index, or is damaged.
         """
         begin = len(_MAGIC) + _CHECKSUM.size
         if data[: len(_MAGIC)] != _MAGIC:
-            raise JpegIndexError(f"{name} is no index of a JPEG file, or of another version; {_AGAIN}")
+            raise JpegIndexError(f"{name} is not an index of a JPEG file, or has another version; {_AGAIN}")
         if len(data) < begin or _CHECKSUM.unpack_from(data, len(_MAGIC))[0] != zlib.crc32(data[begin:]):
             raise JpegIndexError(f"{name} is damaged; {_AGAIN}")
         try:
@@ -122,7 +122,7 @@ class JpegIndex:
         return cls(size, headers, every, tuple(scans))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the index to a file, which appears whole or not at all.
+        """Write the index to a file, completely or not at all.
 
         Raises:
             OSError: If it cannot be written.
@@ -137,7 +137,7 @@ class JpegIndex:
             The index.
 
         Raises:
-            JpegIndexError: If the file is damaged, or something else.
+            JpegIndexError: If the file is damaged, or is not an index.
             OSError: If it cannot be opened.
         """
         return cls.from_bytes(Path(path).read_bytes(), str(path))

@@ -1,4 +1,4 @@
-"""A file that has an index: its headers are read and compared with it, of its data only what is asked for."""
+"""A file with an index: its headers are read and compared with the index, and only the data that is needed."""
 
 import zlib
 from dataclasses import replace
@@ -24,24 +24,24 @@ __all__ = ["IndexedFile"]
 
 
 class IndexedFile:
-    """A file whose headers have been read and are those that were indexed.
+    """A file whose headers have been read, and agree with its index.
 
     Args:
         pieces: The file.
-        index: Its own.
-        settings: How to read it.
+        index: The file's index.
+        settings: The options for reading it.
 
     Attributes:
-        source: As of `JpegImage`, as all others.
+        source: As in `JpegImage`, like the following.
         extent: Height and width of the whole image.
-        color: Its colour model.
-        orientation: By EXIF.
-        factors: Of each component.
-        extents: Of each component.
-        keep: Frequencies along each side of a block that are to be read at most; it may be lowered.
+        color: The colour model.
+        orientation: The EXIF orientation.
+        factors: Each component's sampling factors.
+        extents: Each component's extent.
+        keep: The largest number of frequencies along each side of a block to read; it may be lowered.
 
     Raises:
-        JpegIndexError: If the index is another file's, or the file has changed.
+        JpegIndexError: If the index belongs to another file, or the file has changed.
     """
 
     def __init__(self, pieces: Pieces, index: JpegIndex, settings: Settings) -> None:
@@ -74,7 +74,7 @@ class IndexedFile:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Violations of the standard in the headers, as of `JpegImage`."""
+        """Violations of the standard in the headers, as in `JpegImage`."""
         return warnings_of(self._states[0])
 
     def read(self, region: Region | None, *, keep: int | None = None, threads: int = 1) -> JpegImage:
@@ -82,14 +82,14 @@ class IndexedFile:
 
         Args:
             region: As for `read_jpeg`.
-            keep: As for `read_jpeg`; the file's own for None.
+            keep: As for `read_jpeg`; the attribute `keep` if None.
             threads: As for `read_jpeg`.
 
         Returns:
             The record.
 
         Raises:
-            JpegIndexError: If what is read is not what was indexed.
+            JpegIndexError: If the data has changed since it was indexed.
             JpegTooLargeError: If the region has more than ``max_pixels``.
         """
         settings = replace(self._settings, keep=keep or self.keep)

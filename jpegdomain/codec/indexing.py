@@ -1,4 +1,4 @@
-"""`index_jpeg`: one pass over a file finds where it can be entered."""
+"""`index_jpeg`: find in one pass where decoding of a file can start."""
 
 import zlib
 
@@ -24,25 +24,25 @@ __all__ = ["index_jpeg"]
 def index_jpeg(source: Source, *, every: int = 8) -> JpegIndex:
     """Find the entry points of a baseline or extended sequential file with Huffman coding, in one pass.
 
-    With the index, `read_jpeg` decodes of a region what lies in it and at most `every` MCUs before and behind it in
-    each of its rows, and may share a large image among threads. It takes about 15 bytes for each entry point. It holds
-    for this file alone: see `JpegIndex`.
+    With the index, `read_jpeg` decodes a region and at most `every` MCUs before and after it in each of its rows, and
+    can divide a large image among threads. The index takes about 15 bytes for each entry point. It is valid only for
+    this file: see `JpegIndex`.
 
     Args:
         source: As for `read_jpeg`.
-        every: MCUs from one entry point to the next; each takes 8·Vmax × 8·Hmax pixels.
+        every: MCUs from one entry point to the next; an MCU covers 8·Vmax × 8·Hmax pixels.
 
     Returns:
-        The index, to be used at once or kept in a file (`JpegIndex.save`).
+        The index, for immediate use or to be saved in a file (`JpegIndex.save`).
 
     Raises:
         UnsupportedJpegError: If the file is progressive or arithmetic-coded, has its height in a DNL segment, or has
-            restart markers or scans that are not in order: its regions can be read without an index.
-        JpegFileError: If the file cannot be read, as `read_jpeg` raises it.
+            restart markers or scans that are out of order. Its regions can be read without an index.
+        JpegFileError: If the file cannot be read; see `read_jpeg`.
         InputError: If an argument is invalid.
     """
     if not isinstance(every, int) or isinstance(every, bool) or not 1 <= every < 1 << 31:
-        raise InputError(f"every is a number of MCUs, 1 or more, got {every!r}")
+        raise InputError(f"every must be a number of MCUs, 1 or more, got {every!r}")
     data, name = load(source)
     workspace = acquire()
     try:
@@ -50,7 +50,7 @@ def index_jpeg(source: Source, *, every: int = 8) -> JpegIndex:
     finally:
         release(workspace)
     if index is None:
-        # What is wrong with a file, reading it tells.
+        # Reading the file raises an error that says what is wrong.
         decode(data, name, Settings(8, "raise", None, MAX_SCANS, False))
         reason = "it cannot be entered in the middle: it is not sequential with Huffman coding, or irregular"
         raise UnsupportedJpegError(message(name, reason, advice="read its regions without an index"))
@@ -58,8 +58,8 @@ def index_jpeg(source: Source, *, every: int = 8) -> JpegIndex:
 
 
 def _index(data: bytes, every: int, workspace: Workspace) -> JpegIndex | None:
-    """Index scans up to the one that completes the image; None if there is anything else."""
-    # Each scan is looked at as the first one of a file: what comes before it is there but for other scans.
+    """Index scans up to the one that completes the image; None if the file has anything else."""
+    # Each scan is treated as the first one of a file, without the other scans before it.
     before, at, checksum = b"", 0, 0
     scans: list[ScanIndex] = []
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""Many files: in which pieces they are decoded, each by one call, and by which threads."""
+"""Many files: how they are divided into pieces, each decoded by one call, and among threads."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,14 +35,14 @@ _SHARES: Final = 4
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """Sources, and how they are read.
+    """Sources, and how to read them.
 
     Attributes:
-        sources: All of them.
-        numbers: Their positions, of which some take their names.
+        sources: All sources.
+        numbers: Their positions, which name sources without a name.
         place: How such a position is written.
         settings: The options.
-        arenas: One for each thread; None for a single file, which has memory of its own size.
+        arenas: One for each thread; None for a single file, which gets memory of exactly its size.
     """
 
     sources: Sequence[Source]
@@ -91,7 +91,7 @@ class _Reading:
         return parts
 
     def _decoded(self, files: Sequence[bytes], names: Sequence[int | str], arena: Arena | None) -> list[Part]:
-        """Decode files, as many by each call as there is room for; those whose name is a number are bytes."""
+        """Decode files, as many per call as there is room for; files whose name is a number are bytes."""
         parts: list[Part] = []
         ends = ends_of(files)
         for piece in cut(ends, _MOST):
@@ -116,17 +116,17 @@ def read_parts(
     place: str = SOURCES,
     numbers: Sequence[int] | None = None,
 ) -> list[Part]:
-    """Read files, by as few calls of compiled functions as their memory and the threads allow.
+    """Read files with as few calls of compiled functions as memory and threads allow.
 
     Args:
         sources: The files.
         settings: The options.
-        threads: How many at most.
+        threads: The largest number of threads.
         place: How the position of a file without a name is written.
         numbers: The files' positions; 0, 1, … if None.
 
     Returns:
-        The results, one part behind the other.
+        The results, one part after the other.
     """
     count = len(sources)
     arenas = [Arena() if count > 1 else None for _ in range(threads)]
@@ -163,12 +163,12 @@ def _shares(files: Sequence[bytes], threads: int) -> list[range]:
 
 
 def ends_of(files: Sequence[bytes]) -> Integers:
-    """Where each file ends if they stand behind each other."""
+    """Where each file ends if they are concatenated."""
     return np.fromiter(map(len, files), np.int64, len(files)).cumsum()
 
 
 def cut(ends: Integers, most: int) -> list[range]:
-    """Divide files, by `ends_of`, into runs of so many bytes, or of one file."""
+    """Divide files, given by `ends_of`, into runs of at most so many bytes, or of one file."""
     pieces = []
     start = before = 0
     while start < len(ends):

@@ -1,4 +1,4 @@
-"""Every message about a file has one form: which file, what is wrong, where, what to do. Also: what is no JPEG file."""
+"""Messages about files, in one form: which file, what is wrong, where, what to do; and what data is if not JPEG."""
 
 import re
 from typing import Final
@@ -9,17 +9,17 @@ FETCH_AGAIN: Final = "fetch the file again, or leave it out"  # the file is not 
 RE_ENCODE: Final = (
     "re-encode it as an 8-bit grayscale, YCbCr or RGB JPEG with Huffman coding"  # a kind that is not read
 )
-RAISE_LIMIT: Final = "raise max_pixels if the file is to be trusted"  # more memory than the caller allows
-RAISE_SCAN_LIMIT: Final = "raise max_scans if the file is to be trusted"  # more time than the caller allows
-_GIVE_JPEG: Final = "give a JPEG file"
+RAISE_LIMIT: Final = "raise max_pixels if you trust the file"  # more memory than the caller allows
+RAISE_SCAN_LIMIT: Final = "raise max_scans if you trust the file"  # more time than the caller allows
+_GIVE_JPEG: Final = "pass a JPEG file"
 
 SIGNATURE: Final = 512
 """How many bytes `describe` looks at."""
 
-_PULL: Final = "run git lfs pull for the file itself"
-_FETCH: Final = "fetch the image itself"
+_PULL: Final = "run git lfs pull to get the file itself"
+_FETCH: Final = "download the image itself"
 
-# At the beginning, unless the pattern says otherwise. The first that fits counts.
+# Patterns match at the beginning of the data; the first that matches counts.
 _SIGNATURES: Final[tuple[tuple[bytes, str, str], ...]] = (
     (rb"\x89PNG", "a PNG image", _GIVE_JPEG),
     (rb"GIF8", "a GIF image", _GIVE_JPEG),
@@ -41,9 +41,9 @@ _SIGNATURES: Final[tuple[tuple[bytes, str, str], ...]] = (
     (rb"P[1-7]\s", "a Netpbm image", _GIVE_JPEG),
     (rb"%PDF", "a PDF document", _GIVE_JPEG),
     (rb"PK\x03\x04", "a ZIP archive", "unpack it"),
-    (rb"\x1f\x8b", "gzip-compressed", "unpack it"),
+    (rb"\x1f\x8b", "a gzip-compressed file", "unpack it"),
     (rb"\x93NUMPY", "a NumPy file", _GIVE_JPEG),
-    (rb"version https://git-lfs\.github\.com/", "a Git LFS pointer, not the file that it stands for", _PULL),
+    (rb"version https://git-lfs\.github\.com/", "a Git LFS pointer instead of the file itself", _PULL),
     (rb"(?i)(\xef\xbb\xbf)?\s*(<(\?xml|!--).*)?<(!doctype html|html)", "an HTML page", _FETCH),
     (rb"(?i)(\xef\xbb\xbf)?\s*<(head|body|script)", "an HTML page", _FETCH),
     (rb"(?i)(\xef\xbb\xbf)?\s*(<(\?xml|!--|!doctype svg).*)?<svg", "an SVG image", _GIVE_JPEG),
@@ -52,7 +52,7 @@ _SIGNATURES: Final[tuple[tuple[bytes, str, str], ...]] = (
     (rb"HTTP/\d", "a server's answer with its headers", _FETCH),
     (rb"data:image/", "a data URL", "decode its base64 first"),
     (rb"/9j/", "base64 text of a JPEG file", "decode it first"),
-    (rb"\x00{16}", "nothing but zero bytes at its beginning", FETCH_AGAIN),
+    (rb"\x00{16}", "all zero bytes at the beginning", FETCH_AGAIN),
 )
 _PATTERNS: Final = tuple((re.compile(pattern, re.DOTALL), name, advice) for pattern, name, advice in _SIGNATURES)
 _SOI: Final = b"\xff\xd8\xff"
@@ -73,7 +73,7 @@ def describe(beginning: bytes) -> tuple[str, str]:
 
 
 def message(source: str, reason: str, offset: int | None = None, marker: int = 0, advice: str = FETCH_AGAIN) -> str:
-    """Write the message that refuses a file: why, the byte that shows it, the marker in force there, what to do."""
+    """Write an error message about a file: why, at which byte, under which marker, what to do."""
     return f"{source}: {locate(reason, offset, marker)}; {advice}"
 
 

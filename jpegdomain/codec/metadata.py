@@ -1,4 +1,4 @@
-"""What the application segments say: the colour model, EXIF and its orientation, the ICC profile.
+"""Read the application segments: the colour model, EXIF and its orientation, the ICC profile.
 
 The EXIF block is a TIFF structure; its orientation is read as Pillow reads it, and written.
 """
@@ -16,7 +16,7 @@ from .segments import SOS, Segment, segments
 __all__ = ["NO_METADATA", "Color", "Metadata", "color_of", "metadata_of", "tiff_orientation", "with_orientation"]
 
 Color = Literal["gray", "ycbcr", "rgb", "cmyk", "ycck", "unknown"]
-"""What a file's components are; ``unknown`` for two of them."""
+"""A file's colour model; ``unknown`` if it has two components."""
 
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
@@ -70,9 +70,9 @@ def color_of(identifiers: tuple[int, ...], jfif: bool, adobe: int | None) -> Col
 def metadata_of(found: bytes | Iterable[Segment]) -> Metadata:
     """Read the metadata of a file, or of its segments up to the first scan header, as Pillow reads it.
 
-    Several EXIF segments are one block cut in pieces. The orientation is EXIF's; if EXIF has no such tag, that of the
-    last XMP segment. The chunks of a profile (ICC.1, annex B.4) are put in the order of their numbers, if as many are
-    there as the first of them says.
+    Several EXIF segments are the pieces of one block. The orientation is EXIF's; if EXIF has no such tag, that of the
+    last XMP segment. The chunks of a profile (ICC.1, annex B.4) are joined in the order of their numbers, if there are
+    as many as the first of them says.
 
     Returns:
         Orientation, EXIF and profile.
@@ -133,8 +133,8 @@ def tiff_orientation(block: bytes) -> int | None:
     """Read tag 0x0112 of the first directory (Exif 2.3, 4.6.2), as Pillow's ``ImageOps.exif_transpose`` does.
 
     Returns:
-        1…8, 1 for other values; None if the tag is absent or out of shape. The first entry of the tag that has a known
-        type and its values counts, and of several values the first: a number of any type.
+        1…8, and 1 for other values; None if the tag is absent or malformed. The first entry of the tag that has a known
+        type and all its values counts; of several values, the first one, a number of any type.
     """
     # Some writers put the name twice.
     block = block.removeprefix(_EXIF)
@@ -151,9 +151,9 @@ def with_orientation(block: bytes, orientation: int) -> bytes | None:
     """Set the orientation of a TIFF structure.
 
     Returns:
-        The block with one SHORT in place of its first entry of the tag; or, if it has none, with a copy of its first
-        directory at its end that has one more entry, so that all else stays where it was. None if its first directory
-        is absent or cut short.
+        The block, with one SHORT in place of its first entry of the tag. If it has no such entry, a copy of its first
+        directory with one more entry is appended, so that everything else stays where it was. None if its first
+        directory is absent or cut short.
     """
     tiff = bytearray(block.removeprefix(_EXIF))
     head = block[: len(block) - len(tiff)]

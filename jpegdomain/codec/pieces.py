@@ -1,4 +1,4 @@
-"""Pieces of a file: of one in memory without copying it, of one on a disk without reading the rest."""
+"""Read parts of a file: without copying if it is in memory, and without reading the rest if it is on a disk."""
 
 import os
 from pathlib import Path
@@ -17,11 +17,11 @@ _BETWEEN: Final = 1 << 14
 
 
 class Pieces(Protocol):
-    """A file, of which parts are needed.
+    """A file from which parts are needed.
 
     Attributes:
-        name: For messages.
-        size: In bytes.
+        name: The file's name, for messages.
+        size: Its size in bytes.
     """
 
     name: str
@@ -80,7 +80,7 @@ class _OnDisk:
 
 
 def open_pieces(source: Source) -> Pieces:
-    """Open a source: a path for reading pieces, anything else whole.
+    """Open a source: a path for reading parts, anything else completely.
 
     Returns:
         The file.

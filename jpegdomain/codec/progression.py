@@ -1,4 +1,4 @@
-"""The entropy-coded part of a progressive file that is written: a script of scans, each with its own Huffman tables."""
+"""Write the entropy-coded part of a progressive file: a script of scans, each with its own Huffman tables."""
 
 from typing import Final, NamedTuple
 
@@ -19,7 +19,7 @@ class Scan(NamedTuple):
     """One scan (T.81 G.1.1.1): its components, spectral band Ss…Se, and bits from Ah − 1, or the highest for 0, to Al.
 
     Attributes:
-        components: Their numbers; one if it is of AC coefficients.
+        components: Numbers of its components; only one if it has AC coefficients.
         first: Ss.
         last: Se.
         high: Ah.
@@ -41,11 +41,12 @@ class Scan(NamedTuple):
 def script(image: JpegImage) -> list[Scan]:
     """Choose the scans, as libjpeg does.
 
-    Of YCbCr files luma comes first and in more steps; of others all components alike: a rough image, its missing
-    frequencies, then one bit more at a time. DC coefficients of all components are interleaved where that is allowed.
+    In YCbCr files luma comes first and in more steps; in others all components are treated alike: first a rough image,
+    then its missing frequencies, then one more bit at a time. DC coefficients of all components are interleaved if that
+    is allowed.
 
     Returns:
-        The scans in their order.
+        The scans, in order.
     """
     groups = [tuple(group) for group in interleaved(image.components)]
     dc, dc_refined = ([Scan(group, 0, 0, high, low) for group in groups] for high, low in ((0, 1), (1, 0)))

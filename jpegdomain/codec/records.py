@@ -44,7 +44,7 @@ def upsampling_of(factors: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int]
 
 
 def upsampling_in(factors: tuple[tuple[int, int], ...], source: str) -> tuple[tuple[int, int], ...]:
-    """Return what `upsampling_of` does.
+    """Return the result of `upsampling_of`, or raise an error instead of None.
 
     Raises:
         UnsupportedJpegError: If these are not whole numbers; it names the file.
@@ -80,10 +80,10 @@ class Component:
         table: uint16 (64,): the quantisation steps in the order 8α+β, all of them for any m.
         factors: Vertical and horizontal sampling factors V, H (T.81 A.1.1).
         extent: The component's own height and width in samples, ⌈image·V/Vmax⌉ × ⌈image·H/Hmax⌉.
-        arrived: bool (block rows, block columns): which blocks are complete; what is missing of the others is zero.
-            None if all blocks are.
+        arrived: bool (block rows, block columns): which blocks are complete; missing parts of the others are zero.
+            None if all blocks are complete.
         lowest_bit: int8 (64,), in the order 8α+β: the lowest bit of each coefficient that the scans of a progressive
-            file contain, 0 if it is complete, −1 if there is none. None if all are complete.
+            file contain; 0 for a complete coefficient, −1 for a missing one. None if all are complete.
 
     Raises:
         InputError: If an array has another shape, type or memory order than stated.
@@ -102,15 +102,15 @@ class Component:
         given = self.coefficients
         if given.dtype != np.int16 or given.shape[:-1] != grid or not given.flags.c_contiguous:
             expected = (*grid, "m·m")
-            raise InputError(f"coefficients are C-contiguous int16 {expected}, got {given.dtype} {given.shape}")
+            raise InputError(f"coefficients must be C-contiguous int16 {expected}, got {given.dtype} {given.shape}")
         if given.shape[-1] not in {m * m for m in range(1, 9)}:
-            raise InputError(f"coefficients are those of m×m frequencies, m = 1…8, got {given.shape[-1]} a block")
+            raise InputError(f"coefficients must have m×m frequencies per block, m = 1…8, got {given.shape[-1]}")
         if self.table.dtype != np.uint16 or self.table.shape != (64,):
-            raise InputError(f"a table is uint16 (64,), got {self.table.dtype} {self.table.shape}")
+            raise InputError(f"a table must be uint16 (64,), got {self.table.dtype} {self.table.shape}")
         if self.arrived is not None and (self.arrived.dtype != np.bool_ or self.arrived.shape != grid):
-            raise InputError(f"arrived is bool {grid}, got {self.arrived.dtype} {self.arrived.shape}")
+            raise InputError(f"arrived must be bool {grid}, got {self.arrived.dtype} {self.arrived.shape}")
         if self.lowest_bit is not None and (self.lowest_bit.dtype != np.int8 or self.lowest_bit.shape != (64,)):
-            raise InputError(f"lowest_bit is int8 (64,), got {self.lowest_bit.dtype} {self.lowest_bit.shape}")
+            raise InputError(f"lowest_bit must be int8 (64,), got {self.lowest_bit.dtype} {self.lowest_bit.shape}")
         for array in (given, self.table, self.arrived, self.lowest_bit):
             if array is not None:
                 array.flags.writeable = False
@@ -121,7 +121,7 @@ class Component:
 
     @property
     def keep(self) -> int:
-        """m, frequencies along each side of a block: 8 for whole blocks."""
+        """m, the number of frequencies along each side of a block: 8 for whole blocks."""
         return math.isqrt(self.coefficients.shape[-1])
 
     def __repr__(self) -> str:
@@ -132,27 +132,27 @@ class Component:
 
 @dataclass(frozen=True, eq=False)
 class JpegImage:
-    """A JPEG file, entropy decoding done and nothing else.
+    """A JPEG file after entropy decoding, with nothing else done to it.
 
     Attributes:
         components: In the file's order: one to four.
         extent: The image's height and width in pixels.
         color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``, by libjpeg's default rules; ``unknown`` for
             two components.
-        orientation: EXIF orientation 1…8, or XMP's where EXIF has none, as Pillow reads it; never applied.
+        orientation: EXIF orientation 1…8, or XMP's if EXIF has none, as Pillow reads it; it is never applied.
         progressive: Whether the file is progressive (SOF2). The coefficients do not show it.
         source: The file's path, a file object's name, or ``<bytes>`` and the like; see `read_jpegs`.
-        jfif: Whether a JFIF segment stands before the first scan.
-        adobe: The transform byte of an Adobe segment before the first scan, None without one.
-        icc: The ICC profile, its chunks joined; None without one, or if a chunk is missing.
-        exif: The EXIF data, from its TIFF header on; of several segments, joined. None without.
-        damage: Where ``on_error="keep"`` lost data, a line for each place, the first sixteen of them; None if nothing
-            was lost. `Component.arrived` says which blocks.
-        warnings: Violations of the standard that cost no coefficient, a line each with the byte that shows it, in the
-            file's order: the first sixteen, and how many more. Empty for a sound file.
-        offset: Where the record's first pixel lies in the file's image, (top, left): whole MCUs down and across. Not
-            (0, 0) only in a record of a region, see `read_jpeg`.
-        whole: In a record of a region, the height and width of the file's image; None if the record holds all of it.
+        jfif: Whether there is a JFIF segment before the first scan.
+        adobe: The transform byte of an Adobe segment before the first scan; None if there is none.
+        icc: The ICC profile, its chunks joined; None if there is none, or a chunk is missing.
+        exif: The EXIF data from its TIFF header on, its segments joined; None if there is none.
+        damage: Where data was lost with ``on_error="keep"``: a line for each of the first sixteen places; None if
+            nothing was lost. `Component.arrived` says which blocks are affected.
+        warnings: Violations of the standard that cost no coefficient: a line with the byte offset for each of the first
+            sixteen, in the file's order, then how many more there are. Empty if there are none.
+        offset: Where the record's first pixel is in the file's image, (top, left), at whole MCUs; (0, 0) except in the
+            record of a region, see `read_jpeg`.
+        whole: In the record of a region, the height and width of the file's image; None if the record has all of it.
     """
 
     components: tuple[Component, ...]
@@ -174,7 +174,7 @@ class JpegImage:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            # Of many files, records are made when one looks at them: that takes longer than decoding a small file, and
+            # Records of many files are made when they are accessed: that takes longer than decoding a small file, and
             # a batch has no need of them. What is there already, or is a default of the class, does not come here.
             if name not in _FIELDS or "_promise" not in vars(self):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
@@ -190,7 +190,7 @@ class JpegImage:
 
     @property
     def keep(self) -> int:
-        """m, frequencies along each side of a block: 8 unless fewer were asked for."""
+        """m, the number of frequencies along each side of a block: 8 unless fewer were requested."""
         return self.components[0].keep
 
     @property

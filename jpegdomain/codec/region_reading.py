@@ -1,4 +1,4 @@
-"""From bytes to the record of a region, or of the whole by several threads: what restart markers allow."""
+"""From bytes to the record of a region, or of the whole image by several threads, using restart markers."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ __all__ = ["as_array", "lay_out", "read_region", "record_of", "state_behind_head
 
 
 def state_behind_header(data: bytes, mode: int, quant: Steps) -> Integers:
-    """Walk to the data of a file's first scan, in memory that is given back. Returns the state."""
+    """Walk to the data of a file's first scan, in borrowed memory. Returns the state."""
     workspace = acquire()
     try:
         return walk_to_scan(as_array(data), mode, quant, workspace)
@@ -30,14 +30,14 @@ def state_behind_header(data: bytes, mode: int, quant: Steps) -> Integers:
 
 
 def read_region(data: bytes, name: str, region: Region | None, settings: Settings, threads: int) -> JpegImage:
-    """Read a region, or the whole for None, of a file without an index.
+    """Read a region, or the whole image for None, of a file without an index.
 
-    Where that is not possible, or anything is wrong, the whole is read and the region cut out of it.
+    If that is not possible, or anything is wrong, the whole file is read and the region is cut out of it.
 
     Returns:
         The record.
     """
-    # What is not allowed anywhere, and what is left of a damaged file, only the whole of it shows.
+    # Only the whole file shows whether it violates the standard anywhere, and what is left of it if it is damaged.
     partly = settings.on_error == "raise" and not settings.strict
     image = _read_only_scan(data, name, region, settings, threads) if partly else None
     if image is None:
@@ -49,14 +49,14 @@ def read_region(data: bytes, name: str, region: Region | None, settings: Setting
 def _read_only_scan(
     data: bytes, name: str, region: Region | None, settings: Settings, threads: int
 ) -> JpegImage | None:
-    """Read a file whose first scan holds everything; None if it has another, or a fault."""
+    """Read a file whose first scan has everything; None if it has another scan, or a fault."""
     quant = np.ones((1, 4, 64), np.uint16)
     state = state_behind_header(data, L.LENIENT, quant)
     if state[L.OUTCOME] != L.NEEDS_ROOM or state[L.PARTS] != state[L.COUNT]:
         return None
     every = int(state[L.INTERVAL])
     if region is None and not every:
-        # There is but one place to begin.
+        # There is only one place to start.
         return None
     report = state.tolist()
     span, layout = lay_out(data, report, name, region, settings)
@@ -99,7 +99,7 @@ def record_of(
     region: Region | None,
     warnings: tuple[str, ...],
 ) -> JpegImage:
-    """Make the record of what has been decoded: of a region, or of all for None."""
+    """Make the record from decoded data: of a region, or of the whole image for None."""
     out.setflags(write=False)
     quant.setflags(write=False)
     arrays = tuple([out[place].reshape(shape) for place, shape in layout.cuts])
@@ -111,5 +111,5 @@ def record_of(
 
 
 def as_array(data: bytes) -> Bytes:
-    """The bytes, as compiled functions take them."""
+    """The bytes as the array that compiled functions need."""
     return np.frombuffer(data, np.uint8)

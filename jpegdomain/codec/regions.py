@@ -51,7 +51,7 @@ def check_region(region: Sequence[int]) -> Region:
     try:
         top, left, height, width = (operator.index(number) for number in region)
     except (TypeError, ValueError):
-        raise InputError(f"a region is (top, left, height, width) in pixels, got {region!r}") from None
+        raise InputError(f"a region must be (top, left, height, width) in pixels, got {region!r}") from None
     if top < 0 or left < 0 or height < 1 or width < 1:
         raise InputError(f"a region (top, left, height, width) has at least one pixel inside the image, got {region!r}")
     return top, left, height, width

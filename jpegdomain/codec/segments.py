@@ -12,10 +12,10 @@ __all__ = ["DNL", "EOI", "SOI", "SOS", "FrameHeader", "Segment", "is_frame", "is
 # FF bytes may fill up to a marker. FF 00 and restart markers belong to a scan, and mean nothing elsewhere.
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _FIRST_WITH_LENGTH: Final = 0xC0
-"""What comes before it is reserved, or TEM: markers that stand alone."""
+"""Markers below this are reserved, or TEM, and have no payload."""
 _READ: Final = frozenset({SOF0, SOF1, SOF2, SOF9, SOF10})
 _NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
-"""DHT, JPG and DAC, which stand among the numbers of the frame headers."""
+"""DHT, JPG and DAC, whose numbers are among those of frame headers."""
 
 
 class Segment(NamedTuple):

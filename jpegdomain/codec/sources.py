@@ -41,8 +41,8 @@ def load(source: object, number: int | None = None, place: str = SOURCES) -> tup
     """Read a source.
 
     Args:
-        source: A `Source`. A file object is read from where it stands to its end.
-        number: Its position among several, part of its name if it has none of its own.
+        source: A `Source`. A file object is read from its current position to its end.
+        number: Its position among several sources, used to name it if it has no name of its own.
         place: How the position is written.
 
     Returns:
@@ -77,7 +77,7 @@ def _of_array(source: Any, name: str) -> bytes:
         raise InputError(f"{name} cannot be read as bytes: {error}") from error
     if array.ndim != 1 or array.dtype != np.uint8:
         raise InputError(
-            f"{name}: a file's bytes are a one-dimensional uint8 array or tensor, got {array.dtype} "
+            f"{name}: a file's bytes must be a one-dimensional uint8 array or tensor, got {array.dtype} "
             f"{tuple(array.shape)}; read_jpeg takes {_TAKEN}"
         )
     return array.tobytes()
@@ -91,14 +91,14 @@ def _of_file(source: Any, number: int | None, place: str) -> tuple[bytes, str]:
     own = getattr(source, "name", None)
     name = own if isinstance(own, str) else named("<file object>", number, place)
     if isinstance(source, io.TextIOBase):
-        raise InputError(f"{name}: read_jpeg needs a file object opened in binary mode; this one was opened for text")
+        raise InputError(f"{name}: read_jpeg needs a file object opened in binary mode; this one is in text mode")
     data = read()
     if not isinstance(data, bytes):
         given = type(data).__name__
-        raise InputError(f"{name}: read_jpeg needs a file object opened in binary mode; this one gave {given}")
+        raise InputError(f"{name}: read_jpeg needs a file object opened in binary mode; this one returned {given}")
     return data, name
 
 
 def named(kind: str, number: int | None, place: str) -> str:
-    """Name what has no name of its own by its kind and its position."""
+    """Make a name for a source without one, from its kind and its position."""
     return kind if number is None else f"{kind}, {place.format(number)}"

@@ -17,7 +17,7 @@ _ROOM: Final = 1 << 17
 _SMALL: Final = 1 << 13
 _BLOCK: Final = 1 << 23
 _LARGE: Final = _BLOCK // 4
-"""What takes more has memory of its own."""
+"""Requests for more get their own memory."""
 
 _blocks: Final = Lender(4, 2 * _BLOCK)
 
@@ -54,7 +54,7 @@ class Workspace:
         self._input = io.BytesIO()
 
     def joined(self, files: Sequence[bytes]) -> NDArray[np.uint8]:
-        """Put files one behind the other, until the next call, into memory that has been touched before."""
+        """Put files one after the other into reused memory, valid until the next call."""
         if len(files) == 1:
             return np.frombuffer(files[0], np.uint8)
         self._input.seek(0)
@@ -65,9 +65,9 @@ class Workspace:
 class Arena:
     """Memory for the coefficients of consecutive files, a `_BLOCK` at a time.
 
-    A system hands memory out in pages of 4 KB, each with an interruption: for as many files as a batch has, that takes
-    as long as decoding them. NumPy asks for huge pages, but only for large arrays; and a few blocks whose records are
-    all gone are used again.
+    The system provides memory in pages of 4 KB, each with a page fault: for the files of a batch, that takes as long as
+    decoding them. NumPy asks for huge pages, but only for large arrays. Some blocks are reused when none of their
+    records is left.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Arena:
         self._at = 0
 
     def lend(self, size: int = _BLOCK // 4, *, zeros: bool = False) -> NDArray[np.int16]:
-        """Return `size` int16 or more to write to, zeros or anything; `keep` then says how much of it is used."""
+        """Return at least `size` writeable int16 of arbitrary content; `keep` then says how much of it is used."""
         if size > _LARGE:
             self._own = (np.zeros if zeros else np.empty)(size, np.int16)
             return self._own
@@ -89,7 +89,7 @@ class Arena:
         return self._block[self._at :]
 
     def keep(self, size: int) -> NDArray[np.int16]:
-        """Return the first `size` int16 of what was lent, which cannot be written any more; lend them no more."""
+        """Return the first `size` int16 of what was lent, now read-only; they are not lent again."""
         if self._own is not None:
             own, self._own = self._own, None
             own.setflags(write=False)

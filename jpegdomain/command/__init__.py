@@ -1,4 +1,4 @@
-"""The command ``jpegdomain``, also ``python -m jpegdomain``: files and models examined from the shell."""
+"""The command ``jpegdomain``, also ``python -m jpegdomain``: examine files and models from the shell."""
 
 from .app import main
 

@@ -1,6 +1,7 @@
-"""The command's entry: one function for each subcommand, and what happens to errors."""
+"""The command's entry point: one function for each subcommand, and how errors are reported."""
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -26,12 +27,18 @@ for command in (info, check, verify, plan, predict, warm, bench):
 
 
 def main() -> None:
-    """Run the command: exit status 0 if all is well, 1 if a file or a model fails, 2 if it was called wrongly.
+    """Run the command: exit status 0 on success, 1 if a file or a model fails, 2 if it was called wrongly.
 
-    ``predict`` fails if no file can be used.
+    ``predict`` fails only if no file can be used.
     """
     try:
         app()
-    except (JpegDomainError, OSError) as error:
-        typer.secho(f"jpegdomain: {error}", fg="red", err=True)
-        sys.exit(1 if isinstance(error, JpegFileError) else 2)
+    except JpegDomainError as error:
+        _fail(str(error), 1 if isinstance(error, JpegFileError) else 2)
+    except OSError as error:
+        _fail(str(error) if error.filename is None else f"{error.filename}: {error.strerror}", 2)
+
+
+def _fail(reason: str, status: int) -> NoReturn:
+    typer.secho(f"jpegdomain: {reason}", fg="red", err=True)
+    sys.exit(status)

@@ -1,4 +1,4 @@
-"""``bench``: the input stage on a user's own files, beside torchvision's."""
+"""``bench``: time the input stage on a user's own files, beside torchvision's."""
 
 import statistics
 import time
@@ -24,17 +24,21 @@ __all__ = ["bench"]
 
 
 def bench(
-    folder: Annotated[Path, typer.Argument(help="A folder; its subfolders are searched, too.", show_default=False)],
-    files: Annotated[int, typer.Option(min=1, help="How many of its files, evenly spread.")] = 128,
-    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 32,
-    side: Annotated[int, typer.Option(min=1, help="Height and width of the result, cropped from 8/7 of it.")] = 224,
-    rounds: Annotated[int, typer.Option(min=1, help="Counted rounds; the sides take turns.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of either side.")] = 1,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder; its subfolders are searched, too.", show_default=False)
+    ],
+    files: Annotated[int, typer.Option(min=1, help="How many of its files to use, evenly spread.")] = 128,
+    batch: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 32,
+    side: Annotated[
+        int, typer.Option(min=1, help="Height and width of the result: resized to 8/7 of it, then cropped.")
+    ] = 224,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds; the two libraries take turns.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Threads for each library.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Time the input stage beside torchvision's.
+    """Time the input stage on your files, beside torchvision's.
 
-    From bytes in memory to a batch of floats: decoded, resized and cropped.
+    From bytes in memory to a batch of floats: decoding, resizing and cropping.
     """
     data, skipped = _bytes_of(folder, files)
     torch.set_num_threads(threads)
@@ -58,25 +62,25 @@ def bench(
                 "files": len(data),
                 "left out": skipped,
                 "threads": threads,
-                "milliseconds a file": each,
+                "milliseconds per file": each,
                 "times as fast": ratio,
                 "mean difference in levels": apart,
             }
         )
         return
     rows = [
-        {"input stage": name, "ms a file": f"{value:.3f}", "files/s": f"{1e3 / value:,.0f}"}
+        {"input stage": name, "ms per file": f"{value:.3f}", "files/s": f"{1e3 / value:,.0f}"}
         for name, value in each.items()
     ]
-    print_table(rows, ("ms a file", "files/s"))
+    print_table(rows, ("ms per file", "files/s"))
     print(f"{len(data)} files, {threads} thread(s): {ratio:.2f} × as fast as torchvision")
     print(f"mean difference {apart:.2f} levels of 255: torchvision rounds after decoding and after resizing")
     if skipped:
-        print(f"{skipped} file(s) left out that one of the two cannot read")
+        print(f"{skipped} file(s) left out, since one of the two libraries cannot read them")
 
 
 def _bytes_of(folder: Path, count: int) -> tuple[list[bytes], int]:
-    """Evenly spread files that both sides read."""
+    """Evenly spread files that both libraries can read."""
     from torchvision.io import ImageReadMode, decode_jpeg
 
     paths = jpeg_files(folder)
@@ -91,7 +95,7 @@ def _bytes_of(folder: Path, count: int) -> tuple[list[bytes], int]:
             continue
         data.append(given)
     if not data:
-        raise EmptyFolderError(f"{folder}: none of {len(chosen)} files can be read")
+        raise EmptyFolderError(f"{folder}: none of the {len(chosen)} files can be read by both libraries")
     return data, len(chosen) - len(data)
 
 

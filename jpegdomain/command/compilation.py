@@ -1,4 +1,4 @@
-"""``warm``: compile ahead of the first use."""
+"""``warm``: compile the kernels before their first use."""
 
 import time
 from typing import Annotated
@@ -14,18 +14,22 @@ __all__ = ["warm"]
 
 
 def warm(
-    only: Annotated[list[str] | None, typer.Option(help="Packages of kernels; all if not given.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Compile this package of kernels only; may be repeated.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compile everything ahead, as for a container.
+    """Compile all kernels now, for example while a container is built.
 
-    What has been compiled is loaded.
+    Kernels that are already compiled are loaded.
     """
     packages = {package.name: package for package in kernel_packages()}
     chosen = only or list(packages)
     unknown = sorted(set(chosen) - set(packages))
     if unknown:
-        raise typer.BadParameter(f"no package of kernels {', '.join(unknown)}: there are {', '.join(packages)}")
+        raise typer.BadParameter(
+            f"there is no package of kernels named {', '.join(unknown)}: choose from {', '.join(packages)}"
+        )
     rows = []
     with Console(stderr=True).status("compiling"):
         for name in chosen:

@@ -1,4 +1,4 @@
-"""``info`` and ``check``: what single files hold, and which files of a folder cannot be read."""
+"""``info`` and ``check``: describe single files, and list the files of a folder that cannot be used."""
 
 import os
 import time
@@ -29,13 +29,14 @@ _CODINGS = {
     0xCA: "progressive arithmetic",
 }
 ENDINGS = "jpg,jpeg"
-"""Of the files that are looked for, in lower or upper case."""
+"""Default extensions, in lower or upper case."""
 _TOGETHER = 64
-"""Files that are read in one call."""
+"""Number of files that are read in one call."""
 
 
 def info(
-    files: Annotated[list[Path], typer.Argument(help="JPEG files.", show_default=False)], as_json: AsJson = False
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="JPEG files.", show_default=False)],
+    as_json: AsJson = False,
 ) -> None:
     """Describe JPEG files: size, sampling, quality, faults."""
     described = [_described(path) for path in files]
@@ -88,12 +89,14 @@ def _described(path: Path) -> dict[str, Any]:
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(help="A folder; its subfolders are searched, too.", show_default=False)],
-    extensions: Annotated[str, typer.Option(help="Endings of the files, separated by commas.")] = ENDINGS,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that read.")] = 1,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder; its subfolders are searched, too.", show_default=False)
+    ],
+    extensions: Annotated[str, typer.Option(help="File name extensions, separated by commas.")] = ENDINGS,
+    threads: Annotated[int, typer.Option(min=1, help="Threads for reading.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """List a folder's files that cannot be used, and why."""
+    """List the files in a folder that cannot be used, and why."""
     paths = jpeg_files(folder, extensions)
     began = time.perf_counter()
     kinds: Counter[str] = Counter()
@@ -126,11 +129,11 @@ def check(
 
 
 def jpeg_files(folder: Path, endings: str = ENDINGS) -> list[Path]:
-    """List the files below a folder that have one of the endings, sorted.
+    """List the files below a folder that have one of the extensions, sorted.
 
     Args:
-        folder: Searched with its subfolders.
-        endings: Separated by commas; upper case is the same as lower.
+        folder: The folder; its subfolders are searched, too.
+        endings: The extensions, separated by commas; upper and lower case are the same.
 
     Returns:
         The paths.
@@ -139,16 +142,16 @@ def jpeg_files(folder: Path, endings: str = ENDINGS) -> list[Path]:
         EmptyFolderError: If there are none, or no such folder.
     """
     if not folder.is_dir():
-        raise EmptyFolderError(f"{folder}: no such folder")
+        raise EmptyFolderError(f"{folder}: {'not a' if folder.exists() else 'no such'} folder")
     wanted = {f".{ending.strip().lstrip('.').lower()}" for ending in endings.split(",")}
     paths = sorted(path for path in _files(folder) if path.suffix.lower() in wanted and path.is_file())
     if not paths:
-        raise EmptyFolderError(f"{folder}: no files that end in {', '.join(sorted(wanted))}")
+        raise EmptyFolderError(f"{folder}: no files with the extension {' or '.join(sorted(wanted))}")
     return paths
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files below a folder, behind links to folders, too; a folder that is its own descendant is entered once."""
+    """All files below a folder, following links to folders; a folder that is its own descendant is entered once."""
     entered = {os.path.realpath(folder)}
     for parent, below, names in os.walk(folder, followlinks=True):
         below[:] = [name for name in below if os.path.realpath(Path(parent, name)) not in entered]
@@ -157,7 +160,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _unusable(image: JpegImage) -> str | None:
-    """Why an image that was read makes no batch."""
+    """Why an image that was read cannot be put in a batch."""
     try:
         check_color(image)
         _ = image.upsampling

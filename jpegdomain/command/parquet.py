@@ -1,4 +1,4 @@
-"""Answers as Parquet tables; needs pyarrow."""
+"""Write a network's answers as Parquet tables; needs pyarrow."""
 
 import io
 import os
@@ -14,16 +14,16 @@ __all__ = ["join", "table"]
 
 
 def table(rows: Sequence[tuple[str, str | None, Tensor | None]], output: str, top: int) -> bytes:
-    """Write rows of (name, reason of failure, answer) as a Parquet file's bytes.
+    """Write rows of (name, reason of failure, answer) as the bytes of a Parquet file.
 
     Args:
-        rows: In order.
+        rows: The rows, in order.
         output: 'top', 'logits' or 'embeddings'.
-        top: How many classes 'top' has.
+        top: How many classes 'top' writes.
 
     Returns:
-        Columns ``file``, ``error``, and ``classes`` and ``probabilities`` in falling order, ``logits``, or
-        ``embedding``; null where there is an error.
+        The bytes. The columns are ``file``, ``error``, and one of: ``classes`` and ``probabilities``, the most probable
+        first; ``logits``; ``embedding``. They are null where there is an error.
     """
     numbers = pyarrow.list_(pyarrow.float32())
     answers = [answer for _, _, answer in rows]
@@ -46,7 +46,7 @@ def table(rows: Sequence[tuple[str, str | None, Tensor | None]], output: str, to
 
 
 def join(paths: Sequence[Path], target: Path) -> list[tuple[str, str]]:
-    """Write the rows of several files into one, a part at a time; return (name, reason) of those with an error."""
+    """Write the rows of several files into one file, one after another; return (name, reason) of rows with an error."""
     failed: list[tuple[str, str]] = []
     writer = None
     for path in paths:
@@ -61,5 +61,5 @@ def join(paths: Sequence[Path], target: Path) -> list[tuple[str, str]]:
 
 
 def _text(name: str) -> str:
-    """A text as Unicode; bytes of a file's name that are none become backslash escapes."""
+    """A text as valid Unicode; bytes of a file name that are not become backslash escapes."""
     return os.fsencode(name).decode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""``predict``: a network's answers for every JPEG file of a folder, as a Parquet file."""
+"""``predict``: write a network's answers for every JPEG file in a folder to a Parquet file."""
 
 import enum
 import hashlib
@@ -26,12 +26,13 @@ from jpegdomain.preprocess import Recipe
 from jpegdomain.storing import put_in_place
 
 from .files import jpeg_files
-from .networks import Classes, ModelName, Pretrained, Weights, load_network, trained_with
+from .loading import load_network, running, trained_with
+from .networks import Classes, ModelName, Pretrained, Weights
 
 __all__ = ["predict"]
 
 _PART = 1024
-"""Files in one part: what a killed run loses at most."""
+"""Number of files in one part: the most that an interrupted run loses."""
 
 
 class Output(str, enum.Enum):
@@ -51,26 +52,27 @@ def predict(
     classes: Classes = None,
     output: Annotated[
         Output,
-        typer.Option(help="The classes with the largest softmax, all logits, or what the last linear layer reads."),
+        typer.Option(help="The most probable classes, all logits, or embeddings: the input of the last linear layer."),
     ] = Output.top,
     top: Annotated[int, typer.Option(min=1, help="How many classes 'top' writes.")] = 5,
     side: Annotated[
-        int | None, typer.Option(min=1, help="Height and width, if not what the weights were trained with.")
+        int | None,
+        typer.Option(min=1, help="Height and width of the input, if not those that the weights were trained with."),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 32,
-    threads: Annotated[int, typer.Option(min=0, help="Batches prepared while the network runs.")] = 1,
-    device: Annotated[str, typer.Option(help="Where the network runs.")] = "cpu",
+    batch: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 32,
+    threads: Annotated[int, typer.Option(min=0, help="How many batches to prepare while the network runs.")] = 1,
+    device: Annotated[str, typer.Option(help="Device that the network runs on, such as cpu or cuda.")] = "cpu",
 ) -> None:
     """Write a network's answers for a folder as Parquet.
 
-    A run that was interrupted goes on where it was. Files that cannot be used have their reason in the column 'error'.
-    Under torchrun the processes share the work.
+    An interrupted run continues where it stopped. For files that cannot be used, the column 'error' says why. Under
+    torchrun the processes share the work.
     """
     parquet = _parquet()
     paths = jpeg_files(data)
     names = [path.relative_to(data).as_posix() for path in paths]
     if weights is None and not pretrained and model.startswith(("torchvision:", "timm:")):
-        typer.secho("without --weights or --pretrained the network's weights are random", fg="yellow", err=True)
+        typer.secho("the network has random weights: load some with --weights or --pretrained", fg="yellow", err=True)
     network = load_network(model, weights, pretrained, classes)
     recipe = trained_with(model, network, side)
     if output is Output.embeddings:
@@ -82,23 +84,26 @@ def predict(
         device = f"cuda:{os.environ['LOCAL_RANK']}"
     rank, world = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
     starts = range(0, len(paths), max(batch, _PART // batch * batch))
-    run = partial(_answers, convert(network, plan="fused", preprocess=recipe).to(device))
+    with running(model):
+        converted = convert(network, plan="fused", preprocess=recipe).to(device)
+    run = partial(_answers, converted)
     for number in track(range(rank, len(starts), world), "predicting", console=Console(stderr=True), transient=True):
         if not parts.path(number).exists():
             own = slice(starts[number], starts[number] + starts.step)
-            rows = list(run(paths[own], names[own], recipe, batch, threads, device))
+            with running(model):
+                rows = list(run(paths[own], names[own], recipe, batch, threads, device))
             parts.write(number, parquet.table(rows, output, top))
     if rank == 0:
         failed = parts.join(len(starts), parquet)
         for name, reason in failed:
-            typer.echo(f"{name}: {reason}", err=True)
+            typer.echo(reason if name in reason else f"{name}: {reason}", err=True)
         print(f"{out}: {len(paths)} files, {len(failed)} of them could not be used")
         if len(failed) == len(paths):
             raise typer.Exit(1)
 
 
 def _weights_of(network: nn.Module) -> str:
-    """A fingerprint of all tensors, so that a run goes on with the same network only."""
+    """A fingerprint of all tensors, so that a run continues with the same network only."""
     digest = hashlib.sha256()
     for name, tensor in network.state_dict().items():
         digest.update(name.encode())
@@ -109,7 +114,7 @@ def _weights_of(network: nn.Module) -> str:
 def _without_head(network: nn.Module) -> None:
     linear = [path for path, module in network.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
-        raise InputError("embeddings are what the last linear layer reads, and this network has none")
+        raise InputError("embeddings are the input of the last linear layer, and this network has no linear layer")
     owner, _, name = linear[-1].rpartition(".")
     setattr(network.get_submodule(owner), name, nn.Identity())
 
@@ -123,7 +128,7 @@ def _answers(
     threads: int,
     device: str,
 ) -> Iterator[tuple[str, str | None, Tensor | None]]:
-    """For each file its name, and why it cannot be used or what the network returns."""
+    """For each file its name, and either why it cannot be used or what the network returns."""
     jobs = [slice(at, at + size) for at in range(0, len(paths), size)]
     like = next(converted.parameters(), torch.empty(()))
 
@@ -142,7 +147,7 @@ def _answers(
 
 
 def _batch(paths: Sequence[Path], recipe: Recipe, dtype: torch.dtype) -> tuple[JpegBatch | None, list[str | None]]:
-    """The usable files as a batch, None if there are none, and for each file why it cannot be used."""
+    """The usable files as a batch, None if there are none; and for each file why it cannot be used, or None."""
     make = partial(collate, preprocess=recipe, dtype=dtype)
 
     def problem(path: Path, result: Any) -> str | None:
@@ -171,11 +176,11 @@ def _parquet() -> Any:
 
 
 class _Parts:
-    """The finished parts of a run, in a folder of its own beside the file that is to be written.
+    """The finished parts of a run, in a folder of their own beside the output file.
 
     Args:
-        out: That file.
-        fingerprint: Of the network, the settings and the files: another run never takes up these parts.
+        out: The output file.
+        fingerprint: Identifies the network, the settings and the files: a different run never continues these parts.
     """
 
     def __init__(self, out: Path, fingerprint: str) -> None:
@@ -193,7 +198,7 @@ class _Parts:
         put_in_place(self.path(number), content)
 
     def join(self, count: int, parquet: Any) -> list[tuple[str, str]]:
-        """Wait for the parts of all processes, write the whole, remove them; return files that could not be used."""
+        """Wait for the parts of all processes, join them, and remove them; return the files that could not be used."""
         paths = [self.path(number) for number in range(count)]
         while not all(path.exists() for path in paths):
             time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""How results are printed: a table for people, JSON for programs."""
+"""Print results: as a table for people, as JSON for programs."""
 
 import json
 import sys
@@ -20,12 +20,12 @@ def print_json(value: Any) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str] = ()) -> None:
-    """Print rows as a table; the columns `numbers` are aligned to the right. Nothing is cut off."""
+    """Print rows as a table with the columns `numbers` aligned to the right; nothing is cut off."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     names = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*("" if row.get(name) is None else str(row[name]) for name in names))
-    # A pipe has no width; what reads it wants whole lines.
+    # A pipe has no width, and its reader needs whole lines.
     Console(width=None if sys.stdout.isatty() else 10_000).print(table, markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""Functions compiled by Numba once per machine: which there are, how they are compiled, where the code is kept."""
+"""Functions that Numba compiles once per machine: how they are compiled, and where the code is kept."""
 
 from .kernels import CompiledFunction, KernelPackage, kernel_packages
 

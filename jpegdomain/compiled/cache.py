@@ -26,7 +26,7 @@ except ImportError:  # Windows
 __all__ = ["cache_folder", "code_for_others", "discard", "note_processor", "one_process"]
 
 _OPTIONS: Final = [Path(__file__).with_name(name) for name in ("jit.py", "shortcuts.py")]
-"""What decides how a source is compiled."""
+"""Settings that determine how a source file is compiled."""
 _NOTE: Final = "processor"
 
 
@@ -35,14 +35,14 @@ def cache_folder(package: KernelPackage) -> Path | None:
 
     Returns:
         A folder for this source code, Numba and processor: below ``JPEGDOMAIN_CACHE`` if that is set, else the
-        package's own ``__pycache__``, else the user's cache folder, else one of the user's own among the temporary
-        files; None if none of them can be written. What was compiled ahead in any of the others is copied into it:
-        Numba wants to write where it reads.
+        package's own ``__pycache__``, else the user's cache folder, else a folder of the user's own among the temporary
+        files; None if none of them is writable. Code that was compiled ahead in any of the others is copied into it,
+        since Numba must be able to write where it reads.
     """
     try:
         name = f"{package.name}-{_fingerprint(package)}"
     except (OSError, RuntimeError):
-        # A source that cannot be read, or a processor without a name.
+        # A source file that cannot be read, or a processor without a name.
         return None
     folders = [parent / name for parent in _candidates(package)]
     for folder in folders:
@@ -61,7 +61,7 @@ def _opened(folder: Path) -> Path:
 
 
 def code_for_others(package: KernelPackage) -> str | None:
-    """Say what a package's code that was compiled ahead is for, if it is for another processor than this one."""
+    """Return the processor that a package was compiled ahead for, if it is not this one."""
     own = _processor()
     for parent in _candidates(package):
         with suppress(OSError):
@@ -73,7 +73,7 @@ def code_for_others(package: KernelPackage) -> str | None:
 
 
 def note_processor(folder: Path) -> None:
-    """Write down for which processor the code in a folder is."""
+    """Record which processor the code in a folder is for."""
     (folder / _NOTE).write_text(f"{_processor()}\n")
 
 
@@ -83,13 +83,13 @@ def _processor() -> str:
 
 
 def _filled(folder: Path, others: Iterable[Path]) -> Path:
-    """Copy what a folder lacks of the others' code: contents alone, as their permissions may forbid writing."""
+    """Copy code that a folder lacks from the other folders: contents only, as their permissions may forbid writing."""
     for other in others:
-        # An index comes after what it lists, and last what says that all of it is there.
+        # An index is copied after the files that it lists, and the mark of completeness last.
         for pattern in ("*.nbc", "*.nbi", "*"):
             for path in _listed(other, pattern):
                 target = folder / path.relative_to(other)
-                # A file that cannot be copied is compiled again; the others serve all the same.
+                # A file that cannot be copied is compiled again; the others are used all the same.
                 with suppress(OSError):
                     if not target.exists():
                         data = path.read_bytes()
@@ -99,7 +99,7 @@ def _filled(folder: Path, others: Iterable[Path]) -> Path:
 
 
 def _listed(folder: Path, pattern: str) -> list[Path]:
-    """A folder's files but for those that another process is writing; none if it cannot be read."""
+    """A folder's files, except those that another process is writing; none if it cannot be read."""
     with suppress(OSError):
         return [path for path in folder.rglob(pattern) if path.name[0] != "." and path.is_file()]
     return []
@@ -114,7 +114,7 @@ def discard(folder: Path) -> None:
 
 @contextmanager
 def one_process(folder: Path) -> Iterator[None]:
-    """Keep other processes from compiling into a folder; on systems without such locks, the last one's code stays."""
+    """Keep other processes from compiling into a folder; on systems without such locks, the last one to finish wins."""
     with (folder / "lock").open("ab") as file:
         if fcntl is not None:
             # Where the file system knows no locks, go on without one.
@@ -131,8 +131,8 @@ def _temporary() -> Path:
     if hasattr(os, "getuid") and (
         not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022
     ):
-        # Whoever can write there could have this process run anything.
-        raise PermissionError(f"{folder} is not this user's alone")
+        # Anyone who can write there could make this process run arbitrary code.
+        raise PermissionError(f"{folder} belongs to another user, or others can write to it")
     return folder
 
 
@@ -154,7 +154,7 @@ def _candidates(package: KernelPackage) -> Iterator[Path]:
 
 
 def _fingerprint(package: KernelPackage) -> str:
-    """Hash all that compiled code depends on. Numba itself looks at one source file's date only."""
+    """Hash everything that compiled code depends on. Numba itself checks only one source file's date."""
     known = hashlib.sha256()
     for path in [*sorted(package.folder.glob("*.py")), *package.others, *_OPTIONS]:
         known.update(path.read_bytes())

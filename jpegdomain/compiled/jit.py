@@ -13,14 +13,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # references, an atomic operation, costs a tenth of the time.
 OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
 
-# What Python never calls needs no entrance for it: a fifth of the time to compile.
+# A function that Python never calls needs no wrapper for it, which would take a fifth of the time to compile.
 _INNER: Final = OPTIONS | {"no_cpython_wrapper": True}
 
 _names: set[str] = set()
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function at its first use by another one; without a ``__qualname__`` of its own, raise ValueError."""
+    """Compile a function when another one first uses it; raise ValueError if its ``__qualname__`` is not its own."""
     # The linker knows a function by its ``__module__`` and ``__qualname__`` and by the types of its arguments: of two
     # functions of one factory that share them, loaded from two processes' caches, it would run the first in the place
     # of both.
@@ -28,7 +28,7 @@ def compiled(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile a function into each of its callers, for those that run per block or symbol; names as in `compiled`."""
+    """Compile a function into each of its callers, for what runs per block or symbol; names as in `compiled`."""
     return cast(Function, _once(njit(**_INNER, forceinline=True)(_named(function))))
 
 

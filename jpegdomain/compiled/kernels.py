@@ -1,4 +1,4 @@
-"""Compiled functions: loaded from the cache, or compiled at their first call. Until then Numba is not imported."""
+"""Compiled functions, loaded from the cache or compiled at their first call. Numba is not imported before that."""
 
 import gc
 import importlib
@@ -19,7 +19,7 @@ __all__ = ["CompiledFunction", "KernelPackage", "kernel_packages"]
 _packages: "list[KernelPackage]" = []
 _said: list[str] = []
 _LONG: Final = 5
-"""Seconds after which a second one in a process is announced, too."""
+"""Seconds of compiling from which further functions in a process are announced, too."""
 _loaded: "dict[CompiledFunction, Callable[..., Any]]" = {}
 
 _one_at_a_time = lock_that_forks_wait_for()
@@ -27,7 +27,7 @@ _one_at_a_time = lock_that_forks_wait_for()
 
 @dataclass(frozen=True, eq=False)
 class KernelPackage:
-    """Functions that share their sources, and are compiled again when one of these changes.
+    """Functions that share source files, and are compiled again when one of these files changes.
 
     Args:
         name: The name of the folder for its compiled code, without the fingerprint.
@@ -56,8 +56,8 @@ class CompiledFunction:
         module: Its module in the package.
         name: Its name in the module.
         signature: Given ``numba.types``, the types of its arguments and result.
-        announcement: What is being compiled, printed when it begins; None for silence.
-        seconds: How long that takes, about.
+        announcement: What is being compiled, printed when compiling begins; None prints nothing.
+        seconds: How long compiling takes, approximately.
         from_c: Whether `address` is needed.
     """
 
@@ -83,14 +83,14 @@ class CompiledFunction:
         return self in _loaded
 
     def load(self) -> Callable[..., Any]:
-        """Load or compile the function, unless that has been done."""
+        """Load or compile the function, unless that has already been done."""
         with _one_at_a_time:
             if self not in _loaded:
                 _loaded[self] = _load_or_compile(self)
             return _loaded[self]
 
     def address(self) -> int:
-        """Return the address by which C code can call the function, valid as long as the process lives."""
+        """Return the address at which C code can call the function, valid as long as the process lives."""
         dispatcher: Any = self.load()
         (made,) = dispatcher.overloads.values()
         address: int = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
@@ -98,7 +98,7 @@ class CompiledFunction:
 
 
 def kernel_packages() -> tuple[KernelPackage, ...]:
-    """Return the packages of the modules imported so far: after ``import jpegdomain``, all of the library's."""
+    """Return the packages of all modules imported so far: after ``import jpegdomain``, all packages of the library."""
     return tuple(_packages)
 
 
@@ -125,7 +125,7 @@ def _load_or_compile(function: CompiledFunction) -> Callable[..., Any]:
 
 
 def _announced(function: CompiledFunction, folder: Path | None) -> Callable[..., Any]:
-    """Compile, and say so where a person would wonder what takes so long."""
+    """Compile, and say so if it takes long enough that a person would wonder."""
     from .cache import note_processor
 
     if function.announcement is not None and (not _said or function.seconds >= _LONG):
@@ -143,13 +143,13 @@ def _announcement(function: CompiledFunction, folder: Path | None) -> str:
 
     line = f"jpegdomain: compiling {function.announcement}, about {function.seconds} s"
     if folder is None:
-        return f"{line}, in every process: no folder to keep it in can be written; JPEGDOMAIN_CACHE names one"
+        return f"{line}, in every process, since no cache folder is writable; set JPEGDOMAIN_CACHE to one that is"
     line += f", once; kept in {folder}"
     if _said:
         return line
     _said.append(line)
     reason = code_for_others(function.package)
-    return line + (f"; {reason}" if reason else "") + "; `jpegdomain warm` does it ahead"
+    return line + (f"; {reason}" if reason else "") + "; `jpegdomain warm` compiles ahead of time"
 
 
 def _say(line: str) -> None:
@@ -162,7 +162,7 @@ def _from_cache(function: CompiledFunction, folder: Path | None) -> Callable[...
     from .cache import discard
 
     if folder is not None:
-        # Whatever is wrong with the cache (a full disk, a damaged file), it is only a cache.
+        # A fault of the cache (a full disk, a damaged file) must not be fatal: it is only a cache.
         try:
             return _compile(function, folder)
         except Exception as problem:
@@ -181,7 +181,7 @@ def _compile(function: CompiledFunction, folder: Path | None) -> Callable[..., A
 
     settings: Any = numba.config
     before = settings.CACHE_DIR
-    # Numba asks for the folder when it marks a function, and nowhere else.
+    # Numba asks for the folder only when it decorates a function.
     settings.CACHE_DIR = str(folder) if folder else before
     try:
         options = OPTIONS | {"no_cfunc_wrapper": not function.from_c, "cache": folder is not None}

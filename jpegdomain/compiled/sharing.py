@@ -1,4 +1,4 @@
-"""Work shared among threads: worth it where the work is compiled functions, which do not hold the GIL."""
+"""Share work among threads; this is useful if the work is done by compiled functions, which do not hold the GIL."""
 
 import _thread
 from collections.abc import Callable, Iterable
@@ -11,16 +11,16 @@ _Result = TypeVar("_Result")
 
 
 def shared(work: Callable[[_Job], _Result], jobs: Iterable[_Job], threads: int) -> list[_Result]:
-    """Do jobs in this thread and in others; each takes the next one when it has finished its last.
+    """Do jobs in this thread and in others; each takes the next job when it has finished one.
 
     Args:
-        work: What is done, in several threads at once.
-        jobs: Any number. A few for each thread are best: the cores of a machine are not equally fast.
-        threads: How many at most, this one among them.
+        work: Does one job; it is called in several threads at once.
+        jobs: Any number of jobs. A few for each thread are best, since a machine's cores are not equally fast.
+        threads: The largest number of threads, including this one.
 
     Returns:
-        The results, in the jobs' order. If a job raises an error, no further one is begun, and the first job's error is
-        raised when all threads have come to their end.
+        The results, in the jobs' order. If a job raises an error, no further job is started, and the first job's error
+        is raised when all threads have finished.
     """
     given = list(jobs)
     if threads == 1 or len(given) < 2:

@@ -1,10 +1,10 @@
-"""Detours of Numba's that kernels do not need: without them, compiling takes half of the time.
+"""Skip work of Numba's that kernels do not need: compiling then takes half the time.
 
-Numba optimises every function by itself and makes machine code of it. But a kernel's functions are linked into the one
-that Python calls, optimised there once more, and never called on their own. It also looks the type of each operation up
-anew, and compares settings value by value for that.
+Numba optimises every function separately and makes machine code of it. But a kernel's functions are linked into the one
+that Python calls, optimised there once more, and never called on their own. Numba also looks up the type of each
+operation again each time, and compares settings value by value to do so.
 
-These are Numba's internals. A release that has others compiles the same code as ever, and takes its time.
+These are Numba's internals. With a release that has different ones, the same code is compiled, only more slowly.
 """
 
 import threading
@@ -19,7 +19,7 @@ from numba.core.types import functions
 __all__ = ["shortcuts"]
 
 _ENTRANCES: Final = ("_ZN7cpython", "cfunc.")
-"""How the names of functions begin that Python or C calls."""
+"""Prefixes of the names of functions that Python or C calls."""
 
 _NEEDED: Final = {
     codegen.JITCodeLibrary: (
@@ -36,7 +36,7 @@ _NEEDED: Final = {
 
 @contextmanager
 def shortcuts() -> Iterator[None]:
-    """Compile without detours what this thread compiles meanwhile; other threads' functions are compiled as ever."""
+    """Skip this work for what this thread compiles meanwhile; other threads' functions are compiled as usual."""
     with ExitStack() as stack:
         if all(hasattr(holder, name) for holder, names in _NEEDED.items() for name in names):
             for holder, name, make in (

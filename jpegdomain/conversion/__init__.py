@@ -1,4 +1,4 @@
-"""Spatial models to converted ones and back; the only place that sees ``torch.fx``."""
+"""Convert spatial models and back; the only package that uses ``torch.fx``."""
 
 from .convert import convert
 from .exportable import FromCoefficients, FromQuantised, exportable

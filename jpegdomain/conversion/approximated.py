@@ -1,4 +1,4 @@
-"""The source's own code, with ASM or APX in the place of the functions that approximate."""
+"""Run the source's own code with ASM or APX in place of functions that can be approximated."""
 
 import threading
 from collections import Counter
@@ -50,7 +50,7 @@ def approximated(model: nn.Module, settings: Settings) -> Iterator[None]:
 
     with ExitStack() as stack:
         for path, module in model.named_modules():
-            # Scripted code takes no hooks.
+            # Scripted modules cannot have hooks.
             if module is not model and not isinstance(module, torch.jit.ScriptModule):
                 stack.callback(module.register_forward_pre_hook(partial(enter, path), prepend=True).remove)
                 stack.callback(module.register_forward_hook(leave, always_call=True).remove)
@@ -62,13 +62,13 @@ class _Approximating(TorchFunctionMode):
     """Replaces piecewise-linear functions and maxima of feature maps.
 
     Args:
-        options: The name of a function → frequencies and method where it is called now.
+        options: Takes a function's name and returns frequencies and method for the current call.
     """
 
     def __init__(self, options: Callable[[str], tuple[int, Any]]) -> None:
         super().__init__()
         self._options = options
-        # Tensor methods in the place of their names.
+        # Tensor methods in place of their names.
         names = ((getattr(Tensor, key, None) if isinstance(key, str) else key, key) for key in APPROXIMATED_CALLS)
         self._calls = {function: APPROXIMATED_CALLS[key] for function, key in names}
 
@@ -78,14 +78,14 @@ class _Approximating(TorchFunctionMode):
         kwargs = kwargs or {}
         call = self._calls.get(func)
         x = args[0] if args else kwargs.get("input")
-        # One value per channel is no feature map.
+        # One value per channel is not a feature map.
         if call is None or not isinstance(x, (Tensor, Activation)) or x.dim() != 4 or tuple(x.shape[2:]) == (1, 1):
             return func(*args, **kwargs)
         name = function_name(func).rpartition(".")[2]
         frequencies, method = self._options(name.strip("_"))
         given = {**dict(zip((*call.settings, *call.tensors), args[1:], strict=False)), **kwargs}
         settings = {key: value for key, value in given.items() if key in call.settings}
-        # A setting that is computed, such as a bound of clamp, is none of a layer's.
+        # A setting that is computed at run time, such as a bound of clamp, cannot be a layer's setting.
         if frequencies == 15 or given.get("return_indices") or any(isinstance(s, Tensor) for s in settings.values()):
             return func(*args, **kwargs)
         layer = call.layer(**settings, frequencies=frequencies, method=method)

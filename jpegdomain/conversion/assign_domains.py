@@ -1,4 +1,4 @@
-"""In which domain each call runs: the strategy's rules put into numbers for `jpegdomain.domains`."""
+"""Which domain each call runs in: the strategy's rules as costs for `jpegdomain.domains`."""
 
 from torch import fx, nn
 
@@ -15,11 +15,11 @@ from .shapes import Shapes
 __all__ = ["adds", "assign_domains", "results_of_steps"]
 
 _UNKNOWN = (1, 64, 56, 56)
-"""Shape of a feature map of which none is known: then transforms are counted, not weighed."""
+"""The shape to use if a feature map's is unknown: transforms are then counted, whatever their size."""
 
 
 def assign_domains(found: FeatureCalls, shapes: Shapes, stored: set[fx.Node], itemsize: int) -> dict[fx.Node, Domain]:
-    """Choose the domain of the image and of every call that meets feature maps, the least work in all."""
+    """Choose the domains of the image and of every call on feature maps that have the least total work."""
     operations: list[Operation] = []
     nodes = [*(node for node in found.features if node.op == "placeholder"), *found.calls]
     for node in nodes:
@@ -41,7 +41,7 @@ def assign_domains(found: FeatureCalls, shapes: Shapes, stored: set[fx.Node], it
 
 
 def _shape(shapes: Shapes, node: fx.Node) -> tuple[int, ...]:
-    """(n, c, h, w), however the axes lie."""
+    """(n, c, h, w), whatever the order of the axes."""
     shape, (ndim, axes) = shapes.get(node, ()), layout(node)
     return functional.four_axes(shape, axes) if len(shape) == ndim else _UNKNOWN
 
@@ -52,7 +52,7 @@ def _work(call: FeatureCall, shape: tuple[int, ...], itemsize: int) -> tuple[flo
     transform = pixels = 0
     if isinstance(layer, layers.Layer):
         transform, pixels = cost(layer, shape, itemsize)[1].work, pixel_cost(layer, shape, itemsize)[1].work
-    # A class from elsewhere may do something else than its source.
+    # A foreign class may compute something different from its base class.
     ours = isinstance(layer, layers.Layer) and type(layer).__module__.startswith("jpegdomain.")
     trusted = layer is None or layer is call.module or ours
     return (

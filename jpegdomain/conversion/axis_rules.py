@@ -1,4 +1,4 @@
-"""Rules for calls whose form depends on where the pixel axes lie: concatenations, slices, reshapes, reductions."""
+"""Rules for calls whose form depends on where the pixel axes are: concatenations, slices, reshapes, reductions."""
 
 import operator
 from typing import Any
@@ -16,7 +16,7 @@ from .registry import Replacement, register_rule, register_table
 
 
 def _islands(dim: Any, before: Layout) -> int:
-    """How often a call along an axis takes J or J̃: never, unless that may be an axis of pixels."""
+    """How often a call along an axis applies J or J̃: never, unless it may be a pixel axis."""
     return 2 if not isinstance(dim, int) or dim % before.ndim in before.axes else 0
 
 
@@ -30,7 +30,7 @@ _DIVISIONS: dict[Any, Any] = {
     **dict.fromkeys((torch.split, "split"), (functional.split, "tensor", 2)),
     **dict.fromkeys((torch.unbind, "unbind"), (functional.unbind, "input", 1)),
 }
-"""A call → the function on activations, the name of its first argument, and the place of ``dim``."""
+"""For each call, the function on activations, the name of its first argument, and the position of ``dim``."""
 
 
 @register_table(_DIVISIONS)
@@ -72,9 +72,9 @@ def _flatten_call(node: fx.Node, _: LayerOptions) -> Replacement:
 def _reshape_call(node: fx.Node, _: LayerOptions) -> Replacement:
     before, after = layout(*first(node)), layout(node)
     if len(new_sizes(node)) < 4:
-        # Vectors, or pixels in a row: no feature map.
+        # Vectors, or pixels in a row: not a feature map.
         return nn.Call(functional.reshape, returns="pixels", transforms=1)
-    # Where the pixel axes were not side by side, they are about to be merged with others.
+    # If the pixel axes were not side by side, they are about to be merged with others.
     apart = before.axes[1] - before.axes[0] > 1 or (before.ndim == after.ndim and before.axes != after.axes)
     return nn.Call(functional.split_axes, transforms=2 if apart else 0)
 

@@ -1,4 +1,4 @@
-"""How a model is planned: traced, a rule applied to each call, domains chosen, rewritten. Again whenever it changes."""
+"""Plan a model: trace it, apply a rule to each call, choose domains, rewrite. This is repeated whenever it changes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,11 +29,11 @@ _SETTINGS = ("frequencies", "method", "form")
 
 @dataclass
 class Conversion:
-    """What `convert` was asked for, and what became of it.
+    """The arguments of `convert`, and how far they led.
 
     Attributes:
         reason: Why there is no plan.
-        unsized: The plan was made without sizes: the model takes none of those that `shapes_of` tries.
+        unsized: Whether the plan was made without sizes, since the model accepts none of those that `shapes_of` tries.
     """
 
     kind: type[nn.Module]
@@ -45,7 +45,7 @@ class Conversion:
     unsized: bool = False
 
     def plan(self, model: nn.Module) -> Planned | None:
-        """Plan the calls of a model as it is now; None if its own code has to run, for the `reason`."""
+        """Plan the calls of a model as it is now; None if its own code has to run, for the reason in `reason`."""
         if "_jpeg_plan" in vars(model):
             self.settings = self.present(model)
             vars(model)["jpeg_entry"].domain = "pixels"
@@ -84,7 +84,7 @@ class Conversion:
         return Planned(rewritten, rewriter.layers, trains, fixed, model)
 
     def present(self, model: Any) -> Settings:
-        """Return the settings as a converted model's layers have them by now."""
+        """Return the settings that a converted model's layers have now."""
         plan = vars(model)["_jpeg_plan"]
         if plan is None:
             return self.settings
@@ -93,17 +93,17 @@ class Conversion:
 
 
 _FEW = 2**16
-"""Numbers of a tensor that code may write to while it is traced: buffers, not kernels."""
+"""Largest number of elements of a tensor that code may write to during a trace: buffers, not kernels."""
 
 
 @contextmanager
 def _scratch(source: nn.Module) -> Iterator[nn.Module]:
-    """A copy for code that writes to it; large kernels are the model's own, until it is no longer needed."""
+    """A copy for code that writes to it; it shares the model's large kernels until it is no longer needed."""
     scratch = copy_with_tensors(source, lambda x: x.clone() if x.numel() < _FEW else x)
     try:
         yield scratch
     finally:
-        # fx leaves cycles behind, which would keep the kernels alive.
+        # fx leaves reference cycles behind, which would keep the kernels alive.
         for module in scratch.modules():
             if not isinstance(module, torch.jit.ScriptModule):
                 module._parameters.clear()
@@ -111,7 +111,7 @@ def _scratch(source: nn.Module) -> Iterator[nn.Module]:
 
 
 def source_view(model: nn.Module, kind: type[nn.Module]) -> nn.Module:
-    """Return a module of the source's class that shares all of a converted model's state but what is ours."""
+    """Return a module of the source's class that shares a converted model's state, except what `convert` added."""
     source = kind.__new__(kind)
     object.__setattr__(source, "__dict__", {name: value for name, value in vars(model).items() if name not in OWN})
     return source

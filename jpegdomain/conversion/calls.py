@@ -1,4 +1,4 @@
-"""Which calls of a source's graph meet feature maps, and what each becomes on activations."""
+"""Which calls in a source's graph are given feature maps, and what each becomes on activations."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +22,15 @@ __all__ = ["FeatureCall", "FeatureCalls", "find_feature_calls", "function_name"]
 
 @dataclass
 class FeatureCall:
-    """A call that meets feature maps.
+    """A call that is given feature maps.
 
     Args:
-        path: Of the layer.
+        path: The layer's name.
         module: The source's module; None if a function or a method is called.
-        layer: What runs on activations; None if nothing can.
-        arguments: Of the layer, nodes of the source's graph.
-        keywords: Of the layer, by name.
-        returns_pixels: The layer returns plain pixels whatever it is given.
+        layer: The layer that runs on activations; None if there is none.
+        arguments: The layer's arguments, nodes of the source's graph.
+        keywords: The layer's keyword arguments.
+        returns_pixels: Whether the layer always returns plain pixels.
     """
 
     path: str
@@ -43,7 +43,7 @@ class FeatureCall:
     def can_run(self, domain: Domain) -> bool:
         """Return whether the call has a form in a domain."""
         if domain == "pixels":
-            # A form that was asked for is one on coefficients.
+            # A form that was requested explicitly is one on coefficients.
             return getattr(self.layer, "form", "auto") == "auto"
         return self.layer is not None
 
@@ -64,7 +64,7 @@ class FeatureCall:
 
 @dataclass
 class FeatureCalls:
-    """The calls that meet feature maps, in order, and the nodes whose value is one, the image among them."""
+    """The calls that are given feature maps, in order, and the nodes that are feature maps, including the image."""
 
     calls: dict[fx.Node, FeatureCall]
     features: set[fx.Node]
@@ -73,7 +73,7 @@ class FeatureCalls:
 def find_feature_calls(
     graph: fx.Graph, source: nn.Module, settings: Settings, shapes: Shapes, strict: bool
 ) -> FeatureCalls:
-    """Find the calls that meet feature maps and apply rules; those without one stay on pixels, or raise if `strict`."""
+    """Find the calls on feature maps and apply rules; calls without a rule stay on pixels, or raise if `strict`."""
     found = FeatureCalls({}, set())
     layers: dict[str, nn.Module] = {}
     seen: set[fx.Node] = set()
@@ -85,14 +85,14 @@ def find_feature_calls(
         elif node.op not in {"placeholder", "output"} and any(x in found.features for x in node.all_input_nodes):
             redirect_readers(node, source, seen, node.name)
             module = source.get_submodule(str(node.target)) if node.op == "call_module" else None
-            # Calls of functions get a name beside the modules of the one whose code makes them.
+            # Calls of functions get a name beside the children of the module whose code calls them.
             name = function_name(node.target).rpartition(".")[2].strip("_")
             path = str(node.target) if module is not None else _free_path(source, owner_path(node), name, given)
             given.add(path)
             try:
                 call = _apply_rule(node, module, source, settings.of(path), layers)
             except UnsupportedLayerError:
-                # Without its shape nobody could tell whether its result is a feature map.
+                # Without its shape, it is unknown whether its result is a feature map.
                 if strict or node not in shapes:
                     raise
                 call = FeatureCall(path, module, None, node.args, dict(node.kwargs), len(shapes[node]) != 4)
@@ -104,7 +104,7 @@ def find_feature_calls(
                 if not call.returns_pixels:
                     found.features.add(node)
         elif memory_written(node, source) in found.features:
-            # What has left the feature maps is no view of them any more.
+            # A result that is not a feature map is no longer a view of one.
             redirect_readers(node, source, seen, node.name)
         seen.add(node)
     return found
@@ -115,7 +115,7 @@ def _apply_rule(
 ) -> FeatureCall | None:
     arguments, keywords = node.args, dict(node.kwargs)
     if module is not None and not arguments and "input" in keywords:
-        # torch's name for what layers here call as they like.
+        # Torch's name for an argument that layers here may call differently.
         arguments = (keywords.pop("input"),)
     if module is not None and options.path in layers:
         replacement: Replacement = layers[options.path]
@@ -143,7 +143,7 @@ def _has_tensors_of_its_own(replacement: nn.Module, source: nn.Module) -> bool:
 def _replacement(node: fx.Node, module: nn.Module | None, options: LayerOptions) -> Replacement:
     if module is not None and is_parametrized(module):
         raise UnsupportedLayerError(
-            f"{options.path}: {type(module).__qualname__} computes its weights from others; call "
+            f"{options.path}: {type(module).__qualname__} is parametrized: its weights are computed from others; call "
             "torch.nn.utils.parametrize.remove_parametrizations on it first"
         )
     rule = find_rule(node.target) if module is None else find_module_rule(module)
@@ -159,14 +159,14 @@ def _replacement(node: fx.Node, module: nn.Module | None, options: LayerOptions)
         key = repr(name) if method else name
         returned = "jpegdomain.nn.PixelFunction(function), node.args"
     raise UnsupportedLayerError(
-        f"{options.path}: no rule converts {what}. Register one: `@jpegdomain.register_rule({key})` above a "
+        f"{options.path}: no rule converts {what}. Register one: put `@jpegdomain.register_rule({key})` above a "
         f"function of ({'node' if module is None else 'layer'}, options) that returns the module to run on "
         f"activations; for a function of single pixels: return {returned}"
     )
 
 
 def _free_path(source: nn.Module, owner: str, base: str, taken: set[str]) -> str:
-    """A path below the module `owner` that nothing stands at: `base`, with a number where needed."""
+    """An unused path below the module `owner`: `base`, with a number if needed."""
     prefix = f"{owner}." if owner else ""
     number, name = 0, base
     while f"{prefix}{name}" in taken or hasattr(source.get_submodule(owner), name):
@@ -176,7 +176,7 @@ def _free_path(source: nn.Module, owner: str, base: str, taken: set[str]) -> str
 
 
 def function_name(target: Any) -> str:
-    """Return the name of what a node calls, a function's with its module's, a method's alone."""
+    """Return the name of what a node calls: a function's with its module, a method's without."""
     if isinstance(target, str):
         return target
     # boolean_dispatch of torch.nn.functional hides the names of its functions.

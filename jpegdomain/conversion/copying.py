@@ -1,4 +1,4 @@
-"""Deep copies of a model: with its modes, or with other tensors in it."""
+"""Deep copies of a model that keep its modes, or have other tensors."""
 
 import copy
 from collections.abc import Callable
@@ -24,16 +24,16 @@ def copied(model: _Model) -> _Model:
 
 
 def copy_with_tensors(model: _Model, replace: Callable[[Tensor], Tensor], hooks: bool = False) -> _Model:
-    """Deep-copy a model, without its forward hooks unless asked, each tensor replaced by `replace` of it."""
+    """Deep-copy a model with each tensor replaced by `replace` of it, by default without forward hooks."""
 
     def replaced(tensor: Tensor) -> Tensor:
         values = replace(tensor.detach())
         if values.is_inference() and not torch.is_inference_mode_enabled():
-            # A tensor that was made in inference mode can be no parameter outside it.
+            # A tensor that was made in inference mode cannot be a parameter outside it.
             values = values.clone()
         return nn.Parameter(values, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
 
-    # deepcopy looks an object up here before it copies it; so tied tensors stay tied.
+    # deepcopy looks up an object here before it copies it, so tied tensors stay tied.
     memo = {id(tensor): replaced(tensor) for tensor in (*model.parameters(), *model.buffers())}
     own = copy.deepcopy(model, memo)
     for module in () if hooks else own.modules():

@@ -1,4 +1,4 @@
-"""A module with an entry in front that its own code does not see among its children."""
+"""A module with an entry in front of it that its own code does not see among its children."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -20,10 +20,10 @@ __all__ = ["Entered", "check_preprocess", "dtype_of"]
 
 
 class Entered(nn.Module):
-    """Keeps `jpeg_entry` beside the modules, where no loop over them meets it; its tensors are the model's.
+    """Keeps `jpeg_entry` outside the child modules, so that no loop over them finds it; its tensors are the model's.
 
-    So ``parameters()``, ``state_dict()``, ``to``, ``train`` and the like include it, behind all others; ``children()``
-    does not.
+    ``parameters()``, ``state_dict()``, ``to``, ``train`` and the like include it, after all others; ``children()`` does
+    not.
     """
 
     jpeg_entry: Entry
@@ -91,26 +91,26 @@ def check_preprocess(batch: JpegBatch, preprocess: Transform | None, entry: Entr
     """Raise if a batch was not made for a model with this preprocess and this entry.
 
     Args:
-        batch: What enters the model.
-        preprocess: That `convert` was given.
-        entry: Of the model.
+        batch: The model's input.
+        preprocess: The preprocess that `convert` was given.
+        entry: The model's entry.
 
     Raises:
-        InputError: If the batch has no preprocess and the model has one; or if the batch's own mean and std are others.
+        InputError: If the batch has no preprocess but the model has one; or if the batch's mean and std are different.
     """
     if preprocess is not None and not batch.preprocessed:
         raise InputError(
-            "this model was converted with a preprocess, and the batch was made without one: give collate, Collate or "
-            "loader preprocess=converted.preprocess, or preprocess=jpegdomain.preprocess.Compose([]) if the files are "
-            "to enter as they are"
+            "this model was converted with a preprocess, but the batch was made without one: give collate, Collate or "
+            "loader preprocess=converted.preprocess, or preprocess=jpegdomain.preprocess.Compose([]) if the files need "
+            "no preprocess"
         )
     if batch.normalisation is None or torch.compiler.is_compiling():
         return
     held = tuple(entry.mean.tolist()), tuple(entry.std.tolist())
     if not all(map(_agree, batch.normalisation, held)):
         raise InputError(
-            "the batch's preprocess normalises by mean {} and std {}, this model's entry by {} and {}: give convert "
-            "the preprocess, or mean and std".format(*batch.normalisation, *held)
+            "the batch's preprocess normalises by mean {} and std {}, but this model's entry by {} and {}: give "
+            "convert the same preprocess, or the same mean and std".format(*batch.normalisation, *held)
         )
 
 
@@ -122,7 +122,7 @@ def _agree(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def dtype_of(model: nn.Module) -> torch.dtype | None:
-    """Return the dtype of a model's first parameter, None if it has none; in a graph, too."""
+    """Return the dtype of a model's first parameter, None if it has none; this works in a graph, too."""
     # Torch 2.6 does not compile `next` with a default.
     for parameter in model.parameters():
         return parameter.dtype

@@ -1,4 +1,4 @@
-"""A converted model as a function of tensors alone, which is what ``torch.export`` and ONNX can write down."""
+"""A converted model as a function of tensors only, as ``torch.export`` and ONNX need."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ class FromCoefficients(nn.Module):
     """A converted model whose input is the coefficients of normalised pixels.
 
     Args:
-        converted: From `convert`; shared, not copied.
+        converted: A model from `convert`; shared, not copied.
         extent: Height and width of the images in pixels.
     """
 
@@ -55,14 +55,14 @@ class FromCoefficients(nn.Module):
 
 
 class FromQuantised(nn.Module):
-    """A converted model whose input is what files hold: quantised coefficients and tables.
+    """A converted model whose input is what files store: quantised coefficients and tables.
 
     Dequantisation, chroma upsampling, the converted model's preprocess, colour and normalisation are part of it. It
     takes files of one size, colour model and sampling.
 
     Args:
-        converted: From `convert`; shared, not copied.
-        image: A file of that kind.
+        converted: A model from `convert`; shared, not copied.
+        image: A file of this size, colour model and sampling.
     """
 
     def __init__(self, converted: ConvertedModel, image: JpegImage) -> None:
@@ -79,8 +79,8 @@ class FromQuantised(nn.Module):
         """Run the network.
 
         Args:
-            quantised: For each component (n, X, Y, 64) int16, block rows, block columns, and the frequencies 8α+β, as
-                `JpegImage.components` hold them.
+            quantised: For each component (n, X, Y, 64) int16: images, block rows, block columns, and frequencies 8α+β,
+                as in `JpegImage.components`.
             tables: (n, components, 64) int32, the quantisation steps in the same order.
 
         Returns:
@@ -106,20 +106,20 @@ class FromQuantised(nn.Module):
         """Stack files, as the arguments of `forward` on the CPU.
 
         Args:
-            images: From `read_jpeg`.
+            images: Records from `read_jpeg`.
 
         Returns:
             Quantised coefficients and tables.
 
         Raises:
-            InputError: If an image was not read whole.
+            InputError: If an image was read with fewer frequencies.
             ExtentMismatchError: If an image has another size, colour model or sampling.
         """
         for image in images:
             _check_whole(image)
             if (image.extent, image.color, image.upsampling) != (self.extent, self.color, self.upsampling):
                 raise ExtentMismatchError(
-                    f"{image.source}: this network takes {self.color} files of {self.extent} pixels, upsampled by "
+                    f"{image.source}: this network takes {self.color} files of {self.extent} pixels with upsampling "
                     f"{self.upsampling}; got {image.color}, {image.extent}, {image.upsampling}"
                 )
         columns = list(zip(*(image.components for image in images), strict=True))
@@ -149,24 +149,24 @@ def exportable(
 ) -> FromCoefficients | FromQuantised:
     """Make a converted model a function of tensors, for ``torch.export``, ONNX, AOTInductor or CUDA graphs.
 
-    Sizes are part of such a graph. With a file's, so is the preprocess that `convert` was given; with a height and
-    width, the images are those that come after it.
+    The image size is part of the exported graph. If a file is given, so is the preprocess that `convert` was given; if
+    a height and width are given, the input is images after the preprocess.
 
     ``torch.onnx.export(net, net.example_inputs(), path, dynamo=True, dynamic_shapes=net.dynamic_shapes)`` writes a
     graph of ordinary operations, in either plan: J and J̃ are matrix products in it. Call ``eval()`` before.
 
     Args:
-        converted: From `convert`; shared, not copied.
+        converted: A model from `convert`; shared, not copied.
         images: Height and width in pixels, for coefficients of normalised pixels as input; or a file, for quantised
-            coefficients and tables of files of its size, colour model and sampling.
+            coefficients and tables of files with its size, colour model and sampling.
 
     Returns:
         A module of tensors, for any number of images.
 
     Raises:
-        InputError: If `converted` was not made by `convert`, or the file does not hold whole blocks, or the model's
-            preprocess is random, has ``low_frequencies``, turns images upright, or meets CMYK or YCCK files.
-        UnsupportedJpegError: If the file is neither grayscale, nor YCbCr, RGB, CMYK or YCCK.
+        InputError: If `converted` was not made by `convert`, or the file was read with fewer frequencies, or the
+            model's preprocess is random, has ``low_frequencies``, turns images upright, or is for a CMYK or YCCK file.
+        UnsupportedJpegError: If the file is not grayscale, YCbCr, RGB, CMYK or YCCK.
     """
     if not isinstance(converted, ConvertedModel):
         raise InputError(f"exportable takes a converted model, got {type(converted).__qualname__}")
@@ -182,25 +182,27 @@ def _placed(converted: ConvertedModel, image: JpegImage) -> FixedMap:
     preprocess = converted.preprocess
     assert preprocess is not None
     if preprocess.random:
-        raise InputError("a random preprocess is no part of a graph: convert with the one for inference")
+        raise InputError("a random preprocess cannot be exported: convert with the one for inference")
     if converted._jpeg_orient:
-        raise InputError("orientation differs from file to file and is no part of a graph: convert without orient")
+        raise InputError("orientation differs from file to file, so it cannot be exported: convert without orient")
     if preprocess.low_frequencies:
         raise InputError(
-            "low_frequencies chooses what is read of files, a graph takes whole blocks: convert without it"
+            "low_frequencies cannot be exported, since the exported graph takes whole blocks: convert without it"
         )
     batch = collate([image], preprocess=preprocess, dtype=torch.float64)
     assert batch.records is not None
     assert batch.records.geometries is not None
     (geometry,) = batch.records.geometries
     if geometry.map.erased or not all(fill.known for fill in preprocess(image.extent).fills):
-        raise InputError("what is erased, or depends on an image's mean, is no part of a graph: convert without it")
+        raise InputError("erasing and contrast cannot be exported: convert without them")
     if geometry.map.transposed or geometry.map.tables:
-        raise InputError("Transpose, Rotate90 and Requantize are no part of a graph: convert without them")
+        raise InputError("Transpose, Rotate90 and Requantize cannot be exported: convert without them")
     target: Target = "luma" if converted.jpeg_entry.channels == 1 else "rgb"
     return FixedMap(batch, [part.blocks for part in geometry.components], target)
 
 
 def _check_whole(image: JpegImage) -> None:
     if image.keep < BLOCK:
-        raise InputError(f"{image.source}: a network takes whole blocks, this image was read with keep={image.keep}")
+        raise InputError(
+            f"{image.source}: a network needs whole blocks, but this image was read with keep={image.keep}"
+        )

@@ -1,4 +1,4 @@
-"""The graph without gradients: batch norms in the kernels, and results written over what nobody else reads."""
+"""The graph without gradients: batch norms folded into kernels, and results written over values no longer needed."""
 
 import copy
 import operator
@@ -18,18 +18,18 @@ from .step import InferenceStep, can_fold
 __all__ = ["for_inference"]
 
 _NEW_MEMORY = (layers.Conv2d, layers.BatchNorm2d, layers.MaxPool2d, layers.AvgPool2d)
-"""Layers whose result is always memory of its own."""
+"""Layers whose result is always in new memory."""
 
 _WRITERS = (layers.BatchNorm2d, layers.Piecewise)
 """Layers that take ``inplace``."""
 
 _RECTIFIERS = (layers.ReLU, layers.ReLU6, layers.Hardtanh)
-"""Layers that oneDNN knows behind a convolution."""
+"""Layers that oneDNN can fuse with a convolution before them."""
 
 _SUMS = {operator.add, operator.iadd, torch.add}
 
 _Lookup = Callable[[fx.Node], Any]
-"""Gives the module that a node calls."""
+"""Returns the module that a node calls."""
 
 
 def for_inference(
@@ -58,7 +58,7 @@ def for_inference(
             folded.add(str(reader.meta[PATH]))
             reader = _reader(chain[-1])
         term = _other_term(reader, chain[-1]) if reader is not None and reader.target in _SUMS else None
-        # The step runs where the convolution stands, before anybody writes over its input.
+        # The step runs at the convolution's position, before anything overwrites its input.
         before = term is not None and places[term] < places[node]
         if reader is not None and before and (reader.args[0] is chain[-1] or not _writes(reader, module)):
             other = term
@@ -87,7 +87,7 @@ def for_inference(
 
 
 def _add_in_place(graph: fx.Graph, module: _Lookup) -> None:
-    """Let steps add into the memory of a term that they are the last to read."""
+    """Let steps write a sum into the memory of a term that nothing reads later."""
     places = {node: place for place, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         if not isinstance(module(node), InferenceStep) or len(node.args) < 2:
@@ -106,7 +106,7 @@ def _add_in_place(graph: fx.Graph, module: _Lookup) -> None:
 
 
 def _alone(node: fx.Node) -> fx.Node | None:
-    """A call's first argument, if nobody else reads that."""
+    """A call's first argument, if nothing else reads it."""
     source = node.args[0] if node.op in {"call_module", "call_function"} and node.args else None
     return source if isinstance(source, fx.Node) and len(source.users) == 1 else None
 
@@ -117,7 +117,7 @@ def _reader(node: fx.Node) -> fx.Node | None:
 
 
 def _other_term(sum_: fx.Node, term: fx.Node) -> fx.Node | None:
-    """What a call adds to a value, if that is all it does and both are values of the graph."""
+    """What a call adds to a value, if it does nothing else and both are values of the graph."""
     if len(sum_.args) != 2 or sum_.kwargs:
         return None
     first, second = sum_.args
@@ -138,6 +138,6 @@ def _is_new(node: fx.Node, module: _Lookup) -> bool:
 
 
 def _writes(sum_: fx.Node, module: _Lookup) -> bool:
-    """True if a sum goes to memory that others, such as the caller, may hold."""
+    """True if a sum is written to memory that others, such as the caller, may use."""
     first = sum_.args[0] if sum_.args else None
     return sum_.target is operator.iadd and not (isinstance(first, fx.Node) and _is_new(first, module))

@@ -1,4 +1,4 @@
-"""Writes in place: activations are never written to, so later readers of a tensor must read the writer's result."""
+"""In-place writes: activations are never overwritten, so later readers of a tensor must read the writer's result."""
 
 import operator
 
@@ -21,11 +21,11 @@ _VIEW_METHODS = {
     *("view", "view_as", "reshape", "reshape_as", "flatten", "unflatten", "contiguous", "detach", "permute"),
     *("transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "unsqueeze", "squeeze", "narrow", "select"),
     *("chunk", "split", "tensor_split", "unbind", "expand", "expand_as", "broadcast_to", "unfold", "as_strided"),
-    # Where there is nothing to convert, the tensor itself.
+    # If there is nothing to convert, these return the tensor itself.
     *("to", "type", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda"),
 }
 _VIEW_MODULES = (nn.Identity, nn.Flatten, nn.Unflatten)
-# In eval, as which the model was traced, dropout returns its input itself.
+# In eval mode, in which the model was traced, dropout returns its input itself.
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
@@ -50,13 +50,13 @@ def _written(node: fx.Node, source: nn.Module) -> fx.Node | None:
 
 
 def _may_return_its_input(module: nn.Module) -> bool:
-    """True if it does or nobody knows: a class from elsewhere can be a dropout of its own."""
+    """True if it does, or if that is unknown: a foreign class can be a dropout of its own."""
     nearest = next(cls for cls in type(module).__mro__ if cls.__module__.partition(".")[0] == "torch")
     return nearest is nn.Module or isinstance(module, (*_VIEW_MODULES, *_DROPOUTS))
 
 
 def _memory(node: fx.Node, source: nn.Module) -> fx.Node:
-    """The call that made the memory which a value may lie in."""
+    """The call that created the memory that a value may be in."""
     while True:
         views = (
             (node.op == "call_function" and node.target in _VIEWS)
@@ -70,7 +70,7 @@ def _memory(node: fx.Node, source: nn.Module) -> fx.Node:
 
 
 def memory_written(node: fx.Node, source: nn.Module) -> fx.Node | None:
-    """Return the call that made the memory which a call writes to in place; None if it writes to none."""
+    """Return the call that created the memory that a call writes to in place; None if it does not write in place."""
     written = _written(node, source)
     return None if written is None else _memory(written, source)
 
@@ -85,7 +85,7 @@ def redirect_readers(node: fx.Node, source: nn.Module, seen: set[fx.Node], path:
         shares = other is not written and _memory(other, source) is memory
         if shares and any(user not in seen and user is not node for user in other.users):
             raise UnsupportedLayerError(
-                f"{path}: it writes in place to a tensor that is read later under another name ({other.name}); use the "
+                f"{path}: writes in place to a tensor that is read later under another name ({other.name}); use the "
                 "out-of-place form (inplace=False, y = y + z)"
             )
     written.replace_all_uses_with(node, delete_user_cb=lambda user: user not in seen and user is not node)

@@ -1,4 +1,4 @@
-"""Where a value's pixel axes lie, as far as the graph alone tells: some rules must know before any image is there."""
+"""The positions of a value's pixel axes, as far as the graph shows them: some rules need this before any image."""
 
 import operator
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Layout(NamedTuple):
-    """A feature map's number of axes, and which of them hold pixels."""
+    """A feature map's number of axes, and which of them are pixel axes."""
 
     ndim: int
     axes: tuple[int, int]
@@ -40,7 +40,7 @@ MOVES: dict[Any, Any] = {
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), functional.transpose),
     **dict.fromkeys((torch.unsqueeze, "unsqueeze"), functional.unsqueeze),
 }
-"""A call that moves axes, whatever their sizes → the function on activations."""
+"""For each call that moves axes, whatever their sizes, the function on activations."""
 
 _DIVISIONS = {torch.chunk, torch.split, torch.unbind, "chunk", "split", "unbind"}
 
@@ -51,12 +51,12 @@ def argument(node: fx.Node, position: int, name: str, default: Any = None) -> An
 
 
 def first(node: fx.Node) -> tuple[Any, ...]:
-    """Return the feature map that a call works on, alone: for a module whose settings are constants."""
+    """Return only the feature map that a call works on, for a module whose settings are constants."""
     return (argument(node, 0, "input"),)
 
 
 def constants(value: Any) -> bool:
-    """Return whether no node computes any part of an argument, a nest of lists and tuples."""
+    """Return whether an argument, possibly nested lists and tuples, contains no computed values."""
     if isinstance(value, list | tuple):
         return all(map(constants, value))
     return not isinstance(value, fx.Node)
@@ -74,7 +74,7 @@ def new_sizes(node: fx.Node) -> tuple[Any, ...]:
 
 
 def dimensions(node: fx.Node) -> tuple[int, ...] | None:
-    """Return the axes of a reduction, counted from the front, all if none are given; None if computed at run time."""
+    """Return the axes of a reduction, counted from the front; all axes by default, None if computed at run time."""
     dim, ndim = argument(node, 1, "dim"), layout(argument(node, 0, "input")).ndim
     if not constants(dim):
         return None
@@ -88,7 +88,7 @@ def splits(node: Any) -> bool:
 
 
 def layout(node: Any) -> Layout:
-    """Return where the pixel axes of a node's value lie if it is a feature map: (n, c, h, w) if nothing tells."""
+    """Return the positions of the pixel axes of a node's value, if it is a feature map; by default (n, c, h, w)."""
     if not isinstance(node, fx.Node):
         return PLAIN
     if "layout" not in node.meta:
@@ -108,7 +108,7 @@ def _of(node: fx.Node) -> Layout:
 
 
 def _moved(node: fx.Node, before: Layout) -> Layout | None:
-    """What the function itself makes of a feature map with such axes."""
+    """The layout that the function itself gives for a feature map with such axes."""
     settings = {name: value for name, value in node.kwargs.items() if name not in {"input", "tensors"}}
     if not constants((*node.args[1:], *settings.values())):
         return None
@@ -123,7 +123,7 @@ def _moved(node: fx.Node, before: Layout) -> Layout | None:
 
 
 def _reshaped(node: fx.Node, before: Layout) -> Layout | None:
-    """Pixel axes that lie behind the images, or at the end, are taken to stay there."""
+    """Pixel axes that come right after the images, or at the end, are assumed to stay there."""
     ndim = len(new_sizes(node))
     if ndim < 4:
         return None

@@ -1,4 +1,4 @@
-"""What `convert` returns: the source's own copy, with an entry in front and a plan to run it by."""
+"""What `convert` returns: a copy of the source, with an entry in front and a plan to run it."""
 
 import copy
 import types
@@ -32,19 +32,19 @@ __all__ = ["ConvertedModel", "become_converted", "source_class"]
 
 
 class ConvertedModel(Entered):
-    """A spatial model that takes JPEG coefficients; `convert` makes it.
+    """A model that takes JPEG coefficients; made by `convert`.
 
-    It is a copy of the source, of a subclass of its class, with the source's modules, parameters, methods and
-    attributes. Called with a `JpegBatch`, with a list of `JpegImage`, which `collate` makes one, or with an
-    `Activation` of normalised pixels, it returns what the source returns for the pixels.
+    It is a copy of the source with the source's modules, parameters, methods and attributes; its class is a subclass of
+    the source's. It takes a `JpegBatch`, a list of `JpegImage` (of which it makes a batch), or an `Activation` of
+    normalised pixels, and returns what the source returns for the pixels.
 
-    Where nobody has touched the modules, a plan runs their calls: on coefficients or on pixels, batch norms in the
-    kernels. Where somebody listens in, by hooks, the source's own code runs on pixels, and hooks see what they see on
-    the source. Modules that are replaced, patched or set otherwise are planned again at the next call.
+    A plan runs the modules' calls, on coefficients or on pixels, with batch norms folded into kernels. If there are
+    hooks, the source's own code runs on pixels instead, and hooks see what they see on the source. If modules are
+    replaced, patched, or get other settings, the model is planned again at the next call.
     """
 
     preprocess: Transform | None
-    """Of the files, where `convert` was given one: for `collate`."""
+    """The preprocess that `convert` was given, for `collate`; None if it was given none."""
     _jpeg_orient: bool = False
     _jpeg_plan: Planned | None
     _jpeg_source: Conversion
@@ -53,22 +53,24 @@ class ConvertedModel(Entered):
         """Run the network.
 
         Args:
-            *args: First files (`collate`, or a list of `read_jpeg`'s records), or normalised pixels in the transform
-                domain (`encode`), or a list of either, each of a size of its own, for a source that takes a list of
-                images; then further arguments of the source's ``forward``.
-            **kwargs: The same by the source's names.
+            *args: First files (from `collate`, or a list of `read_jpeg`'s records), or normalised pixels in the
+                transform domain (from `encode`), or, for a source that takes a list of images, a list of either, with
+                different sizes; then further arguments of the source's ``forward``.
+            **kwargs: The same arguments by the source's names.
 
         Returns:
             What the source model returns, logits for a classifier.
 
         Raises:
-            InputError: If the first argument is neither, or its dtype is not that of the model, or ``torch.jit.trace``
-                calls; if a batch was collated without a preprocess and the model was converted with one, or by a
-                pipeline with other mean and std than the entry's.
+            InputError: If the first argument is none of these, or its dtype is not the model's, or ``torch.jit.trace``
+                is tracing; if a batch was made without a preprocess, but the model was converted with one; or if the
+                batch's mean and std are not the entry's.
 
         """
         if torch._C._get_tracing_state() is not None:
-            raise InputError("torch.jit.trace cannot follow extents: give jpegdomain.exportable(model) to torch.export")
+            raise InputError(
+                "torch.jit.trace cannot trace a converted model: use torch.export with jpegdomain.exportable(model)"
+            )
         args = self._collated(args)
         first = args[0] if args else next(iter(kwargs.values()), None)
         several = isinstance(first, (list, tuple))
@@ -85,7 +87,7 @@ class ConvertedModel(Entered):
 
     def _collated(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         x = args[0] if args else None
-        # Tuples of types, here and in the layers: torch 2.6 compiles no unions.
+        # Tuples of types, here and in the layers, since torch 2.6 cannot compile unions.
         if isinstance(x, (list, tuple)) and x and all(isinstance(image, JpegImage) for image in x):
             like = next(self.parameters(), torch.empty(0))
             made = collate(
@@ -98,10 +100,10 @@ class ConvertedModel(Entered):
         own = dtype_of(self)
         differs = isinstance(x, (JpegBatch, Activation)) and own not in (None, x.dtype)
         if differs and not torch.is_autocast_enabled(x.device.type):
-            raise InputError(f"the input is {x.dtype}, the model {own}: give it x.to({own})")
+            raise InputError(f"the input is {x.dtype}, but the model is {own}: convert the input with .to({own})")
 
     def _by_source(self, args: tuple[Any, ...], kwargs: dict[str, Any], on_pixels: bool) -> Any:
-        """Run the source's own code: on pixels, as hooks expect them, or on an activation by the table."""
+        """Run the source's own code: on pixels, as hooks expect, or on an activation by the table."""
         name = None if args else next(iter(kwargs), None)
         given: Any = args[0] if args else kwargs.get(name)  # type: ignore[arg-type]
         several = isinstance(given, (list, tuple)) and len(given) > 0
@@ -115,24 +117,24 @@ class ConvertedModel(Entered):
     def _entered(self, given: Any, on_pixels: bool) -> Activation | Tensor:
         x = self.jpeg_entry(given)
         if on_pixels:
-            # As the source is given them: no view merges the axes of channels-last pixels.
+            # Contiguous, as the source gets them: views cannot merge the axes of channels-last pixels.
             return (x if isinstance(x, Tensor) else pixels_of(x)).contiguous()
         return encode(x) if isinstance(x, Tensor) else x
 
     def _image(self, given: Any, on_pixels: bool) -> Any:
-        """One of several images: a batch of one file without its first axis, as detectors take them."""
+        """One of several images: a batch of one file without its first axis, as detectors need."""
         x: Any = self._entered(given, on_pixels)
         return x[0] if isinstance(given, JpegBatch) and len(given) == 1 else x
 
     def plan(self, extent: Extent | Sequence[int], batch: int = 1, *args: Any, **kwargs: Any) -> Plan:
         """Return how a batch would run in eval mode: each layer's form, cost and domain; ``print`` it.
 
-        Of a model that runs by its own code, the rows are the operations that meet activations, 'closed' or 'island'.
-        The entry is not counted: what it costs depends on the files.
+        For a model that runs its own code, the rows are the operations on activations, 'closed' or 'island'. The entry
+        is not counted, since its cost depends on the files.
 
         Args:
             extent: Height and width of the images in pixels.
-            batch: Images.
+            batch: Number of images.
             *args: Further arguments of the source's ``forward``.
             **kwargs: The same by name.
 
@@ -144,7 +146,7 @@ class ConvertedModel(Entered):
 
     @property
     def approximating(self) -> dict[str, nn.Module]:
-        """Path, as `plan` names it → layer with ``frequencies`` and a ``method``, to be read and set."""
+        """The layers with ``frequencies`` and a ``method``, which can be read and set, by their paths in `plan`."""
         plan = self._jpeg_plan
         return {} if plan is None else {path: x for path, x in plan.layers(self) if hasattr(x, "frequencies")}
 
@@ -162,20 +164,20 @@ class ConvertedModel(Entered):
 
 
 def _pixels(x: Activation) -> Tensor:
-    # Code may have turned gradients on for itself.
+    # The code may have enabled gradients itself.
     with torch.set_grad_enabled(torch.is_grad_enabled() or x.requires_grad):
         return pixels_of(x)
 
 
 def _deepcopy(model: ConvertedModel, memo: dict[int, Any]) -> Any:
-    """Copy as pickles do, where the source's class has a way of its own that would lose what it does not know."""
+    """Copy as pickle does if the source's class has its own ``__deepcopy__``, which would lose what is new here."""
     own = memo[id(model)] = blank(source_class(model))
     own.__setstate__(copy.deepcopy(model.__getstate__(), memo))
     return own
 
 
 def _recompile(model: Any) -> Any:
-    """Keep the code that a graph module writes as its class's forward, which is ours."""
+    """Store the code that a graph module writes to its class's forward, which here is `ConvertedModel.forward`."""
     code, kind = fx.GraphModule.recompile(model), type(model)
     vars(model)["_jpeg_forward"] = types.MethodType(vars(kind)["forward"], model)
     for name in ("forward", "__call__", "_wrapped_call"):
@@ -188,7 +190,7 @@ _CLASSES: "WeakValueDictionary[type[nn.Module], type[ConvertedModel]]" = WeakVal
 
 
 def _converted_class(source: type[nn.Module]) -> type[ConvertedModel]:
-    """The subclass of a source's class that its converted models have."""
+    """The subclass of a source's class that is the class of its converted models."""
     found = _CLASSES.get(source)
     if found is None:
         facts: dict[str, Any] = {"__module__": source.__module__, "__qualname__": f"Converted{source.__qualname__}"}
@@ -208,7 +210,7 @@ def source_class(converted: ConvertedModel) -> type[nn.Module]:
 
 
 def blank(source: type[nn.Module]) -> Any:
-    """Make an object without attributes, of the class that converted models of a class have; for copies and pickles."""
+    """Make an object without attributes of the class for converted models of a class; for copies and pickles."""
     return object.__new__(_converted_class(source))
 
 
@@ -217,11 +219,11 @@ def become_converted(model: nn.Module) -> ConvertedModel:
     for name in ("plan", "approximating", *OWN):
         if hasattr(model, name):
             raise UnsupportedLayerError(
-                f"{name}: a converted model needs this name for itself; rename the attribute of {type(model).__name__}"
+                f"{name}: a converted model needs this name; rename the attribute of {type(model).__name__}"
             )
     model.__class__ = _converted_class(type(model))
     assert isinstance(model, ConvertedModel)
     if "forward" in vars(model):
-        # A forward of the object's own would hide that of the class.
+        # A forward set on the object would hide that of the class.
         vars(model)["_jpeg_forward"] = vars(model).pop("forward")
     return model

@@ -1,7 +1,7 @@
 """oneDNN's convolution with a kernel in its own blocked layout, and what follows it in the same pass, on CPU.
 
-torch keeps a kernel as it was given and lets oneDNN work with that; in the layout that oneDNN would choose, a 1×1
-convolution takes less than half of the time. The operators are those that torch's own compiler calls for frozen models.
+Torch keeps a kernel in its original layout, and oneDNN works with that; in the layout that oneDNN would choose, a 1×1
+convolution takes less than half the time. The operators are those that torch's own compiler calls for frozen models.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def _works() -> bool:
 
 
 def fits(x: Tensor, weight: Tensor) -> bool:
-    """Return whether the operators can run a convolution: float32 on a CPU, and no autocast."""
+    """Return whether the operators can run a convolution: float32 on a CPU, without autocast."""
     plain = x.dtype == weight.dtype == torch.float32 and x.device.type == weight.device.type == "cpu"
     wanted = bool(torch.backends.mkldnn.enabled) and not torch.is_autocast_enabled("cpu")
     return plain and x.numel() > 0 and wanted and _works()
@@ -52,7 +52,7 @@ Settings = tuple[list[int], list[int], list[int], int]
 
 
 def pack(weight: Tensor, settings: Settings, shape: Sequence[int]) -> Tensor:
-    """Bring a kernel (c', c/groups, kh, kw) into the layout that oneDNN chooses for an input of such a shape."""
+    """Convert a kernel (c', c/groups, kh, kw) to the layout that oneDNN chooses for inputs of this shape."""
     return torch.ops.mkldnn._reorder_convolution_weight(weight, *settings, list(shape))
 
 
@@ -68,7 +68,7 @@ def convolve(
 ) -> Tensor:
     """Convolve (n, c, h, w) float32, add `other` if given, and rectify if `relu`, in one pass: (n, c', h', w')."""
     # Without `other`, `relu` may be the bounds of a hardtanh.
-    # `other` has the result's shape, more than one channel and one pixel: of one, oneDNN does not know the layout.
+    # `other` has the result's shape, with more than one channel and pixel: oneDNN cannot tell the layout otherwise.
     after: tuple[Any, ...] = ("relu" if relu else "none", [], "")
     if isinstance(relu, tuple):
         after = "hardtanh", list(relu), ""

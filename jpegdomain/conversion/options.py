@@ -1,4 +1,4 @@
-"""What the caller asked for: the strategy of the plan, and the options of each layer."""
+"""The options of `convert`: the strategy of the plan, and the options of each layer."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,21 +16,21 @@ __all__ = ["LayerOptions", "PerLayer", "PlanName", "Settings", "Strategy"]
 
 _T = TypeVar("_T")
 PerLayer: TypeAlias = _T | Mapping[str, _T]
-"""One value for all layers, or layer path (or fnmatch pattern) → value; the first match counts."""
+"""One value for all layers, or a dict from layer names (or fnmatch patterns) to values; the first match counts."""
 
 PlanName: TypeAlias = Literal["transform", "fused"]
-"""'transform': what steps hand on is coefficients; 'fused': coefficients only where they cost less."""
+"""'transform': steps return coefficients; 'fused': coefficients are used only where they cost less."""
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """What a plan by one of the names does.
+    """The strategy that a name stands for.
 
     Args:
-        stores_steps: The results of steps are coefficients, wherever they are computed; otherwise a value is
-            coefficients only where that costs less.
-        strict: Every call that meets feature maps needs a rule; otherwise calls without one stay on pixels.
-        own_code_on_pixels: Where there is no plan, the model's own code runs on pixels; otherwise on an activation.
+        stores_steps: Whether the results of steps are always coefficients, wherever they are computed; otherwise a
+            value is coefficients only where that costs less.
+        strict: Whether every call on feature maps needs a rule; otherwise calls without one stay on pixels.
+        own_code_on_pixels: Whether a model without a plan runs its own code on pixels; otherwise on an activation.
     """
 
     stores_steps: bool
@@ -39,9 +39,9 @@ class Strategy:
 
     @classmethod
     def named(cls, plan: PlanName) -> "Strategy":
-        """Return the strategy of a name, or raise ValueError."""
+        """Return the strategy with a name, or raise ValueError."""
         if plan not in _STRATEGIES:
-            raise ValueError(f"plan is {' or '.join(map(repr, _STRATEGIES))}, got {plan!r}")
+            raise ValueError(f"plan must be {' or '.join(map(repr, _STRATEGIES))}, got {plan!r}")
         return _STRATEGIES[plan]
 
 
@@ -56,10 +56,10 @@ class LayerOptions:
     """The options of one layer.
 
     Args:
-        path: Of the layer in the model.
-        frequencies: 1…15, for layers that choose by a truncated reconstruction.
+        path: The layer's name in the model.
+        frequencies: 1…15, for layers that choose pieces by a truncated reconstruction.
         method: 'asm' or 'apx', for the same layers.
-        form: Of a convolution's Ξ.
+        form: The form of a convolution's Ξ.
     """
 
     path: str
@@ -76,11 +76,11 @@ class Settings:
     method: Method
     form: PerLayer[Form | Literal["auto"]]
     present: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Layer path → its settings as they are by now, where a model is planned again."""
+    """The current settings of each layer, if a model is planned again."""
     _used: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        # Checked here as well as by the layers: a model may have none that would object.
+        # Checked here as well as by the layers: a model may have no layer that checks.
         check_masking("method", self.method)
         for frequencies in _values(self.frequencies):
             check_masking("frequencies", frequencies)
@@ -94,19 +94,19 @@ class Settings:
         return any(isinstance(number, Tensor) or number < 15 for number in given)
 
     def of(self, path: str) -> LayerOptions:
-        """Resolve the options of the layer at a path."""
+        """Return the options of the layer at a path."""
         options = LayerOptions(path, _lookup(self.frequencies, path, 15), self.method, _lookup(self.form, path, "auto"))
         return replace(options, **self.present.get(path, {}))
 
     def taken(self, path: str, layer: nn.Module) -> None:
-        """Note which patterns the settings of a layer, made by a rule, came from."""
+        """Record which patterns the settings of a layer, made by a rule, came from."""
         for name in ("frequencies", "form"):
             pattern = _pattern(getattr(self, name), path)
             if pattern is not None and hasattr(layer, name):
                 self._used.add((name, pattern))
 
     def check_used(self, paths: Iterable[str] = ()) -> None:
-        """Raise ValueError for patterns, likely misspelt, from which no layer or module at `paths` takes anything."""
+        """Raise ValueError for patterns, probably misspelt, that set nothing in any layer or module at `paths`."""
         for name in ("frequencies", "form"):
             found = (_pattern(getattr(self, name), path) for path in paths)
             self._used.update((name, pattern) for pattern in found if pattern is not None)
@@ -114,8 +114,8 @@ class Settings:
         given = {(name, key) for name, option in options if isinstance(option, Mapping) for key in option}
         if unused := sorted(key for _, key in given - self._used):
             raise ValueError(
-                f"no layer takes its option from {', '.join(map(repr, unused))}: none that has the option is called "
-                "so, or an earlier pattern matches all that are"
+                f"no layer uses {', '.join(map(repr, unused))}: no layer with this option has such a name, or an "
+                "earlier pattern matches all of them"
             )
 
 
@@ -124,7 +124,7 @@ def _values(option: PerLayer[_T]) -> Iterable[_T]:
 
 
 def _pattern(option: PerLayer[Any], path: str) -> str | None:
-    """The first pattern that matches; none where one value holds for all layers."""
+    """The first pattern that matches; None if one value is for all layers."""
     patterns = option if isinstance(option, Mapping) else ()
     return next((pattern for pattern in patterns if fnmatchcase(path, pattern)), None)
 

@@ -1,4 +1,4 @@
-"""A model's calls as one graph over activations and pixels: the fast way to say what its own code says."""
+"""A model's calls as one graph on activations and pixels: the fast equivalent of its own code."""
 
 import linecache
 from collections.abc import Callable, Iterator
@@ -21,14 +21,14 @@ __all__ = ["Planned"]
 class Planned:
     """The plan of one converted model.
 
-    Its layers are no modules of the model: they share the state of the model's modules, or have none.
+    Its layers are not modules of the model: they share the state of the model's modules, or have no state.
 
     Args:
         graph: Calls of the model's modules by their paths, and of `layers` by their names below ``_jpeg_plan``.
-        layers: Name → layer, or a constant of the model's code.
-        trains: The calls are the same in training.
-        fixed: Arguments that decided the calls, as in `tracing.Traced`.
-        model: Whose plan it is; not kept.
+        layers: A dict from name to layer, or to a constant in the model's code.
+        trains: Whether the calls are the same in training.
+        fixed: Arguments that determined the calls, as in `tracing.Traced`.
+        model: The model that the plan is for; no reference is kept.
 
     """
 
@@ -43,7 +43,7 @@ class Planned:
         self.graph, self.trains, self.fixed = graph, trains, fixed
         paths = {id(vars(module)): path for path, module in reversed([*model.named_modules()])}
         self._views: dict[str, tuple[type[Layer], str]] = {}
-        """Name of a layer that is a second face of one of the model's modules → its class, the module's path."""
+        """For each layer that shares the state of one of the model's modules, its class and the module's path."""
         self._others: dict[str, Any] = {}
         for name, layer in layers.items():
             path = paths.get(id(vars(layer))) if isinstance(layer, Layer) else None
@@ -54,7 +54,7 @@ class Planned:
         self.link(model)
 
     def link(self, model: nn.Module) -> None:
-        """Make everything that follows from the graph, for a new model or a copy."""
+        """Make everything that is derived from the graph, for a new model or a copy."""
         for name, (kind, path) in self._views.items():
             setattr(self, name, kind.from_spatial(model.get_submodule(path)))
         for name, layer in self._others.items():
@@ -80,11 +80,11 @@ class Planned:
         return [vars(layer).get("function") for layer in self._others.values() if isinstance(layer, nn.Module)]
 
     def holds(self, model: nn.Module) -> bool:
-        """Return whether the model is still what was planned; otherwise it wants a new plan."""
+        """Return whether the model is still as it was when it was planned; if not, it needs a new plan."""
         return self._watch.holds(model)
 
     def takes(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Return whether the plan can run a call: nobody listens, and the call takes the same way through the code."""
+        """Return whether the plan can run a call: no hooks are set, and it takes the same path through the code."""
         if self._watch.is_heard():
             return False
         if not self.trains and any(m.training for m in (model, *map(model.get_submodule, self._code))):
@@ -96,8 +96,8 @@ class Planned:
         return True
 
     def __call__(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run the plan on the arguments of the source's ``forward``, files or an activation in the image's place."""
-        # A compiler folds and reuses memory by itself; torch.func's transforms see no memory.
+        """Run the plan on the arguments of the source's ``forward``, with files or an activation as the image."""
+        # A compiler folds constants and reuses memory itself; torch.func's transforms do not see memory.
         seen = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
         if seen:
             return self.run(model, *args, **kwargs)
@@ -105,7 +105,7 @@ class Planned:
         return self._run_inference(model, *args, **kwargs)
 
     def _look(self) -> None:
-        """Tell the steps whether the tensors that they made kernels of are still the same."""
+        """Tell the steps whether the tensors from which they made kernels are still the same."""
         parts = {step: step.parts() for step in self._steps.values()}
         states = checksums([tensor for tensors in parts.values() for tensor in tensors])
         place = 0
@@ -116,7 +116,7 @@ class Planned:
             place = end
 
     def layers(self, model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-        """Yield the layers with their paths in the source, a function's beside the modules of the one that calls it."""
+        """Yield the layers with their paths in the source; a function is listed beside the caller's children."""
         seen: set[int] = set()
         for node in self.graph.nodes:
             if node.op == "call_module" and PATH in node.meta:

@@ -1,4 +1,4 @@
-"""The printed plan: one run, on the meta device if that will do, tells what each call costs, and where it runs."""
+"""The printed plan: one run, on the meta device if possible, shows what each call costs and where it runs."""
 
 from contextlib import suppress
 from typing import Any
@@ -24,10 +24,10 @@ ENTRY = "jpeg_entry"
 """Name of the entry among a converted model's modules."""
 
 PATH = "path"
-"""Key of a node's ``meta``: the path of the call, for calls that meet feature maps."""
+"""Key of a node's ``meta``: the path of the call, for calls on feature maps."""
 
 ISLAND = "island"
-"""Key of a node's ``meta``: whether the plan wants coefficients, and the call has no form of its own on them."""
+"""Key of a node's ``meta``: whether the plan needs coefficients, but the call has no closed form on them."""
 
 _TRANSFORMS = {
     functional.encode: "J",
@@ -38,7 +38,7 @@ _TRANSFORMS = {
 
 
 class Recorder(fx.Interpreter):
-    """Runs a converted model's graph on a device and makes a row of every layer, call and transform."""
+    """Runs a converted model's graph on a device and makes a row for every layer, call and transform."""
 
     def __init__(self, module: nn.Module, graph: fx.Graph, folded: frozenset[str], device: torch.device) -> None:
         super().__init__(module, graph=graph)
@@ -52,12 +52,12 @@ class Recorder(fx.Interpreter):
         return self._rows
 
     def fetch_attr(self, target: str) -> Any:
-        """Find a module or a tensor, constants of the code on the device of all others."""
+        """Find a module or a tensor; constants in the code are moved to the device of all others."""
         found = super().fetch_attr(target)
         return found.to(self._device) if isinstance(found, Tensor) else found
 
     def run_node(self, n: fx.Node) -> Any:
-        """Run a node, and take it down if it is a layer, a call or a transform."""
+        """Run a node, and record it if it is a layer, a call or a transform."""
         result = super().run_node(n)
         layer = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         if n.target != ENTRY and (layer is not None or PATH in n.meta):
@@ -94,7 +94,7 @@ def plan_of(model: Any, extent: Extent, batch: int, args: tuple[Any, ...], kwarg
         image = Activation(torch.zeros(sizes, dtype=like.dtype, device=device), extent)
         return _rows(model, device, hooks, (image, *args), kwargs)
 
-    # On the meta device shapes are worked out and nothing is computed; but code that looks at values needs some, and
+    # On the meta device only shapes are computed; but code that looks at values needs some, and
     # some code hooks its own modules.
     ways = [(torch.device("meta"), False), (like.device, False), (like.device, True)]
     about = model._jpeg_source.reason, model._jpeg_source.unsized
@@ -115,7 +115,7 @@ def _rows(model: Any, device: torch.device, hooks: bool, args: Any, kwargs: Any)
             return tuple(Recorder(copied, plan.graph, plan.folded, device).rows(args, kwargs))
         if model._jpeg_source.strategy.own_code_on_pixels:
             return (PlanRow("", type(model).__name__, "pixels", (), "its own code", Cost()),)
-        # What these cost is not known.
+        # The cost of these is unknown.
         with record(copied) as met:
             copied._by_source(args, kwargs, on_pixels=False)
     return tuple(PlanRow(x.path, x.operation, "transform", (x.shape or ())[1:], x.form, Cost()) for x in met)
@@ -136,7 +136,7 @@ def _is_map(value: Any) -> bool:
 
 
 def _sizes(value: Any) -> tuple[int, ...]:
-    """(n, c, h, w), however the axes lie; the last two are taken for a tensor's pixels."""
+    """(n, c, h, w), whatever the order of the axes; for a tensor, the last two count as pixel axes."""
     axes = value.axes if isinstance(value, Activation) else (value.dim() - 2, value.dim() - 1)
     return functional.four_axes(value.shape, axes)
 

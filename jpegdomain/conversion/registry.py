@@ -1,4 +1,4 @@
-"""Which rule converts which layer: a table that users can add to."""
+"""Which rule converts which layer: a table that users can extend."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -19,10 +19,10 @@ function whose package need not be installed."""
 
 
 AS_IT_IS: Literal["as it is"] = "as it is"
-"""What a rule returns for a call that works on activations as it is."""
+"""What a rule returns for a call that works on activations unchanged."""
 
 Replacement: TypeAlias = nn.Module | tuple[nn.Module, tuple[Any, ...]] | Literal["as it is"]
-"""What takes the layer's place: a module called with the same arguments, a module and its arguments, or AS_IT_IS."""
+"""What replaces the layer: a module called with the same arguments, a module and its arguments, or AS_IT_IS."""
 
 Rule: TypeAlias = Callable[[Any, LayerOptions], Replacement]
 
@@ -33,18 +33,18 @@ _TABLES: list[tuple[Mapping[Any, Any], _TableRule]] = []
 
 
 def register_rule(*keys: Key) -> Callable[[Rule], Rule]:
-    """Register how a layer is converted; a later rule for the same key takes the place of an earlier one.
+    """Register how a layer is converted; a later rule for the same key replaces an earlier one.
 
-    The rule is called with the layer and its `LayerOptions`: a module class's with the converted model's module, a
-    function's or a method's with the ``torch.fx.Node``. It returns the module that does the layer's work on
-    activations, most simply ``jpegdomain.nn.Pointwise(module)`` for a function of single pixels; parameters of its own
-    become the model's, in the place of the module. A module whose attribute ``returns`` is 'pixels' leaves the
+    The rule is called with the layer and its `LayerOptions`: for a module class with the converted model's module, for
+    a function or a method with the ``torch.fx.Node``. It returns the module that does the layer's work on activations,
+    most simply ``jpegdomain.nn.Pointwise(module)`` for a function of single pixels. Parameters of that module become
+    the model's, in place of the original module's. A module whose attribute ``returns`` is 'pixels' leaves the
     transform domain.
 
     Args:
-        *keys: Module classes, functions (``torch.nn.functional.relu``, ``operator.add``), or tensor method names; or,
-            for a package that may be missing, dotted names of its classes and functions, by the module that defines
-            them.
+        *keys: Module classes, functions (``torch.nn.functional.relu``, ``operator.add``), or names of tensor methods;
+            or, for a package that may not be installed, dotted names of its classes and functions, with the module that
+            defines them.
 
     Returns:
         A decorator that registers a function and returns it.
@@ -58,7 +58,7 @@ def register_rule(*keys: Key) -> Callable[[Rule], Rule]:
 
 
 def register_table(table: Mapping[Any, Any]) -> Callable[[_TableRule], _TableRule]:
-    """Register one rule for all keys that a table has, now or later; it is called with the table's entry first."""
+    """Register one rule for all keys that a table has, now or later; its first argument is the table's entry."""
 
     def register(rule: _TableRule) -> _TableRule:
         _TABLES.append((table, rule))
@@ -78,7 +78,7 @@ def find_rule(key: Key) -> Rule | None:
 
 
 def find_module_rule(module: nn.Module) -> Rule | None:
-    """Look up a module's rule, by its class or by a base class whose computation it does not change."""
+    """Look up a module's rule, by its class or by a base class whose computation its class does not change."""
     if isinstance(module, Layer):
         return lambda layer, _: layer
     for base in type(module).__mro__:
@@ -90,6 +90,6 @@ def find_module_rule(module: nn.Module) -> Rule | None:
 
 
 def _computes_as(cls: type[nn.Module], base: type[nn.Module]) -> bool:
-    """True if a subclass overrides nothing that its base defines for the forward pass."""
+    """True if a subclass overrides nothing that its base class defines for the forward pass."""
     methods = {name for name, _ in inspect.getmembers(base, inspect.isfunction) if "forward" in name}
     return all(getattr(cls, name) is getattr(base, name) for name in methods)

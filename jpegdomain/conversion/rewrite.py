@@ -1,4 +1,4 @@
-"""The source's graph becomes the converted one: each call in its domain, J and J̃ where two domains meet."""
+"""Rewrite the source's graph: each call in its domain, with J and J̃ between domains."""
 
 import re
 from collections.abc import Callable
@@ -22,11 +22,11 @@ PLAN = "_jpeg_plan"
 
 _GROUP_NORMS = {F.group_norm, torch.group_norm}
 _CONSTANT = "_tensor_constant"
-"""How fx names tensors that the model's code makes of numbers alone."""
+"""How fx names tensors that the model's code makes from numbers only."""
 
 
 class Rewriter:
-    """Walks the source's graph and builds the converted one; `stored` nodes are coefficients wherever computed."""
+    """Walks the source's graph and builds the converted one; `stored` nodes are always coefficients."""
 
     def __init__(
         self,
@@ -38,15 +38,15 @@ class Rewriter:
     ) -> None:
         self.source = source
         self.layers: dict[str, nn.Module | Tensor] = {}
-        """Name → what the graph calls or reads besides the model's own modules and tensors."""
+        """What the graph calls or reads besides the model's own modules and tensors, by name."""
         self._found, self._domains, self._stored = found, domains, stored
         self._shows_islands = shows_islands
         self.entrance: Domain = "transform"
-        """The domain that the image comes in."""
+        """The domain of the image."""
         self._graph = fx.Graph()
         self._plain: dict[fx.Node, fx.Node] = {}
         self._features: dict[fx.Node, dict[Domain, fx.Node]] = {}
-        """Node of the source's graph → its value in each domain that it is needed in."""
+        """For each node of the source's graph, its value in each domain in which it is needed."""
 
     def rewrite(self, graph: fx.Graph) -> fx.Graph:
         """Rewrite the source's graph; the first module of the new one is the entry."""
@@ -56,7 +56,7 @@ class Rewriter:
                 given = self._graph.node_copy(node)
                 given.type = None
                 entered = self._graph.call_module(ENTRY, (given,))
-                # What is to be coefficients is given as such.
+                # Results that must be coefficients are returned as coefficients.
                 self.entrance = "transform" if node in self._stored else self._domains[node]
                 self._features[node] = {self.entrance: entered}
             elif call is None:
@@ -67,7 +67,7 @@ class Rewriter:
         return self._graph
 
     def _keep(self, node: fx.Node) -> None:
-        """Copy a call that meets no feature map, or asks for its size only: it stays what it was."""
+        """Copy a call that is given no feature map, or only needs its size: it stays as it was."""
         returns = node.op == "output"
         copied = self._graph.node_copy(
             node, lambda argument: self._value(argument, "pixels") if returns else self._as_it_is(argument)
@@ -84,10 +84,10 @@ class Rewriter:
         keywords = fx.map_arg(call.keywords, lambda argument: self._value(argument, domain))
         layer = call.layer if domain == "transform" or getattr(call.layer, "on_pixels", False) else call.module
         if layer is None:
-            # A function, on pixels: it does what it did.
+            # A function on pixels is called as before.
             new = self._graph.node_copy(node, lambda argument: self._value(argument, domain))
             if new.op == "call_method" and new.target == "view":
-                # Layers here give channels-last pixels, whose axes no view can merge.
+                # Layers here return channels-last pixels, whose axes views cannot merge.
                 new.target = "reshape"
         elif layer is call.module:
             new = self._graph.call_module(call.path, arguments, keywords)
@@ -105,20 +105,20 @@ class Rewriter:
             self._features[node] = {"transform": self._converted(node, new, "transform", call.path)}
 
     def _make_contiguous(self, norm: fx.Node) -> None:
-        """Let a group norm read the layout in which torch sums precisely: in float32, the other loses four digits."""
+        """Give a group norm the memory layout in which torch sums precisely: the other loses four digits in float32."""
         given = norm.all_input_nodes[0]
         with self._graph.inserting_before(norm):
             contiguous = self._graph.call_method("contiguous", (given,))
         norm.replace_input_with(given, contiguous)
 
     def _value(self, node: fx.Node, domain: Domain) -> fx.Node:
-        """A node's value where a call needs it."""
+        """A node's value in the domain that a call needs."""
         if node not in self._features:
             return self._plain[node]
         values = self._features[node]
         if domain not in values:
             (there,) = values.values()
-            # At once after its maker: later calls may write over it.
+            # Directly after the call that makes it: later calls may overwrite it.
             path = str(there.meta.get(PATH, ENTRY))
             with self._graph.inserting_after(there):
                 values[domain] = self._converted(node, there, domain, path)
@@ -143,7 +143,7 @@ class Rewriter:
         return self._plain[node]
 
     def _named(self, path: str, layer: nn.Module | Tensor) -> str:
-        """Where the graph finds a layer: under the model's plan, which is not among its modules."""
+        """The name under which the graph finds a layer: in the model's plan, which is not one of its modules."""
         base = name = re.sub(r"\W", "_", f"at_{path}")
         number = 0
         while self.layers.get(name, layer) is not layer:

@@ -1,4 +1,4 @@
-"""What torch's modules, functions and methods become on activations, whatever the axes: tables and their rules."""
+"""What torch's modules, functions and methods become on activations with any axes: tables and their rules."""
 
 import operator
 from typing import Any
@@ -25,7 +25,7 @@ _LAYERS: dict[Any, type[nn.Layer]] = {
         *(nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d),
     )
 }
-"""A module class → the layer that shares the module's state."""
+"""For each module class, the layer that shares the module's state."""
 
 _HOLDERS: dict[type[nn.Layer], str] = {
     nn.Pointwise: "CELU ELU GELU Hardswish LogSigmoid Mish SELU SiLU Sigmoid Softplus Softsign Tanh Tanhshrink "
@@ -35,7 +35,7 @@ _HOLDERS: dict[type[nn.Layer], str] = {
     # One factor per image, or one for all, is linear, and the same for every pixel.
     nn.Direct: "ChannelShuffle torchvision.ops.stochastic_depth.StochasticDepth timm.layers.drop.DropPath",
 }
-"""A layer that holds a module and runs it as it is → classes of modules, torch's or by their dotted names."""
+"""For each layer that holds a module and runs it unchanged, the module classes, torch's or by dotted names."""
 
 _HELD: dict[Any, Any] = {spatial.Identity: lambda module: module} | {
     getattr(spatial, name, name): holder for holder, names in _HOLDERS.items() for name in names.split()
@@ -43,7 +43,7 @@ _HELD: dict[Any, Any] = {spatial.Identity: lambda module: module} | {
 
 
 def _themselves(place: Any, names: str) -> dict[Any, Any]:
-    """Functions of a module that are what they are in the tables below."""
+    """Functions of a module that stand for themselves in the tables below."""
     return {getattr(place, name): getattr(place, name) for name in names.split()}
 
 
@@ -57,7 +57,7 @@ _PIXEL_FUNCTIONS: dict[Any, Any] = {
     **dict.fromkeys((F.sigmoid, "sigmoid", "sigmoid_"), torch.sigmoid),
     **dict.fromkeys((F.tanh, "tanh", "tanh_"), torch.tanh),
 }
-"""A call → the function of single pixels that it is: an island J∘f∘J̃."""
+"""For each call of a function of single pixels, that function: an island J∘f∘J̃."""
 
 _ISLANDS: dict[Any, Any] = {
     **_themselves(F, "adaptive_max_pool2d channel_shuffle conv_transpose2d glu interpolate lp_pool2d normalize"),
@@ -65,7 +65,7 @@ _ISLANDS: dict[Any, Any] = {
     **dict.fromkeys((F.softmax, torch.softmax, "softmax"), F.softmax),
     **dict.fromkeys((F.log_softmax, torch.log_softmax, "log_softmax"), F.log_softmax),
 }
-"""A call → the function of a feature map that it is, without closed form: an island J∘f∘J̃."""
+"""For each call of a function of feature maps without closed form, that function: an island J∘f∘J̃."""
 
 _CALLS: dict[Any, tuple[Any, ...]] = {
     **{key: (function,) for key, function in MOVES.items()},
@@ -83,17 +83,17 @@ _CALLS: dict[Any, tuple[Any, ...]] = {
     F.linear: (functional.linear,),
     torch.stack: (functional.stack,),
     "expand": (functional.expand, "pixels", 1),
-    # Most often of one factor per channel, which has been on pixels before.
+    # Usually of one factor per channel, which already is on pixels.
     "expand_as": (functional.expand_as, "pixels"),
 }
-"""A call → `nn.Call`'s arguments: the function on activations, the domain of its result, how often it takes J or J̃."""
+"""For each call, `nn.Call`'s arguments: the function on activations, its result's domain, how often J or J̃ runs."""
 
 
 def _without_indices(subject: Any, options: LayerOptions, name: str) -> None:
     given = subject.kwargs if isinstance(subject, fx.Node) else vars(subject)
     if given.get("return_indices"):
         raise UnsupportedLayerError(
-            f"{options.path}: {name} with return_indices has no activation; pool without indices"
+            f"{options.path}: {name} with return_indices=True cannot run on activations: use return_indices=False"
         )
 
 
@@ -128,7 +128,7 @@ def _approximated_call(call: ApproximatedCall, node: fx.Node, options: LayerOpti
 def _pixel_function_call(function: Any, node: fx.Node, options: LayerOptions) -> Replacement:
     keywords = {name: value for name, value in node.kwargs.items() if name not in {"input", "inplace"}}
     if not constants((*node.args[1:], *keywords.values())):
-        raise UnsupportedLayerError(f"{options.path}: its further arguments must be constants")
+        raise UnsupportedLayerError(f"{options.path}: its other arguments must be constants")
     return nn.Pointwise(nn.PixelFunction(function, *node.args[1:], **keywords)), first(node)
 
 
@@ -192,7 +192,7 @@ def _batch_norm_act(module: Any, options: LayerOptions) -> Replacement:
     for part in (module.drop, module.act):
         if find_module_rule(part) is None:
             raise UnsupportedLayerError(
-                f"{options.path}: no rule converts its {type(part).__qualname__}: register one for that class"
+                f"{options.path}: no rule converts its {type(part).__qualname__}: register one for this class"
             )
         elementwise_layer(part, frequencies=options.frequencies, method=options.method)
     return nn.BatchNormAct2d.from_spatial(module)

@@ -1,4 +1,4 @@
-"""Shapes of everything in a source's graph, for an image of usual size."""
+"""Shapes of everything in a source's graph, for an image of a usual size."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,14 +14,14 @@ from .copying import copy_with_tensors
 __all__ = ["Shapes", "channels_of", "shapes_of"]
 
 Shapes: TypeAlias = dict[fx.Node, tuple[int, ...]]
-"""Node → shape of its value, for nodes that give one tensor."""
+"""The shape of each node's value, for nodes whose value is one tensor."""
 
 _USUAL = (224, 32, 28, 299)
-"""Sides of images that networks are made for; which domain is cheaper hardly depends on it."""
+"""Usual image sizes; which domain is cheaper hardly depends on the size."""
 
 
 class _Recorder(fx.Interpreter):
-    """Runs a graph and keeps the shapes of what its nodes give."""
+    """Runs a graph and keeps the shapes of its nodes' values."""
 
     def __init__(self, module: nn.Module, graph: fx.Graph) -> None:
         super().__init__(module, graph=graph)
@@ -35,14 +35,14 @@ class _Recorder(fx.Interpreter):
 
 
 def shapes_of(graph: fx.Graph, source: nn.Module) -> tuple[Shapes, int | None]:
-    """Return the shapes for one image, none if the model runs on no usual one; and its channels, if anything tells."""
+    """Return the shapes for one image, empty if the model accepts no usual size; and its channels, if known."""
     like = next((p for p in source.parameters() if p.is_floating_point()), torch.empty(()))
     called = [source.get_submodule(str(node.target)) for node in graph.nodes if node.op == "call_module"]
     guess = _first_channels(called)
     generators = [like.device] if like.device.type == "cuda" else []
-    # Nothing is computed on the meta device; but a model that looks at values runs on real ones only.
+    # Nothing is computed on the meta device; but a model that looks at values needs real ones.
     for device, channels, side in product((torch.device("meta"), like.device), _candidates(guess), _USUAL):
-        # A copy, so that the run leaves no trace in the model's buffers, nor with those who hooked it.
+        # A copy, so that the run neither changes the model's buffers nor calls its hooks.
         recorder = _Recorder(copy_with_tensors(source, partial(Tensor.to, device=device, copy=True)), graph)
         try:
             with torch.no_grad(), torch.random.fork_rng(generators):
@@ -54,7 +54,7 @@ def shapes_of(graph: fx.Graph, source: nn.Module) -> tuple[Shapes, int | None]:
 
 
 def channels_of(source: nn.Module) -> int | None:
-    """Return the channels that a model without a graph takes, by its first convolution and what it runs with."""
+    """Return the channels that a model without a graph takes, judging by its first convolution and by trying."""
     guess = _first_channels(source.modules())
     if guess in (None, 1, 3):
         return guess
@@ -68,7 +68,7 @@ def channels_of(source: nn.Module) -> int | None:
 
 
 def _candidates(guess: int | None) -> list[int]:
-    """Channels to try: a first layer may take more than the image has, of space moved to depth, or of coordinates."""
+    """Channels to try: a first layer may take more channels than the image has, after space-to-depth or coordinates."""
     return list(dict.fromkeys((guess or 3, 3, 1)))
 
 

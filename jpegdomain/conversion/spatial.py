@@ -14,13 +14,12 @@ __all__ = ["to_spatial"]
 
 
 def to_spatial(converted: ConvertedModel) -> nn.Module:
-    """Return the spatial model, with the converted model's present modules, weights, statistics and mode.
+    """Return the spatial model, with the converted model's current modules, weights, statistics and mode.
 
-    It takes pixels as they are: a set or a gate of frequency channels, which `convert` put into the entry, and mean and
-    std stay behind.
+    It takes normalised pixels: the entry is not part of it, nor are mean, std, and a set or gate of frequency channels.
 
     Args:
-        converted: From `convert`, trained further or not.
+        converted: A model from `convert`, possibly trained further.
 
     Returns:
         A new model of the source's class that shares nothing with `converted`.

@@ -1,4 +1,4 @@
-"""A convolution and what follows it as one call, while no gradients are recorded."""
+"""A convolution and what follows it as one call, if no gradients are recorded."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -39,7 +39,7 @@ def fold_batch_norm(parts: Sequence[Any], eps: float) -> tuple[Tensor, Tensor | 
     weight, bias, gain, offset, mean, variance = parts
     if mean is None:
         return weight, bias
-    # In half precision every product would round again.
+    # In half precision every product would be rounded again.
     precise = torch.promote_types(weight.dtype, torch.float32)
     scale = torch.rsqrt(variance.to(precise) + eps)
     if gain is not None:
@@ -52,13 +52,13 @@ def fold_batch_norm(parts: Sequence[Any], eps: float) -> tuple[Tensor, Tensor | 
 
 
 class TensorCache(Generic[_T]):
-    """One value made from tensors, kept as long as the key of all that it depends on is the same."""
+    """One value made from tensors, kept as long as the key of everything that it depends on is the same."""
 
     def __init__(self) -> None:
         self._key: Any = None
 
     def get(self, key: Any, make: Callable[[], _T]) -> _T:
-        """Return what is kept for the key, or make it, without gradients."""
+        """Return the value for the key, or make it, without gradients."""
         if self._key is None or key != self._key:
             with torch.inference_mode(False), torch.no_grad():
                 self._value = make()
@@ -67,19 +67,19 @@ class TensorCache(Generic[_T]):
 
 
 class InferenceStep:
-    """relu(norm(convolution(x)) + other) with the batch norm in the kernel; all but the convolution can be missing.
+    """relu(norm(convolution(x)) + other) with the batch norm in the kernel; all except the convolution can be missing.
 
-    Runs the layers one after the other where one of them is in training or approximates. What is made of their
-    parameters is kept while these are the same: their checksums tell, which the plan computes before each run.
+    If one of the layers is in training or approximates, they run one after the other. What is made from their
+    parameters is kept while these are the same, judging by checksums, which the plan computes before each run.
 
     Args:
-        convolution: On coefficients or on pixels.
-        norm: That can be folded, or None.
-        relu: Or None.
+        convolution: A convolution on coefficients or on pixels.
+        norm: A batch norm that can be folded, or None.
+        relu: A ReLU, or None.
     """
 
     checksum: Any = None
-    """Of the tensors that kernels are made of; None while nobody knows, then nothing is kept."""
+    """The checksum of the tensors that kernels are made from; while it is None, unknown, nothing is kept."""
 
     def __init__(
         self,
@@ -99,14 +99,14 @@ class InferenceStep:
         return (conv.weight, conv.bias, *statistics)
 
     def parts(self) -> list[Tensor]:
-        """List the tensors that kernels are made of, if anything may be kept of them."""
+        """List the tensors that kernels are made from, if the result may be kept."""
         tensors = [part for part in self._parts if part is not None]
         return tensors if all(map(has_checksum, tensors)) else []
 
     def __call__(self, x: Any, other: Any = None, inplace: bool = False) -> Any:
-        """Run the step on an activation or pixels; `other` is added before the ReLU and overwritten where `inplace`."""
+        """Run the step on an activation or pixels; `other` is added before the ReLU, and overwritten if `inplace`."""
         conv, norm = self.convolution, self.norm
-        # Without running statistics, of which a user can rid it, it takes the batch's own.
+        # Without running statistics, which a user can remove, it uses the batch's.
         if norm is not None and (norm.training or norm.running_mean is None or self.checksum is None):
             return self._finish(norm(conv(x)), other)
         if isinstance(x, Activation):
@@ -120,7 +120,7 @@ class InferenceStep:
         exact = self.relu is not None and self.relu.exact
         relu: bool | tuple[float, float] = exact
         if exact and isinstance(self.relu, layers.Hardtanh):
-            # oneDNN bounds no sums.
+            # oneDNN cannot clamp sums.
             exact = other is None
             relu = (self.relu.min_val, self.relu.max_val) if exact else False
         if other is not None and not self._can_add(x, other):
@@ -139,7 +139,7 @@ class InferenceStep:
     def _can_add(self, x: Tensor, other: Any) -> bool:
         output = self.convolution.window.output(Extent(*x.shape[2:]))
         shape = (x.shape[0], self.convolution.out_channels, *output)
-        # Of one channel or one pixel, oneDNN does not know the layout.
+        # With one channel or one pixel, oneDNN cannot tell the layout.
         known = self.convolution.out_channels > 1 and output != (1, 1)
         known = known and functional.adds_safely(self.convolution.out_channels, self.convolution.groups)
         return known and isinstance(other, Tensor) and tuple(other.shape) == shape and other.dtype == x.dtype
@@ -151,7 +151,7 @@ class InferenceStep:
 
         def make() -> tuple[Tensor, Tensor | None]:
             weight, bias = fold_batch_norm(parts, eps)
-            # As the activations lie that it meets.
+            # In the memory layout of the activations.
             return weight.contiguous(memory_format=torch.channels_last), bias
 
         return self._folded.get((self.checksum, eps), make)

@@ -1,4 +1,4 @@
-"""The model as a graph of calls, by ``torch.fx``; and what such a graph cannot say."""
+"""The model as a graph of calls, by ``torch.fx``; and checks for what such a graph cannot express."""
 
 import inspect
 import operator
@@ -27,7 +27,7 @@ _COLLECTIONS = (list, dict, set)
 
 
 class Traced(NamedTuple):
-    """A graph, and the arguments whose value decided its calls: name → place, and the value traced with."""
+    """A graph, and the arguments whose value determined its calls: for each name its position and the traced value."""
 
     graph: fx.Graph
     fixed: dict[str, tuple[int, Any]]
@@ -49,9 +49,9 @@ def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
 def _more_recorded() -> Iterator[None]:
     """Record what fx by itself does not.
 
-    ``y += z``, of which it makes an addition, is recorded as the write that it is; and before torch 2.7, ``avg_pool2d``
-    with a window computed at run time is not traced at all. Both are put in place for the time of a trace; one that
-    runs beside, in another thread, records the same valid calls.
+    ``y += z``, which fx makes an addition, is recorded as an in-place write. Before torch 2.7, ``avg_pool2d`` with a
+    window computed at run time is not traced at all. Both are patched during a trace; a trace in another thread at the
+    same time records valid calls, too.
     """
     patches: list[tuple[Any, str, Callable[..., Any]]] = [
         (fx.Proxy, f"__{name}__", _recorded(getattr(operator, name))) for name in ("iadd", "isub", "imul", "itruediv")
@@ -64,7 +64,7 @@ def _more_recorded() -> Iterator[None]:
 
 
 def _contexts() -> tuple[Any, ...]:
-    """What a ``with`` statement in a model's code may change for the calls inside it."""
+    """The state that a ``with`` statement in a model's code may change for the calls inside it."""
     autocast = [(torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in ("cpu", "cuda")]
     return torch.is_grad_enabled(), torch.is_inference_mode_enabled(), *autocast
 
@@ -74,9 +74,9 @@ class ContextError(Exception):
 
 
 class _Tracer(fx.Tracer):
-    """Stops at modules that have a rule, besides those that torch defines."""
+    """Does not trace into modules that have a rule, nor into torch's own."""
 
-    # What the code computes of buffers is part of the graph, and follows them.
+    # What the code computes from buffers is part of the graph, and follows their values.
     proxy_buffer_attributes = True
 
     def __init__(self) -> None:
@@ -84,14 +84,14 @@ class _Tracer(fx.Tracer):
         self._contexts = _contexts()
 
     def is_leaf_module(self, module: nn.Module, path: str) -> bool:
-        # One with a forward of its own does not do what its class does.
+        # A module with its own forward does not do what its class does.
         if "forward" in vars(module):
             return False
         return find_module_rule(module) is not None or super().is_leaf_module(module, path)
 
     def create_node(self, *args: object, **kwargs: object) -> fx.Node:
         if _contexts() != self._contexts:
-            raise ContextError("a graph keeps no `with torch.no_grad()`, autocast or the like of its forward")
+            raise ContextError("a graph cannot represent `with torch.no_grad()`, autocast or the like in forward")
         node = super().create_node(*args, **kwargs)  # type: ignore[arg-type]
         # The stack's last entry is the module whose forward is being traced.
         node.meta["owner"] = next(reversed([path for path, _ in self.module_stack.values()]), "")
@@ -100,12 +100,12 @@ class _Tracer(fx.Tracer):
     def create_arg(self, a: Any) -> Any:
         named = isinstance(a, tuple) and hasattr(a, "_fields")
         if isinstance(a, list | tuple | dict) and type(a) not in (list, tuple, dict, torch.Size) and not named:
-            raise fx.proxy.TraceError(f"a graph keeps no {type(a).__qualname__}")
+            raise fx.proxy.TraceError(f"a graph cannot represent {type(a).__qualname__}")
         return super().create_arg(a)
 
 
 def _state(model: nn.Module) -> dict[str, tuple[Any, int | None]]:
-    """What code may write to, and a graph of its calls would not: buffers and torch's count of writes, attributes."""
+    """State that code may write to, but a graph of its calls would not: buffers with write counts, attributes."""
     found: dict[str, tuple[Any, int | None]] = {
         name: (buffer, buffer._version) for name, buffer in model.named_buffers() if not buffer.is_inference()
     }
@@ -119,7 +119,7 @@ def _state(model: nn.Module) -> dict[str, tuple[Any, int | None]]:
 
 
 def _written(before: dict[str, tuple[Any, int | None]], after: dict[str, tuple[Any, int | None]]) -> str | None:
-    """The first name whose value is another one."""
+    """The first name whose value has changed."""
     for name in {**after, **before}:
         was, now = before.get(name), after.get(name)
         if was is None or now is None or was[0] is not now[0] or was[1] != now[1]:
@@ -135,14 +135,14 @@ def trace(model: nn.Module, training: bool = False) -> Traced:
     try:
         traced = _follow(model, {})
     except UntraceableModelError:
-        # It may branch on a flag: then the graph is of how it runs without one.
+        # It may branch on a flag: the graph is then of the branch without it.
         if not defaults:
             raise
         return _follow(model, defaults)
     missing = {name: default for name, default in defaults.items() if default is None}
     if not missing:
         return traced
-    # A proxy is never None, so that this first trace takes the other branch of `is None`.
+    # A proxy is never None, so this first trace takes the other branch of `is None`.
     try:
         without = _follow(model, missing)
     except UntraceableModelError:
@@ -178,16 +178,16 @@ def _random_states() -> tuple[Any, ...]:
 
 
 def _draws(node: fx.Node) -> bool:
-    """True if a call draws random numbers: their order is that of its argument in memory, which plans choose."""
+    """True if a call draws random numbers: their order follows its argument's memory, which a plan may change."""
     if node.op not in {"call_function", "call_method"}:
         return False
     operation: Any = getattr(torch.Tensor, node.target, None) if isinstance(node.target, str) else node.target
-    # These draw in training only, and some networks are used to it.
+    # These draw only in training, and some networks rely on it.
     return operation in DRAWS and not any(word in operation.__name__ for word in ("dropout", "rrelu"))
 
 
 def _unchecked(graph: fx.Graph, placeholder: fx.Node, name: str) -> None:
-    """Rename an argument that was traced as a constant as it was, and remove fx's check of its value."""
+    """Give an argument that was traced as a constant its name back, and remove fx's check of its value."""
     checks: list[fx.Node] = list(placeholder.users)
     for check in checks:
         checks.extend(check.users)
@@ -197,14 +197,14 @@ def _unchecked(graph: fx.Graph, placeholder: fx.Node, name: str) -> None:
 
 
 def owner_path(node: fx.Node) -> str:
-    """Return the path of the module in whose ``forward`` a call stands, '' for the model itself."""
+    """Return the path of the module whose ``forward`` makes a call, '' for the model itself."""
     return node.meta["owner"]
 
 
 def same_calls(one: fx.Graph, other: fx.Graph, constants: Mapping[str, Any] | None = None) -> bool:
     """Return whether two graphs make the same calls.
 
-    The flag by which ``dropout`` knows its mode does not count, nor do arguments that one was traced with as constants.
+    Arguments that were traced as constants are ignored, and so is the flag that tells ``dropout`` its mode.
     """
     fixed = {} if constants is None else constants
 

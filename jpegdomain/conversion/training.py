@@ -1,4 +1,4 @@
-"""The graph of a model in eval mode as that of its training, where both make the same calls."""
+"""Use the graph of a model in eval mode for training, too, if both make the same calls."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ __all__ = ["follow_mode"]
 
 @contextmanager
 def _all_otherwise() -> Iterator[None]:
-    """No gradients, and autocast: what code sets for itself is noticed where it is not so already."""
+    """Disable gradients and enable autocast, so that code that sets these for itself is noticed."""
     kinds = ("cpu", "cuda")
     before = [torch.is_autocast_enabled(kind) for kind in kinds]
     with torch.set_grad_enabled(not torch.is_grad_enabled()):
@@ -31,7 +31,7 @@ def _all_otherwise() -> Iterator[None]:
 
 
 def follow_mode(graph: fx.Graph, model: nn.Module) -> bool:
-    """Make the graph of a model in eval mode that of its training, too; False if training makes other calls."""
+    """Adapt the graph of a model in eval mode to training, too; return False if training makes other calls."""
     try:
         with _all_otherwise():
             in_training = trace(model, training=True).graph

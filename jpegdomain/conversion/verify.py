@@ -1,4 +1,4 @@
-"""Run both models on the same images and say how far apart they are."""
+"""Run both models on the same images and report how far apart they are."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -22,13 +22,13 @@ class Report:
     """How two models differ on a batch; ``print`` it.
 
     Args:
-        images: How many were compared.
+        images: Number of images that were compared.
         deviation: Largest |difference| of two outputs.
         magnitude: Largest |output| of the spatial model.
-        relative: Largest |difference| of two outputs over the largest |output| of the same tensor.
+        relative: Largest |difference| of two outputs, divided by the largest |output| in the same tensor.
         worst: Position of the image with the largest deviation.
-        agreement: Share of images whose largest output is at the same place; of the first output tensor.
-        dtype: That both ran in.
+        agreement: Share of images whose largest output has the same index, in the first output tensor.
+        dtype: The dtype that both ran in.
     """
 
     images: int
@@ -40,14 +40,14 @@ class Report:
     dtype: torch.dtype
 
     def passes(self, tolerance: float | None = None) -> bool:
-        """Return whether the relative deviation is within a tolerance: 1e-9 in float64, 1e-4 in float32 if None."""
+        """Return whether the relative deviation is within a tolerance; by default 1e-9 in float64, 1e-4 in float32."""
         return self.relative <= (TOLERANCE[self.dtype] if tolerance is None else tolerance)
 
     def __str__(self) -> str:
         return (
-            f"{self.images} images in {str(self.dtype).removeprefix('torch.')}: largest deviation "
-            f"{self.deviation:.3g} of outputs up to {self.magnitude:.3g} (relative {self.relative:.3g}, image "
-            f"{self.worst}), same top-1 on {self.agreement:.2%}"
+            f"{self.images} image{'s' * (self.images != 1)} in {str(self.dtype).removeprefix('torch.')}: "
+            f"largest deviation {self.deviation:.3g} of outputs up to {self.magnitude:.3g} "
+            f"(relative {self.relative:.3g}, image {self.worst}), same top-1 on {self.agreement:.2%}"
         )
 
 
@@ -56,26 +56,26 @@ def verify(
 ) -> Report:
     """Compare a converted model with its spatial original on the same images.
 
-    The spatial model is fed the float decoding, normalised with the entry's mean and std; of a model that was converted
-    with `channels`, the decoding of those that are kept. Whether that decoding is right is for comparison with a
-    decoder, not for this report. Both run in eval mode without gradients, and have their modes back afterwards.
+    The spatial model's input is the float decoding, normalised with the entry's mean and std; for a model converted
+    with `channels`, it is decoded from the kept channels. This report does not check that decoding against a decoder.
+    Both models run in eval mode without gradients, and are set back to their modes afterwards.
 
     Args:
         model: The spatial model.
-        converted: From `convert`.
+        converted: A model from `convert`.
         batch: Files, or an activation of normalised pixels, in the models' dtype and on their device.
         *args: Further arguments of the models.
         **kwargs: The same by name.
 
     Returns:
-        The report: over all tensors and numbers that the models return, in whatever they are nested.
+        The report on all tensors and numbers that the models return, also in nested containers.
 
     Raises:
         InputError: If `converted` was not made by `convert`, or the outputs differ in number or shape.
 
     """
     if not isinstance(converted, ConvertedModel):
-        raise InputError(f"verify compares with a converted model, got {type(converted).__qualname__}")
+        raise InputError(f"verify needs a converted model, got {type(converted).__qualname__}")
     if not len(batch):
         raise InputError("verify needs at least one image")
     modes = [(module, module.training) for module in (*model.modules(), *converted.modules())]
@@ -90,12 +90,12 @@ def verify(
         for module, mode in modes:
             module.training = mode
     if not expected or [tensor.shape for tensor in expected] != [tensor.shape for tensor in got]:
-        raise InputError("the two models' outputs differ in number or shape: are they the same network?")
+        raise InputError("the two models' outputs differ in number or shape: is one the conversion of the other?")
     images = len(batch)
     apart = torch.stack([_per_image(a, b, images) for a, b in zip(expected, got, strict=True)])
     per_image, per_output = apart.amax(0), apart.amax(1)
     magnitudes = torch.stack([tensor.double().abs().amax().cpu() for tensor in expected])
-    # 0/0 is agreement; anything over 0 is not, and what is not a number stays so.
+    # 0/0 is agreement, anything else divided by 0 is not, and NaN stays NaN.
     relative = torch.where((per_output == 0) & (magnitudes == 0), 0.0, per_output / magnitudes)
     same = [a.flatten(1).argmax(1) == b.flatten(1).argmax(1) for a, b in _ranked(expected, got, images)]
     kinds = [tensor.dtype for tensor in expected if tensor.is_floating_point()]
@@ -111,7 +111,7 @@ def verify(
 
 
 def _per_image(one: Tensor, other: Tensor, images: int) -> Tensor:
-    """(images,) largest deviations; what has no first axis of images counts for all of them."""
+    """(images,) largest deviations; outputs without a first axis of images count for all of them."""
     apart = (one.double() - other.double()).abs()
     if apart.dim() and len(apart) == images:
         return apart.flatten(1).amax(1).cpu() if apart.dim() > 1 else apart.cpu()
@@ -119,13 +119,13 @@ def _per_image(one: Tensor, other: Tensor, images: int) -> Tensor:
 
 
 def _ranked(expected: list[Tensor], got: list[Tensor], images: int) -> list[tuple[Tensor, Tensor]]:
-    """Pairs of outputs that have a largest number for each image."""
+    """Pairs of outputs that have a largest entry for each image."""
     pairs = zip(expected, got, strict=True)
     return [(a, b) for a, b in pairs if a.dim() > 1 and len(a) == images and a.is_floating_point()]
 
 
 def _tensors(output: Any) -> Iterator[Tensor]:
-    """All tensors that hold anything, and all numbers."""
+    """All tensors that are not empty, and all numbers."""
     if isinstance(output, bool | int | float):
         output = torch.as_tensor(output)
     if isinstance(output, Tensor):

@@ -1,4 +1,4 @@
-"""Notices whether a model is still what its plan was made of: its modules, their settings, and no hooks."""
+"""Notice whether a model is still as it was when it was planned: its modules, their settings, and no hooks."""
 
 from collections.abc import Collection
 from operator import is_
@@ -10,18 +10,18 @@ from torch.nn.modules import module as torch_module
 __all__ = ["OWN", "Watch", "is_heard"]
 
 OWN = ("jpeg_entry", "preprocess", "_jpeg_orient", "_jpeg_plan", "_jpeg_source", "_jpeg_forward")
-"""Attributes that a converted model has besides its source's."""
+"""Attributes that a converted model has in addition to its source's."""
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _LIVE = {"training", "frequencies", "method", "form", "_is_full_backward_hook"}
-"""Attributes that layers read whenever they run, and one that torch notes down beside hooks."""
+"""Attributes that layers read whenever they run, and one that torch sets with hooks."""
 
 _FIXED = {"forward", "output_size", "return_indices"}
-"""Attributes of torch's own layers that decide what the plan makes of them; it reads all others whenever it runs."""
+"""Attributes of torch's own layers that determine the plan; it reads all others whenever it runs."""
 
 
 class _Watched:
-    """A module as it was; `leaf`: the plan calls it as a whole."""
+    """A module as it was when planned; `leaf` says whether the plan calls it as a whole."""
 
     def __init__(self, module: nn.Module, own: dict[str, Any], leaf: bool) -> None:
         self.kind, self.leaf = type(module), leaf
@@ -32,7 +32,7 @@ class _Watched:
         self.names, self.values = tuple(own), tuple(own.values())
 
     def same(self, module: nn.Module, own: dict[str, Any]) -> bool:
-        """Return whether nothing has changed that matters."""
+        """Return whether nothing relevant has changed."""
         if type(module) is not self.kind or tuple(own["_modules"].values()) != self.children:
             return False
         if len(own) == len(self.values) and all(map(is_, own.values(), self.values)):
@@ -46,7 +46,7 @@ class _Watched:
 
 
 class Watch:
-    """A model, itself not kept, as it was when it was planned; the plan calls the modules at `leaves` as a whole."""
+    """A model as it was when planned, without a reference to it; the plan calls modules at `leaves` as a whole."""
 
     def __init__(self, model: nn.Module, leaves: Collection[str]) -> None:
         called = {id(model.get_submodule(path)) for path in leaves}
@@ -56,18 +56,18 @@ class Watch:
         self._listeners = [vars(module)[name] for module in (model, *below) for name in _HOOKS]
 
     def holds(self, model: nn.Module) -> bool:
-        """Return whether the model is the same but for its tensors, its mode and what layers read as they run."""
+        """Return whether the model is the same, except for its tensors, its mode and what layers read as they run."""
         return all(was.same(module, vars(module)) for module, was in self._modules) and self._model.same(
             model, _without_ours(model)
         )
 
     def is_heard(self) -> bool:
-        """Return whether there are hooks on any of the modules, or on all modules."""
+        """Return whether there are hooks on any of the modules, or global module hooks."""
         return any(self._listeners) or _all_are_heard()
 
 
 def is_heard(model: nn.Module) -> bool:
-    """Return whether there are hooks on any of a model's modules, but for the entry, or on all modules."""
+    """Return whether there are hooks on any of a model's modules except the entry, or global module hooks."""
     return _all_are_heard() or any(vars(module)[name] for module in _watched(model) for name in _HOOKS)
 
 
@@ -81,7 +81,7 @@ def _all_are_heard() -> bool:
 
 
 def _watched(model: nn.Module) -> list[nn.Module]:
-    """A model's modules; its entry stands in front of them, whatever it is."""
+    """A model's modules without its entry."""
     entered = {id(module) for module in getattr(model, "jpeg_entry", nn.Identity()).modules()}
     return [module for module in model.modules() if id(module) not in entered]
 

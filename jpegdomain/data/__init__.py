@@ -1,4 +1,4 @@
-"""Files as batches of quantised coefficients: data sets, `loader`, `collate`, and what a batch is made of."""
+"""Batches of quantised coefficients from files: data sets, `loader`, `collate`, and the parts of a batch."""
 
 from .batch import FileReport, JpegBatch
 from .collating import Collate

@@ -62,7 +62,7 @@ class _GroupLayout:
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def assemble(records: Records, dtype: torch.dtype) -> Memory:
-    """Copy what a batch needs of its records into tensors."""
+    """Copy those parts of its records that a batch needs into tensors."""
     if records.geometries is None:
         return _whole(records.images, dtype)
     return _gathered(records.images, records.geometries, dtype)
@@ -118,7 +118,7 @@ def _gathered(images: Sequence[JpegImage], geometries: Sequence[ImageGeometry], 
 
 
 def _colors(image_maps: Sequence[SeparableMap]) -> Tensor | None:
-    """(images, 3, 3), None if they have none."""
+    """(images, 3, 3) colour matrices; None if there are none."""
     if all(one.colors is None for one in image_maps):
         return None
     return torch.from_numpy(np.stack([np.eye(3) if one.colors is None else one.colors for one in image_maps]))
@@ -134,7 +134,7 @@ def _kind(geometry: ImageGeometry) -> bytes | None:
 
 @functools.lru_cache(maxsize=2048)
 def _digest(image_map: SeparableMap, components: tuple[ComponentMap, ...], keep: int) -> bytes:
-    """Hash all that the renderer's arguments for a window of blocks depend on."""
+    """Hash everything that the renderer's arguments for a window of blocks depend on."""
     known = hashlib.blake2b(repr((keep, [part.extent for part in components])).encode(), digest_size=16)
     for axis in (matrix for part in components for matrix in (part.rows, part.columns)):
         known.update(repr(axis.weights.shape).encode() + axis.starts.tobytes() + axis.weights.tobytes())
@@ -144,12 +144,12 @@ def _digest(image_map: SeparableMap, components: tuple[ComponentMap, ...], keep:
 
 
 def _mapped(geometry: ImageGeometry, number: int, inks: bool) -> ComponentMap | SeparableMap:
-    """The owner of the maps to the output: from a component's samples, or from the pixels of all components."""
+    """The object with the maps to the output: from a component's samples, or from the pixels of all components."""
     return geometry.map if inks else geometry.components[number]
 
 
 def _piece(image: JpegImage, number: int, geometry: ImageGeometry) -> _Piece:
-    """The blocks and frequencies of a component that its map reads; all if it has none."""
+    """The blocks and frequencies of a component that its map reads; all of them if it has no map."""
     component, keep = image.components[number], geometry.keep
     if not geometry.components:
         return _Piece(component.coefficients, component.table, component.extent)

@@ -1,4 +1,4 @@
-"""`JpegBatch`: quantised coefficients, as read from files or in one block of memory that one transfer moves."""
+"""`JpegBatch`: quantised coefficients, as read from files or in one block of memory that moves in one transfer."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -22,38 +22,39 @@ from .sealing import Sealed, seal
 __all__ = ["FileReport", "JpegBatch", "Mixture", "Normalisation"]
 
 _NOTES: Final = ("reports", "normalisation", "mixtures")
-"""What is noted down on a batch besides its fields."""
+"""What a batch records besides its fields."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class JpegBatch:
     """Images that enter a network together.
 
-    They have one extent, or a preprocess gives them one. A batch holds, and moves between devices, int16 quantised
-    coefficients and their steps; they become floats of `dtype` where the network's entry reads them.
+    They have one extent, or a preprocess gives them one. A batch holds int16 quantised coefficients and their
+    quantisation steps, and these are what moves between devices. They become floats of `dtype` when the network's entry
+    reads them.
 
-    A batch made on the CPU keeps the records that it was made of; `groups`, `quantised` and `steps` are made of them
-    when first needed. A batch that was moved to another device or process has only these. On the CPU it is rendered as
-    fast.
+    A batch made on the CPU keeps the records that it was made from; `groups`, `quantised` and `steps` are made from
+    them when first needed. A batch that was moved to another device or process has only those three. On the CPU, both
+    kinds are decoded equally fast.
 
     Attributes:
         extent: Height and width of every image as it enters the network, in pixels.
-        dtype: The floating-point type that the images enter the network in.
+        dtype: The floating-point type that the images have in the network.
         records: The images as they were read, and their geometries; None if only tensors are left.
-        memory: The same as tensors; None until first needed.
-        reports: A loader's reports on files that were left out, or are defective. They move with the batch, so that
+        memory: The same images as tensors; None until first needed.
+        reports: A loader's reports on files that were left out or are defective. They move with the batch, so that
             they arrive from a data loader's workers; `as_tensors` drops them.
-        normalisation: Mean and std on the scale 0…1 that the preprocess has besides its geometry; None if it has none.
-            They are not applied here: a network's entry, which has its own, compares them.
-        mixtures: How `MixUp` and `CutMix` mix the images, one after another, where they become floats.
-        sealed: What a graph sees, of `as_tensors` of images that differ; None of others.
+        normalisation: Mean and std of the preprocess, on the scale 0…1; None if it has none. They are not applied
+            here: the network's entry has its own, and checks that they are the same.
+        mixtures: How `MixUp` and `CutMix` mix the images, one mixture after the other, when they become floats.
+        sealed: The tensors that a compiled graph sees, after `as_tensors` of images that differ; otherwise None.
     """
 
     extent: Extent
     dtype: torch.dtype
     records: Records | None
     memory: Memory | None = None
-    # Not a field: to torch.compile these are what a graph depends on.
+    # Not a field: torch.compile's graphs depend on fields.
     reports: ClassVar[tuple[FileReport, ...]] = ()
     normalisation: ClassVar[Normalisation | None] = None
     mixtures: ClassVar[tuple[Mixture, ...]] = ()
@@ -63,12 +64,12 @@ class JpegBatch:
         return sum(len(group.images) for group in self.groups) if self.records is None else len(self.records.images)
 
     def numel(self) -> int:
-        """How many numbers the images are as R, G and B: trainers count operations by it."""
+        """How many numbers the images have as R, G and B; trainers use it to count operations."""
         return 3 * len(self) * self.extent.height * self.extent.width
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """Together they hold every position of the batch once. Their planes are views of `quantised` and `steps`."""
+        """The batch's groups: together they hold every position once. Their planes are views of the tensors below."""
         return self._tensors().groups
 
     @property
@@ -84,13 +85,13 @@ class JpegBatch:
     def _tensors(self) -> Memory:
         if self.memory is None:
             assert self.records is not None
-            # The batch is immutable in what it holds: this caches another form of it.
+            # The batch's contents are immutable: this only caches another form of them.
             object.__setattr__(self, "memory", assemble(self.records, self.dtype))
         assert self.memory is not None
         return self.memory
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Tensors reach another process without being copied.
+        # Tensors are passed to another process without a copy.
         state = {name: vars(self)[name] for name in _NOTES if name in vars(self)} or None
         return _unpacked, (self.extent, self.dtype, pack(self._tensors())), state
 
@@ -99,14 +100,14 @@ class JpegBatch:
         return self._like(JpegBatch(self.extent, self.dtype, self.records, self.memory), reports=tuple(reports))
 
     def normalised_by(self, normalisation: Normalisation | None) -> "JpegBatch":
-        """A copy of the batch that names mean and std of its preprocess."""
+        """A copy of the batch that records its preprocess's mean and std."""
         if normalisation is None:
             return self
         batch = JpegBatch(self.extent, self.dtype, self.records, self.memory)
         return self._like(batch, normalisation=normalisation)
 
     def mixed(self, mixture: Mixture) -> "JpegBatch":
-        """A copy of the batch with a further mixture."""
+        """A copy of the batch with one more mixture."""
         batch = JpegBatch(self.extent, self.dtype, self.records, self.memory)
         return self._like(batch, mixtures=(*self.mixtures, mixture))
 
@@ -115,7 +116,7 @@ class JpegBatch:
         return self._like(JpegBatch(self.extent, self.dtype, self.records, self.memory), mixtures=())
 
     def _like(self, batch: "JpegBatch", **notes: Any) -> "JpegBatch":
-        """Note down on a new batch what is noted down on this one, and further notes."""
+        """A new batch with this one's notes, and further ones."""
         for name in _NOTES:
             if name in notes or name in vars(self):
                 object.__setattr__(batch, name, notes[name] if name in notes else vars(self)[name])
@@ -124,12 +125,12 @@ class JpegBatch:
     def as_tensors(self) -> "JpegBatch":
         """Drop the records, as a move to another device does.
 
-        A converted model compiled by ``torch.compile`` takes such a batch into its graph: images of one extent, colour
-        model and sampling without a preprocess as operations of torch, others as one operation, whatever their sizes,
-        so that one graph serves all batches. Move the batch before, not after.
+        A converted model compiled by ``torch.compile`` takes such a batch into its graph. Images of one extent, colour
+        model and sampling without a preprocess are decoded by torch operations. Others are decoded by one operation,
+        whatever their sizes, so that one graph serves all batches. Move the batch to its device before, not after.
 
         Returns:
-            A batch of tensors only.
+            A batch that holds only tensors.
         """
         memory = self._tensors()
         batch = JpegBatch(self.extent, self.dtype, None, memory).normalised_by(self.normalisation)
@@ -146,7 +147,7 @@ class JpegBatch:
 
     @property
     def preprocessed(self) -> bool:
-        """Whether a preprocess maps the images to the extent; otherwise they have that extent."""
+        """Whether a preprocess maps the images to the batch's extent; if not, they already have it."""
         if self.records is not None:
             return self.records.geometries is not None
         if self.sealed is not None:
@@ -155,19 +156,22 @@ class JpegBatch:
 
     @property
     def maps(self) -> tuple[SeparableMap, ...]:
-        """What the preprocess does to each image, with its random draws: `jpegdomain.preprocess.follow` takes it.
+        """What the preprocess does to each image, with its random draws; used by `jpegdomain.preprocess.follow`.
 
         Raises:
-            InputError: If the batch was moved to another device or process: only tensors are left.
+            InputError: If the batch was moved to another device or process, which leaves only tensors.
         """
         if self.records is None:
-            raise InputError("this batch was moved and holds no maps: targets follow where it is made, as in Collate")
+            raise InputError(
+                "this batch was moved, and no longer has its maps: transform targets where the batch is made, as "
+                "Collate does"
+            )
         if self.records.geometries is None:
             return tuple(SeparableMap.whole(image.extent) for image in self.records.images)
         return tuple(geometry.map for geometry in self.records.geometries)
 
     def to(self, *args: Any, **kwargs: Any) -> "JpegBatch":
-        """Move the batch, or change the floating-point type that it enters the network in.
+        """Move the batch, or change the floating-point type that its images have in the network.
 
         Args:
             *args: As `torch.Tensor.to` takes them: a device, a dtype, or both.
@@ -196,7 +200,7 @@ class JpegBatch:
         return self._like(self._map(Tensor.pin_memory))
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "JpegBatch":
-        """Change all tensors, each once, and make the planes views again."""
+        """Change all tensors, each once, and make the planes views of them again."""
         quantised, steps = change(self.quantised), change(self.steps)
         done: dict[int, BandedMatrices] = {}
 

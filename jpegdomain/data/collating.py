@@ -1,4 +1,4 @@
-"""`Collate`: a data loader's items become a batch and labels."""
+"""`Collate`: makes a batch and labels from a data loader's items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,46 +24,46 @@ from .skipping import Item, Items, batch_of_most, in_worker, left_out, preproces
 __all__ = ["Collate", "Loaded"]
 
 Loaded: TypeAlias = Any
-"""A batch and its labels, in a tuple or a dict, or a batch alone."""
+"""A batch and its labels, in a tuple or a dict, or only a batch."""
 
 _PLACE = "item {} of the batch"
 
 
 @dataclass(frozen=True)
 class Collate:
-    """Makes (`JpegBatch`, labels) of a data loader's items: a ``collate_fn`` for ``torch.utils.data.DataLoader``.
+    """Makes (`JpegBatch`, labels) from a data loader's items: a ``collate_fn`` for ``torch.utils.data.DataLoader``.
 
-    Items are (image, label), of a `JpegDataset` or any other data set, map-style or iterable, where an image is a
-    record or what `read_jpeg` takes: a path, bytes, or a one-dimensional uint8 array or tensor of them. Further entries
-    of the tuples come out behind the labels. Dict items give a dict, {'pixel_values': batch, 'labels': labels, …}, as
-    Hugging Face's trainer passes it to models; there an image may be {'bytes': …, 'path': …}, too, as
-    ``datasets.Image(decode=False)`` gives it. Items that are images alone give a batch alone.
+    Items are (image, label) tuples from a `JpegDataset` or any other data set, map-style or iterable. An image is a
+    record, or what `read_jpeg` takes: a path, a file's bytes, or a one-dimensional uint8 array or tensor of them.
+    Further entries of the tuples are returned after the labels. Dict items give a dict, {'pixel_values': batch,
+    'labels': labels, …}, as Hugging Face's trainer passes it to models; there an image may also be {'bytes': …,
+    'path': …}, as ``datasets.Image(decode=False)`` gives it. Items that are only images give only a batch.
 
     The batch holds the records until it leaves the process: a worker sends a copy of the int16 coefficients that the
     batch needs. They become floats where the network runs.
 
-    ``torchvision.tv_tensors`` among them, boxes, keypoints or masks, take the steps that their images take
-    (`jpegdomain.preprocess.follow`). With boxes or keypoints they are not stacked, but come in a list.
+    Boxes, keypoints and masks of ``torchvision.tv_tensors`` in the items are transformed like their images
+    (`jpegdomain.preprocess.follow`). Items with boxes or keypoints are not stacked; these come out in a list.
 
-    In torch's own loader a random preprocess draws from torch's global generator, which each worker seeds for itself:
-    the same numbers need the same number of workers. `jpegdomain.loader` draws the same ones with any number.
+    In torch's own loader a random preprocess draws from torch's global generator, which is seeded in each worker:
+    reproducing the draws needs the same number of workers. In `jpegdomain.loader` they do not depend on it.
 
-    With ``on_error="skip"``, here or in the data set, the files that cannot be part of a batch are left out: damaged,
-    two components, too small for a crop, or without a preprocess another size than most of their batch.
-    `JpegBatch.reports` names them, in this process and from workers, and a `LeftOutWarning` in this process. A batch
-    that lost all its files gets a usable one of an earlier batch, so that no batch of torch's loader is empty and all
-    processes have equally many. Where no earlier batch of this process has any, it gets the next one of the
-    `JpegDataset`: of a ``Subset``, too, which the data set does not see, so that this may be a file outside it.
+    With ``on_error="skip"``, here or in the data set, files that cannot be part of a batch are left out: damaged ones,
+    those with two components or too small for a crop, and, without a preprocess, those of another size than most of
+    their batch. `JpegBatch.reports` names them, also from workers, and so does a `LeftOutWarning` in the main process.
+    A batch that lost all its files gets a usable file of an earlier batch, so that no batch from torch's loader is
+    empty, and all processes have the same number of batches. If this process has had no usable file yet, it gets the
+    next one of the `JpegDataset`; with a ``Subset``, of which the data set knows nothing, it may lie outside that.
 
     Args:
-        preprocess: As for `collate`; with one, images of any sizes and samplings make a batch. If None, it is that of
-            the data set, where the items come from a `JpegDataset`.
-        dtype: The floating-point type that the images enter the network in.
+        preprocess: As for `collate`; with one, images of any sizes and samplings make a batch. If None, the data set's
+            own is used, if the items come from a `JpegDataset`.
+        dtype: The floating-point type that the images have in the network.
         orient: Turn images upright first, by their EXIF orientation.
-        image: The key of dict items' images.
-        label: The key of dict items' labels, which come out as 'labels'.
-        on_error: With items whose files cannot be read: as for `JpegDataset`.
-        as_dict: Give a dict of (image, label), too, as Hugging Face's trainer wants it.
+        image: The key of the image in dict items.
+        label: The key of the label in dict items; labels are returned as 'labels'.
+        on_error: What to do with items whose files cannot be read, as for `JpegDataset`.
+        as_dict: Return a dict for (image, label) items, too, as Hugging Face's trainer needs.
 
     Raises:
         InputError: If the preprocess cannot be read, or an argument is invalid.
@@ -80,25 +80,25 @@ class Collate:
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
         if self.preprocess is not None:
-            # Whatever is wrong with it is said here rather than in a worker.
+            # Raise errors about it here rather than in a worker.
             object.__setattr__(self, "preprocess", simplified(self.preprocess))
 
     def __call__(self, items: Sequence[Any], generator: torch.Generator | None = None) -> Loaded:
         """Make a batch.
 
         Args:
-            items: One or more; none if a `JpegDataset` left all of them out.
-            generator: Of a random preprocess; torch's global one if None.
+            items: One or more items; there may be none if a `JpegDataset` left all of them out.
+            generator: The generator for a random preprocess; torch's global one if None.
 
         Returns:
-            The images, and their labels by ``torch.utils.data.default_collate``: numbers as a tensor.
+            The images, and their labels as ``torch.utils.data.default_collate`` returns them: numbers as a tensor.
 
         Raises:
-            InputError: If there are no items, or they hold no image.
-            JpegFileError: If all were left out, and the data set has no usable file.
+            InputError: If there are no items, or an item has no image.
+            JpegFileError: If all items were left out, and the data set has no usable file.
         """
         if not items and not isinstance(items, Items):
-            raise InputError("a batch is made of one item or more, got none")
+            raise InputError("a batch needs at least one item, got none")
         loaded, reports = self.some(items, generator)
         if loaded is None and isinstance(items, Items):
             for others in items.others():
@@ -113,7 +113,7 @@ class Collate:
     def some(
         self, items: Sequence[Any], generator: torch.Generator | None = None
     ) -> tuple[Loaded | None, list[FileReport]]:
-        """Make a batch of the usable items: None if there are none; and the reports on the files."""
+        """Make a batch of the usable items, None if there are none; return it with the reports on files."""
         keys = Keys(self.image, self.label, self.as_dict)
         preprocess = preprocess_of(items) if self.preprocess is None else self.preprocess
         records, positions, reports = self._read([split(item, keys) for item in items], items, preprocess)
@@ -133,7 +133,7 @@ class Collate:
     def _read(
         self, parts: Sequence[tuple[Any, Any]], items: Sequence[Any], preprocess: object
     ) -> tuple[list[Item], Sequence[int], list[FileReport]]:
-        """Read what is no record yet: records with their rests, their positions, and the reports on all."""
+        """Read items that are not records yet; return records with the rest of their items, positions, and reports."""
         if isinstance(items, Items):
             return list(parts), items.positions, items.reports
         if all(isinstance(image, JpegImage | PixelImage | UnreadImage) for image, _ in parts):
@@ -159,7 +159,7 @@ class Collate:
         return collate(images, preprocess=preprocess, orient=self.orient, generator=generator, dtype=self.dtype)
 
     def finished(self, batch: Any, preprocess: object) -> Any:  # noqa: ARG002
-        """What is handed out of a batch, made with this preprocess: itself."""
+        """What is returned for a batch that was made with this preprocess: the batch itself."""
         return batch
 
     @property
@@ -167,7 +167,7 @@ class Collate:
         return False
 
     def reported(self, loaded: Loaded, reports: Sequence[FileReport]) -> Loaded:
-        """Note the reports down on the batch; from a worker, have them said where the batch arrives."""
+        """Add the reports to the batch; warnings from a worker are raised where the batch arrives."""
         if not reports:
             return loaded
 

@@ -1,4 +1,4 @@
-"""From the records of files to a batch: `collate`."""
+"""`collate`: makes a batch from the records of files."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -25,7 +25,7 @@ __all__ = ["by_extent", "check_color", "collate"]
 
 
 def by_extent(images: Sequence[JpegImage]) -> dict[Extent, list[int]]:
-    """The positions of the images of each extent, in order of first appearance: each extent can be a batch."""
+    """The positions of the images with each extent, in order of first appearance: each list can be a batch."""
     positions: dict[Extent, list[int]] = {}
     for kind in Images.of(images).kinds():
         positions.setdefault(kind.first.extent, []).extend(kind.positions)
@@ -43,48 +43,48 @@ def collate(
 ) -> JpegBatch:
     """Make a batch of quantised coefficients, grouped by colour model and sampling.
 
-    Without a preprocess the images have one extent, which is the batch's. With one they may have any: their maps to the
-    common extent are computed here, where random numbers are drawn. Nothing is copied or dequantised yet: on the CPU
-    the entry of a network reads the records themselves; when moved to another device or process the batch takes only
-    the blocks that its output needs, in one block of memory.
+    Without a preprocess the images must have one extent, which is the batch's. With one they may have any: their maps
+    to the common extent are computed here, and random numbers drawn. Nothing is copied or dequantised yet. On the CPU
+    the network's entry reads the records themselves; a batch that is moved to another device or process takes only the
+    blocks that its output needs, in one block of memory.
 
-    CMYK and YCCK files can be used like RGB files: they are R, G and B as Pillow's ``convert("RGB")`` and torchvision's
-    ``mode="RGB"`` make them, R = C·K/255 (`jpegdomain.colour.from_inks`), in floating point. This product is not
-    linear, so that such an image is first decoded to pixels of its full size; a preprocess and the transform follow,
-    exact in the same sense as for other files. It costs as much as decoding the whole image, whatever a crop or
-    ``low_frequencies`` would need, without the compiled renderer. It does not slow down the others of its batch.
+    CMYK and YCCK files can be used like RGB files: they become R, G and B as with Pillow's ``convert("RGB")`` and
+    torchvision's ``mode="RGB"``, R = C·K/255 (`jpegdomain.colour.from_inks`), but in floating point. This product is
+    not linear, so such an image is first decoded to pixels at its full size. A preprocess and the transform follow,
+    exact in the same sense as for other files. This costs as much as decoding the whole image, even if a crop or
+    ``low_frequencies`` needs less, and does not use the compiled renderer. It does not slow down the rest of the batch.
 
     Args:
-        images: One or more. Tables, colour models and sampling may differ. Of those that are still unread, items of a
-            data set with indexes, only what the preprocess needs is read.
-        preprocess: From images to one extent: a transform of `jpegdomain.preprocess`, or a pipeline of torchvision,
-            timm or Hugging Face (`preprocess.recipe_of`). Its mean and std are those of the network's entry, which
-            `JpegBatch.normalisation` has it check.
+        images: One or more. Tables, colour models and sampling may differ. Of images that have not been read yet, items
+            of a data set with indexes, only the parts that the preprocess needs are read.
+        preprocess: Maps images to one extent: a transform of `jpegdomain.preprocess`, or a pipeline of torchvision,
+            timm or Hugging Face (`preprocess.recipe_of`). Its mean and std must be those of the network's entry, which
+            checks them against `JpegBatch.normalisation`.
         orient: Turn images upright first, by their EXIF orientation, which is ignored by default, as in torchvision's
             ``decode_jpeg``.
-        generator: Of the preprocess's random numbers; torch's global one if None.
-        dtype: The floating-point type that the images enter the network in.
-        device: Where the batch goes; the CPU if None.
+        generator: The generator for the preprocess's random numbers; torch's global one if None.
+        dtype: The floating-point type that the images have in the network.
+        device: The batch's device; the CPU if None.
 
     Returns:
         The batch.
 
     Raises:
         InputError: If there are no images, `dtype` is not a floating-point type, `preprocess` cannot be read, or an
-            image was read with fewer frequencies than it needs.
-        UnsupportedJpegError: If an image has two components, sampling factors that are not whole multiples, or was no
-            JPEG file.
+            image was read with fewer frequencies than needed.
+        UnsupportedJpegError: If an image has two components, has sampling factors that are not whole multiples, or was
+            not a JPEG file.
         ExtentMismatchError: If the extents differ, or differ after the preprocess.
     """
     if not images:
         raise InputError("collate needs at least one image, got none")
     if not dtype.is_floating_point:
-        raise InputError(f"a batch enters a network in a floating-point type, got {dtype}")
+        raise InputError(f"dtype must be a floating-point type, got {dtype}")
     for image in images if not isinstance(images, Images) else ():
         if isinstance(image, PixelImage):
             raise UnsupportedJpegError(
-                f"{image.source}: no JPEG file, so it has no coefficients: jpegdomain.read_pixels and PixelCollate "
-                "take it"
+                f"{image.source}: not a JPEG file, so it has no coefficients: use jpegdomain.read_pixels or "
+                "PixelCollate"
             )
     recipe = None if preprocess is None else recipe_of(preprocess)
     unread = not isinstance(images, Images) and any(isinstance(image, UnreadImage) for image in images)
@@ -114,9 +114,9 @@ def _of_unread(
     generator: torch.Generator | None,
     dtype: torch.dtype,
 ) -> JpegBatch:
-    """Make a batch of images of which some are unread."""
+    """Make a batch of images some of which have not been read yet."""
     for image in images:
-        # What is unread was looked at when it was indexed.
+        # Images that have not been read were checked when they were indexed.
         if isinstance(image, JpegImage):
             _check(image)
     placed = [_placed(image, recipe.transform, orient, generator) for image in images]
@@ -128,7 +128,7 @@ def _of_unread(
 def _placed(
     image: JpegImage | UnreadImage, transform: Transform, orient: bool, generator: torch.Generator | None
 ) -> tuple[JpegImage, ImageGeometry]:
-    """Draw what becomes of an image; then read what that needs, if it is unread."""
+    """Draw an image's geometry; if the image has not been read yet, read the parts that this needs."""
     known = known_of(image)
     turn = turn_of(known.orientation) if orient else UPRIGHT
     image_map = drawn_map(known, transform, turn, generator)
@@ -141,7 +141,7 @@ def _placed(
             return part, geometry.within(part)
     record = image.read()
     if record.extent != known.extent or record.orientation != known.orientation:
-        # Another file has taken its place in the meantime.
+        # The file has been replaced in the meantime.
         return _placed(record, transform, orient, generator)
     return record, ImageGeometry.by_map(record, image_map, transform, turn)
 
@@ -149,7 +149,7 @@ def _placed(
 def _geometries(
     images: Images, transform: Transform, orient: bool, generator: torch.Generator | None
 ) -> tuple[ImageGeometry, ...]:
-    """Each image's geometry: of those of a kind the same, unless it is drawn at random or depends on the image."""
+    """Each image's geometry: the same for images of one kind, unless it is drawn at random or depends on the image."""
 
     def of(image: JpegImage) -> ImageGeometry:
         turn = turn_of(image.orientation) if orient else UPRIGHT
@@ -173,14 +173,16 @@ def _check_extents(images: Images) -> None:
             f"{extent}: {len(positions)} ({images[positions[0]].source})" for extent, positions in extents.items()
         )
         raise ExtentMismatchError(
-            f"a batch holds images of one size, these {len(images)} have {len(extents)} "
-            f"(height×width: images, first of them): {listed}; give collate a preprocess, or each list of "
-            "jpegdomain.data.by_extent by itself"
+            f"images in a batch must have one size, these {len(images)} have {len(extents)} "
+            f"(height×width: number of images, the first one): {listed}; give collate a preprocess, or make a batch "
+            "of each list from jpegdomain.data.by_extent"
         )
     for kind in images.kinds():
         image = kind.first
         if image.keep < BLOCK:
-            raise InputError(f"{image.source}: a batch holds whole blocks, this image was read with keep={image.keep}")
+            raise InputError(
+                f"{image.source}: a batch needs whole blocks, but this image was read with keep={image.keep}"
+            )
 
 
 def _common_extent(geometries: Sequence[ImageGeometry]) -> Extent:
@@ -188,7 +190,7 @@ def _common_extent(geometries: Sequence[ImageGeometry]) -> Extent:
     extents = {geometry.map.extent for geometry in different.values()}
     if len(extents) > 1:
         raise ExtentMismatchError(
-            f"the preprocess gives images of {len(extents)} sizes ({', '.join(sorted(map(str, extents)))}): end it "
+            f"images have {len(extents)} sizes after the preprocess ({', '.join(sorted(map(str, extents)))}): end it "
             "with CenterCrop, RandomResizedCrop or Resize((height, width))"
         )
     return extents.pop()
@@ -197,7 +199,7 @@ def _common_extent(geometries: Sequence[ImageGeometry]) -> Extent:
 def _check(image: JpegImage) -> None:
     """Raise `UnsupportedJpegError` unless the image can be part of a batch."""
     check_color(image)
-    # It raises if sampling factors are not whole multiples.
+    # Raises if sampling factors are not whole multiples.
     _ = image.upsampling
 
 
@@ -207,8 +209,8 @@ def check_color(image: JpegImage) -> None:
         raise UnsupportedJpegError(
             message(
                 image.source,
-                f"{len(image.components)} components ({image.color}) make no batch: a network's entry is for "
-                "grayscale, YCbCr, RGB, CMYK and YCCK",
+                f"{len(image.components)} components ({image.color}) cannot be put in a batch, which takes grayscale, "
+                "YCbCr, RGB, CMYK and YCCK",
                 advice=RE_ENCODE,
             )
         )

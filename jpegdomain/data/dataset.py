@@ -29,30 +29,30 @@ OnBroken: TypeAlias = Literal["raise", "keep", "skip"]
 class JpegDataset(Dataset[Item]):
     """JPEG files as a map-style data set of (`JpegImage`, label).
 
-    A data loader that asks for several items at once, as torch's does, has them read by one call of `read_jpegs`.
+    If a data loader asks for several items at once, as torch's does, one call of `read_jpegs` reads them.
     `jpegdomain.Collate` makes a batch of the items.
 
     Args:
-        files: What `read_jpeg` takes: paths, or whole files' bytes, which errors identify by their position;
-            or records.
+        files: What `read_jpeg` takes, such as paths, or files' bytes, which errors identify by their position; or
+            records.
         labels: One for each file; the files' positions in the list if None.
         preprocess: As for `jpegdomain.collate`. It is not applied here: `jpegdomain.loader` and `Collate` apply it to
-            the items, unless they have one of their own.
+            the items, unless they have their own.
         keep: m, 1…8, as for `read_jpeg`, for all files. If None, as many frequencies of each file are read as the
-            preprocess needs: fewer than all if its ``low_frequencies`` is set.
-        on_error: With files that cannot be read: ``raise`` their error; ``keep`` what precedes the damage, the rest
-            zero (see `JpegImage.damage`; a file without anything to keep raises); or ``skip`` them, and those that
+            preprocess needs: fewer than all if it has ``low_frequencies=True``.
+        on_error: What to do with files that cannot be read: 'raise' their error; 'keep' what is left of them, with
+            zeros for the rest (see `JpegImage.damage`; a file with nothing left raises); or 'skip' them, and those that
             cannot be part of a batch (see `Collate`). A `LeftOutWarning`, `JpegBatch.reports` and `Loader.left_out`
-            name skipped files. A single item, ``dataset[i]``, raises even then.
-        target_transform: Label → label.
+            name skipped files. A single item, ``dataset[i]``, always raises.
+        target_transform: A function of the label that returns the label to use.
         max_pixels: As for `read_jpeg`.
         max_scans: As for `read_jpeg`.
         strict: As for `read_jpeg`.
-        other_formats: Whether files that are no JPEG files, PNG and WebP, are decoded to levels by torchvision instead
-            of refused. They have no coefficients: `jpegdomain.PixelCollate` takes them, `Collate` does not.
-        indexes: A folder, made if need be, for an index of each larger file (`data.IndexFolder`): from the second
-            pass on, of a file that is cropped only the crop is decoded. The result is the same, and so are all random
-            draws. The items that a data loader asks for are then `data.UnreadImage`s, for `Collate` and `PixelCollate`.
+        other_formats: Whether torchvision decodes PNG and WebP files; otherwise they raise an error. They have no
+            coefficients: `jpegdomain.PixelCollate` takes them, `Collate` does not.
+        indexes: A folder for an index of each larger file (`data.IndexFolder`), created if necessary. From the second
+            pass on, only the crop of a file is decoded. The results and all random draws stay the same. Items that a
+            data loader requests are then `data.UnreadImage`s, which `Collate` and `PixelCollate` take.
 
     Raises:
         InputError: If the numbers of files and labels differ, or an argument is invalid.
@@ -74,12 +74,14 @@ class JpegDataset(Dataset[Item]):
         indexes: str | os.PathLike[str] | None = None,
     ) -> None:
         if isinstance(files, str | bytes | os.PathLike):
-            raise InputError(f"JpegDataset takes a list of files, got one {type(files).__name__}: put it into a list")
+            raise InputError(
+                f"JpegDataset takes a list of files, got a single {type(files).__name__}: put it in a list"
+            )
         if labels is not None and len(labels) != len(files):
             raise InputError(f"each file needs one label: got {len(files)} files and {len(labels)} labels")
         check_on_error(on_error)
         self.limits = Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
-        # Raises for invalid values now rather than in a worker.
+        # Raises for invalid values now rather than in a worker process.
         read_jpegs([], keep=8 if keep is None else keep, **self.limits._asdict())
         self.files = files
         self.targets = range(len(files)) if labels is None else labels
@@ -89,7 +91,7 @@ class JpegDataset(Dataset[Item]):
         self.other_formats = other_formats
         self.target_transform = target_transform
         if indexes is not None and strict:
-            raise InputError("strict=True looks at whole files: leave out indexes")
+            raise InputError("strict=True checks whole files: leave out indexes")
         self.indexes = None if indexes is None else IndexFolder(indexes, self.limits)
         self._usable: deque[int] = deque(maxlen=_REMEMBERED)
 
@@ -103,7 +105,7 @@ class JpegDataset(Dataset[Item]):
         return own_item(result, self._label(index), self.preprocess)
 
     def __getitems__(self, indices: Sequence[int]) -> Items:
-        """Read several files at once: an item for each, in that order, except those that are skipped."""
+        """Read several files at once: an item for each, in the same order, except for skipped files."""
         items: list[Item] = []
         positions: list[int] = []
         reports: list[FileReport] = []
@@ -112,7 +114,7 @@ class JpegDataset(Dataset[Item]):
                 items.append(own_item(result, self._label(index), self.preprocess))
                 positions.append(index)
                 if isinstance(result, UnreadImage):
-                    # There is nothing to be said of a file that is indexed.
+                    # Files that are indexed have no defects to report.
                     continue
                 said = result.warnings if result.damage is None else (result.damage, *result.warnings)
                 reports += [FileReport(index, result.source, reason, False) for reason in said]
@@ -157,4 +159,4 @@ class JpegDataset(Dataset[Item]):
 def check_on_error(on_error: object) -> None:
     """Raise `InputError` if it is none of the three."""
     if on_error not in {"raise", "keep", "skip"}:
-        raise InputError(f"on_error is 'raise', 'keep' or 'skip', got {on_error!r}")
+        raise InputError(f"on_error must be 'raise', 'keep' or 'skip', got {on_error!r}")

@@ -1,4 +1,4 @@
-"""`JpegFolder`: one subfolder of JPEG files per class, as torchvision's ``ImageFolder`` has it."""
+"""`JpegFolder`: one subfolder of JPEG files per class, like torchvision's ``ImageFolder``."""
 
 import os
 import warnings
@@ -18,8 +18,8 @@ _JPEG: Final = (".jpg", ".jpeg")
 class JpegFolder(JpegDataset):
     """The JPEG files ``root/CLASS/…/NAME.jpg``, at any depth, with the class as label.
 
-    Classes and files come in ``torchvision.datasets.ImageFolder``'s order: the same file has the same position and
-    label in both, if the folder holds only JPEG files. A subfolder without any is a class, too, as with torchvision's
+    Classes and files are in the order of ``torchvision.datasets.ImageFolder``: a file has the same position and label
+    in both, if the folder holds only JPEG files. A subfolder without JPEG files is also a class, as with torchvision's
     ``allow_empty=True``; an `EmptyClassWarning` names it.
 
     Args:
@@ -27,9 +27,9 @@ class JpegFolder(JpegDataset):
         preprocess: As for `JpegDataset`.
         keep: As for `JpegDataset`.
         on_error: As for `JpegDataset`.
-        target_transform: Class number → label.
-        extensions: One or several, in any case; files with another are ignored. None takes every file. If not given,
-            .jpg and .jpeg, and with `other_formats` .png and .webp, too.
+        target_transform: A function of the class number that returns the label to use.
+        extensions: One or several, in upper or lower case; files with others are ignored. None takes every file. By
+            default .jpg and .jpeg, and with `other_formats` also .png and .webp.
         max_pixels: As for `JpegDataset`.
         max_scans: As for `JpegDataset`.
         strict: As for `JpegDataset`.
@@ -39,7 +39,7 @@ class JpegFolder(JpegDataset):
     Attributes:
         root: The folder, as given.
         classes: The subfolders' names, sorted.
-        class_to_idx: Name → number.
+        class_to_idx: A dict from class name to class number.
         samples: (path, class number) of each file.
         targets: The class number of each file.
 
@@ -79,12 +79,12 @@ class JpegFolder(JpegDataset):
             self.samples: list[tuple[str, int]] = make_dataset(root, self.class_to_idx, allow_empty=True, **wanted)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise EmptyFolderError(
-                f"JpegFolder reads one subfolder of JPEG files per class: {error}; for a list of files take JpegDataset"
+                f"JpegFolder reads one subfolder of JPEG files per class: {error}; for a list of files use JpegDataset"
             ) from error
         filled = {number for _, number in self.samples}
         empty = [name for name, number in self.class_to_idx.items() if number not in filled]
         if not self.samples:
-            raise EmptyFolderError(f"{root}: none of its subfolders {_listed(empty)} has {_kinds(given)} files")
+            raise EmptyFolderError(f"{root}: there are no {_kinds(given)} files in its subfolders {_listed(empty)}")
         if empty:
             warnings.warn(f"{root}: no {_kinds(given)} files in {_listed(empty)}", EmptyClassWarning, stacklevel=2)
         self.root = root

@@ -1,4 +1,4 @@
-"""Indexes that a data set keeps of its files, and images of which no more is read than a crop needs."""
+"""Indexes that a data set keeps for its files, and images of which only the parts that a crop needs are read."""
 
 import hashlib
 import os
@@ -26,11 +26,11 @@ _SMALLEST: Final = 150_000
 
 
 class UnreadImage:
-    """A file in a data set with indexes, of which its headers have been read: an item's image, for `Collate`.
+    """A file in a data set with indexes, of which only the headers have been read: an item's image, for `Collate`.
 
     Attributes:
-        file: What is known of it.
-        source: As of `JpegImage`.
+        file: The opened file with its headers.
+        source: As in `JpegImage`.
     """
 
     def __init__(self, file: IndexedFile, given: Source, limits: Limits, kept: Path) -> None:
@@ -39,7 +39,7 @@ class UnreadImage:
         self._given, self._limits, self._kept = given, limits, kept
 
     def limited(self, keep: int) -> "UnreadImage":
-        """The image, of which no more than these frequencies will be read: m, 1…8, as for `read_jpeg`."""
+        """The image, limited to reading m×m frequencies per block, m = 1…8, as for `read_jpeg`."""
         self.file.keep = keep
         return self
 
@@ -49,11 +49,11 @@ class UnreadImage:
         return image
 
     def read_for(self, geometry: ImageGeometry) -> JpegImage | None:
-        """Read what a geometry needs.
+        """Read the parts that a geometry needs.
 
         Returns:
-            A record that holds the geometry's region; None if the file has changed since it was indexed: its index is
-            then removed.
+            A record that contains the geometry's region; None if the file has changed since it was indexed, and its
+            index has been removed.
         """
         try:
             return self.file.read(geometry.region(self.file), keep=geometry.keep)
@@ -66,27 +66,28 @@ class UnreadImage:
 
 
 def known_of(image: JpegImage | UnreadImage) -> JpegImage | IndexedFile:
-    """What knows an image's size, sampling and orientation."""
+    """The object that has an image's size, sampling and orientation."""
     return image.file if isinstance(image, UnreadImage) else image
 
 
 class IndexFolder:
     """A folder that keeps an index for each file that is worth one.
 
-    Nothing stays in memory, and all processes and threads use the same folder. Sequential files with Huffman code in
-    one scan, gray, YCbCr or RGB, without a defect, are indexed when they are first read. Of files below 150 kB the
-    whole is read in less time than an index takes to be used; they have none. An index takes some 4 % of its file.
+    Nothing stays in memory, and all processes and threads use the same folder. Files are indexed when they are first
+    read, if they are gray, YCbCr or RGB, sequential with Huffman coding in one scan, and without a defect. Files below
+    150 kB get no index, since reading them completely takes less time than using one. An index takes about 4 % of its
+    file's size.
 
     Args:
-        folder: It is made if there is none.
-        limits: For all files.
+        folder: The folder; it is created if necessary.
+        limits: Limits for all files.
 
     Attributes:
-        folder: Its absolute path.
-        smallest: Bytes of the smallest file that gets an index.
+        folder: The folder's absolute path.
+        smallest: Size in bytes of the smallest file that gets an index.
 
     Raises:
-        OSError: If it cannot be made.
+        OSError: If the folder cannot be created.
     """
 
     def __init__(self, folder: str | os.PathLike[str], limits: Limits) -> None:
@@ -98,27 +99,27 @@ class IndexFolder:
         self._full = False
 
     def open(self, source: Source) -> UnreadImage | None:
-        """Open a file by the index that is kept for it; None if there is none, or it is another file's."""
+        """Open a file with the index that is kept for it; None if there is none, or it belongs to another file."""
         kept = self._place(source)
         if kept is None:
             return None
         try:
             return self._opened(source, JpegIndex.load(kept), kept)
         except (JpegIndexError, OSError):
-            # Made again, if it can be. A missing file is missed when it is to be read.
+            # The index is made again if possible. A missing file raises an error when it is read.
             return None
 
     def index(self, source: Source, file: Held) -> UnreadImage | None:
-        """Index a file that has been read, and keep the index; None if it has none, or is not worth one."""
+        """Index a file that has been read, and keep the index; None if it cannot be indexed, or is not worth it."""
         kept = None if self._full else self._place(source)
         if kept is None:
             return None
         try:
             index = index_jpeg(file.data)
         except JpegFileError:
-            # It is none, or damaged, or cannot be entered: whoever reads it tells.
+            # It is not a JPEG file, or damaged, or cannot be indexed: reading it raises the error.
             return None
-        # What stands behind the last block is not looked at by an index, but by those who read the whole.
+        # Reading with an index does not check data after the last block, but reading the whole file does.
         if len(index.scans) > 1 or not index.scans[0].ends_the_file(file.data):
             return None
         unread = self._opened(file, index, kept)
@@ -132,7 +133,7 @@ class IndexFolder:
             index.save(kept)
         except OSError as error:
             self._full = True
-            warnings.warn(f"no more indexes are kept in {self.folder}: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"no further indexes are written to {self.folder}: {error}", RuntimeWarning, stacklevel=2)
 
     def _opened(self, source: Source, index: JpegIndex, kept: Path) -> UnreadImage | None:
         file = IndexedFile(open_pieces(source), index, self._settings)
@@ -144,7 +145,7 @@ class IndexFolder:
         return UnreadImage(file, source, self._limits, kept)
 
     def _place(self, source: Source) -> Path | None:
-        """Where the index of a file is, or would be; None of small ones, and of what is no path and no bytes."""
+        """Where a file's index is, or would be; None for small files, and sources that are neither paths nor bytes."""
         if isinstance(source, str | os.PathLike):
             try:
                 path = Path(os.fsdecode(source)).absolute()
@@ -156,7 +157,7 @@ class IndexFolder:
         elif isinstance(source, bytes):
             if len(source) < self.smallest:
                 return None
-            # Should two files agree in this, the index of one is not used for the other.
+            # Even if two files have the same key, the index of one is not used for the other.
             known = hashlib.blake2b(source[:4096] + source[-4096:], digest_size=16)
         else:
             return None

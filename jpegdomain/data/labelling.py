@@ -1,4 +1,4 @@
-"""What comes with images in a data loader's items: boxes, keypoints and masks as the images' preprocess moves them."""
+"""Transform what accompanies images in a data loader's items, boxes, keypoints and masks, like the images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["Alone", "following"]
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """A value of one image that is not to be stacked with those of others.
+    """A value that belongs to one image and is not stacked with those of others.
 
     Attributes:
         value: Any.
@@ -24,14 +24,14 @@ class Alone:
 
 
 def following(rests: Sequence[Any], batch: JpegBatch) -> list[Any]:
-    """Apply to what comes with each image the steps that the image takes (`jpegdomain.preprocess.follow`).
+    """Transform what accompanies each image like the image itself (`jpegdomain.preprocess.follow`).
 
     Args:
         rests: One for each image: a tuple, a dict or None.
-        batch: With its records.
+        batch: A batch that still has its records.
 
     Returns:
-        The same for each image. If there are boxes or keypoints, of which each image has another number, everything but
+        The transformed rests. If there are boxes or keypoints, whose number differs between images, everything except
         numbers and strings is `Alone`.
 
     Raises:

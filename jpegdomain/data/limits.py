@@ -1,4 +1,4 @@
-"""Which files are refused: the options that everything that reads files has in common."""
+"""Which files raise an error: the options that are common to everything that reads files."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ __all__ = ["Limits"]
 
 
 class Limits(NamedTuple):
-    """What `read_jpegs` takes besides the number of frequencies; see there."""
+    """The options of `read_jpegs` other than the number of frequencies; see there."""
 
     on_error: OnError
     max_pixels: int | None

@@ -1,4 +1,4 @@
-"""`MixUp` and `CutMix`: images of a batch mixed in pairs, and their labels with them."""
+"""`MixUp` and `CutMix`: mix the images of a batch in pairs, together with their labels."""
 
 import math
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ __all__ = ["CutMix", "MixUp"]
 class MixUp:
     """Mix each image with the one before it, exactly as ``torchvision.transforms.v2.MixUp``: λ·x + (1 − λ)·x'.
 
-    A `JpegBatch` notes it down, and it happens where a network's entry makes floats of it, on coefficients as on
-    pixels: the mix is linear. ``batch, labels = MixUp(num_classes=10)(batch, labels)`` stands in a training loop, or in
-    a ``collate_fn`` behind `Collate`, in workers too.
+    The `JpegBatch` only records the mixture. A network's entry applies it when it makes floats, on coefficients or on
+    pixels alike, since mixing is linear. Use ``batch, labels = MixUp(num_classes=10)(batch, labels)`` in a training
+    loop, or in a ``collate_fn`` after `Collate`, also in workers.
 
     Args:
-        alpha: Of the distribution Beta(α, α) of λ.
-        num_classes: Of labels that are class numbers; None for labels that are probabilities.
+        alpha: λ has the distribution Beta(α, α).
+        num_classes: Number of classes, if labels are class numbers; None if labels are probabilities.
 
     Raises:
         InputError: If `alpha` is not positive.
@@ -40,7 +40,7 @@ class MixUp:
 
     def __post_init__(self) -> None:
         if not self.alpha > 0:
-            raise InputError(f"alpha is a positive number, got {self.alpha!r}")
+            raise InputError(f"alpha must be a positive number, got {self.alpha!r}")
         object.__setattr__(self, "_concentration", torch.tensor([[float(self.alpha)] * 2], device="cpu"))
 
     def __call__(
@@ -51,18 +51,18 @@ class MixUp:
         Args:
             batch: n images.
             labels: (n,) class numbers, or (n, classes) probabilities.
-            generator: Of the draws, on the CPU; torch's global one if None.
+            generator: A CPU generator for the draws; torch's global one if None.
 
         Returns:
             The batch, and (n, classes) probabilities.
 
         Raises:
-            InputError: If the batch is none, or the labels do not fit.
+            InputError: If `batch` is not a `JpegBatch`, or the labels do not fit.
         """
         if not isinstance(batch, JpegBatch):
             raise InputError(
                 f"{type(self).__name__} takes a JpegBatch and its labels, got {type(batch).__qualname__}: for pixels "
-                f"take torchvision.transforms.v2.{type(self).__name__}"
+                f"use torchvision.transforms.v2.{type(self).__name__}"
             )
         self._check(labels, len(batch))
         mixture, share = self._drawn(batch, generator)
@@ -73,18 +73,18 @@ class MixUp:
         return Mixture(share), share
 
     def _beta(self, generator: torch.Generator | None) -> float:
-        # What torch.distributions.Beta draws, which takes no generator.
+        # As torch.distributions.Beta draws, which does not take a generator.
         return float(torch._sample_dirichlet(self._concentration, generator)[0, 0])
 
     def _check(self, labels: Tensor, count: int) -> None:
         if not isinstance(labels, Tensor) or labels.dim() not in {1, 2} or len(labels) != count:
             given = tuple(labels.shape) if isinstance(labels, Tensor) else type(labels).__qualname__
-            raise InputError(f"labels are a tensor, one for each of {count} images, got {given}")
+            raise InputError(f"labels must be a tensor, one for each of {count} images, got {given}")
         if labels.dim() == 1 and self.num_classes is None:
-            raise InputError("labels are class numbers: num_classes says how many there are")
+            raise InputError("labels are class numbers, so num_classes must be given")
         if labels.dim() == 2 and self.num_classes not in {None, labels.shape[1]}:
             raise InputError(
-                f"labels are probabilities of {labels.shape[1]} classes, num_classes is {self.num_classes}"
+                f"labels are probabilities of {labels.shape[1]} classes, but num_classes is {self.num_classes}"
             )
 
     def _mixed(self, labels: Tensor, share: float) -> Tensor:
@@ -97,14 +97,14 @@ class MixUp:
 
 @dataclass(frozen=True, kw_only=True)
 class CutMix(MixUp):
-    """Paste a rectangle of the image before it into each, exactly as ``torchvision.transforms.v2.CutMix``.
+    """Paste a rectangle of the preceding image into each image, exactly as ``torchvision.transforms.v2.CutMix``.
 
-    As `MixUp`; on coefficients it is an exact island, J∘paste∘J̃.
+    Used like `MixUp`; on coefficients it runs exactly as J∘paste∘J̃.
 
     Args:
-        alpha: Of the distribution Beta(α, α) of the share of pixels that stays, before the rectangle is cut off at the
+        alpha: The share of pixels that stays has the distribution Beta(α, α), before the rectangle is cut off at the
             edges.
-        num_classes: Of labels that are class numbers; None for labels that are probabilities.
+        num_classes: Number of classes, if labels are class numbers; None if labels are probabilities.
     """
 
     def _drawn(self, batch: JpegBatch, generator: torch.Generator | None) -> tuple[Mixture, float]:

@@ -1,4 +1,4 @@
-"""What is noted down on a batch besides its images."""
+"""What a batch records besides its images."""
 
 from typing import NamedTuple, TypeAlias
 
@@ -9,13 +9,13 @@ Normalisation: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class FileReport(NamedTuple):
-    """A file that was left out, or a defect of one that was not.
+    """A file that was left out of its batch, or a defect of a file that was kept.
 
     Attributes:
-        item: Its position in the data set.
-        source: Its path, or a stand-in for it.
-        reason: One sentence; it names the file if `left_out`.
-        left_out: Whether it is missing from its batch.
+        item: The file's position in the data set.
+        source: The file's path, or a name if it has none.
+        reason: One sentence, which names the file if `left_out`.
+        left_out: Whether the file is missing from its batch.
     """
 
     item: int
@@ -25,12 +25,12 @@ class FileReport(NamedTuple):
 
 
 class Mixture(NamedTuple):
-    """How each image of a batch is mixed with the one before it, the first with the last.
+    """How each image of a batch is mixed with the preceding one, and the first with the last.
 
     Attributes:
-        share: Of the image itself, at every pixel.
-        box: ((first, last + 1) row, (first, last + 1) column) in which it is the share; None for everywhere. Outside
-            the image stays as it is.
+        share: The weight of the image itself, at every pixel.
+        box: The ((first, last + 1) row, (first, last + 1) column) to which `share` applies; None for everywhere.
+            Outside, the image stays as it is.
     """
 
     share: float

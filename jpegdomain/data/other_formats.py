@@ -1,4 +1,4 @@
-"""Files of other formats among JPEG files, PNG and WebP: decoded to levels by torchvision, where asked for."""
+"""PNG and WebP files among JPEG files: decoded to levels by torchvision, if requested."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ __all__ = ["PixelImage", "decode_other", "is_jpeg"]
 
 @dataclass(frozen=True, eq=False)
 class PixelImage:
-    """An image that was no JPEG file: it has levels instead of coefficients.
+    """An image that was not a JPEG file: it has levels instead of coefficients.
 
     Attributes:
-        levels: (3, h, w), R, G and B, 0…255, uint8 or, of files of 16 bits, float32.
-        source: The file's path, or a stand-in for it.
-        orientation: EXIF orientation 1…8, of PNG's eXIf and WebP's EXIF chunk; never applied.
+        levels: (3, h, w), R, G and B, 0…255, uint8, or float32 if the file has 16 bits.
+        source: The file's path, or a name if it has none.
+        orientation: EXIF orientation 1…8, from PNG's eXIf or WebP's EXIF chunk; never applied.
     """
 
     levels: Tensor
@@ -46,15 +46,15 @@ def is_jpeg(data: bytes) -> bool:
 
 
 def decode_other(data: bytes, source: str, max_pixels: int | None = None) -> PixelImage | JpegFileError:
-    """Decode a PNG, WebP or GIF file, without its transparency, of several images the first; or say why not.
+    """Decode a PNG, WebP or GIF file without its transparency, and the first image if there are several.
 
     Args:
-        data: The file.
-        source: Its name.
-        max_pixels: As for `read_jpeg`: the header is asked before anything is decoded.
+        data: The file's bytes.
+        source: The file's name.
+        max_pixels: As for `read_jpeg`; the header is checked before anything is decoded.
 
     Returns:
-        The image, or the error.
+        The image, or the error that says why it cannot be decoded.
     """
     extent, orientation = _header(data)
     if extent is None:
@@ -78,7 +78,7 @@ def decode_other(data: bytes, source: str, max_pixels: int | None = None) -> Pix
 
 
 def _header(data: bytes) -> tuple[Extent | None, int]:
-    """A file's size, None if it is of another format, and its EXIF orientation, 1 without."""
+    """A file's size, None if it has another format, and its EXIF orientation, 1 if it has none."""
     size: tuple[int, int] | None = None
     exif = b""
     if data[:4] == b"GIF8" and len(data) >= 10:

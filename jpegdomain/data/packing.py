@@ -1,4 +1,4 @@
-"""A batch on its way to another process: its coefficients and one block of all other numbers, two tensors in all."""
+"""Send a batch to another process as two tensors: its coefficients, and one block of all other numbers."""
 
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -14,13 +14,13 @@ from .planes import BandedMatrices, Fills, Group, Memory, Plane
 __all__ = ["Packed", "empty", "pack", "unpack"]
 
 Packed: TypeAlias = tuple[torch.dtype, Tensor, Tensor, list[Any], list[Any]]
-"""The coefficients' type as floats, the coefficients, the block, each number tensor's type and shape, the groups."""
+"""The coefficients' float dtype, the coefficients, the block, each number tensor's dtype and shape, the groups."""
 
 _ALIGNMENT = 8
 
 
 def empty(size: int, dtype: torch.dtype) -> Tensor:
-    """Return uninitialised memory: in a data loader's worker memory that the main process can read, without a copy."""
+    """Return uninitialised memory, which in a data loader's worker is shared with the main process."""
     if get_worker_info() is None:
         return torch.empty(size, dtype=dtype)
     count = size * torch.empty((), dtype=dtype).element_size()
@@ -29,7 +29,7 @@ def empty(size: int, dtype: torch.dtype) -> Tensor:
 
 
 def pack(memory: Memory) -> Packed:
-    """Take a batch apart. Each tensor of its own would cost the receiver a file descriptor and a tenth of a ms."""
+    """Take a batch apart. Each further tensor would cost the receiver a file descriptor and a tenth of a ms."""
     numbers: list[Tensor] = [memory.steps]
     places: dict[int, tuple[int, tuple[int, ...]]] = {}
 

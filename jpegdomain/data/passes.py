@@ -23,27 +23,27 @@ _Made: TypeAlias = tuple[Loaded | None, list[FileReport]]
 
 
 class Loader(DataLoader[Any]):
-    """A data set's batches, any number of times; `loader` makes it.
+    """Iterates over a data set's batches, any number of times; made by `loader`.
 
-    It is torch's ``DataLoader`` with threads instead of worker processes: Lightning and accelerate, which look into
-    one, make it anew with another sampler or shard it, find what they expect.
+    It is torch's ``DataLoader`` with threads instead of worker processes. Lightning and accelerate, which inspect a
+    loader, rebuild it with another sampler or shard it, work with it.
 
     Args:
-        dataset: As for `loader`, as all others.
-        batch_size: Items a batch.
+        dataset: As for `loader`, like all the others.
+        batch_size: Items in a batch.
         collate_fn: A `Collate` or a `PixelCollate`.
         shuffle: Draw a new order for each pass.
         sampler: Indices in order.
-        batch_sampler: Lists of indices, instead of all these.
-        drop_last: Drop a last batch of fewer items.
-        threads: How many.
-        device: Where batches go.
-        generator: Of orders and seeds.
+        batch_sampler: Lists of indices, instead of the above.
+        drop_last: Drop a last batch that has fewer items.
+        threads: Number of threads.
+        device: The batches' device.
+        generator: The generator for orders and seeds.
         progress: Show a progress bar.
 
     Attributes:
-        reports: Of the current or last pass, up to the batch that came last: on each file that was left out, and on
-            defective files that were not.
+        reports: The reports of the current or last pass so far: on each file that was left out, and on defective files
+            that were kept.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Loader(DataLoader[Any]):
     ) -> None:
         if not isinstance(collate_fn, Collate):
             raise InputError(
-                f"a loader's collate_fn is a jpegdomain.Collate or PixelCollate, got {type(collate_fn).__qualname__}; "
+                f"collate_fn must be a jpegdomain.Collate or PixelCollate, got {type(collate_fn).__qualname__}; "
                 "torch.utils.data.DataLoader takes any"
             )
         if batch_size is None and batch_sampler is None:
@@ -86,7 +86,7 @@ class Loader(DataLoader[Any]):
 
     @property
     def collate(self) -> Collate:
-        """What makes a batch of items."""
+        """The `collate_fn`."""
         return self.collate_fn  # type: ignore[return-value]
 
     @property
@@ -95,7 +95,7 @@ class Loader(DataLoader[Any]):
         return [report for report in self.reports if report.left_out]
 
     def __iter__(self) -> Iterator[Loaded]:  # type: ignore[override]
-        # One number of the outer generator, as torch's own loader draws it, seeds everything else.
+        # One number from the outer generator, drawn as torch's own loader does, seeds everything else.
         seed = int(torch.empty((), dtype=torch.int64, device="cpu").random_(generator=self.generator))
         own = torch.Generator().manual_seed(seed)
         results = prefetch(self._make, self._jobs(own), self.threads)
@@ -107,11 +107,11 @@ class Loader(DataLoader[Any]):
                 empty = False
                 yield self._sent(loaded)
         if empty and reports:
-            raise JpegFileError(f"none of {len(reports)} files could be used; {reports[0].reason}")
+            raise JpegFileError(f"none of the {len(reports)} files could be used; {reports[0].reason}")
 
     def _jobs(self, generator: torch.Generator) -> Iterator[_Job]:
-        """The batches' indices, of an iterable data set their items; and one seed for each."""
-        # No draw depends on which thread makes a batch, or when.
+        """Each batch's indices, or its items if the data set is iterable; and a seed."""
+        # Draws must not depend on which thread makes a batch, or when.
         if isinstance(self.dataset, IterableDataset):
             for items in self._runs():
                 yield items, int(torch.randint(2**62, (), generator=generator, device="cpu"))

@@ -1,4 +1,4 @@
-"""What a batch is made of: groups of images with their components' planes and, if preprocessed, their maps."""
+"""The parts of a batch: groups of images with their components' planes and, if preprocessed, their maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,8 +24,8 @@ class BandedMatrices:
 
     Attributes:
         starts: int32 (m, out).
-        weights: float64 (m, out, taps); those of an image with fewer taps are padded with zeros at the end, which may
-            reach beyond its samples.
+        weights: float64 (m, out, taps); images with fewer taps have zeros at the end, which may reach beyond their
+            samples.
         taps: The taps of each image.
     """
 
@@ -35,7 +35,7 @@ class BandedMatrices:
 
     @classmethod
     def stack(cls, maps: Sequence[BandedMatrix]) -> "BandedMatrices":
-        """Stack the matrices, one for each image, of one output size."""
+        """Stack the matrices of several images, which have one output size."""
         taps = tuple(axis.taps for axis in maps)
         weights = np.zeros((len(maps), maps[0].out, max(taps)))
         for row, axis in zip(weights, maps, strict=True):
@@ -51,7 +51,7 @@ class BandedMatrices:
 class Fills:
     """Constant terms of the affine maps of several images, Σ_k levels[i, k]·rows[i, k, y]·columns[i, k, x].
 
-    They include the level shift: 128 where a map reaches the image, 0 where it does not.
+    They include the level shift, which is 128 where a map reads the image, and 0 elsewhere.
 
     Attributes:
         levels: float64 (m, K, 3), R, G and B, 0…255.
@@ -90,13 +90,13 @@ class Plane:
 
     Attributes:
         quantised: int16 (blocks, m·m): the blocks of the first image, row by row, then those of the second and so on.
-            Each is its m×m lowest frequencies, row-major, row = vertical frequency.
+            Each block has its m×m lowest frequencies, row-major, row = vertical frequency.
         steps: int32 (images, m·m), the quantisation steps of these frequencies.
         extents: Each image's height and width in samples; of a preprocessed image, of the blocks that its maps read.
         upsampling: (Vmax/V, Hmax/H), pixels per sample vertically and horizontally.
-        dtype: Of the coefficients.
-        maps: For preprocessed images, from these samples to the output, along the vertical and the horizontal axis. For
-            images of four components, which become R, G and B first, from the pixels of those.
+        dtype: The dtype of `coefficients`.
+        maps: For preprocessed images, the maps from these samples to the output, along the vertical and the horizontal
+            axis. For images of four components, which become R, G and B first, the maps from those pixels.
     """
 
     quantised: Tensor
@@ -108,18 +108,18 @@ class Plane:
 
     @property
     def keep(self) -> int:
-        """m, frequencies along each side of a block."""
+        """m, the number of frequencies along each side of a block."""
         return round(self.quantised.shape[1] ** 0.5)
 
     @property
     def extent(self) -> Extent:
-        """The component's height and width in samples, equal for all images; 8X×8Y is its canvas.
+        """The component's height and width in samples, the same for all images.
 
         Raises:
             InputError: If the images differ.
         """
         if len(set(self.extents)) > 1:
-            raise InputError("these images are preprocessed: each has its own extent")
+            raise InputError("these images are preprocessed, so each has its own extent")
         return self.extents[0]
 
     def image(self, number: int) -> "Plane":
@@ -131,11 +131,11 @@ class Plane:
 
     @property
     def coefficients(self) -> Tensor:
-        """(m, 1, 8X, 8Y), dequantised, in place, of images of one extent.
+        """The dequantised coefficients in place, (m, 1, 8X, 8Y), for images of one extent.
 
         Each 8×8 tile holds its block's coefficients, row = vertical frequency, column = horizontal frequency. They are
         those of the orthonormal 8×8 DCT-II of the level-shifted samples, sample − 128 (T.81 A.3.1 and A.3.3), in
-        levels: quantised coefficient × step, as T.81's normalisation ¼·C(u)·C(v) is that.
+        levels: quantised coefficient × step, since T.81's normalisation ¼·C(u)·C(v) is orthonormal.
         """
         images, keep = len(self.extents), self.keep
         rows, columns = self.extent.blocks
@@ -163,14 +163,14 @@ class Group:
         color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``.
         planes: One for each component, in file order.
         fills: For preprocessed images, what is added to the maps' results; None for 128 everywhere.
-        sources: For preprocessed images of four components: their heights and widths in pixels, as in the file.
-        transposed: Exchange rows and columns of their pixels before the maps; other images' coefficients are already
-            transposed.
-        colors: float64 (m, 3, 3): their mapped R, G and B are multiplied by it before fills are added; None if no
+        sources: For preprocessed images of four components, their heights and widths in pixels, as in the file.
+        transposed: For these images, whether to exchange rows and columns of pixels before applying the maps; the
+            coefficients of other images are already transposed.
+        colors: float64 (m, 3, 3): R, G and B after the maps are multiplied by it before fills are added; None if no
             preprocess changes colours.
-        erased: For preprocessed images, the rectangles of each that are replaced at the end; empty for none.
-        kinds: For preprocessed images: equal where the maps are, whichever process made them. None for an image whose
-            maps were drawn at random and will not come again.
+        erased: For preprocessed images, the rectangles of each image that are replaced at the end; empty for none.
+        kinds: For preprocessed images, keys that are equal if the maps are, whichever process made them. None for an
+            image whose maps were drawn at random and will not be used again.
     """
 
     images: tuple[int, ...]
@@ -184,13 +184,13 @@ class Group:
     kinds: tuple[bytes | None, ...] = ()
 
 
-# Not frozen: into frozen dataclasses torch.compile looks field by field, and read-only arrays it cannot take.
+# Not frozen: torch.compile looks at each field of frozen dataclasses, and cannot take read-only arrays.
 @dataclass(slots=True, eq=False)
 class Records:
-    """Images as they were read, not copied: what the CPU's compiled renderer reads.
+    """Images as they were read, not copied, for the CPU's compiled renderer.
 
     Attributes:
-        images: Of one extent if they have no geometries.
+        images: The images; they have one extent if there are no geometries.
         geometries: One for each image; None without a preprocess.
     """
 
@@ -205,7 +205,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """Images in tensors.
+    """Images as tensors.
 
     Attributes:
         groups: Together they hold every position of the batch once. Their planes are views of the tensors.
@@ -218,7 +218,7 @@ class Memory:
     steps: Tensor
 
     def split(self) -> "list[Memory]":
-        """Each group by itself, with its images' positions among their own."""
+        """Split into groups, whose images are numbered anew."""
         parts = []
         at = row = 0
         for group in self.groups:

@@ -1,4 +1,4 @@
-"""`prefetch`: results in order, while threads do the jobs that follow."""
+"""`prefetch`: yield results in order, while threads work on the following jobs."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,15 +12,15 @@ _Result = TypeVar("_Result")
 
 
 def prefetch(work: Callable[[_Given], _Result], jobs: Iterable[_Given], threads: int) -> Iterator[_Result]:
-    """Yield each job's result in order, while threads do the jobs that follow.
+    """Yield each job's result in order, while threads work on the following jobs.
 
-    At most ``threads + 1`` results are held in advance. An error is raised in its result's place. When the iterator is
-    closed or dropped, no further job is started.
+    At most ``threads + 1`` results are computed in advance. A job's error is raised in place of its result. When the
+    iterator is closed or dropped, no further job is started.
 
     Args:
-        work: Runs in several threads at once.
-        jobs: Any number, drawn as they are needed.
-        threads: How many; with 0 each job is done when its result is asked for.
+        work: Does one job; it is called in several threads at once.
+        jobs: Any number of jobs, drawn as they are needed.
+        threads: Number of threads; with 0 each job is done when its result is requested.
 
     Yields:
         The results, in the jobs' order.

@@ -1,4 +1,4 @@
-"""Files become records, each with as many frequencies as the preprocess needs, or errors in their places."""
+"""Read files to records, each with as many frequencies as the preprocess needs, or to errors in place of records."""
 
 import os
 from collections.abc import Sequence
@@ -38,21 +38,21 @@ def read_as_needed(
     other_formats: bool = False,
     indexes: IndexFolder | None = None,
 ) -> Sequence[Read]:
-    """Read files, those that need the same number of frequencies together.
+    """Read files; those that need the same number of frequencies are read together.
 
     Args:
         sources: What `read_jpeg` takes, or records, which stay as they are.
         preprocess: As for `collate`.
-        limits: For `read_jpegs`.
+        limits: Options for `read_jpegs`.
         place: How the position of a file without a name is written.
         numbers: The files' positions; 0, 1, … if None.
         keep: As for `read_jpeg`; as many as the preprocess needs if None.
         threads: As for `read_jpegs`.
-        other_formats: Decode files that are no JPEG files instead of refusing them.
-        indexes: Where indexes are kept: files that have one there, or get one, are not read but opened.
+        other_formats: Whether to decode PNG and WebP files; otherwise they are errors.
+        indexes: Where indexes are kept: files that have an index, or get one, are opened but not read.
 
     Returns:
-        For each file its record or its error.
+        For each file, its record or its error.
     """
     transform = None if preprocess is None else recipe_of(preprocess).transform
     if keep is None and (transform is None or not transform.low_frequencies):
@@ -95,7 +95,7 @@ def name_of(source: Any, number: int, place: str) -> str:
 
 
 def _needed(file: Held | IndexedFile, preprocess: Transform | None) -> int:
-    """Frequencies along each side of a block that a preprocess needs; all if the header, or a step, is invalid."""
+    """How many frequencies along each side of a block a preprocess needs; all if the header, or a step, is invalid."""
     if preprocess is None or not preprocess.low_frequencies:
         return BLOCK
     try:

@@ -1,4 +1,4 @@
-"""A batch whose make-up differs from that of the next one, as tensors that a graph passes through without a look."""
+"""A batch whose structure differs from batch to batch, as tensors that a compiled graph passes on unexamined."""
 
 import pickle
 from typing import Any, NamedTuple
@@ -14,13 +14,13 @@ __all__ = ["Sealed", "seal", "unseal"]
 
 
 class Sealed(NamedTuple):
-    """What `torch.compile` sees of a batch: neither positions nor sizes, on which a graph would depend.
+    """What `torch.compile` sees of a batch: no positions or sizes, which would become part of the graph.
 
     Attributes:
         quantised: All coefficients, int16.
-        block: All other numbers, as `packing` lays them out.
-        header: What the block holds, and the groups, uint8.
-        images: (n,): only its length counts, the number of images.
+        block: All other numbers, in the layout of `packing`.
+        header: uint8: what the block holds, and the groups.
+        images: (n,): only its length matters, the number of images.
         preprocessed: Whether a preprocess maps the images.
     """
 

@@ -1,4 +1,4 @@
-"""Batches without the files that cannot be part of them."""
+"""Make batches without the files that cannot be part of them."""
 
 import warnings
 from collections import Counter
@@ -28,7 +28,7 @@ class OwnItem(tuple[JpegImage | PixelImage | UnreadImage, Any]):
 
 
 def own_item(image: JpegImage | PixelImage | UnreadImage, label: Any, preprocess: object) -> Item:
-    """Make an item, which knows the preprocess if there is one."""
+    """Make an item that knows the data set's preprocess if there is one."""
     if preprocess is None:
         return image, label
     item = OwnItem((image, label))
@@ -37,7 +37,7 @@ def own_item(image: JpegImage | PixelImage | UnreadImage, label: Any, preprocess
 
 
 def preprocess_of(items: Sequence[Item]) -> object:
-    """The preprocess of the data set of these items, None if they know of none; raise `InputError` if they differ."""
+    """The preprocess of these items' data set, None if it has none; raise `InputError` if there are different ones."""
     found = [getattr(item, "preprocess", None) for item in items]
     if any(one is not found[0] and one != found[0] for one in found):
         raise InputError(
@@ -47,14 +47,14 @@ def preprocess_of(items: Sequence[Item]) -> object:
 
 
 class Items(list[Item]):
-    """The items of a batch, which may be fewer than were asked for.
+    """The items of a batch, which may be fewer than requested.
 
     Args:
-        items: Those that were read.
+        items: The items that were read.
         positions: Their positions in the data set.
-        reports: On files that were left out, and on defective files that were not.
-        skip: Leave out files that cannot be part of a batch.
-        others: Reads stand-ins, one at a time, for a batch that lost all its items.
+        reports: Reports on files that were left out, and on defective files that were kept.
+        skip: Whether to leave out files that cannot be part of a batch.
+        others: Reads replacements, one at a time, for a batch that lost all its items.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class Items(list[Item]):
 
 
 _Collate = Callable[[Sequence[JpegImage | PixelImage | UnreadImage]], Any]
-"""What makes a batch, an object with an `extent`."""
+"""Makes a batch, an object with an `extent`."""
 
 
 def left_out(position: int, source: str, reason: str) -> FileReport:
-    """Warn that a file is left out for a reason, which names it, and report it; in a worker only report it."""
+    """Warn that a file is left out, and report it with the reason, which names it; in a worker only report it."""
     if not in_worker():
         _warn(reason, stacklevel=4)
     return FileReport(position, source, reason, True)
@@ -94,7 +94,7 @@ def in_worker() -> bool:
 
 
 class _Said:
-    """What a worker hands to its loader with reports: it arrives as itself, and with warnings."""
+    """Wraps what a worker returns with reports: it arrives unwrapped, and warnings are raised there."""
 
     def __init__(self, loaded: Any, reports: Sequence[FileReport]) -> None:
         self.loaded, self.reports = loaded, reports
@@ -111,7 +111,7 @@ def _arrived(loaded: Any, reports: Sequence[FileReport]) -> Any:
 
 
 def said_in_main(loaded: Any, reports: Iterable[FileReport]) -> Any:
-    """Wrap what a worker returns, so that its `LeftOutWarning`s are raised where it arrives, without the wrapping."""
+    """Wrap what a worker returns, so that it arrives unwrapped, and its `LeftOutWarning`s are raised there."""
     return _Said(loaded, tuple(reports))
 
 
@@ -119,8 +119,8 @@ def batch_of_most(
     items: Sequence[Item], positions: Sequence[int], collate: _Collate
 ) -> tuple[Any, list[Item], list[FileReport]]:
     """Make a batch, None if no item is left; return it, its items, and a report on each of the others."""
-    # Left out are images that cannot be a batch alone, such as those too small for a crop; then images that have
-    # another size than more than half of them. An error that no single file causes is raised.
+    # Leave out images that cannot be a batch alone, such as those too small for a crop; then images that have
+    # another size than the majority. An error that is not caused by a single file is raised.
     left = list(zip(positions, items, strict=True))
     reports: list[FileReport] = []
     while left:

@@ -1,4 +1,4 @@
-"""Decoding: from the quantised coefficients of a batch to normalised channels, as an activation or as pixels."""
+"""Decode the quantised coefficients of a batch to normalised channels, as an activation or as pixels."""
 
 from .affine import can_render, to_activation, to_pixels
 from .entry import IMAGENET_MEAN, IMAGENET_STD, Entry, Values, decode_luma, decode_rgb

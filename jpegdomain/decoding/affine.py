@@ -1,7 +1,7 @@
 """The affine map from a batch's components to normalised channels, as coefficients or as pixels.
 
-Three evaluators: the compiled renderer (`cpu`), matrices (`matrices`) for what it does not support, and the file's own
-grid (`whole`) for images that no preprocess has touched.
+It is evaluated in three ways: by the compiled renderer (`cpu`), by matrices (`matrices`) for what this does not
+support, and on the file's own grid (`whole`) for images without a preprocess.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -32,22 +32,21 @@ def to_activation(
 ) -> Activation:
     """Map components to channels, scale·(colour matrix · mapped components + 128) + shift, in the transform domain.
 
-    Grayscale files give three equal channels of RGB, as Pillow's ``convert("RGB")``, and a Cb and Cr of 128, which is
-    where JPEG has no colour. All three of Y, Cb and Cr are levels 0…255 as R, G and B are: a shift of −128 makes them
-    JPEG's own level-shifted samples.
+    Grayscale files give three equal channels of RGB, like Pillow's ``convert("RGB")``, or Cb and Cr of 128, the value
+    for no colour. Y, Cb and Cr are levels 0…255, like R, G and B: a shift of −128 gives JPEG's level-shifted samples.
 
-    CMYK and YCCK files are R, G and B first, by a product (`jpegdomain.colour.from_inks`): those are mapped and mixed
-    as an RGB file's are, and the map from their components is not affine.
+    CMYK and YCCK files first become R, G and B by a product (`jpegdomain.colour.from_inks`), so the map from their
+    components is not affine. R, G and B are then mapped and mixed like those of an RGB file.
 
     Args:
-        batch: Of images of one extent, or preprocessed; samplings and colour models may differ. Or the dequantised
-            components of images of one kind.
+        batch: A batch of images of one extent, or of preprocessed images; samplings and colour models may differ. Or
+            the dequantised components of images of one kind.
         target: 'luma', 'rgb' or 'ycbcr'.
         scale: (channels,) in 1/levels, or None for 1.
         shift: (channels,), or None for 0.
 
     Returns:
-        The activation of the batch's extent, in the batch's order, dtype and device.
+        The activation, with the batch's extent, order, dtype and device.
     """
     if isinstance(batch, JpegBatch) and batch.mixtures:
         return mixed_activation(to_activation(batch.unmixed(), target, scale, shift), batch.mixtures)
@@ -75,10 +74,10 @@ def to_pixels(
         target: 'luma', 'rgb' or 'ycbcr'.
         scale: (channels,) in 1/levels, or None for 1.
         shift: (channels,), or None for 0.
-        channels_last: Whether the result is channels-last in memory, as convolutions read it fastest.
+        channels_last: Whether the result is channels-last in memory, which is fastest for convolutions.
 
     Returns:
-        (n, channels, height, width), in the batch's order, dtype and device.
+        (n, channels, height, width), with the batch's order, dtype and device.
     """
     if isinstance(batch, JpegBatch) and batch.mixtures:
         return _in_order(mixed_pixels(to_pixels(batch.unmixed(), target, scale, shift), batch.mixtures), channels_last)
@@ -107,7 +106,7 @@ def can_render(batch: JpegBatch, scale: Tensor | None, shift: Tensor | None) -> 
 
 
 def _several(batch: JpegBatch) -> bool:
-    """Whether positions and sizes differ from batch to batch: torch.compile would make a graph of each."""
+    """Whether positions and sizes differ from batch to batch: torch.compile would make a graph for each."""
     return batch.preprocessed or len(batch.groups) > 1
 
 
@@ -142,7 +141,7 @@ def _rendered(
 
 
 def _erased(batch: JpegBatch) -> list[tuple[Erasure, ...]]:
-    """The rectangles that a preprocess erases of each image, in the batch's order; empty for none at all."""
+    """The rectangles that a preprocess erases in each image, in the batch's order; empty if there are none at all."""
     if batch.records is not None:
         erased = [geometry.map.erased for geometry in batch.records.geometries or ()]
         return erased if any(erased) else []
@@ -152,7 +151,7 @@ def _erased(batch: JpegBatch) -> list[tuple[Erasure, ...]]:
 
 
 def _by_inks(batch: JpegBatch) -> list[tuple[list[int], JpegBatch, bool]]:
-    """Divide a batch into parts that are of CMYK and YCCK or not: positions in ascending order, images, and which."""
+    """Divide a batch into parts with and without CMYK and YCCK files: positions in ascending order, images, kind."""
     extent, dtype, records = batch.extent, batch.dtype, batch.records
     if records is None:
         kinds = {group.color in INKS for group in batch.groups}
@@ -174,7 +173,7 @@ def _by_tensors(
     """Coefficients or pixels by torch operations."""
     if torch.compiler.is_compiling() and isinstance(batch, JpegBatch) and _several(batch):
         return _outside(batch, target, scale, shift, transform=transform)
-    # Level-shifted sums of 64 products need more digits than half precision has.
+    # Sums of 64 products need more digits than half precision has.
     dtype, wide = batch.dtype, torch.promote_types(batch.dtype, torch.float32)
     ones = torch.ones(len(BLACK[target]), dtype=wide, device=batch.device)
     factors = ones if scale is None else scale.to(wide)
@@ -191,7 +190,7 @@ def _by_tensors(
     return result.to(dtype)
 
 
-# Positions and sizes differ from batch to batch where images do: torch.compile would make a graph of each.
+# Positions and sizes differ from batch to batch if images do: torch.compile would make a graph for each.
 _outside = torch.compiler.disable(_by_tensors)
 
 
@@ -201,7 +200,7 @@ def _channels(group: Group, batch: JpegBatch, target: Target, scale: Tensor, shi
     if not batch.preprocessed:
         return _whole(Components.of(group, batch.extent, matrix.shape[1]), target, scale, shift, transform)
     if group.erased and transform:
-        # An exact island: a rectangle of pixels is no function of single coefficients.
+        # An exact island J∘f∘J̃: erasing a rectangle of pixels has no closed form on coefficients.
         return encode(_channels(group, batch, target, scale, shift, transform=False)).coefficients
     if group.colors is not None:
         to_rgb, from_rgb = (
@@ -241,7 +240,7 @@ def _mixed(
 
 
 def _without_autocast(device: torch.device) -> AbstractContextManager[None]:
-    """Autocast's half precision is for what comes after."""
+    """Disable autocast, whose half precision is meant for the layers that follow."""
     if device.type == "meta" or not torch.is_autocast_enabled(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)

@@ -1,4 +1,4 @@
-"""Rendering of batches that have come from another process or device: from their one block of memory."""
+"""Render batches that came from another process or device, from their one block of memory."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -37,17 +37,17 @@ def render_tensors(
     channels_last: bool = False,
     threads: int = 1,
 ) -> Tensor:
-    """Render a batch that is in tensors: the same numbers as `cpu.render` of its records.
+    """Render a batch that holds tensors: the same numbers as `cpu.render` of its records.
 
     Args:
-        groups: On the CPU, grayscale, YCbCr and RGB.
-        count: Images.
-        extent: Of the batch.
-        target: As for `cpu.render`, here and below.
+        groups: Groups on the CPU, grayscale, YCbCr or RGB.
+        count: Number of images.
+        extent: The batch's extent.
+        target: As for `cpu.render`, like the following.
         scale: (channels,) in 1/levels.
         shift: (channels,).
         channels_last: Whether the result is channels-last in memory.
-        threads: How many at most.
+        threads: The largest number of threads.
 
     Returns:
         (n, channels, h, w) float32.
@@ -62,7 +62,7 @@ def _jobs(group: Group, extent: Extent, channels: Channels) -> Iterator[Callable
     colors = None if group.colors is None else group.colors.numpy()
     plain = recolored(group.color, channels.target, None if colors is None else colors[0])
     planes = group.planes[: plain.shape[1]]
-    # All that the layout depends on but for the images' own maps.
+    # Everything that the layout depends on, except for the images' own maps.
     common = (len(planes), extent, len(channels.scale), channels.last)
     places = [_places(plane) for plane in planes]
     coefficients = [plane.quantised.numpy().reshape(-1) for plane in planes]
@@ -81,7 +81,7 @@ def _jobs(group: Group, extent: Extent, channels: Channels) -> Iterator[Callable
 
 
 def _key(group: Group, image: int) -> Hashable:
-    """What is equal only for images with equal maps; None if that is unknown."""
+    """A key that is equal only for images with equal maps; None if that is unknown."""
     if group.kinds and group.kinds[image] is not None and group.colors is not None:
         return group.kinds[image], group.colors[image].numpy().tobytes()
     if group.kinds:
@@ -90,7 +90,7 @@ def _key(group: Group, image: int) -> Hashable:
 
 
 def _kept(key: Hashable, make: Callable[[], RenderLayout]) -> RenderLayout:
-    """Return the layout of this key, made at its first use. What makes it must not be kept: it holds the batch."""
+    """Return the layout for this key, made at its first use. Do not keep what makes it: that holds the batch."""
     if key is None:
         return make()
     layout = _layouts.pop(key, None) or make()
@@ -107,7 +107,7 @@ def _places(plane: Plane) -> NDArray[np.int64]:
 
 
 def _tables(plane: Plane) -> NDArray[np.uint16]:
-    """(images, 64): the steps of all frequencies; of those that were not read they have no meaning."""
+    """(images, 64): the steps of all frequencies; arbitrary for those that were not read."""
     steps, keep = plane.steps.numpy(), plane.keep
     if keep == BLOCK:
         return steps.astype(np.uint16)
@@ -166,7 +166,7 @@ def _component_map(plane: Plane, image: int) -> ComponentMap:
 
 
 def _constants(group: Group, image: int, extent: Extent) -> tuple[Fill, ...]:
-    """An image's constant terms, the level shift first; those that fill up a group's number of them left out."""
+    """An image's constant terms, the level shift first, without those that only pad the group to a common number."""
     if group.fills is None:
         return (Fill((128.0,), np.ones(extent.height), np.ones(extent.width)),)
     levels, rows, columns = (

@@ -1,7 +1,7 @@
 """From quantised coefficients to normalised float32 pixels in one pass, on the CPU.
 
-Each block that the output needs is dequantised and transformed once; its rows stay in the core's cache until they have
-become output. Nothing is rounded to integers and nothing clamped.
+Each block that the output needs is dequantised and transformed once; its rows stay in the core's cache until they are
+used. Nothing is rounded to integers, and nothing is clamped.
 """
 
 import functools
@@ -51,29 +51,29 @@ def render(
 ) -> Tensor:
     """Render images to a batch: scale·(A_h·(colours · upsampled components + 128)·A_wᵀ + fills) + shift.
 
-    It equals the same maps of the float64 decoding up to float32's rounding, about 1e-6 of the range.
+    The result equals the same maps of the float64 decoding, up to float32's rounding of about 1e-6 of the range.
 
     Args:
-        images: Any sizes, samplings and tables.
-        geometries: One for each image, all to one extent; None for images of one extent as they are. Images with the
-            same map share the work of preparing it.
-        target: The channels wanted, 'luma', 'rgb' or 'ycbcr'. Maps and fills are of R, G and B, whatever the channels.
+        images: Images of any sizes, samplings and tables.
+        geometries: One for each image, all with one output extent; None for images of one extent without a preprocess.
+            The work to prepare a map is shared by all images with that map.
+        target: The channels wanted, 'luma', 'rgb' or 'ycbcr'. Maps and fills always refer to R, G and B.
         scale: (channels,) in 1/levels.
         shift: (channels,).
         channels_last: Whether the result is channels-last in memory.
-        threads: How many at most; each renders different images.
+        threads: The largest number of threads; each renders different images.
 
     Returns:
         (n, channels, h, w) float32.
 
     Raises:
-        InputError: If there are no images or not as many geometries, a geometry is for another size than its image's or
-            asks for more frequencies than the image has, or an image is not grayscale, YCbCr or RGB.
+        InputError: If there are no images, the number of geometries differs, a geometry is for another image size or
+            needs more frequencies than the image has, or an image is not grayscale, YCbCr or RGB.
         ExtentMismatchError: If the results' extents differ.
     """
     if not images or (geometries is not None and len(images) != len(geometries)):
         raise InputError(
-            f"render takes at least one image, and a geometry for each: got {len(images)} images"
+            f"render needs at least one image, and a geometry for each: got {len(images)} images"
             + ("" if geometries is None else f", {len(geometries)} geometries")
         )
     ordered = Images.of(images)
@@ -108,7 +108,7 @@ def _work(
 def _by_geometry(
     kind: Kind, geometries: Sequence[ImageGeometry] | None
 ) -> list[tuple[ImageGeometry | None, Sequence[Run], list[int]]]:
-    """Divide images of one kind into those of one geometry: each with its runs, and the positions of the others."""
+    """Divide images of one kind by geometry: each with its runs, and the positions of images decoded alone."""
     if geometries is None:
         return [(None, kind.runs, kind.alone)]
     positions = kind.positions
@@ -142,22 +142,22 @@ def _divided(
 
 def _check(image: JpegImage, geometry: ImageGeometry, extent: Extent, target: Target) -> None:
     if image.color not in MIXING[target]:
-        raise InputError(f"{image.source}: {image.color} components cannot be mixed to {target}")
+        raise InputError(f"{image.source}: {image.color} components cannot be converted to {target}")
     whole, offset = (image.extent, None) if geometry.offset is None else (image.whole, image.offset)
     if whole is None or geometry.offset != offset or geometry.map.source != geometry.turn.extent(whole):
-        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of {whole}")
+        raise InputError(f"{image.source}: {geometry.map!r} is not for an image of size {whole}")
     if geometry.map.extent != extent:
         raise ExtentMismatchError(
-            f"{image.source}: a batch holds images of one size, {geometry.map.extent} follows {extent}"
+            f"{image.source}: images in a batch must have one size, this one has {geometry.map.extent}, not {extent}"
         )
     for component, part in zip(image.components, geometry.components, strict=True):
         grid = component.coefficients.shape[1::-1] if geometry.turn.transpose else component.coefficients.shape[:2]
         if any(end > size for (_, end), size in zip(part.blocks, grid, strict=True)):
-            raise InputError(f"{image.source}: its geometry is for an image of another sampling")
+            raise InputError(f"{image.source}: its geometry is for an image with another sampling")
     if any(part.keep < geometry.keep for part in image.components):
         raise InputError(
-            f"{image.source}: its geometry needs {geometry.keep}×{geometry.keep} frequencies of a block, the image was "
-            f"read with keep={image.keep}"
+            f"{image.source}: its geometry needs {geometry.keep}×{geometry.keep} frequencies per block, but the image "
+            f"was read with keep={image.keep}"
         )
 
 
@@ -197,7 +197,7 @@ def _in_place(decoded: Decoded, numbers: Integers, count: int) -> Arrays:
 
 
 def _arrays(images: Sequence[JpegImage], positions: Sequence[int], transpose: bool, count: int) -> Arrays:
-    """The arrays of images that stand alone: copied to one place, unless it is only one."""
+    """The arrays of images that were decoded alone: copied to one place, unless there is only one."""
     planes, tables, sizes = [], [], []
     for column in zip(*[images[position].components[:count] for position in positions], strict=True):
         parts = [transposed(part) for part in column] if transpose else column

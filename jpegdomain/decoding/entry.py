@@ -1,9 +1,9 @@
 """From a batch of JPEG files to the first activation: one affine map from components to normalised channels.
 
-Chroma upsampling (as libjpeg's default), the crop to the image, a preprocess, the level shift, the colour matrix, 1/255
-and mean/std are all linear or constant, so the map is J∘(affine)∘J̃. Only upsampled planes pass through pixels on the
-way: a plane at full resolution is scaled and mixed as coefficients. Left out is what is not linear: libjpeg's rounding
-to integers and its clamping to 0…255.
+Chroma upsampling (libjpeg's default), the crop to the image, a preprocess, the level shift, the colour matrix, 1/255
+and mean/std are all linear or constant, so the map is J∘(affine)∘J̃. Only upsampled planes are converted to pixels on
+the way: a plane at full resolution is scaled and mixed as coefficients. What is not linear is left out: libjpeg's
+rounding to integers and its clamping to 0…255.
 
 Only CMYK and YCCK files are not linear: their C, M and Y are multiplied by K, as pixels at full size, before the rest
 of the map.
@@ -38,18 +38,18 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def decode_rgb(batch: JpegBatch | Sequence[JpegImage]) -> Tensor:
-    """Decode to RGB pixels in floating point: what 'exact' is measured against.
+    """Decode to RGB pixels in floating point: the reference for the word 'exact'.
 
     Inverse DCT, triangle chroma upsampling and the JFIF colour matrix as libjpeg-turbo applies them by default, without
-    its rounding to integers and its clamping to 0…255. CMYK and YCCK files are R = C·K/255, G = M·K/255 and B = Y·K/255
-    of the levels they store, before any preprocess, as Pillow and torchvision convert them
+    its rounding to integers and its clamping to 0…255. CMYK and YCCK files become R = C·K/255, G = M·K/255 and
+    B = Y·K/255 of the levels that they store, before any preprocess, as Pillow and torchvision convert them
     (`jpegdomain.colour.from_inks`).
 
     Args:
-        batch: From `collate`; or records of one size.
+        batch: A batch from `collate`, or records of one size.
 
     Returns:
-        (n, 3, h, w) levels, 0…255 but for overshoot, in the batch's dtype.
+        (n, 3, h, w) levels in the batch's dtype; 0…255, except for overshoot.
 
     Raises:
         InputError: If `batch` is neither.
@@ -59,13 +59,13 @@ def decode_rgb(batch: JpegBatch | Sequence[JpegImage]) -> Tensor:
 
 
 def decode_luma(batch: JpegBatch | Sequence[JpegImage]) -> Tensor:
-    """Decode to luma pixels in floating point: what a 1-channel model sees.
+    """Decode to luma pixels in floating point: the input of a 1-channel model.
 
     Args:
-        batch: From `collate`; or records of one size.
+        batch: A batch from `collate`, or records of one size.
 
     Returns:
-        (n, 1, h, w) levels, 0…255 but for overshoot, in the batch's dtype.
+        (n, 1, h, w) levels in the batch's dtype; 0…255, except for overshoot.
 
     Raises:
         InputError: If `batch` is neither.
@@ -80,7 +80,7 @@ def _batch(given: JpegBatch | Sequence[JpegImage]) -> JpegBatch:
     if isinstance(given, (list, tuple)) and all(isinstance(image, JpegImage) for image in given):
         return collate(given)
     raise InputError(
-        f"only a JpegBatch (jpegdomain.collate) or a list of records (jpegdomain.read_jpegs) is decoded, got "
+        f"expected a JpegBatch (jpegdomain.collate) or a list of records (jpegdomain.read_jpegs), got "
         f"{type(given).__qualname__}"
         + (f" of {type(given[0]).__qualname__}" if isinstance(given, (list, tuple)) and given else "")
     )
@@ -90,13 +90,13 @@ class Entry(nn.Module):
     """The first layer of a converted model: files to the normalised activation, (levels/255 − mean)/std.
 
     Args:
-        channels: The model's input channels; None if unknown: then it takes activations only.
-        mean: Of the channels on the scale 0…1; by default ImageNet's for 3 channels, 0 for others.
-        std: Of the channels on the scale 0…1; by default ImageNet's for 3 channels, 1 for others.
-        domain: Of the result: 'transform' for an activation, 'pixels' for its pixels.
+        channels: The number of the model's input channels. If it is None, unknown, only activations are accepted.
+        mean: The channels' mean on the scale 0…1; by default ImageNet's for 3 channels, 0 for others.
+        std: The channels' standard deviation on the scale 0…1; by default ImageNet's for 3 channels, 1 for others.
+        domain: The domain of the result: 'transform' for an activation, 'pixels' for its pixels.
 
     Raises:
-        ValueError: If mean or std has another length than `channels`, or std contains a zero.
+        ValueError: If the length of mean or std is not `channels`, or std contains a zero.
     """
 
     mean: Tensor
@@ -119,23 +119,23 @@ class Entry(nn.Module):
         ):
             values = torch.as_tensor(default if value is None else value, dtype=torch.float64)
             if values.dim() > 1 or values.numel() not in (1, channels or values.numel()):
-                raise ValueError(f"{name} is one number or {channels}; got the shape {tuple(values.shape)}")
-            # float64 whatever the model's dtype: cast at use, lest float32 means enter a float64 model.
+                raise ValueError(f"{name} must be one number or {channels}, got the shape {tuple(values.shape)}")
+            # Always float64, cast at use, so that a float64 model does not get float32 means.
             setattr(self, name, values.flatten())
         if not self.std.all():
-            raise ValueError("std holds a zero")
+            raise ValueError("std must not contain a zero")
 
     def forward(self, x: JpegBatch | Components | Activation) -> Activation | Tensor:
         """Compute the first feature map.
 
         Args:
-            x: A batch of files, or their dequantised components; or an activation, which is taken as normalised.
+            x: A batch of files, or their dequantised components; or an activation, which must already be normalised.
 
         Returns:
             (n, channels) feature maps of the images' extent, in the entry's domain.
 
         Raises:
-            InputError: If `x` is none of these, or is files and the model takes other than 1 or 3 channels.
+            InputError: If `x` is none of these, or if it has files and the model does not take 1 or 3 channels.
         """
         if isinstance(x, Activation):
             if self.domain == "transform":
@@ -144,18 +144,18 @@ class Entry(nn.Module):
             if pixels.dim() != 4 or torch._C._are_functorch_transforms_active():
                 # vmap cannot query the memory format.
                 return pixels
-            # Convolutions are fastest on it, their backward pass above all.
+            # Convolutions are fastest with it, especially backward.
             return pixels.contiguous(memory_format=torch.channels_last)
         if not isinstance(x, (JpegBatch, Components)):
             raise InputError(
                 f"a converted model takes a JpegBatch (jpegdomain.collate) or an Activation "
-                f"(jpegdomain.encode of normalised pixels); got {type(x).__qualname__}"
+                f"(jpegdomain.encode of normalised pixels), got {type(x).__qualname__}"
             )
         target = _TARGETS.get(self.channels)
         if self.channels is None or target is None:
             raise InputError(
-                f"this model takes {self.channels or 'an unknown number of'} channels; JPEG files give 1 or 3: "
-                "pass an Activation"
+                f"this model takes {self.channels or 'an unknown number of'} channels, but JPEG files give 1 or 3: "
+                "pass an Activation instead"
             )
         scale = (1 / (255 * self.std)).expand(self.channels)
         shift = (-self.mean / self.std).expand(self.channels)

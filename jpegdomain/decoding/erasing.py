@@ -1,4 +1,4 @@
-"""Rectangles of finished pixels that a preprocess erases."""
+"""Erase the rectangles of finished pixels that a preprocess asks for."""
 
 from collections.abc import Sequence
 
@@ -22,8 +22,8 @@ def erase(
 
     Args:
         pixels: (n, channels, h, w).
-        erased: For each image; empty for none at all.
-        target: The channels.
+        erased: Each image's rectangles; empty if there are none at all.
+        target: The channels' names, as for `to_pixels`.
         scale: As for `to_pixels`.
         shift: As for `to_pixels`.
     """

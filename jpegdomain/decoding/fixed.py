@@ -1,4 +1,4 @@
-"""The map of one kind of preprocessed files as constants: size, sampling and preprocess are part of a graph."""
+"""The map of one kind of preprocessed files as constants, so that size, sampling and preprocess are part of a graph."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ __all__ = ["FixedMap"]
 
 
 class FixedMap(nn.Module):
-    """From whole components of files of one size, colour model and sampling to preprocessed pixels.
+    """Maps whole components of files of one size, colour model and sampling to preprocessed pixels.
 
     Args:
         example: A batch of one preprocessed file of that kind, read whole, in float64.
         windows: For each component ((first, last + 1) block row, (first, last + 1) block column) that its map reads.
-        target: The channels, 'luma' or 'rgb'.
+        target: The channels wanted, 'luma' or 'rgb'.
 
     Raises:
         InputError: If the file is CMYK or YCCK, whose map is not affine.
@@ -33,9 +33,9 @@ class FixedMap(nn.Module):
         super().__init__()
         (group,) = example.groups
         if group.color in INKS:
-            raise InputError("a preprocess of CMYK or YCCK files is no part of a graph: export without a preprocess")
+            raise InputError("the preprocess of CMYK or YCCK files cannot be exported: export without a preprocess")
         self.windows = tuple(windows)
-        # float64 whatever the model's dtype: cast at use.
+        # Always float64, cast at use.
         mix = torch.from_numpy(
             recolored(group.color, target, None if group.colors is None else group.colors[0].numpy())
         )
@@ -58,10 +58,10 @@ class FixedMap(nn.Module):
         Args:
             quantised: For each component (n, X, Y, 64) int16.
             tables: (n, components, 64) int32.
-            dtype: Of the result.
+            dtype: The result's dtype.
 
         Returns:
-            (n, channels, height, width), 0…255 but for overshoot.
+            (n, channels, height, width) levels; 0…255, except for overshoot.
         """
         parts = []
         for number, ((top, bottom), (left, right)) in enumerate(self.windows[: self.planes]):

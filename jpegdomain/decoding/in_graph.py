@@ -1,4 +1,4 @@
-"""Decoding as one operation of a graph: batches whose images differ in size, sampling or map."""
+"""Decoding as one operation of a compiled graph, for batches whose images differ in size, sampling or map."""
 
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ __all__ = ["sealed_pixels", "stays_in_graph"]
 
 
 def stays_in_graph(batch: object, scale: Tensor | None, shift: Tensor | None) -> bool:
-    """Whether ``torch.compile`` is following, and a sealed batch can be decoded without gradients of scale or shift."""
+    """Whether ``torch.compile`` is tracing, and a sealed batch can be decoded without gradients of scale or shift."""
     if not torch.compiler.is_compiling() or not isinstance(batch, JpegBatch) or batch.sealed is None:
         return False
     return not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (scale, shift)))

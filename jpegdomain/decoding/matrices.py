@@ -1,9 +1,9 @@
-"""The separable map as matrices: A_h·C·A_wᵀ on every component, the inverse DCT inside A; any sizes at once.
+"""The separable map as matrices: A_h·C·A_wᵀ on every component, with the inverse DCT inside A; for any sizes at once.
 
-C is a component's blocks in place, (m·X, m·Y) for m×m frequencies a block. For the transform domain J is multiplied
-into the matrices, so that the activation needs no pass of its own.
+C is a component's blocks in place, (m·X, m·Y) for m×m frequencies per block. For the transform domain, J is multiplied
+into the matrices, so that the activation needs no extra pass.
 
-CMYK and YCCK become R, G and B at full size first, one image at a time: then C is pixels, and A has no inverse DCT.
+CMYK and YCCK first become R, G and B at full size, one image at a time: then C is pixels, and A has no inverse DCT.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,16 +23,16 @@ from .whole import Components, whole_pixels
 __all__ = ["constant_term", "mapped", "matrices_of"]
 
 _CANVAS_ELEMENTS = 2**27
-"""Coefficients converted to floats at a time: half a gigabyte of float32, or one image."""
+"""Number of coefficients converted to floats at a time: half a gigabyte of float32, or one image."""
 
 
 def mapped(group: Group, components: int, *, transform: bool) -> Tensor:
     """Apply the maps of preprocessed images to their components.
 
     Args:
-        group: Of a preprocessed batch.
-        components: How many of them, from the first on; of CMYK and YCCK, R, G and B.
-        transform: Return the transforms of the samples.
+        group: A group of a preprocessed batch.
+        components: How many components, from the first on; for CMYK and YCCK, how many of R, G and B.
+        transform: Whether to return the transforms of the samples.
 
     Returns:
         (m, components, height, width) level-shifted samples, or (m, components, 8X, 8Y) with zeros outside the extent.
@@ -58,10 +58,10 @@ def constant_term(group: Group, target: Target, dtype: torch.dtype, *, transform
     """The constant term of the map from level-shifted components to channels, without `BLACK`.
 
     Args:
-        group: Of a preprocessed batch.
+        group: A group of a preprocessed batch.
         target: 'luma', 'rgb' or 'ycbcr'.
-        dtype: Of the result.
-        transform: Return the transform.
+        dtype: The result's dtype.
+        transform: Whether to return the transform.
 
     Returns:
         (m, channels, height, width) or (m, channels, 8X, 8Y), in levels; None for 128 everywhere.

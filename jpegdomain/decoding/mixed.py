@@ -1,4 +1,4 @@
-"""Batches of JPEG files and of others: the same preprocess, of coefficients here and of levels there."""
+"""Batches of JPEG files and others: the same preprocess, on coefficients for the former, on levels for the latter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,15 +27,15 @@ __all__ = ["MixedBatch", "collate_mixed", "mixed_pixels"]
 
 @dataclass(frozen=True)
 class MixedBatch:
-    """Images of which some, or all, were no JPEG files.
+    """Images some or all of which were not JPEG files.
 
     Attributes:
         extent: Height and width of every image after the preprocess.
-        count: How many images.
+        count: Number of images.
         jpegs: The JPEG files; None if there are none.
-        positions: The places of the others in the batch.
-        images: The others.
-        own: What the preprocess does to them.
+        positions: The positions of the other images in the batch.
+        images: The other images.
+        own: What the preprocess does to the other images.
     """
 
     extent: Extent
@@ -50,7 +50,7 @@ class MixedBatch:
 
     @property
     def maps(self) -> tuple[SeparableMap, ...]:
-        """What the preprocess does to each image, as of a `JpegBatch`."""
+        """What the preprocess does to each image, like `JpegBatch.maps`."""
         made = dict(zip(self.positions, self.own, strict=True))
         rest = iter(() if self.jpegs is None else self.jpegs.maps)
         return tuple(made[place] if place in made else next(rest) for place in range(self.count))
@@ -64,7 +64,7 @@ def collate_mixed(
     generator: torch.Generator | None,
     dtype: torch.dtype,
 ) -> JpegBatch | MixedBatch:
-    """Make a batch as `collate` does, of images of any format; a random preprocess draws for JPEG files first."""
+    """Make a batch from images of any format, like `collate`; a random preprocess draws for JPEG files first."""
     if isinstance(images, Images):
         return collate(images, preprocess=preprocess, orient=orient, generator=generator, dtype=dtype)
     jpegs = [image for image in images if not isinstance(image, PixelImage)]
@@ -91,13 +91,15 @@ def collate_mixed(
         except ValueError as error:
             raise ExtentMismatchError(f"{image.source}, {image.extent}: {error}") from error
         if one.tables:
-            raise InputError(f"{image.source}: no JPEG file, so it has no quantisation to change: leave Requantize out")
+            raise InputError(
+                f"{image.source}: not a JPEG file, so it has no quantisation to change: leave Requantize out"
+            )
         maps.append(one)
     extents = {one.extent for one in maps} | ({batch.extent} if batch is not None else set())
     if len(extents) > 1:
         sizes = ", ".join(sorted(map(str, extents)))
         raise ExtentMismatchError(
-            f"a batch holds images of one size, these have {sizes}: give a preprocess that ends with one size"
+            f"images in a batch must have one size, these have {sizes}: give a preprocess that ends with one size"
         )
     positions, pictures = zip(*others, strict=True)
     return MixedBatch(extents.pop(), len(images), batch, positions, pictures, tuple(maps))

@@ -1,4 +1,4 @@
-"""Mixing the images of a batch in pairs, once they are pixels or coefficients."""
+"""Mix the images of a batch in pairs, once they are pixels or dequantised coefficients."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from jpegdomain.functional import decode, encode
 __all__ = ["mixed_activation", "mixed_pixels"]
 
 
-# Shares and rectangles differ from batch to batch: torch.compile would make a graph of each.
+# Shares and rectangles differ from batch to batch: torch.compile would make a graph for each.
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def mixed_pixels(pixels: Tensor, mixtures: Sequence[Mixture]) -> Tensor:
-    """Mix each of (n, channels, h, w) with the one before it."""
+    """Mix each image of (n, channels, h, w) with the preceding one."""
     for one in mixtures:
         before = pixels.roll(1, 0)
         if one.box is None:
@@ -29,7 +29,7 @@ def mixed_pixels(pixels: Tensor, mixtures: Sequence[Mixture]) -> Tensor:
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def mixed_activation(x: Activation, mixtures: Sequence[Mixture]) -> Activation:
-    """The same of activations: linear, but for a rectangle, which is an exact island."""
+    """The same for activations: linear on coefficients, except for a rectangle, which is pasted exactly as J∘f∘J̃."""
     for one in mixtures:
         if one.box is None:
             x = Activation(mixed_pixels(x.coefficients, [one]), x.extent)

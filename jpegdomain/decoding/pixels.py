@@ -1,4 +1,4 @@
-"""Files become normalised pixels, for any network that takes pixels: `read_pixels` and `PixelCollate`."""
+"""From files to normalised pixels, for any network that takes pixels: `read_pixels` and `PixelCollate`."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -33,10 +33,11 @@ _PIECE_BYTES: Final = 1 << 23
 
 @dataclass(frozen=True)
 class PixelCollate(Collate):
-    """Makes (pixels, labels) of a data loader's items: a ``collate_fn`` for any network that takes pixels.
+    """Makes (pixels, labels) from a data loader's items: a ``collate_fn`` for any network that takes pixels.
 
-    Pixels are (n, 3, h, w), (levels/255 − mean)/std, as `read_pixels` makes them, where the loader runs it: in its
-    workers, too. Everything else is as for `Collate`, whose items it takes: records or sources in tuples or dicts.
+    Pixels are (n, 3, h, w), (levels/255 − mean)/std, as `read_pixels` makes them. They are made where the loader calls
+    this, which may be in a worker. Everything else is as for `Collate`, which takes the same items: records or sources
+    in tuples or dicts.
 
     >>> collate = jpegdomain.PixelCollate(weights.transforms())
     >>> loader = torch.utils.data.DataLoader(jpegdomain.JpegFolder("train"), 64, collate_fn=collate, num_workers=2)
@@ -45,15 +46,15 @@ class PixelCollate(Collate):
     Args:
         preprocess: As for `Collate`.
         dtype: A floating-point type, or uint8, as for `read_pixels`.
-        orient: As for `Collate`, here and below.
-        image: The key of dict items' images; pixels come out as 'pixel_values'.
-        label: The key of dict items' labels, which come out as 'labels'.
-        on_error: With items whose files cannot be read. Files that are left out are named by a `LeftOutWarning`.
+        orient: As for `Collate`.
+        image: The key of the image in dict items; pixels are returned as 'pixel_values'.
+        label: The key of the label in dict items; labels are returned as 'labels'.
+        on_error: As for `Collate`; a `LeftOutWarning` names files that are left out.
         as_dict: As for `Collate`.
         mean: As for `read_pixels`.
         std: As for `read_pixels`.
         memory_format: As for `read_pixels`.
-        other_formats: As for `read_pixels`; of a `JpegDataset`, its own counts.
+        other_formats: As for `read_pixels`; for a `JpegDataset`, its own setting counts.
 
     Raises:
         InputError: If the preprocess cannot be read, or an argument is invalid.
@@ -67,8 +68,13 @@ class PixelCollate(Collate):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_format(self.memory_format)
+<<<<<<< HEAD
         # Whatever is wrong with them is said here rather than in a worker.
         scale_and_shift(self.preprocess, self.mean, self.std, self.dtype)
+=======
+        # Raise errors about them here rather than in a worker.
+        _scale_and_shift(self.preprocess, self.mean, self.std, self.dtype)
+>>>>>>> main
 
     @property
     def _other_formats(self) -> bool:
@@ -107,43 +113,43 @@ def read_pixels(
 ) -> Tensor:
     """Read files as one tensor of normalised pixels, (levels/255 − mean)/std, for a network that takes pixels.
 
-    It is what the network's copy that `convert` makes sees of the same files. Decoding, chroma upsampling, resizing,
-    cropping, colours and normalisation are one affine map of the coefficients, applied once and without rounding in
-    between: equal to ``torchvision.transforms.v2`` on `decode_rgb` to floating-point error.
+    They are the pixels that a network converted by `convert` computes from the same files. Decoding, chroma upsampling,
+    resizing, cropping, colours and normalisation are one affine map of the coefficients, applied once and without
+    rounding in between: equal to ``torchvision.transforms.v2`` on `decode_rgb`, to floating-point error.
 
     >>> pixels = jpegdomain.read_pixels(paths, preprocess=weights.transforms())
     >>> logits = model(pixels)
 
     Args:
-        sources: What `read_jpeg` takes, or records: one or more.
-        preprocess: As for `collate`. Without one the images have one size.
-        mean: On the scale 0…1, one number or three. It is the preprocess's own where that normalises, as a preset of
-            torchvision does. Otherwise ImageNet's if None, as for `convert`; of a pipeline of another library that does
-            nothing to the values, 0 and a `std` of 1/255: levels.
+        sources: One or more of what `read_jpeg` takes, or records.
+        preprocess: As for `collate`. Without one the images must have one size.
+        mean: One number or three, on the scale 0…1. If the preprocess normalises, as torchvision's presets do, its mean
+            is used, and this must be None. Otherwise None means ImageNet's, as for `convert`; for another library's
+            pipeline that does not change values, it means 0, and 1/255 for `std`, which gives levels.
         std: As `mean`.
-        dtype: A floating-point type; or uint8: levels 0…255, rounded and clamped, without mean and std.
+        dtype: A floating-point type; or uint8 for levels 0…255, rounded and clamped, without mean and std.
         memory_format: ``torch.contiguous_format`` or ``torch.channels_last``.
         orient: Turn images upright first, by their EXIF orientation.
-        on_error: As for `read_jpeg`: ``raise``, or ``keep`` what is left of damaged files.
-        generator: Of a random preprocess; torch's global one if None.
-        threads: As for `read_jpegs`. Pixels are rendered by torch's own number of threads.
+        on_error: As for `read_jpeg`: 'raise', or 'keep' what is left of damaged files.
+        generator: The generator for a random preprocess; torch's global one if None.
+        threads: How many threads read files, as for `read_jpegs`. Torch's own number of threads renders pixels.
         max_pixels: As for `read_jpeg`.
         max_scans: As for `read_jpeg`.
         strict: As for `read_jpeg`.
-        other_formats: Whether files that are no JPEG files, PNG and WebP, are decoded by torchvision instead of
-            refused: the same preprocess, of their levels, without transparency.
+        other_formats: Whether torchvision decodes PNG and WebP files, without transparency, for the same preprocess;
+            otherwise they raise an error.
 
     Returns:
-        (n, 3, h, w), in the sources' order; three equal channels of grayscale files.
+        (n, 3, h, w), in the sources' order; grayscale files have three equal channels.
 
     Raises:
         InputError: If there are no sources, an argument is invalid, or mean and std are given twice.
-        JpegFileError: Of the first source that cannot be read.
-        OSError: Of the first path that cannot be opened, if it comes before.
+        JpegFileError: If a source cannot be read (the first one's error).
+        OSError: If a path cannot be opened, and no earlier source has failed.
         ExtentMismatchError: If the images have different sizes after the preprocess.
     """
     if isinstance(sources, str | bytes | os.PathLike | JpegImage | JpegBatch):
-        raise InputError(f"read_pixels takes a list of files, got one {type(sources).__name__}: put it into a list")
+        raise InputError(f"read_pixels takes a list of files, got a single {type(sources).__name__}: put it in a list")
     given = list(sources)
     if not given:
         raise InputError("read_pixels needs at least one file, got none")
@@ -171,8 +177,8 @@ def read_pixels(
             result = torch.empty((len(given), *pixels.shape[1:]), dtype=dtype).to(memory_format=memory_format)
         if result.shape[1:] != pixels.shape[1:]:
             raise ExtentMismatchError(
-                f"{images[0].source}: {batch.extent}, and those before are {result.shape[2]}×{result.shape[3]}: images "
-                "of one batch have one size; give a preprocess"
+                f"{images[0].source}: {batch.extent}, but earlier images are {result.shape[2]}×{result.shape[3]}: "
+                "images in a batch must have one size; give a preprocess"
             )
         result[some.start : some.stop] = pixels
     assert result is not None
@@ -180,7 +186,7 @@ def read_pixels(
 
 
 def _pieces(sources: Sequence[Any]) -> list[range]:
-    """Divide sources into those whose coefficients are in memory at a time."""
+    """Divide sources into pieces whose coefficients are in memory at the same time."""
     if len(sources) > _PIECE and {*map(type, sources)} == {bytes}:
         return cut(ends_of(sources), _PIECE_BYTES)
     return [range(at, min(at + _PIECE, len(sources))) for at in range(0, len(sources), _PIECE)]
@@ -199,14 +205,56 @@ def _sound(records: Sequence[Read]) -> Sequence[Any]:
 
 def _check_format(memory_format: object) -> None:
     if memory_format not in (torch.contiguous_format, torch.channels_last):
-        raise InputError(f"memory_format is torch.contiguous_format or torch.channels_last, got {memory_format!r}")
+        raise InputError(f"memory_format must be torch.contiguous_format or torch.channels_last, got {memory_format!r}")
 
 
 def _of_batch(dtype: torch.dtype) -> torch.dtype:
-    """The type in which a batch is decoded."""
+    """The dtype that a batch is decoded in."""
     return torch.float32 if dtype == torch.uint8 else dtype
 
 
+<<<<<<< HEAD
+=======
+def _scale_and_shift(
+    preprocess: object, mean: Values | None, std: Values | None, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """From levels to what is wanted: scale·levels + shift, float64 (3,)."""
+    if not (dtype.is_floating_point or dtype == torch.uint8):
+        raise InputError(f"dtype must be a floating-point type or uint8, got {dtype}")
+    given = mean is not None or std is not None
+    if dtype == torch.uint8:
+        if given:
+            raise InputError("uint8 pixels are levels, without normalisation: leave out mean and std")
+        # Rounded, by adding one half and rounding down.
+        return torch.ones(3, dtype=torch.float64), torch.full((3,), 0.5, dtype=torch.float64)
+    recipe = None if preprocess is None else recipe_of(preprocess)
+    if recipe is not None and recipe.normalisation is not None and given:
+        raise InputError(
+            "the preprocess has its own mean and std: leave out these, or give a preprocess without normalisation"
+        )
+    if recipe is not None and recipe.mean is not None and not given:
+        mean, std = recipe.mean, recipe.std
+    means = _three("mean", IMAGENET_MEAN if mean is None else mean)
+    stds = _three("std", IMAGENET_STD if std is None else std)
+    if not stds.all():
+        raise InputError("std must not contain a zero")
+    return 1 / (255 * stds), -means / stds
+
+
+def _three(name: str, values: Any) -> Tensor:
+    # A tensor takes as long to make as a small file to decode.
+    return _three_of(name, values) if isinstance(values, tuple) else _three_of.__wrapped__(name, values)
+
+
+@functools.lru_cache(maxsize=64)
+def _three_of(name: str, values: Any) -> Tensor:
+    numbers = torch.as_tensor(values, dtype=torch.float64).flatten()
+    if numbers.numel() not in (1, 3):
+        raise InputError(f"{name} must be one number or three, got {numbers.numel()}")
+    return numbers.expand(3)
+
+
+>>>>>>> main
 def _pixels(
     batch: JpegBatch | MixedBatch, values: tuple[Tensor, Tensor], dtype: torch.dtype, memory_format: torch.memory_format
 ) -> Tensor:
@@ -220,7 +268,7 @@ def _pixels(
 
 
 def _bytes(pixels: Tensor) -> Tensor:
-    """Clamped, without what is behind the point, in the same memory order; torch takes twice as long."""
+    """Clamped and rounded down, in the same memory order; torch takes twice as long."""
     last = not pixels.is_contiguous()
     flat = (pixels.permute(0, 2, 3, 1) if last else pixels).contiguous()
     result = torch.empty(flat.shape, dtype=torch.uint8)

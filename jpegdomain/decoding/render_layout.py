@@ -21,7 +21,7 @@ Grid: TypeAlias = tuple[int, int, int]
 """A component in memory: rows and columns of blocks, and m of the m×m coefficients of each."""
 
 _CACHE: Final = 1 << 17
-"""Numbers of a band that should fit into a core's own cache: half a megabyte."""
+"""How many numbers of a band should fit into a core's own cache: half a megabyte."""
 _PAIR: Final = 16
 _EVEN: Final = 1e-12
 
@@ -34,15 +34,15 @@ class RenderLayout:
     """Arguments of the compiled function that depend on geometry alone.
 
     Attributes:
-        parts: Components that are used, 1 or 3.
+        parts: Number of components that are used, 1 or 3.
         head: One record, `kernel.records.HEAD`.
         components: Three records, `kernel.records.COMPONENT`.
         bands: int64 (bands, 8), see `kernel.images.render`.
         starts: int32, the starts of all matrices, concatenated.
         weights: float32, the weights of all matrices, concatenated.
-        constant: What the level shift adds to every pixel, one level or R, G and B; 0 if that varies and is among the
-            fills.
-        fills: For each outer product that is added its levels, its column and its row.
+        constant: What the level shift adds to every pixel, one level or R, G and B; 0 if it is not the same for all
+            pixels, and is among the fills.
+        fills: For each outer product that is added, its levels, its column and its row.
         scratch: Size of the working memory, in numbers.
     """
 

@@ -1,7 +1,7 @@
-"""Images of one extent without a preprocess: components to the image's own grid, as the file samples them.
+"""Images of one extent without a preprocess: from the file's sampling of components to the image's own grid.
 
-The same map as `matrices` of the identity, evaluated block by block: dense matrices take 1.3 times as long at 224×224
-pixels and up to 2.3 times at 512×512 (CPU, one thread).
+This is the map of `matrices` for the identity, evaluated block by block. Dense matrices take 1.3 times as long at
+224×224 pixels and up to 2.3 times at 512×512 (CPU, one thread).
 """
 
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ __all__ = ["Components", "upsample", "whole_coefficients", "whole_pixels"]
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """The dequantised components of images of one extent, colour model and sampling, as many as the tensors say.
+    """The dequantised components of any number of images with one extent, colour model and sampling.
 
     Attributes:
         coefficients: For each component (n, 1, 8X, 8Y), dequantised, in place, in float32 or float64.
         extents: Each component's own height and width in samples.
-        upsampling: (Vmax/V, Hmax/H) of each.
+        upsampling: (Vmax/V, Hmax/H) of each component.
         color: ``gray``, ``ycbcr``, ``rgb``, ``cmyk`` or ``ycck``.
         extent: Height and width of the images in pixels.
-        dtype: The floating-point type that the images enter the network in.
+        dtype: The floating-point type that the images have in the network.
     """
 
     coefficients: tuple[Tensor, ...]
@@ -42,7 +42,7 @@ class Components:
 
     @classmethod
     def of(cls, group: Group, extent: Extent, count: int) -> "Components":
-        """Dequantise a group's first `count` components; of CMYK and YCCK all four, which any channel needs."""
+        """Dequantise a group's first `count` components; for CMYK and YCCK all four, which every channel needs."""
         planes = group.planes if group.color in INKS else group.planes[:count]
         return cls(
             tuple(plane.coefficients for plane in planes),
@@ -64,7 +64,7 @@ def upsample(samples: Tensor, factors: tuple[int, int]) -> Tensor:
 
     Args:
         samples: (n, c, h, w) the component's own samples, without the padding of its blocks.
-        factors: Vertical and horizontal, at least 1; `takes_triangle` chooses the filter.
+        factors: (vertical, horizontal), at least 1; `takes_triangle` chooses the filter.
 
     Returns:
         (n, c, h·vertical, w·horizontal).
@@ -95,7 +95,7 @@ def _samples(coefficients: Tensor, own: Extent, factors: tuple[int, int], extent
 
 
 def whole_pixels(components: Components, count: int) -> Tensor:
-    """(m, count, height, width): level-shifted samples of the first components, of CMYK and YCCK of R, G and B."""
+    """(m, count, height, width): level-shifted samples of the first components; R, G and B for CMYK and YCCK."""
     inks = components.color in INKS
     given = list(zip(components.coefficients, components.extents, components.upsampling, strict=True))
     samples = torch.cat([_samples(*one, components.extent) for one in (given if inks else given[:count])], dim=1)
@@ -111,7 +111,7 @@ def whole_coefficients(components: Components, count: int) -> Tensor:
     planes = [
         # The encoder filled partial blocks arbitrarily; an activation has zeros there.
         cut(coefficients, extent)
-        # Only upsampled planes pass through pixels on the way.
+        # Only upsampled planes are converted to pixels on the way.
         if factors == (1, 1)
         else encode(_samples(coefficients, own, factors, extent)).coefficients
         for coefficients, own, factors in list(given)[:count]

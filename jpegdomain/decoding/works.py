@@ -1,4 +1,4 @@
-"""What the compiled renderer is called with: images of one layout at a time, shared out among threads."""
+"""Calls of the compiled renderer: images of one layout at a time, shared among threads."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Arrays: TypeAlias = tuple[tuple[NDArray[np.int16], ...], tuple[NDArray[np.uint16
 TOGETHER: Final = 64
 """Images whose coefficients are copied for one call, at most."""
 _WORTH_A_THREAD: Final = 1 << 20
-"""Output numbers; for fewer, starting a thread takes longer than it saves."""
+"""Number of output numbers below which starting a thread takes longer than it saves."""
 
 # Batches so large that their memory goes back to the system each time spend as long on it as on all the arithmetic.
 _batches: Final = Lender(2, 1 << 26)
@@ -37,7 +37,7 @@ _scratch: list[NDArray[np.float32]] = []
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Channels:
-    """What becomes of the components: scale·(colours + fills) + shift.
+    """How components become channels: scale·(colours + fills) + shift.
 
     Attributes:
         target: 'luma', 'rgb' or 'ycbcr'.
@@ -58,7 +58,7 @@ class Channels:
         channels, count = len(self.scale), rows.shape[1]
         mixing = np.zeros((3, 4))
         mixing[:channels, :count] = self.scale[:, None] * rows
-        # From R, G and B to the channels, as of a file that has R, G and B.
+        # From R, G and B to the channels, as for a file that stores R, G and B.
         matrix, black = np.asarray(MIXING[self.target]["rgb"]), np.asarray(BLACK[self.target])
         mixing[:channels, 3] = self.scale * (matrix @ np.broadcast_to(layout.constant, 3) + black) + self.shift
         fills: list[NDArray[Any]] = []
@@ -75,10 +75,10 @@ class Work:
     """Images of one layout.
 
     Attributes:
-        layout: Theirs.
-        mixing: Of `Channels.constants`.
-        fills: Of `Channels.constants`.
-        positions: Where each image stands in the batch.
+        layout: The images' layout.
+        mixing: From `Channels.constants`.
+        fills: From `Channels.constants`.
+        positions: Each image's position in the batch.
         arrays: Their coefficients and tables.
     """
 
@@ -95,11 +95,11 @@ def render_works(
     """Render all images of a batch.
 
     Args:
-        jobs: Give the works, in the threads that render them. Together these hold every position once.
-        count: Images.
-        extent: Of the result.
-        channels: Of the result.
-        threads: How many at most; each renders different images.
+        jobs: Return the works, in the threads that render them. Together these hold every position once.
+        count: Number of images.
+        extent: The result's extent.
+        channels: The result's channels.
+        threads: The largest number of threads; each renders different images.
 
     Returns:
         (n, channels, h, w) float32.
@@ -113,7 +113,7 @@ def render_works(
 
 
 def _memory(size: int) -> NDArray[np.float32]:
-    """Uninitialised float32 memory that begins at a cache line."""
+    """Uninitialised float32 memory, aligned to a cache line."""
     line = 64
     _, room = _batches.lend(4 * size + line)
     first = -room.ctypes.data % line
@@ -149,6 +149,6 @@ def _render(out: NDArray[np.float32], count: int, job: Callable[[], Work]) -> No
 
 
 def behind(sizes: Sequence[int], count: int) -> NDArray[np.int64]:
-    """Where images begin that stand behind each other, by their components' sizes: see `Arrays`."""
+    """Where images begin that are stored one after the other, from their components' sizes: see `Arrays`."""
     steps = [*sizes, *[sizes[-1]] * (3 - len(sizes)), 64, 64, 64]
     return np.arange(count)[:, None] * np.array(steps)

@@ -28,17 +28,17 @@ _COMPONENTS: Final = {"gray": 1, "ycbcr": 3}
 class Bandwidth:
     """Channels and bytes of one image or of several together.
 
-    "All" stands for all coefficients, coded in the same way as the kept ones; "original" for the files as they were,
-    None if only records of them were given.
+    "All" refers to all coefficients, coded in the same way as the kept ones; "original" to the original files, and is
+    None if only records were given.
 
     Attributes:
         images: Number of images.
-        channels: Kept of the components that the files have, summed over images.
-        all_channels: Of these components: 64 of a gray file, 192 of a YCbCr file.
-        scan: Bytes of entropy-coded data with the kept coefficients alone.
-        all_scan: With all of them.
-        file: Bytes of the whole file, tables and headers included, with the kept coefficients alone.
-        all_file: With all of them.
+        channels: Number of kept channels in the components that the files have, summed over images.
+        all_channels: Number of all channels in these components: 64 for a gray file, 192 for a YCbCr file.
+        scan: Bytes of entropy-coded data with only the kept coefficients.
+        all_scan: Bytes of entropy-coded data with all coefficients.
+        file: Bytes of the whole file, including tables and headers, with only the kept coefficients.
+        all_file: Bytes of the whole file with all coefficients.
         original_scan: Bytes of entropy-coded data in the original files.
         original_file: Bytes of the original files.
     """
@@ -55,29 +55,29 @@ class Bandwidth:
 
     @property
     def channel_share(self) -> float:
-        """Channels kept over all of them."""
+        """Number of kept channels divided by the number of all channels."""
         return self.channels / self.all_channels
 
     @property
     def scan_share(self) -> float:
-        """Entropy-coded bytes over those of all coefficients, coded in the same way."""
+        """Entropy-coded bytes divided by those of all coefficients, coded in the same way."""
         return self.scan / self.all_scan
 
     @property
     def original_share(self) -> float | None:
-        """Entropy-coded bytes over those of the files as they were, coded however they were."""
+        """Entropy-coded bytes divided by those of the original files, whatever their coding."""
         return None if self.original_scan is None else self.scan / self.original_scan
 
     @classmethod
     def total(cls, parts: Iterable["Bandwidth"]) -> "Bandwidth":
-        """Return the sums over `parts`; the originals' are None if any of them is.
+        """Return the sums over `parts`; sums for the originals are None if any part's are.
 
         Raises:
             InputError: If there are no parts.
         """
         given = list(parts)
         if not given:
-            raise InputError("bandwidth is added up of one image or more, got none")
+            raise InputError("bandwidth needs at least one image, got none")
         sums: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             column = [getattr(part, field.name) for part in given]
@@ -85,7 +85,7 @@ class Bandwidth:
         return cls(**sums)
 
     def to_dict(self) -> dict[str, Any]:
-        """Attributes and shares in plain values, for JSON."""
+        """Attributes and shares as plain values, for JSON."""
         shares = ("channel_share", "scan_share", "original_share")
         return {**dataclasses.asdict(self), **{name: getattr(self, name) for name in shares}}
 
@@ -93,7 +93,7 @@ class Bandwidth:
         images = "1 image" if self.images == 1 else f"{self.images:,} images"
         original = "" if self.original_share is None else f", {self.original_share:.1%} of the original's"
         return (
-            f"{images}: {self.channels / self.images:.4g} channels an image ({self.channel_share:.1%}), "
+            f"{images}: {self.channels / self.images:.4g} channels per image ({self.channel_share:.1%}), "
             f"{self.scan:,} of {self.all_scan:,} entropy-coded bytes ({self.scan_share:.1%}{original})"
         )
 
@@ -101,13 +101,13 @@ class Bandwidth:
 def bandwidth(source: JpegImage | Source, selection: ChannelSet | Tensor) -> Bandwidth:
     """Measure the bytes of one image with and without the channels that are not kept.
 
-    Both are written as sequential files with their own optimal Huffman tables, so that neither gains by a better coder.
-    Entropy-coded bytes are those of the scans, zero bytes stuffed behind FF and restart markers included, headers and
-    tables excluded. A block that keeps nothing still takes about two bits, one for DC and one for its end: a valid file
-    has every block.
+    Both versions are written as sequential files with their own optimal Huffman tables, so that neither benefits from a
+    better coder. Entropy-coded bytes are those of the scans, including zero bytes stuffed after FF and restart markers,
+    without headers and tables. A block that keeps nothing still takes about two bits, one for DC and one for its end,
+    since a valid file has every block.
 
     Args:
-        source: A file (see `read_jpeg`), whose own size is then reported too, or a record read from one.
+        source: A file (see `read_jpeg`), whose own size is then also reported, or a record read from one.
         selection: A set; or what a gate kept of this image, (192,) of 0 and 1, row-major.
 
     Returns:
@@ -140,10 +140,10 @@ def bandwidth(source: JpegImage | Source, selection: ChannelSet | Tensor) -> Ban
 
 
 def selected(image: JpegImage, selection: ChannelSet | Tensor) -> JpegImage:
-    """Return a gray or YCbCr record with the coefficients that are not kept set to zero, all else unchanged.
+    """Return a gray or YCbCr record with the coefficients that are not kept set to zero, and everything else unchanged.
 
-    The set's chroma frequencies apply to the chroma blocks of the file: in a subsampled file these are fewer, of more
-    pixels each, than on the luma block grid that networks get.
+    The set's chroma frequencies apply to the chroma blocks of the file: a subsampled file has fewer of them, each
+    covering more pixels, than the luma block grid that networks get.
 
     Raises:
         UnsupportedJpegError: If the record is neither gray nor YCbCr.
@@ -153,7 +153,7 @@ def selected(image: JpegImage, selection: ChannelSet | Tensor) -> JpegImage:
         reason = f"channels are frequencies of Y, Cb and Cr, which a {image.color} file does not have"
         raise UnsupportedJpegError(message(image.source, reason, advice=RE_ENCODE))
     if image.keep < BLOCK:
-        raise InputError(f"{image.source} was read with keep={image.keep}: read all of its frequencies")
+        raise InputError(f"{image.source} was read with keep={image.keep}: read it with all frequencies")
     components = tuple(
         dataclasses.replace(part, coefficients=part.coefficients * kept)
         for part, kept in zip(image.components, _mask(selection), strict=False)
@@ -164,7 +164,8 @@ def selected(image: JpegImage, selection: ChannelSet | Tensor) -> JpegImage:
 def scan_bytes(data: bytes) -> int:
     """Return the bytes of entropy-coded data in a JPEG file of any number of scans.
 
-    They lie between each scan's header and the marker that ends it; stuffed zero bytes and restart markers count.
+    This is the data between each scan's header and the marker that ends it, with stuffed zero bytes and restart
+    markers.
     """
     count, begin = 0, None
     for segment in segments(data):
@@ -184,5 +185,5 @@ def _mask(selection: ChannelSet | Tensor) -> NDArray[np.int16]:
         kept = selection.detach().cpu() > 0.5
     else:
         given = tuple(selection.shape) if isinstance(selection, Tensor) else type(selection).__name__
-        raise InputError(f"a selection is a ChannelSet, or a gate's keep of one image, ({CHANNELS},), got {given}")
+        raise InputError(f"selection must be a ChannelSet, or a gate's keep for one image, ({CHANNELS},), got {given}")
     return kept.reshape(-1, _FREQUENCIES).numpy().astype(np.int16)

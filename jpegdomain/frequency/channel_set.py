@@ -35,17 +35,17 @@ CHANNELS: Final = len(COMPONENTS) * _FREQUENCIES
 
 @dataclass(frozen=True)
 class ChannelSet:
-    """Frequencies of Y, Cb and Cr that are kept.
+    """The frequencies of Y, Cb and Cr to keep.
 
     A channel is one frequency of one component, over the grid of 8×8 blocks. Kept channels are stacked Y first, then
-    Cb, then Cr, each component's in ascending numbers of `order`.
+    Cb, then Cr, each component's in ascending order of the numbers in `order`.
 
     Args:
-        y: Frequencies kept of luma, 0…63, numbered by `order`.
-        cb: Those of blue chroma.
-        cr: Those of red chroma.
+        y: Frequencies of luma to keep, 0…63, numbered by `order`.
+        cb: Frequencies of blue chroma to keep.
+        cr: Frequencies of red chroma to keep.
         order: How the frequencies are numbered and stacked, 'row-major' or 'zigzag'.
-        name: For tables and figures; sets that keep the same channels in the same order are equal whatever their names.
+        name: A name for tables and figures; it does not count when sets are compared.
 
     Raises:
         InputError: If a number is outside 0…63 or repeated, the order is unknown, or nothing is kept.
@@ -59,15 +59,15 @@ class ChannelSet:
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
-            raise InputError(f"order is 'row-major' or 'zigzag', got {self.order!r}")
+            raise InputError(f"order must be 'row-major' or 'zigzag', got {self.order!r}")
         for component, name in zip(COMPONENTS, ("y", "cb", "cr"), strict=True):
             object.__setattr__(self, name, _checked(getattr(self, name), component))
         if not len(self):
-            raise InputError("a channel set keeps at least one channel, got none")
+            raise InputError("a channel set must keep at least one channel, got none")
 
     @classmethod
     def of_indices(cls, indices: Iterable[int], order: Order = "row-major", name: str = "") -> "ChannelSet":
-        """Return the set of channel numbers 0…191: 64·component + frequency, the frequency numbered by `order`.
+        """Return the set with these channel numbers, 0…191: 64·component + frequency, numbered by `order`.
 
         Raises:
             InputError: If a number is outside 0…191 or repeated.
@@ -79,7 +79,7 @@ class ChannelSet:
             except TypeError:
                 number = -1
             if not 0 <= number < CHANNELS:
-                raise InputError(f"channels are numbered 0…{CHANNELS - 1}, got {index!r}")
+                raise InputError(f"channel numbers must be 0…{CHANNELS - 1}, got {index!r}")
             component, frequency = divmod(number, _FREQUENCIES)
             kept[component].append(frequency)
         y, cb, cr = map(tuple, kept)
@@ -98,7 +98,7 @@ class ChannelSet:
 
     @property
     def indices(self) -> tuple[int, ...]:
-        """Row-major channel numbers 64·component + 8·α + β, as they are stacked, whatever the set's own order."""
+        """Row-major channel numbers 64·component + 8·α + β, in the order of stacking, whatever `order` is."""
         return tuple(
             _FREQUENCIES * component + _row_major(frequency, self.order)
             for component, kept in enumerate(self.components)
@@ -114,15 +114,16 @@ class ChannelSet:
         return ChannelSet(y, cb, cr, order, self.name)
 
     def mask(self, dtype: torch.dtype = torch.bool, device: torch.device | str | None = None) -> Tensor:
-        """Mark the kept channels: (3, 8, 8) by component, vertical and horizontal frequency; True, or 1, where kept."""
+        """Return (3, 8, 8) by component, vertical and horizontal frequency: True, or 1, for kept channels."""
         kept = torch.zeros(CHANNELS, dtype=dtype, device=device)
         kept[list(self.indices)] = 1
         return kept.view(len(COMPONENTS), BLOCK, BLOCK)
 
     def relative_size(self, scale: float = 2) -> float:
-        """Return the network's input size over that of RGB pixels, as in Xu et al.'s tables.
+        """Return the network's input size divided by that of RGB pixels, as in Xu et al.'s tables.
 
-        With `scale` s the ratio of image sides (`image_scale`), C·(s·a/8)² numbers replace 3·a²: the ratio is C·s²/192.
+        If `scale` s is the ratio of image sides (`image_scale`), C·(s·a/8)² numbers replace 3·a²: the ratio is
+        C·s²/192.
         """
         return len(self) * scale * scale / CHANNELS
 
@@ -136,18 +137,18 @@ class ChannelSet:
         """Return the set that `to_dict` described; its name may be missing.
 
         Raises:
-            InputError: If something else is missing or no list of numbers.
+            InputError: If anything else is missing or not a list of numbers.
         """
         try:
             y, cb, cr = (tuple(description[component]) for component in COMPONENTS)
             order, name = description["order"], str(description.get("name", ""))
         except (KeyError, TypeError) as error:
-            raise InputError(f"a channel set is described by order, Y, Cb and Cr: {error!r}") from error
+            raise InputError(f"the description of a channel set needs order, Y, Cb and Cr: {error!r}") from error
         return cls(y, cb, cr, order, name)
 
     def plot(self, axes: "Sequence[Axes] | None" = None) -> "Figure":
-        """Draw three 8×8 grids, each cell numbered in the set's order, on three axes of matplotlib or a new figure."""
-        # Imported here since plotting itself imports channel sets.
+        """Draw three 8×8 grids, with cells numbered in the set's order, on three matplotlib axes or a new figure."""
+        # Imported here, since plotting itself imports channel sets.
         from .plotting import plot_channels
 
         return plot_channels(self, axes)
@@ -165,7 +166,7 @@ class ChannelSet:
 
 
 def renumbered(index: int, order: Order) -> int:
-    """The number 0…63 by `order` of the frequency with the row-major number `index`."""
+    """The number, 0…63, that `order` gives the frequency with the row-major number `index`."""
     return int(_ZIGZAG_POSITION[index]) if order == "zigzag" else index
 
 
@@ -177,9 +178,9 @@ def _checked(kept: Iterable[int], component: str) -> tuple[int, ...]:
     try:
         numbers = tuple(sorted(operator.index(frequency) for frequency in kept))
     except TypeError as error:
-        raise InputError(f"frequencies of {component} are whole numbers, got {kept!r}") from error
+        raise InputError(f"frequencies of {component} must be whole numbers, got {kept!r}") from error
     if wrong := [number for number in numbers if not 0 <= number < _FREQUENCIES]:
-        raise InputError(f"frequencies of {component} are numbered 0…{_FREQUENCIES - 1}, got {wrong}")
+        raise InputError(f"frequencies of {component} must be 0…{_FREQUENCIES - 1}, got {wrong}")
     if len(set(numbers)) < len(numbers):
-        raise InputError(f"a frequency of {component} comes twice: {numbers}")
+        raise InputError(f"a frequency of {component} is repeated: {numbers}")
     return numbers

@@ -22,32 +22,32 @@ def frequency_channels(source: Source, selection: ChannelSet | None = None, *, c
     """Compute the frequency channels of images (Xu et al. 2020, section 3.1) from the files' own coefficients.
 
     Channel 64·component + 8·α + β at (x, y) is coefficient (α, β) of block (x, y) of Y − 128, Cb − 128 or Cr − 128, of
-    the orthonormal 8×8 DCT-II in levels: JPEG's own scale. Grayscale files have zeros for Cb and Cr.
+    the orthonormal 8×8 DCT-II in levels, which is JPEG's own scale. Grayscale files have zeros for Cb and Cr.
 
-    'exact' is the map at a network's entry with the colours Y, Cb and Cr: libjpeg's upsampling, cut, crop, resize, flip
-    and fills, in the transform domain. It equals the DCT of Y, Cb and Cr of the floating-point decoding
-    `jpegdomain.decode_rgb`, whatever the sampling, to rounding. Pixels of partial blocks outside the image are 0 after
-    the level shift, not what an encoder filled in.
+    'exact' is the map at a network's entry for the colours Y, Cb and Cr: libjpeg's upsampling, crop, resize, flip and
+    fills, in the transform domain. It equals the DCT of Y, Cb and Cr of the floating-point decoding
+    `jpegdomain.decode_rgb`, for any sampling, to rounding. Pixels of partial blocks outside the image are 0 after the
+    level shift, and not what the encoder stored there.
 
-    Of CMYK and YCCK files both kinds are the channels of the R, G and B that `decode_rgb` makes of them: none of their
-    blocks is one of Y, Cb or Cr.
+    For CMYK and YCCK files both kinds are the channels of the R, G and B that `decode_rgb` gives, since these files
+    have no blocks of Y, Cb or Cr.
 
     'nearest' takes the blocks of a file as they are and repeats those of a subsampled component: with v×h pixels per
-    sample, block (x, y) takes block (⌊x/v⌋, ⌊y/h⌋). No pixel is touched, and partial blocks hold what the encoder
-    filled in. It is for batches without a preprocess. With r the largest less the smallest sample of the component's
-    block and the ring of one sample around it, in blocks that lie whole in the image
+    sample, block (x, y) takes block (⌊x/v⌋, ⌊y/h⌋). No pixel is computed, and partial blocks have what the encoder
+    stored. It is for batches without a preprocess. Let r be the largest minus the smallest sample in the component's
+    block and the ring of one sample around it. Then, in blocks that lie completely inside the image,
 
         ‖nearest − exact‖ ≤ 8·r    over the 64 channels of a component together, and so for each.
 
-    Constant chroma agrees, and so do all channels of a component at full resolution. In partial blocks the bound holds,
-    at full resolution too, if 0, the level-shifted outside of the image, counts among the samples. On photographs the
-    difference is not small: statistics have to be fitted with the same kind of chroma. The derivation and the
-    measurements are at the top of `jpegdomain/frequency/nearest.py`.
+    The two agree for constant chroma, and for all channels of a component at full resolution. In partial blocks the
+    bound holds, also at full resolution, if 0, the level-shifted value outside the image, counts among the samples. On
+    photographs the difference is not small: statistics must be fitted with the same kind of chroma. The derivation and
+    the measurements are at the top of `jpegdomain/frequency/nearest.py`.
 
     Args:
         source: A batch from `jpegdomain.collate`, with or without a preprocess; or RGB pixels 0…255, floating point
-            (n, 3, h, w), whose chroma has full resolution. Gradients reach pixels.
-        selection: Which channels, and in which order they are stacked; None for all 192, row-major.
+            (n, 3, h, w), whose chroma has full resolution. Gradients flow to pixels.
+        selection: Which channels, and in which order to stack them; None for all 192, row-major.
         chroma: 'exact' or 'nearest'.
 
     Returns:
@@ -55,11 +55,11 @@ def frequency_channels(source: Source, selection: ChannelSet | None = None, *, c
 
     Raises:
         InputError: If the source is neither, the selection is not a `ChannelSet`, `chroma` is unknown, or 'nearest' is
-            asked of a batch that a preprocess has placed.
+            requested for a batch with a preprocess.
     """
     if selection is not None and not isinstance(selection, ChannelSet):
         raise InputError(
-            f"a selection is a ChannelSet, such as jpegdomain.frequency.published('24S'), or None for all channels; "
+            f"selection must be a ChannelSet, such as jpegdomain.frequency.published('24S'), or None for all channels; "
             f"got {type(selection).__qualname__}"
         )
     check_chroma(chroma)
@@ -69,12 +69,12 @@ def frequency_channels(source: Source, selection: ChannelSet | None = None, *, c
 def check_chroma(chroma: str) -> None:
     """Raise `InputError` if `chroma` is neither 'exact' nor 'nearest'."""
     if chroma not in get_args(Chroma):
-        raise InputError(f"chroma is 'exact' or 'nearest', got {chroma!r}")
+        raise InputError(f"chroma must be 'exact' or 'nearest', got {chroma!r}")
 
 
 def wide_channels(source: Source, indices: tuple[int, ...] | None, chroma: Chroma) -> Tensor:
     """The channels in float32 or float64, before they are rounded to half precision."""
-    # Level-shifted sums of 64 products need more digits than half precision has.
+    # Sums of 64 products need more digits than half precision has.
     if isinstance(source, JpegBatch):
         wide = torch.promote_types(source.dtype, torch.float32)
         if chroma == "nearest":
@@ -83,8 +83,8 @@ def wide_channels(source: Source, indices: tuple[int, ...] | None, chroma: Chrom
     if not isinstance(source, Tensor) or source.dim() != 4 or source.shape[1] != 3:
         given = tuple(source.shape) if isinstance(source, Tensor) else type(source).__qualname__
         raise InputError(
-            f"frequency channels are of a JpegBatch (jpegdomain.collate) or of RGB pixels (n, 3, h, w); got {given}"
+            f"frequency channels need a JpegBatch (jpegdomain.collate) or RGB pixels (n, 3, h, w); got {given}"
         )
     if not source.is_floating_point():
-        raise InputError(f"pixels are floating-point levels 0…255, got {source.dtype}: convert them with .float()")
+        raise InputError(f"pixels must be floating-point levels 0…255, got {source.dtype}: convert them with .float()")
     return channels_of_rgb(source.to(torch.promote_types(source.dtype, torch.float32)), indices)

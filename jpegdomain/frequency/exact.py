@@ -1,4 +1,4 @@
-"""The exact channels: the 8×8 DCT of the image's Y, Cb and Cr, of as many frequencies as are wanted."""
+"""The exact channels: the 8×8 DCT of the image's Y, Cb and Cr, for the selected frequencies."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,11 +19,11 @@ __all__ = ["channels_of_files", "channels_of_rgb"]
 
 _FREQUENCIES: Final = BLOCK * BLOCK
 _FEW: Final = 96
-"""Up to this many channels, one product per channel takes less time than the separable transform of all 192."""
+"""Up to this many channels, one product per channel is faster than the separable transform of all 192."""
 
 
 def channels_of_files(source: JpegBatch | Components, indices: Sequence[int] | None) -> Tensor:
-    """(n, channels, X, Y) of files in float32 or float64, by channel numbers; None for all."""
+    """(n, channels, X, Y) of files in float32 or float64, for these channel numbers; None for all."""
     luma = indices is not None and max(indices) < _FREQUENCIES
     target: Target = "luma" if luma else "ycbcr"
     shift = torch.full((1 if luma else 3,), -128.0, dtype=source.dtype, device=source.device)
@@ -33,8 +33,8 @@ def channels_of_files(source: JpegBatch | Components, indices: Sequence[int] | N
 
 
 def channels_of_rgb(pixels: Tensor, indices: Sequence[int] | None) -> Tensor:
-    """The same of RGB levels 0…255, (n, 3, h, w) in float32 or float64."""
-    # Y is R = G = B less 128 where all three are; Cb and Cr do not change.
+    """The same for RGB levels 0…255, (n, 3, h, w) in float32 or float64."""
+    # Subtracting 128 from R, G and B subtracts 128 from Y; Cb and Cr do not change.
     return _transformed(pixels - 128, indices, rgb=True)
 
 
@@ -59,7 +59,7 @@ def _picked(coefficients: Tensor, indices: Sequence[int] | None) -> Tensor:
 
 
 def _by_products(planes: Tensor, indices: tuple[int, ...], rgb: bool) -> Tensor:
-    """One product with each wanted function of the basis, the colour matrix included."""
+    """One product with each selected basis function, including the colour matrix."""
     extent = Extent(*planes.shape[2:])
     if not extent.whole:
         planes = F.pad(planes, (0, extent.canvas[1] - extent.width, 0, extent.canvas[0] - extent.height))

@@ -18,17 +18,17 @@ __all__ = ["Frontend"]
 class Frontend(nn.Module):
     """Selected frequency channels, normalised: (x − mean)/max(std, floor) (Xu et al. 2020, section 3.1).
 
-    The floor is that of the statistics; Xu et al. have none. Mean and divisor are the buffers `mean` and `std`, and the
-    state dict also holds the selection and the kind of chroma: a network that is saved with its frontend carries its
-    data's statistics, and cannot be loaded into one of other channels.
+    The floor is that of the statistics; Xu et al. use none. The buffers `mean` and `std` hold mean and divisor, and the
+    state dict also has the selection and the kind of chroma: a network saved with its frontend includes its data's
+    statistics, and cannot be loaded into a network with other channels.
 
     Args:
-        selection: Which channels, and in which order they are stacked.
-        statistics: Of all 192 channels, or of the selection's; None leaves the channels in levels.
+        selection: Which channels, and in which order to stack them.
+        statistics: Statistics of all 192 channels, or of the selected ones; None leaves the channels in levels.
         chroma: As for `frequency_channels`.
 
     Raises:
-        InputError: If the selection is not a `ChannelSet`, or the statistics are of other channels or another chroma.
+        InputError: If the selection is not a `ChannelSet`, or the statistics are for other channels or another chroma.
     """
 
     mean: Tensor
@@ -40,7 +40,7 @@ class Frontend(nn.Module):
         super().__init__()
         if not isinstance(selection, ChannelSet):
             raise InputError(
-                f"a frontend's selection is a ChannelSet, such as jpegdomain.frequency.published('24S'); got "
+                f"selection must be a ChannelSet, such as jpegdomain.frequency.published('24S'); got "
                 f"{type(selection).__qualname__}"
             )
         check_chroma(chroma)
@@ -52,11 +52,11 @@ class Frontend(nn.Module):
         else:
             own = statistics.select(selection) if statistics.selection is None else statistics
             if own.selection != selection:
-                raise InputError(f"the frontend selects {selection.called}, its statistics are of {own.selection!r}")
+                raise InputError(f"the frontend selects {selection.called}, its statistics are for {own.selection!r}")
             if own.chroma != chroma:
                 raise InputError(
-                    f"the frontend has chroma={chroma!r}, its statistics are of chroma={own.chroma!r}: "
-                    f"fit_statistics(…, chroma={chroma!r}) gives those that it needs"
+                    f"the frontend has chroma={chroma!r}, but its statistics are for chroma={own.chroma!r}: fit them "
+                    f"with fit_statistics(…, chroma={chroma!r})"
                 )
             mean, std = own.mean.to(torch.get_default_dtype()), own.divisor.to(torch.get_default_dtype())
         self.register_buffer("mean", mean)
@@ -69,23 +69,23 @@ class Frontend(nn.Module):
         return ((channels - mean) / std).to(x.dtype)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Selection and kind of chroma in plain values."""
+        """Selection and kind of chroma, as plain values."""
         return {"selection": self.selection.to_dict(), "chroma": self.chroma}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Check that a loaded state is of the same channels.
+        """Check that a loaded state is for the same channels.
 
         Raises:
-            InputError: If its selection or its chroma is another one.
+            InputError: If its selection or its chroma is different.
         """
         selection = ChannelSet.from_dict(state["selection"])
         if selection != self.selection:
             raise InputError(
-                f"this state is of {selection.called}, the frontend selects {self.selection.called}: make it with "
-                "Frontend(ChannelSet.from_dict(state['selection'])), state being the '_extra_state' of the file"
+                f"this state is for {selection.called}, but the frontend selects {self.selection.called}: make it with "
+                "Frontend(ChannelSet.from_dict(state['selection'])), where state is the file's '_extra_state'"
             )
         if state["chroma"] != self.chroma:
-            raise InputError(f"this state is of chroma={state['chroma']!r}, the frontend has chroma={self.chroma!r}")
+            raise InputError(f"this state is for chroma={state['chroma']!r}, the frontend has chroma={self.chroma!r}")
 
     def extra_repr(self) -> str:
         """The selection and the kind of chroma."""

@@ -29,24 +29,24 @@ class ChannelGate(nn.Module):
 
         soft = softmax((ℓ + g)/τ)_on = σ((ℓ_on − ℓ_off + g_on − g_off)/τ),   keep = 1 where soft > ½, else 0,
 
-    with g of the standard Gumbel distribution: a channel is kept with probability σ(ℓ_on − ℓ_off), whatever the
+    where g has the standard Gumbel distribution: a channel is kept with probability σ(ℓ_on − ℓ_off), for any
     temperature τ. `keep` has the gradients of `soft` (straight-through). In eval mode nothing is drawn: a channel is
-    kept where ℓ_on > ℓ_off.
+    kept if ℓ_on > ℓ_off.
 
-    A channel kept with probability ¼ counts as a quarter in training and as nothing in eval mode, and the network has
-    never seen the channels that it then gets. That is why `noise` scales g: lower it from 1, as in the paper, to 0 in
-    the course of training, with a `Schedule`, and the gate decides in the end as it will in eval mode.
+    A channel that is kept with probability ¼ counts as a quarter in training and as nothing in eval mode, and the
+    network was never trained on the channels that it gets in eval mode. That is why `noise` scales g: lower it from 1,
+    the paper's value, to 0 during training, with a `Schedule`, so that the gate finally decides as in eval mode.
 
-    Its input should be normalised, as by `Frontend`: of raw coefficients the average of luma's DC is a hundred times
-    the others, and the first convolution would see little else. The logits are computed in float32, under autocast too,
-    or in the weights' own dtype. The noise comes from torch's generator of the input's device. Temperature and noise
-    are part of the state dict.
+    Its input should be normalised, for example by `Frontend`: in raw coefficients the average of luma's DC is a hundred
+    times the others, and the first convolution would see little else. The logits are computed in float32, even under
+    autocast, or in the weights' own dtype. The noise comes from torch's generator for the input's device. Temperature
+    and noise are part of the state dict.
 
     Args:
-        channels: C.
-        temperature: τ > 0, an attribute that may be set at any time. High values spread the gradients over all
-            channels, low ones confine them to channels near the threshold.
-        noise: Factor of g, ≥ 0, an attribute that may be set at any time.
+        channels: C, the number of channels.
+        temperature: τ > 0, an attribute that can be set at any time. High values spread the gradients over all
+            channels, low values confine them to channels near the threshold.
+        noise: The factor of g, ≥ 0, an attribute that can be set at any time.
 
     Raises:
         InputError: If `channels` is below 1, τ is not positive or the noise is negative.
@@ -55,7 +55,7 @@ class ChannelGate(nn.Module):
     def __init__(self, channels: int = CHANNELS, *, temperature: float = 1.0, noise: float = 1.0) -> None:
         super().__init__()
         if not isinstance(channels, int) or channels < 1:
-            raise InputError(f"a gate's number of channels is 1 or more, got {channels!r}")
+            raise InputError(f"a gate's number of channels must be 1 or more, got {channels!r}")
         self.channels = channels
         self.temperature = temperature
         self.noise = noise
@@ -75,7 +75,7 @@ class ChannelGate(nn.Module):
     @temperature.setter
     def temperature(self, value: float) -> None:
         if not value > 0:
-            raise InputError(f"a gate's temperature is positive, got {value!r}")
+            raise InputError(f"a gate's temperature must be positive, got {value!r}")
         self._temperature = float(value)
 
     @property
@@ -86,19 +86,19 @@ class ChannelGate(nn.Module):
     @noise.setter
     def noise(self, value: float) -> None:
         if not value >= 0:
-            raise InputError(f"a gate's noise is 0 or more, got {value!r}")
+            raise InputError(f"a gate's noise must be 0 or more, got {value!r}")
         self._noise = float(value)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return each channel's two logits, off and on, (n, C, 2) in at least float32, of `x` (n, C, X, Y).
 
         Raises:
-            InputError: If `x` has another shape, or holds one image in training, where batch norm needs two.
+            InputError: If `x` has another shape, or only one image in training, where batch norm needs two.
         """
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise InputError(f"this gate takes (n, {self.channels}, X, Y), got {tuple(x.shape)}")
         if self.bn1.training and len(x) == 1:
-            raise InputError("training a gate takes two images a batch or more, got 1: drop a smaller last batch")
+            raise InputError("training a gate needs at least two images in a batch, got 1: drop a smaller last batch")
         dtype = self.conv1.weight.dtype
         with own_dtype(x):
             average = x.mean(dim=(2, 3), keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
@@ -106,7 +106,7 @@ class ChannelGate(nn.Module):
         return logits.view(-1, self.channels, 2).to(torch.promote_types(dtype, torch.float32))
 
     def drawn(self, margin: Tensor) -> Tensor:
-        """Draw a number of 0…1 for each of (n, C) decisions; to be overridden where several processes share a batch."""
+        """Draw a number in 0…1 for each of (n, C) decisions; override this if several processes share a batch."""
         return torch.rand_like(margin)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,8 +116,8 @@ class ChannelGate(nn.Module):
             x: (n, C, X, Y) channels.
 
         Returns:
-            The channels, and `keep`, (n, C), exactly 0 or 1. In training both have gradients, straight through the
-            decision: penalties are made of `keep`.
+            The channels, and `keep`, (n, C), exactly 0 or 1. In training both have straight-through gradients; compute
+            penalties from `keep`.
         """
         off, on = self.logits(x).unbind(-1)
         margin = on - off
@@ -146,15 +146,15 @@ class ChannelGate(nn.Module):
 
 
 class NormalisedGate(nn.Module):
-    """A gate with the statistics that it was trained with: it reads (x − mean)/max(std, floor) of all 192 channels.
+    """A gate with its training statistics: its input is (x − mean)/max(std, floor) of all 192 channels.
 
     Args:
         gate: Takes (n, 192, X, Y) normalised channels and returns two tensors, as `ChannelGate` does: the gated
-            channels, and `keep` (n, 192) of 0 and 1. Deterministic in eval mode.
-        statistics: Of all 192 channels, from `fit_statistics`; None for a gate that reads the channels as they are.
+            channels, and `keep` (n, 192) of 0 and 1. It must be deterministic in eval mode.
+        statistics: Statistics of all 192 channels, from `fit_statistics`; None for a gate that needs no normalisation.
 
     Raises:
-        InputError: If the statistics are of a selection, or of chroma='nearest': a converted network's channels are
+        InputError: If the statistics are for a selection, or for chroma='nearest': a converted network's channels are
             exact.
     """
 
@@ -165,8 +165,8 @@ class NormalisedGate(nn.Module):
         super().__init__()
         self.gate = gate
         if statistics is not None and (statistics.selection is not None or statistics.chroma != "exact"):
-            raise InputError(f"a gate reads all {CHANNELS} channels, with chroma='exact'; got {statistics!r}")
-        # In the dtype they were fitted in: cast at use.
+            raise InputError(f"a gate needs statistics of {CHANNELS} channels with chroma='exact'; got {statistics!r}")
+        # In the dtype that they were fitted in, cast at use.
         mean, std = (
             (torch.zeros(CHANNELS), torch.ones(CHANNELS))
             if statistics is None
@@ -176,16 +176,16 @@ class NormalisedGate(nn.Module):
         self.register_buffer("std", std.clone())
 
     def forward(self, channels: Tensor) -> Tensor:
-        """Return `keep`, (n, 192) of 0 and 1, of channels (n, 192, X, Y) in levels; in training with gradients.
+        """Return `keep`, (n, 192) of 0 and 1, for channels (n, 192, X, Y) in levels; with gradients in training.
 
         Raises:
-            InputError: If the gate returned something else.
+            InputError: If the gate returns something else.
         """
         mean, std = (values.to(channels.dtype).view(-1, 1, 1) for values in (self.mean, self.std))
         given = self.gate((channels - mean) / std)
         keep = given[1] if isinstance(given, tuple) and len(given) == 2 else None
         if not isinstance(keep, Tensor) or keep.shape != channels.shape[:2]:
             raise InputError(
-                f"{type(self.gate).__qualname__} is to return the gated channels, and (images, {CHANNELS}) of 0 and 1"
+                f"{type(self.gate).__qualname__} must return the gated channels, and (images, {CHANNELS}) of 0 and 1"
             )
         return keep

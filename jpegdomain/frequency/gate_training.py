@@ -1,4 +1,4 @@
-"""Training a `ChannelGate`: penalties on the channels kept, schedules, and the static set that it learned."""
+"""Train a `ChannelGate`: penalties on the channels kept, schedules, and the static set that it learned."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -17,31 +17,35 @@ __all__ = ["Schedule", "gate_penalty", "keep_rates", "target_penalty", "to_stati
 
 
 def gate_penalty(keep: Tensor) -> Tensor:
-    """Return the channels kept, Σ F(x_i) of Xu et al.'s eq. (2), averaged over images; the loss adds λ times this.
+    """Count the kept channels, Σ F(x_i) in Xu et al.'s eq. (2), averaged over images; the loss adds λ times it.
 
-    Made of the decisions, whose gradients run straight through them, as is `target_penalty`. The probabilities
-    σ(ℓ_on − ℓ_off) would give less noisy gradients, but it is the number of *decisions* that has to meet the target:
-    probabilities can add up to 24 with none above ½, and a gate in eval mode then keeps nothing. With the gate's noise
-    at 0, `keep` is what eval mode keeps, with the gradients of σ((ℓ_on − ℓ_off)/τ).
+    Like `target_penalty`, it is computed from the decisions, with straight-through gradients. The probabilities
+    σ(ℓ_on − ℓ_off) would give less noisy gradients, but the number of *decisions* must meet the target: probabilities
+    can add up to 24 with none above ½, and a gate in eval mode then keeps nothing. With the gate's noise at 0, `keep`
+    is what eval mode keeps, with the gradients of σ((ℓ_on − ℓ_off)/τ).
 
-    `keep` is (n, C), as a gate returns it.
+    Args:
+        keep: (n, C), as returned by a gate.
+
+    Returns:
+        A scalar.
     """
     return _kept(keep).mean()
 
 
 def target_penalty(keep: Tensor, target: float) -> Tensor:
-    """Compare the average number of channels kept with a target T: |mean Σ F(x_i) − T|/T.
+    """Compare the average number of kept channels with a target T: |mean Σ F(x_i) − T|/T.
 
-    The absolute value, not the square, because its gradient does not fade near the target. A square settles where its
-    slope equals what the task would gain by one more channel, away from T. This one settles at T itself as soon as its
-    weight in the loss exceeds T times that gain.
+    It uses the absolute value, not the square, because its gradient does not vanish near the target. A square settles
+    away from T, where its slope equals what the task would gain from one more channel. The absolute value settles at T
+    itself as soon as its weight in the loss exceeds T times that gain.
 
-    With T = 24 a small network kept 24.4…24.6 channels a validation image (weight 5, 600 steps, noise lowered to 0 over
-    the first 80 % and the target from C to T over the first half), and none at all where the noise stayed at 1. The
-    weight also decides how soon the gate moves: at weight 1 it still kept 188 after 300 steps.
+    With T = 24 a small network kept 24.4…24.6 channels per validation image (weight 5, 600 steps, noise lowered to 0
+    over the first 80 % and the target from C to T over the first half), and none at all if the noise stayed at 1. The
+    weight also determines how soon the gate moves: at weight 1 it still kept 188 channels after 300 steps.
 
     Args:
-        keep: (n, C), as a gate returns it.
+        keep: (n, C), as returned by a gate.
         target: T, 0 < T ≤ C.
 
     Returns:
@@ -51,19 +55,19 @@ def target_penalty(keep: Tensor, target: float) -> Tensor:
         InputError: If the target is out of range.
     """
     if not 0 < target <= keep.shape[-1]:
-        raise InputError(f"a target is above 0 and up to {keep.shape[-1]} channels, got {target!r}")
+        raise InputError(f"target must be above 0 and at most {keep.shape[-1]} channels, got {target!r}")
     return (_kept(keep).mean() - target).abs() / target
 
 
 def _kept(keep: Tensor) -> Tensor:
     if keep.dim() != 2:
-        raise InputError(f"keep is (n, C), as a gate gives it, got {tuple(keep.shape)}")
+        raise InputError(f"keep must be (n, C), as returned by a gate, got {tuple(keep.shape)}")
     return keep.sum(dim=1)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A number that runs from `start` to `end` over `steps` steps; for a gate's temperature, noise or target.
+    """A number that goes from `start` to `end` over `steps` steps; for a gate's temperature, noise or target.
 
     With u = min(step/steps, 1), 'exponential' is start·(end/start)^u, and 'cosine' end + (start − end)·(1 + cos πu)/2.
 
@@ -75,11 +79,11 @@ class Schedule:
     Args:
         start: Value at step 0.
         end: Value from step `steps` on.
-        steps: ≥ 1.
+        steps: Number of steps, ≥ 1.
         shape: 'exponential' or 'cosine'.
 
     Raises:
-        InputError: If `steps` is below 1, the shape is unknown, or an exponential's values are not positive.
+        InputError: If `steps` is below 1, the shape is unknown, or `start` or `end` of an exponential is not positive.
     """
 
     start: float
@@ -89,12 +93,12 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.shape not in {"exponential", "cosine"}:
-            raise InputError(f"a schedule is 'exponential' or 'cosine', got {self.shape!r}")
+            raise InputError(f"shape must be 'exponential' or 'cosine', got {self.shape!r}")
         if not self.steps >= 1:
-            raise InputError(f"a schedule has 1 step or more, got {self.steps!r}")
+            raise InputError(f"steps must be 1 or more, got {self.steps!r}")
         if self.shape == "exponential" and not (self.start > 0 and self.end > 0):
             raise InputError(
-                f"an exponential runs between positive values, got {self.start} and {self.end}: use shape='cosine'"
+                f"an exponential needs positive values, got {self.start} and {self.end}: use shape='cosine'"
             )
 
     def __call__(self, step: int) -> float:
@@ -109,15 +113,15 @@ class Schedule:
 
 @torch.no_grad()
 def keep_rates(gate: Callable[[Any], tuple[Tensor, Tensor]], batches: Iterable[Any]) -> Tensor:
-    """Measure the share of images in which each channel is kept, in eval mode: the heat map of Xu et al.'s figure 5.
+    """Measure the share of images in which each channel is kept in eval mode: the heat map of Xu et al.'s figure 5.
 
     Args:
         gate: A `ChannelGate`, or a module that ends in one, such as ``nn.Sequential(frontend, gate)``; its mode is
             restored afterwards.
-        batches: What the gate takes, or tuples that begin with it, as a loader with labels gives them.
+        batches: Inputs of the gate, or tuples that begin with one, as from a loader with labels.
 
     Returns:
-        (C,) float64 on the CPU, 0…1, by the gate's channel numbers.
+        (C,) float64 on the CPU, 0…1, in the order of the gate's channels.
 
     Raises:
         InputError: If there is no image, or `gate` does not return a pair with (n, C) decisions.
@@ -132,8 +136,8 @@ def keep_rates(gate: Callable[[Any], tuple[Tensor, Tensor]], batches: Iterable[A
             given = gate(batch[0] if isinstance(batch, tuple | list) else batch)
             if not isinstance(given, tuple) or len(given) != 2 or given[1].dim() != 2:
                 raise InputError(
-                    "rates are of a gate that gives (channels, keep), such as ChannelGate: of a NormalisedGate, give "
-                    "its gate, behind a Frontend"
+                    "keep_rates needs a gate that returns (channels, keep), such as ChannelGate: for a NormalisedGate, "
+                    "give its gate, after a Frontend"
                 )
             keep = given[1]
             here = keep.detach().sum(0, dtype=torch.float64).cpu()
@@ -143,7 +147,7 @@ def keep_rates(gate: Callable[[Any], tuple[Tensor, Tensor]], batches: Iterable[A
         for module, mode in modes.items():
             module.training = mode
     if kept is None or not images:
-        raise InputError("rates are shares of images: give one batch or more, got none")
+        raise InputError("keep_rates needs at least one batch, got none")
     return kept / images
 
 
@@ -151,10 +155,10 @@ def to_static(rates: Tensor, channels: int | None = None, name: str = "") -> Cha
     """Make the static set that a gate has learned.
 
     Args:
-        rates: (192,) as `keep_rates` gives them for a gate of all channels in row-major order.
-        channels: How many to keep, those kept most often, the lower number at a tie. None keeps those kept in more
-            than half of the images.
-        name: Of the set.
+        rates: (192,) from `keep_rates`, for a gate of all channels in row-major order.
+        channels: How many channels to keep: those kept most often, with ties going to the lower number. None keeps
+            those kept in more than half of the images.
+        name: The set's name.
 
     Returns:
         The set, row-major.
@@ -166,5 +170,5 @@ def to_static(rates: Tensor, channels: int | None = None, name: str = "") -> Cha
     if channels is None:
         channels = int((rates > 0.5).sum())
         if not channels:
-            raise InputError("no channel is kept in more than half of the images: say how many channels to keep")
+            raise InputError("no channel is kept in more than half of the images: give the number of channels to keep")
     return top(rates, channels, name=name)

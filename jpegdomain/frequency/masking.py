@@ -1,4 +1,4 @@
-"""`MaskedEntry`: the entry of a converted network that keeps a set of frequency channels, or those a gate chooses."""
+"""`MaskedEntry`: the entry of a converted network that keeps a set of frequency channels, or a gate's choice."""
 
 from dataclasses import replace
 from typing import Final
@@ -23,7 +23,7 @@ from .gate import NormalisedGate
 __all__ = ["MaskedEntry"]
 
 _TO_MODEL: Final = {1: ((1.0,),), 3: MIXING["rgb"]["ycbcr"]}
-"""Model channels → matrix from level-shifted Y, or Y, Cb and Cr, to the model's channels."""
+"""For each number of model channels, the matrix from level-shifted Y, or Y, Cb and Cr, to these channels."""
 
 _FROM_MODEL: Final = {1: ((1.0,),), 3: RGB_TO_YCBCR}
 
@@ -33,27 +33,27 @@ _LEVEL = 128.0
 class MaskedEntry(Entry):
     """An entry that keeps only some frequency channels and sets the others to zero.
 
-    Channels are those of Y, Cb and Cr on the luma block grid of the images as they enter the network, after any
-    preprocess: coefficients C of level-shifted samples, J(Y − 128, Cb − 128, Cr − 128), partial blocks padded with
-    zeros. With M the set's mask, (3, 8, 8), and `scale`, `shift` those of mean and std,
+    Channels are those of Y, Cb and Cr on the luma block grid of the network's input images, after any preprocess:
+    coefficients C of level-shifted samples, J(Y − 128, Cb − 128, Cr − 128), with partial blocks padded with zeros. If M
+    is the set's mask, (3, 8, 8), and `scale` and `shift` follow from mean and std, then
 
         scale·(colour matrix · J̃(M∘C) + 128) + shift
 
-    are the pixels that enter the network: what is not kept is replaced by colourless mid-gray. A model of one channel
-    gets Y alone. With all channels kept it is the plain entry, to the last bit.
+    are the pixels that enter the network: channels that are not kept are replaced by those of mid-gray. A model with
+    one input channel gets only Y. If all channels are kept, the result is that of the plain entry, to the last bit.
 
     A gate chooses a mask for each image from that image's 192 channels. Grayscale files have chroma 0.
 
-    Of an activation, normalised pixels in the transform domain, mean, std and colour matrix are undone before the mask
-    and applied again after it: up to rounding the result is that of a file with the same pixels.
+    For an activation, normalised pixels in the transform domain, mean, std and colour matrix are undone before the mask
+    and applied again after it: up to rounding, the result is that of a file with the same pixels.
 
     Args:
-        kept: The channels that are kept: a set; or a `NormalisedGate`, which becomes a submodule.
-        channels: Of the model's input, 1 or 3.
+        kept: The channels to keep: a set, or a `NormalisedGate`, which becomes a submodule.
+        channels: Number of the model's input channels, 1 or 3.
         mean, std, domain: As for `Entry`.
 
     Raises:
-        InputError: If the model does not take 1 or 3 channels, or takes luma alone and the set keeps none of it.
+        InputError: If the model does not take 1 or 3 channels, or takes only luma and the set keeps none of it.
     """
 
     selection: ChannelSet | None
@@ -70,8 +70,8 @@ class MaskedEntry(Entry):
         super().__init__(channels, mean, std, domain)
         if channels is None or channels not in _TO_MODEL:
             raise InputError(
-                f"frequency channels are those of images: the model takes {channels or 'an unknown number of'} channels"
-                " instead of 1 or 3, so convert it without `channels`"
+                f"frequency channels need an image as input: the model takes {channels or 'an unknown number of'} "
+                "channels instead of 1 or 3, so convert it without `channels`"
             )
         self._count = channels
         self.selection = kept if isinstance(kept, ChannelSet) else None
@@ -80,14 +80,14 @@ class MaskedEntry(Entry):
         self._whole = False
         if self.selection is not None:
             if channels == 1 and not self.selection.y:
-                raise InputError("the model takes luma alone, and the set keeps no channel of Y: take another set")
+                raise InputError("the model takes only luma, but the set keeps no channel of Y: use another set")
             mask = self.selection.mask()[:channels]
             self._whole = bool(mask.all())
-            # Cast at use, as mean and std.
+            # Cast at use, like mean and std.
             self._mask = mask.to(torch.float64)
 
     def forward(self, x: JpegBatch | Components | Activation) -> Activation | Tensor:
-        """Compute the first feature map, of the channels that are kept; arguments and result as of `Entry`."""
+        """Compute the first feature map from the kept channels; arguments and result are as for `Entry`."""
         if not isinstance(x, (JpegBatch, Components, Activation)) or self._whole:
             return super().forward(x)
         masked = self._masked(x)
@@ -99,11 +99,11 @@ class MaskedEntry(Entry):
                 # With some frequencies missing, partial blocks are not zero outside the image.
                 coefficients = cut(coefficients, x.extent)
             coefficients = affine(coefficients, x.extent, None, level)
-        # Half precision begins behind the entry, as in the plain one.
+        # Half precision begins after the entry, as in the plain one.
         return super().forward(Activation(coefficients, x.extent)).to(x.dtype)
 
     def normalised_pixels(self, batch: JpegBatch | Activation) -> Tensor:
-        """The spatial model's input, (n, channels, h, w): the normalised pixels of the channels that are kept."""
+        """The spatial model's input, (n, channels, h, w): the normalised pixels of the kept channels."""
         if self._whole:
             return super().normalised_pixels(batch)
         samples = decode(self._masked(batch))
@@ -113,10 +113,10 @@ class MaskedEntry(Entry):
         return ((pixels / 255 - mean) / std).to(batch.dtype)
 
     def keep(self, x: JpegBatch | Components | Activation) -> Tensor:
-        """Return which channels are kept of each image: (n, 192) of 0 and 1, row-major, on the device of `x`.
+        """Return which channels of each image are kept: (n, 192) of 0 and 1, row-major, on the device of `x`.
 
-        A gate in training draws new noise in every call, this one included. Penalties need the decisions of the forward
-        pass itself, which are the output of ``self.gate`` in it: take them with a forward hook.
+        A gate in training draws new noise in every call, including this one. Penalties need the decisions of the
+        forward pass itself, which are the output of ``self.gate`` in it: get them with a forward hook.
         """
         if self.gate is not None:
             return self.gate(_unshuffled(self._components(x).coefficients))
@@ -130,7 +130,7 @@ class MaskedEntry(Entry):
         return super().extra_repr() + kept
 
     def _masked(self, x: JpegBatch | Components | Activation) -> Activation:
-        """Level-shifted Y, or Y, Cb and Cr, without what is not kept; not cut where the images end."""
+        """Level-shifted Y, or Y, Cb and Cr, of the kept channels, not cut at the edges of the images."""
         components = self._components(x)
         coefficients = components.coefficients
         if self.gate is not None:
@@ -142,7 +142,7 @@ class MaskedEntry(Entry):
         return Activation(coefficients * mask.repeat(1, 1, *x.extent.blocks), x.extent)
 
     def _components(self, x: JpegBatch | Components | Activation) -> Activation:
-        """Level-shifted Y, Cb and Cr, or Y alone where that is enough, in at least single precision."""
+        """Level-shifted Y, Cb and Cr, or only Y if that is enough, in at least single precision."""
         wide = torch.promote_types(x.dtype, torch.float32)
         if isinstance(x, Activation):
             return self._undone(x.to(wide))
@@ -175,7 +175,7 @@ def _matrix(rows: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
 
 
 def _mixed(matrix: Tensor, maps: Tensor) -> Tensor:
-    """Matrix times channels, (n, k, h, w) → (n, c, h, w), contiguous, which the product in another order is not."""
+    """Matrix times channels, (n, k, h, w) → (n, c, h, w), in the order of factors that gives a contiguous result."""
     return (matrix @ maps.flatten(2)).unflatten(2, maps.shape[2:])
 
 

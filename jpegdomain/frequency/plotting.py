@@ -1,4 +1,4 @@
-"""Channels drawn as three 8×8 grids, of Y, Cb and Cr: vertical frequencies downwards, horizontal to the right."""
+"""Draw channels as three 8×8 grids for Y, Cb and Cr, vertical frequencies downwards, horizontal to the right."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_channels", "plot_rates"]
 
 _KEPT: Final = ("#2f6f8f", "#3f6fd1", "#c8503c")
-"""Of Y, Cb and Cr."""
+"""The colours of kept channels of Y, Cb and Cr."""
 _LEFT_OUT: Final = "#f1f1ef"
 _PALE_TEXT: Final = "#a9a9a6"
 _DARK_TEXT: Final = "#3a3a38"
@@ -46,9 +46,9 @@ def plot_rates(rates: Tensor, axes: "Sequence[Axes] | None" = None, *, order: Or
     """Draw how often each channel is kept, as in figure 5 of Xu et al.; darker is more often.
 
     Args:
-        rates: (192,), 0…1, as `keep_rates` gives them: row-major, whatever `order`.
-        axes: Three to draw on, for Y, Cb and Cr; None makes a figure with a colour bar.
-        order: Of the numbers in the cells; the paper's are zigzag.
+        rates: (192,), 0…1, from `keep_rates`: always row-major, whatever `order` is.
+        axes: Three axes to draw on, for Y, Cb and Cr; None makes a figure with a colour bar.
+        order: The order of the numbers in the cells; the paper's is 'zigzag'.
 
     Returns:
         The figure.
@@ -58,9 +58,9 @@ def plot_rates(rates: Tensor, axes: "Sequence[Axes] | None" = None, *, order: Or
         InputError: If there are not 192 rates or three axes, or the order is unknown.
     """
     if tuple(rates.shape) != (CHANNELS,):
-        raise InputError(f"rates are one for each of {CHANNELS} channels, got the shape {tuple(rates.shape)}")
+        raise InputError(f"rates must be one for each of {CHANNELS} channels, got the shape {tuple(rates.shape)}")
     if order not in ORDERS:
-        raise InputError(f"order is 'row-major' or 'zigzag', got {order!r}")
+        raise InputError(f"order must be 'row-major' or 'zigzag', got {order!r}")
     panels, figure = _panels(axes)
     grids = rates.detach().cpu().double().view(len(COMPONENTS), BLOCK, BLOCK).numpy()
     for panel, grid, component in zip(panels, grids, COMPONENTS, strict=True):
@@ -68,7 +68,7 @@ def plot_rates(rates: Tensor, axes: "Sequence[Axes] | None" = None, *, order: Or
         _dress(panel, f"{component}: {grid.sum():.1f} an image", order, np.where(grid > 0.55, "white", _DARK_TEXT))
     if axes is None:
         figure.colorbar(drawn, ax=panels, shrink=0.85, pad=0.015, label="share of images that keep it")
-        figure.suptitle(f"{grids.sum():.1f} of {CHANNELS} channels an image, numbered {order}", fontsize=10)
+        figure.suptitle(f"{grids.sum():.1f} of {CHANNELS} channels per image, numbered {order}", fontsize=10)
     return figure
 
 
@@ -78,12 +78,12 @@ def _panels(axes: "Sequence[Axes] | None") -> "tuple[list[Axes], Figure]":
     from matplotlib.figure import Figure
 
     if axes is None:
-        # Not pyplot's: a notebook shows the figure that a cell returns, once.
+        # Not through pyplot, so that a notebook shows the figure that a cell returns only once.
         figure = Figure(figsize=(9.6, 3.5), layout="constrained")
         return list(figure.subplots(1, len(COMPONENTS))), figure
     given = list(np.ravel(np.asarray(axes, dtype=object)))
     if len(given) != len(COMPONENTS):
-        raise InputError(f"three axes are drawn on, for Y, Cb and Cr, got {len(given)}")
+        raise InputError(f"axes must be three, for Y, Cb and Cr, got {len(given)}")
     return given, given[0].figure
 
 

@@ -1,4 +1,4 @@
-"""The sets of Xu et al. (CVPR 2020): squares, triangles, and the learned one; and sets of the highest scores."""
+"""The sets of Xu et al. (CVPR 2020), squares, triangles and the learned one; and sets by score."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,12 +21,12 @@ _SQUARES: Final[dict[int, tuple[Sequence[int], Sequence[int]]]] = {
     48: ((6, 6, 6, 6, 4, 4), (3, 3, 2)),
     64: ((7, 7, 6, 6, 6, 6, 6), (3, 3, 2, 2)),
 }
-"""Channels → how many first columns are kept of rows 0, 1, 2, …: of luma, and of either chroma component."""
+"""For each number of channels, how many first columns of rows 0, 1, 2, … are kept: of luma, and of each chroma."""
 
 LEARNED_24: Final = ChannelSet(
     (*range(6), 8, 9, 10, 16, 17, 18, 24, 32), (0, 1, 3, 8, 24), (0, 1, 3, 8, 24), "row-major", "24D"
 )
-"""The set that Xu et al.'s gate learned on ImageNet, as their released code has it."""
+"""The set that Xu et al.'s gate learned on ImageNet, from their released code."""
 
 
 def all_channels() -> ChannelSet:
@@ -36,10 +36,10 @@ def all_channels() -> ChannelSet:
 
 
 def square(channels: int) -> ChannelSet:
-    """Keep about a square of low frequencies of each component, at least two thirds of the channels from luma.
+    """Keep approximately a square of low frequencies of each component, at least two thirds of the channels from luma.
 
-    6, 24, 32, 48 and 64 are those of Xu et al.'s released code. It lacks the set of 12 that
-    their table 2 lists: ours divides 12 as 24 and 48 are divided, 8 of luma and 2 of either chroma component.
+    The sets of 6, 24, 32, 48 and 64 are those of Xu et al.'s released code. It lacks the set of 12 that is in their
+    table 2: ours divides 12 like 24 and 48, with 8 channels of luma and 2 of each chroma component.
 
     Args:
         channels: 6, 12, 24, 32, 48, 64 or 192.
@@ -56,8 +56,8 @@ def square(channels: int) -> ChannelSet:
 def triangle(channels: int) -> ChannelSet:
     """Keep the lowest spatial frequencies α+β of each component.
 
-    Xu et al. do not publish their triangles. These have as many channels of each component as the square of the same
-    size, namely those that come first in zigzag order: by α+β, and within the last diagonal as the zigzag runs.
+    Xu et al. did not publish their triangles. These have as many channels of each component as the square of the same
+    size, namely the first ones in zigzag order.
 
     Args:
         channels: 6, 12, 24, 32, 48, 64 or 192.
@@ -72,13 +72,13 @@ def triangle(channels: int) -> ChannelSet:
 
 
 def top(scores: Tensor, channels: int, order: Order = "row-major", name: str = "") -> ChannelSet:
-    """Keep the channels with the highest scores, such as how often a trained gate kept them.
+    """Keep the channels with the highest scores, for example how often a trained gate kept them.
 
     Args:
-        scores: (192,), by channel number 64·component + frequency; the lower number wins a tie.
-        channels: How many to keep, 1…192.
-        order: How the scores number the frequencies, and the set will.
-        name: Of the set.
+        scores: (192,), by channel number 64·component + frequency; ties go to the lower number.
+        channels: How many channels to keep, 1…192.
+        order: How frequencies are numbered, in `scores` and in the set.
+        name: The set's name.
 
     Returns:
         The set.
@@ -87,11 +87,11 @@ def top(scores: Tensor, channels: int, order: Order = "row-major", name: str = "
         InputError: If there are not 192 scores, one is NaN, or `channels` is out of range.
     """
     if tuple(scores.shape) != (CHANNELS,):
-        raise InputError(f"scores are one for each of {CHANNELS} channels, got the shape {tuple(scores.shape)}")
+        raise InputError(f"scores must be one for each of {CHANNELS} channels, got the shape {tuple(scores.shape)}")
     if scores.isnan().any():
-        raise InputError(f"scores are numbers, got NaN for {int(scores.isnan().sum())} channels")
+        raise InputError(f"scores must be numbers, got NaN for {int(scores.isnan().sum())} channels")
     if not isinstance(channels, int) or not 1 <= channels <= CHANNELS:
-        raise InputError(f"channels to keep are 1…{CHANNELS}, got {channels!r}")
+        raise InputError(f"channels must be 1…{CHANNELS}, got {channels!r}")
     best = torch.sort(scores, descending=True, stable=True).indices[:channels]
     return ChannelSet.of_indices(best.tolist(), order, name)
 
@@ -109,14 +109,14 @@ def published(name: str) -> ChannelSet:
     maker = {"S": square, "T": triangle}.get(name[-1:]) if isinstance(name, str) else None
     if maker is None or not name[:-1].isdecimal():
         known = ", ".join(map(str, _SQUARES))
-        raise InputError(f"sets are called DCT-192, 24D, or one of {known} with S or T behind it; got {name!r}")
+        raise InputError(f"the name must be DCT-192, 24D, or one of {known} followed by S or T; got {name!r}")
     return maker(int(name[:-1]))
 
 
 def _shape(channels: int) -> tuple[Sequence[int], Sequence[int]]:
     if channels not in _SQUARES:
         known = ", ".join(map(str, _SQUARES))
-        raise InputError(f"there are sets of {known} and {CHANNELS} channels, got {channels}")
+        raise InputError(f"there are only sets of {known} and {CHANNELS} channels, got {channels}")
     return _SQUARES[channels]
 
 

@@ -67,13 +67,13 @@ _STD: Final = """
 def published_statistics() -> ChannelStatistics:
     """Return the means and divisors of Xu et al.'s released networks (`train_upscaled_static` in their code).
 
-    They were made of ImageNet at 2 × the resolution of the RGB networks. Their divisors fit the spread of *per-image
-    channel means*, not of coefficients: they divide the AC channels by 5 to 66 times less than their own standard
-    deviation, and DC by less than twice less. Use them to load the released networks or to repeat their training; for
-    networks of your own, `fit_statistics` is the default.
+    They were computed from ImageNet at twice the resolution of the RGB networks. Their divisors are the spread of
+    *per-image channel means*, not of coefficients: for AC channels they are 5 to 66 times smaller than the standard
+    deviation, for DC less than twice. Use them to load the released networks or to repeat their training; for your own
+    networks use `fit_statistics`.
 
     Returns:
-        Statistics of 192 channels, row-major, without a floor; `count` is 0, since it is not published.
+        Statistics of 192 channels, row-major, without a floor; `count` is 0, since it was not published.
     """
     mean, std = (torch.tensor([float(x) for x in text.split()], dtype=torch.float64) for text in (_MEAN, _STD))
     return ChannelStatistics(mean, std, 0)

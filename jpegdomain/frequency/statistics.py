@@ -31,9 +31,9 @@ class ChannelStatistics:
     Args:
         mean: float64 (channels,).
         std: float64 (channels,), above 0.
-        count: Blocks over all images.
-        chroma: How the chroma came to the luma block grid.
-        selection: Whose channels they are, as it stacks them; None for all 192, row-major.
+        count: Number of blocks in all images.
+        chroma: How chroma was put on the luma block grid.
+        selection: The selected channels, in its order; None for all 192, row-major.
         floor: The smallest divisor, in levels, ≥ 0.
 
     Raises:
@@ -55,20 +55,20 @@ class ChannelStatistics:
         count = CHANNELS if self.selection is None else len(self.selection)
         if not self.mean.shape == self.std.shape == (count,):
             raise InputError(
-                f"mean and std are one number for each of {count} channels, got the shapes {tuple(self.mean.shape)} "
+                f"mean and std need one number for each of {count} channels, got the shapes {tuple(self.mean.shape)} "
                 f"and {tuple(self.std.shape)}"
             )
         if not (self.mean.isfinite().all() and self.std.isfinite().all() and (self.std > 0).all()):
-            raise InputError("mean and std are finite, and std is above 0: is there NaN or infinity among the pixels?")
+            raise InputError("mean and std must be finite, and std above 0: is there NaN or infinity among the pixels?")
         if not 0 <= self.floor < math.inf:
-            raise InputError(f"a floor is a number of levels from 0 on, got {self.floor!r}")
+            raise InputError(f"floor must be a number of levels ≥ 0, got {self.floor!r}")
 
     def __len__(self) -> int:
         return len(self.mean)
 
     @property
     def divisor(self) -> Tensor:
-        """What channels are divided by: max(std, floor), float64 (channels,)."""
+        """The divisor of each channel, max(std, floor), float64 (channels,)."""
         return self.std.clamp(min=self.floor)
 
     def with_floor(self, floor: float) -> "ChannelStatistics":
@@ -82,7 +82,7 @@ class ChannelStatistics:
             InputError: If these are not statistics of all 192 channels.
         """
         if self.selection is not None:
-            raise InputError(f"channels are selected of all {CHANNELS}, these are of {self.selection.called}")
+            raise InputError(f"select needs statistics of {CHANNELS} channels, these are for {self.selection.called}")
         chosen = list(selection.indices)
         return replace(self, mean=self.mean[chosen], std=self.std[chosen], selection=selection)
 
@@ -99,17 +99,17 @@ class ChannelStatistics:
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "ChannelStatistics":
-        """Return the statistics that `to_dict` described; selection and floor may be missing: all channels, no floor.
+        """Return the statistics that `to_dict` described; a missing selection means all channels, a missing floor none.
 
         Raises:
-            InputError: If something else is missing or no list of numbers.
+            InputError: If anything else is missing or not a list of numbers.
         """
         try:
             mean, std = (torch.tensor(description[name], dtype=torch.float64) for name in ("mean", "std"))
             count, chroma = int(description["count"]), description["chroma"]
             floor = float(description.get("floor", 0))
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"statistics are described by chroma, count, mean and std: {error!r}") from error
+            raise InputError(f"the description of statistics needs chroma, count, mean and std: {error!r}") from error
         selection = description.get("selection")
         return cls(mean, std, count, chroma, None if selection is None else ChannelSet.from_dict(selection), floor)
 
@@ -123,33 +123,33 @@ def fit_statistics(
 ) -> ChannelStatistics:
     """Fit mean and standard deviation of all 192 channels, as a network will see them.
 
-    Every block of every image counts alike, those of partial blocks included. Batches are joined in float64 by the
-    pairwise update of Chan, Golub & LeVeque (1983): with n, μ and M = Σ(x − μ)² of either part and δ = μ₂ − μ₁,
+    Every block of every image has the same weight, including partial blocks. Batches are combined in float64 by the
+    pairwise update of Chan, Golub & LeVeque (1983): with n, μ and M = Σ(x − μ)² of each part and δ = μ₂ − μ₁,
 
         μ = μ₁ + δ·n₂/(n₁ + n₂),    M = M₁ + M₂ + δ²·n₁·n₂/(n₁ + n₂),    std = √(M/n).
 
-    A channel with a standard deviation below a thousandth of a level, as Cb and Cr of grayscale files, gets std 1, so
-    that rounding is not blown up.
+    A channel with a standard deviation below a thousandth of a level, such as Cb and Cr of grayscale files, gets std 1,
+    so that rounding errors are not amplified.
 
-    Networks divide by max(std, floor). Standard deviations run from hundreds of levels (luma's DC) to thousandths, and
-    a channel divided by less than a level is noise as loud as the image. On a third of Imagenette a small ResNet on all
-    192 channels reached 39 % divided by their own std, 52 % with a floor of 8 levels and 57 % with one of 32, and on
-    24 channels (24S) 57 % with a floor of 8 and 58 % with one of 32; one seed, ± 1.6 points. Hence the default.
-    `experiments.frequency_normalisation` repeats it at full size.
+    Networks divide by max(std, floor). Standard deviations range from hundreds of levels (luma's DC) to thousandths,
+    and a channel divided by less than a level is noise as strong as the image. On a third of Imagenette, a small ResNet
+    on all 192 channels reached 39 % without a floor, 52 % with a floor of 8 levels and 57 % with one of 32; on 24
+    channels (24S) it reached 57 % with a floor of 8 and 58 % with one of 32 (one seed, ± 1.6 points). Hence the
+    default. `experiments.frequency_normalisation` repeats this at full size.
 
     Args:
-        batches: `JpegBatch`es, tensors of RGB pixels, or tuples of either and labels, as a data loader gives them; of
-            any sizes. One is held at a time.
-        chroma: As for `frequency_channels`; the same as the network's.
+        batches: `JpegBatch`es, tensors of RGB pixels, or tuples of one of these and labels, as from a data loader; of
+            any sizes. One batch is in memory at a time.
+        chroma: As for `frequency_channels`; it must be the network's.
         floor: The smallest divisor, in levels; 0 divides every channel by its own std.
-        progress: Show a progress bar; needs tqdm.
+        progress: Show a progress bar; this needs tqdm.
 
     Returns:
         Statistics of 192 channels, row-major.
 
     Raises:
         InputError: If there are no batches, or one is neither files nor pixels.
-        MissingPackageError: If a progress bar is asked for and tqdm is not installed.
+        MissingPackageError: If `progress` is true and tqdm is not installed.
     """
     check_chroma(chroma)
     count = 0
@@ -169,7 +169,7 @@ def fit_statistics(
         squares = squares + own_squares + step.square() * (count * share)
         count += own
     if not count:
-        raise InputError("statistics are of at least one batch, got none")
+        raise InputError("fit_statistics needs at least one batch, got none")
     std = (squares / count).sqrt()
     return ChannelStatistics(mean, torch.where(std < _STILL, 1.0, std), count, chroma, floor=floor)
 

@@ -1,6 +1,6 @@
-"""torch's operations and layers as functions of an `Activation`; those with state or options are `jpegdomain.nn`'s.
+"""Torch's operations and layers as functions of an `Activation`; those with state or options are in `jpegdomain.nn`.
 
-What is imported as itself is for the rooms above alone.
+Names imported as themselves are for the package's higher modules only.
 """
 
 from jpegdomain.transform import Frequencies, affine, constant_image, cut, low_pass

@@ -1,4 +1,4 @@
-"""Permuting, splitting and merging axes: on the coefficients as they are, as long as the pixel axes stay whole."""
+"""Permuting, splitting and merging axes: directly on the coefficients, as long as the pixel axes stay whole."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def _listed(sizes: Sequence[int | Sequence[int]]) -> list[int]:
 
 @implements("permute", accepts=alone)
 def permute(input: Activation, *sizes: int | Sequence[int], dims: Sequence[int] | None = None) -> Activation:
-    """``torch.permute``; the pixel axes are no exception: J(Iᵀ) = J(I)ᵀ."""
+    """``torch.permute``, including the pixel axes, since J(Iᵀ) = J(I)ᵀ."""
     order = [dim % input.ndim for dim in _listed(sizes if dims is None else (dims,))]
     vertical, horizontal = (order.index(axis) for axis in input.axes)
     extent = input.extent if vertical < horizontal else Extent(input.extent.width, input.extent.height)
@@ -59,7 +59,7 @@ def _squeezes_others(input: Any, *dim: Any) -> bool:
 
 @implements("squeeze", accepts=_squeezes_others)
 def squeeze(input: Activation, *dim: int | Sequence[int]) -> Activation | Tensor:
-    """``torch.squeeze``; where pixel axes are among those dropped, the result is pixels."""
+    """``torch.squeeze``; if a pixel axis is dropped, the result is pixels."""
     shape, axes = input.shape, input.axes
     asked = {one % input.ndim for one in _listed(dim)} if dim else set(range(input.ndim))
     dropped = sorted(one for one in asked if shape[one] == 1)
@@ -99,10 +99,10 @@ def _keeps_axes(input: Any, *shape: Any, **named: Any) -> bool:
 
 @implements("reshape", "view", accepts=_keeps_axes)
 def split_axes(input: Activation, *shape: int | Sequence[int]) -> Activation:
-    """``torch.reshape``: other axes than the pixels' on the coefficients, anything else as J∘reshape∘J̃.
+    """``torch.reshape``: on the coefficients if the pixel axes stay whole, otherwise as J∘reshape∘J̃.
 
     Returns:
-        A feature map; if its pixel axes did not survive, its pixels are taken to lie along the last two.
+        A feature map; if the pixel axes did not stay whole, the last two axes count as pixel axes.
     """
     sizes, old = _sizes(input, shape), input.shape
     places = _survivors(input, sizes)
@@ -110,7 +110,7 @@ def split_axes(input: Activation, *shape: int | Sequence[int]) -> Activation:
         return encode(decode(input).reshape(sizes), like=input)
     axes = places[-1]
     if input.axes[0] and axes[0] and sizes[0] == old[0]:
-        # Images, then pixels, then the rest: a copy that this takes comes out channels-last.
+        # Images, then pixels, then the rest: if this makes a copy, it is channels-last.
         others = [size for axis, size in enumerate(sizes) if axis and axis not in axes]
 
         def move(values: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ def _merges_others(input: Any, start_dim: int = 0, end_dim: int = -1) -> bool:
 
 @implements("flatten", accepts=_merges_others)
 def merge(input: Activation, start_dim: int = 0, end_dim: int = -1) -> Activation:
-    """``torch.flatten`` of axes that are not the pixels', on the coefficients."""
+    """``torch.flatten`` of axes other than the pixel axes, on the coefficients."""
     shape = list(input.shape)
     start, end = start_dim % len(shape), end_dim % len(shape)
     return split_axes(input, [*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]])
@@ -147,12 +147,12 @@ def flatten(input: Activation, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def reshape(input: Activation, *shape: int | Sequence[int]) -> Tensor:
-    """``torch.reshape``, and ``view`` where it takes the pixel axes apart; the result is pixels."""
+    """``torch.reshape``, and ``view`` if it splits or merges pixel axes; the result is pixels."""
     return decode(input).reshape(_listed(shape))
 
 
 def expand(input: Tensor | Activation, *sizes: int | Sequence[int]) -> Tensor:
-    """``torch.Tensor.expand``; the result is pixels. `mul` recognises one factor per channel in it."""
+    """``torch.Tensor.expand``; the result is pixels. `mul` recognises if it holds one factor per channel."""
     pixels = input if isinstance(input, Tensor) else decode(input)
     return pixels.expand(*_listed(sizes))
 

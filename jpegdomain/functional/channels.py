@@ -1,4 +1,4 @@
-"""Linear maps over other axes than the pixels': on the coefficients as they are."""
+"""Linear maps over axes other than the pixel axes: directly on the coefficients."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ def _maps_others(input: Any, weight: Any, bias: Any = None) -> bool:
 
 @implements(F.linear, accepts=_maps_others)
 def linear(input: Activation, weight: Tensor, bias: Tensor | None = None) -> Activation:
-    """Map the last axis by a matrix (c', c), J(Wx + b) = W·J(x) + b·J(1); J∘W∘J̃ where that axis holds pixels."""
+    """Map the last axis by a matrix (c', c), J(Wx + b) = W·J(x) + b·J(1); as J∘W∘J̃ if it is a pixel axis."""
     axes = input.axes
     if input.ndim - 1 in axes:
         return island(input, lambda pixels: F.linear(pixels, weight, bias))
@@ -78,7 +78,7 @@ def reduce_mean(
     """``torch.mean``: over both pixel axes from DC, over others on the coefficients.
 
     Returns:
-        A feature map while both pixel axes are there, also where one of them was averaged with `keepdim`; else pixels.
+        A feature map if both pixel axes are left, even if one was averaged with `keepdim`; otherwise pixels.
     """
     return _reduce(input, dim, keepdim, torch.mean, linear=True)
 

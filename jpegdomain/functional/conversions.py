@@ -1,4 +1,4 @@
-"""Copies, casts, moves and flips of activations, new ones like them, their gradients; and einops' functions on them."""
+"""Copies, casts, moves and flips of activations, ``torch.zeros_like`` and the like, gradients, einops' functions."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ def _grad(input: Activation) -> Activation | None:
 
 
 def _of_gradient(x: Activation, gradient: Tensor) -> Activation:
-    """The gradient of what an activation was made of, as an activation; pixels outside the extent have none."""
+    """The gradient of an activation's coefficients or pixels, as an activation; zero outside the extent."""
     pixels = gradient if x._from_pixels else decode(x.replace(gradient))
     return Activation.from_pixels(pixels, x.axes, x)
 
@@ -161,7 +161,7 @@ if importlib.util.find_spec("einops") is not None:
     from einops._backends import TorchBackend
 
     class EinopsBackend(TorchBackend):  # type: ignore[misc, unused-ignore]
-        """Takes activations as torch's tensors: einops looks for a backend among all subclasses of its own."""
+        """Lets einops treat activations as torch tensors; einops finds this backend among the subclasses of its own."""
 
         framework_name = "jpegdomain"
 

@@ -28,8 +28,8 @@ def conv2d(
 ) -> Activation:
     """Convolve in the factored form, J∘(the spatial kernel)∘J̃ (eq. 11 with C left as it is).
 
-    A 1×1 kernel at stride 1 acts alike on every pixel, so it commutes with J and runs on the coefficients as they are.
-    The arguments are those of ``torch.nn.functional.conv2d``; `padding` may be ((top, bottom), (left, right)), too.
+    A 1×1 kernel at stride 1 acts alike on every pixel, so it commutes with J and runs directly on the coefficients.
+    The arguments are those of ``torch.nn.functional.conv2d``; `padding` may also be ((top, bottom), (left, right)).
 
     Returns:
         The activation of the window's output extent.
@@ -71,7 +71,7 @@ def conv2d_stencil(
     padding: list[int] = []
     for axis in (1, 0):
         first, last = window.reach(axis)
-        # The last output block reaches past the grid by this much; less than nothing cuts blocks off.
+        # The last output block reaches past the grid by this much; a negative number cuts blocks off.
         behind = window.stride[axis] * (output.blocks[axis] - 1) + last + 1 - x.extent.blocks[axis]
         padding += [-first, behind]
     blocks = F.conv2d(F.pad(blocks, padding), folded, stride=window.stride, groups=groups)

@@ -1,4 +1,4 @@
-"""Indexing, splitting and stacking: other axes on the coefficients as they are, the pixels' as J∘f∘J̃."""
+"""Indexing, splitting and stacking: directly on the coefficients, or as J∘f∘J̃ along pixel axes."""
 
 import functools
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ def kept_axes(
     """Find the pixel axes after indexing.
 
     Returns:
-        Two positions if the index takes other axes only, by numbers and slices, so that `getitem` works on the
-        coefficients as they are; else None.
+        Two positions if the index uses only numbers and slices along other axes, so that `getitem` works directly on
+        the coefficients; otherwise None.
     """
     axis, after = 0, 0
     found: list[int] = []
@@ -57,7 +57,7 @@ def kept_axes(
 
 
 def takes_pixels(index: Index | tuple[Index, ...], ndim: int = 4, axes: tuple[int, int] = (2, 3)) -> bool:
-    """Return whether an index takes one row or one column, so that the result is no feature map."""
+    """Return whether an index selects one row or one column, so that the result is not a feature map."""
     taken = [part for part in _parts(index, ndim) if part is not None]
     return any(isinstance(taken[axis], int) for axis in axes)
 
@@ -71,17 +71,17 @@ def getitem(input: Activation, index: Index | tuple[Index, ...]) -> Activation:
     """Index: images and channels by numbers and slices on the coefficients, anything else as J∘(slice)∘J̃.
 
     Returns:
-        A feature map, (n, c, h, w) if the index took pixels.
+        A feature map, (n, c, h, w) if the index selects pixels.
 
     Raises:
-        InputError: If the index takes pixels and the result has not four axes.
+        InputError: If the index selects pixels and the result does not have four axes.
     """
     axes = kept_axes(index, input.ndim, input.axes)
     if axes is not None:
         return input.moved(lambda values: values[index], axes=axes)
     pixels = decode(input)[index]
     if pixels.dim() != 4:
-        raise InputError(f"indexing by {index!r} leaves {pixels.dim()} of a feature map's 4 axes; decode it first")
+        raise InputError(f"indexing by {index!r} leaves {pixels.dim()} of the feature map's 4 axes: decode it first")
     return encode(pixels, like=input)
 
 
@@ -103,7 +103,7 @@ def _divided(input: Activation, sizes: Sequence[int], dim: int) -> tuple[Activat
 
 
 def _others(input: Any, sizes: Any = None, dim: Any = 0) -> bool:
-    """Whether an activation is divided along another axis than its pixels'."""
+    """Whether an activation is divided along an axis other than its pixel axes."""
     return alone(input, sizes, dim) and isinstance(dim, int) and dim % input.ndim not in input.axes
 
 
@@ -155,14 +155,14 @@ def stack(tensors: Sequence[Activation], dim: int = 0) -> Activation:
     """``torch.stack``.
 
     Returns:
-        A feature map with one axis more.
+        A feature map with one more axis.
 
     Raises:
         ExtentMismatchError: If the extents differ.
-        InputError: If some are plain tensors, or their axes differ.
+        InputError: If one is a plain tensor, or their axes differ.
     """
     if any(isinstance(x, Tensor) for x in tensors) or len({x.axes for x in tensors}) > 1:
-        raise InputError("stack takes feature maps with the same axes only: encode the pixels among them first")
+        raise InputError("stack takes feature maps with the same axes: encode any pixels among them first")
     if len({x.extent for x in tensors}) > 1:
         listed = ", ".join(sorted({str(x.extent) for x in tensors}))
         raise ExtentMismatchError(f"feature maps of different extents cannot be stacked: {listed}")

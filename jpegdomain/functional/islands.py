@@ -1,4 +1,4 @@
-"""Runs an operation on activations: by the table, else exactly on pixels, J∘f∘J̃."""
+"""Run an operation on activations: by the table if it is there, else exactly on pixels, J∘f∘J̃."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -52,7 +52,7 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _runs_closed(operation: Any, found: Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether an operation runs by its entry; not on infinite pixels, which J would spread over whole blocks."""
+    """Whether an operation runs by its table entry; not with infinite pixels, which J would spread over a block."""
     if not found.accepts(*args, **kwargs):
         return False
     if operation in VIEWS:
@@ -83,14 +83,14 @@ def _agree(args: Any, kwargs: Any) -> list[Activation]:
     for x in found:
         if (x.frequencies, x.method) != (found[0].frequencies, found[0].method):
             raise InputError(
-                f"activations with different approximations meet: {found[0]!r} and {x!r}; "
+                f"activations with different approximation options cannot be combined: {found[0]!r} and {x!r}; "
                 "give both the same options with Activation.with_options"
             )
     return found
 
 
 def mapped(value: Any, kind: type, function: Callable[[Any], Any]) -> Any:
-    """Replace all of one type in nested values; the containers' own types stay."""
+    """Replace all objects of one type in nested values; the containers keep their types."""
     if isinstance(value, kind):
         return function(value)
     if isinstance(value, dict):
@@ -124,7 +124,7 @@ def _on_pixels(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 
 def _again(tensor: Tensor, like: Activation) -> Activation | Tensor:
-    """The result as an activation if it is a feature map again."""
+    """The result, as an activation if it is a feature map."""
     if not tensor.is_floating_point() or tensor.dim() < 2:
         return tensor
     if tensor.dim() == like.ndim:
@@ -163,14 +163,14 @@ _WRITES: Final = (
     }
     | {Tensor.__setitem__: None}
 )
-"""Operations in place → their forms that are not, if there are any."""
+"""For each in-place operation, its out-of-place form, if there is one."""
 
 
 def _in_place(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run an operation that writes to its first argument."""
     target = args[0]
     if not isinstance(target, Activation):
-        # A plain tensor stays itself.
+        # A plain tensor is left as it is.
         _agree(args, kwargs)
         result = operation(*mapped(args, Activation, pixels_of), **mapped(kwargs, Activation, pixels_of))
         note(operation, "island", result)

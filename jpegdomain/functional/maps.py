@@ -1,4 +1,4 @@
-"""Feature maps with any axes: which arguments have closed forms, and functions that run on pixels in between."""
+"""Feature maps with any axes: conditions for closed forms, and functions that run on pixels."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ _PLAIN = (2, 3)
 
 
 def alone(input: Any, *args: Any, **kwargs: Any) -> bool:
-    """Return whether an operation's first argument is an activation, and no other is."""
+    """Return whether an operation's first argument is its only activation."""
     return isinstance(input, Activation) and not any(isinstance(x, Activation) for x in (*args, *kwargs.values()))
 
 
 def plain(input: Any, *args: Any, **kwargs: Any) -> bool:
-    """Return whether an operation's first argument is an activation (n, c, h, w), and no other is an activation."""
+    """Return whether an operation's first argument is its only activation, and is (n, c, h, w)."""
     return alone(input, *args, **kwargs) and (input.ndim, input.axes) == (4, _PLAIN)
 
 
@@ -40,7 +40,7 @@ def each_from_pixels(parts: Sequence[Tensor], axes: tuple[int, int] = _PLAIN) ->
 
 
 def four_axes(shape: Sequence[int], axes: tuple[int, int] = _PLAIN) -> tuple[int, ...]:
-    """Read sizes as (n, c, h, w): all axes but the first and the pixels' are channels."""
+    """Read sizes as (n, c, h, w): all axes except the first and the pixel axes are channels."""
     others = [size for axis, size in enumerate(shape) if axis not in axes]
     return (*(others[:1] or [1]), math.prod(others[1:]), *(shape[axis] for axis in axes))
 
@@ -62,12 +62,12 @@ def elementwise(x: Activation, function: Callable[[Activation], Activation]) -> 
 
 
 def island(x: Activation, function: Callable[[Tensor], Tensor]) -> Activation:
-    """Apply any function of pixels that keeps their number of axes exactly, J∘f∘J̃; the pixel axes stay in place."""
+    """Apply any function of pixels that keeps the number of axes, exactly, as J∘f∘J̃; pixel axes stay in place."""
     return encode(function(decode(x)), axes=x.axes, like=x)
 
 
 def dropout(input: Activation, p: float = 0.5, training: bool = True) -> Activation:
-    """``torch.nn.functional.dropout`` of pixels, J∘(mask)∘J̃; outside training the map itself."""
+    """``torch.nn.functional.dropout`` of pixels, J∘(mask)∘J̃; outside training, the feature map itself."""
     return island(input, lambda pixels: F.dropout(pixels, p, training)) if training else input
 
 

@@ -45,14 +45,13 @@ def batch_norm(
     In training, the mean comes from DC, and the variance by Parseval from the coefficients of the centred image,
     Var[I] = Σ (J(I) − E[I]·J(1))²/(N·H·W): theorem 2 of Ehrlich & Davis for any number of blocks, partial ones
     included. The running statistics are updated in place, the variance unbiased. `inplace` lets the activation be
-    written over outside training, while no gradients are recorded.
+    overwritten outside training, if no gradients are recorded.
 
     Returns:
         An activation of the same extent.
 
     Raises:
-        ValueError: If `training` and there is one value per channel only, or not `training` and a running statistic is
-            missing.
+        ValueError: If there is only one value per channel in training, or a running statistic is missing outside it.
     """
     if not training:
         if running_mean is None or running_var is None:
@@ -76,7 +75,7 @@ def batch_norm(
     if running_mean is not None and running_var is not None:
         with torch.no_grad():
             unbiased = variance * (count / (count - 1))
-            # Not lerp_, which torch.func.vmap takes apart network by network.
+            # Not lerp_, which torch.func.vmap runs for one network after the other.
             running_mean.mul_(1 - momentum).add_(mean.to(running_mean), alpha=momentum)
             running_var.mul_(1 - momentum).add_(unbiased.to(running_var), alpha=momentum)
     scale = torch.rsqrt(variance + eps)
@@ -91,8 +90,8 @@ def group_norm(
 ) -> Activation:
     """Normalise groups of channels, γ·(I − E[I])/√(Var[I] + ε) + β, as ``torch.nn.functional.group_norm``.
 
-    The mean is read from DC; the variance follows by Parseval from the coefficients of the centred image, as in
-    `batch_norm`, here over the channels of one group of one image.
+    The mean is read from DC. The variance follows by Parseval from the coefficients of the centred image, as in
+    `batch_norm`, but over the channels of one group of one image.
 
     Returns:
         An activation of the same extent.
@@ -156,5 +155,5 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Activation:
-    """``torch.nn.functional.layer_norm``, J∘f∘J̃: over the channels, each pixel has a variance of its own."""
+    """``torch.nn.functional.layer_norm``, as J∘f∘J̃: over the channels, each pixel has its own variance."""
     return island(input, lambda pixels: F.layer_norm(pixels, list(normalized_shape), weight, bias, eps))

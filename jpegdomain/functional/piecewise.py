@@ -31,10 +31,10 @@ class PiecewiseLinear:
 
     Args:
         breakpoints: t_1 < … < t_m, where the pieces meet.
-        slopes: m+1 numbers, tensors that broadcast with (n, c, h, w), or functions of such a tensor that draw them.
+        slopes: m+1 numbers, tensors that broadcast with (n, c, h, w), or functions that draw slopes for such a tensor.
         intercepts: m+1 numbers.
         closed: m flags: whether t_i itself belongs to the piece above it.
-        function: The same function as one call, (n, c, h, w) → (n, c, h, w).
+        function: The same function in one call, (n, c, h, w) → (n, c, h, w).
     """
 
     breakpoints: tuple[float, ...]
@@ -50,7 +50,7 @@ class PiecewiseLinear:
             (n, c, h, w): Σ_i mask_i(approximation)·(slopes[i]·exact + intercepts[i]).
         """
         if self._rectifies:
-            # exact where approximation > 0, else 0: one pass, and on a CPU a twentieth of where's time.
+            # `exact` where approximation > 0, else 0: in one pass, on a CPU in a twentieth of the time of torch.where.
             return torch.ops.aten.threshold_backward(exact, approximation, 0.0)
         result = self._piece(0, exact)
         for index, (edge, closed) in enumerate(zip(self.breakpoints, self.closed, strict=True), start=1):
@@ -59,7 +59,7 @@ class PiecewiseLinear:
         return result
 
     def as_clamp(self) -> Clamp | None:
-        """Return the function as the identity between constants if it is that: ReLU, ReLU6, Hardtanh, Threshold."""
+        """Return the function as the identity between two constants, if possible: ReLU, ReLU6, Hardtanh, Threshold."""
         if not all(isinstance(slope, float) for slope in self.slopes):
             return None
         if self.slopes == (0.0, 1.0) and self.closed == (False,) and self.intercepts[1] == 0:
@@ -80,7 +80,7 @@ class PiecewiseLinear:
         slope, intercept = self.slopes[index], self.intercepts[index]
         if callable(slope):
             slope = slope(exact)
-        # A slope of 0 is multiplied out, too: what is not a number stays so.
+        # Multiply by a slope of 0, too, so that NaN stays NaN.
         scaled = exact if isinstance(slope, float) and slope == 1 else exact * slope
         return scaled if intercept == 0 else scaled + intercept
 
@@ -91,14 +91,14 @@ _RELU = PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), (False,), torch.relu)
 def asm(x: Activation, function: PiecewiseLinear, frequencies: Frequencies = 15, inplace: bool = False) -> Activation:
     """Approximated spatial masking of a piecewise-linear function, eqs. (15) to (20).
 
-    The lowest spatial frequencies decide which piece a pixel lies on; the piece is applied to the exact pixel. The
-    contraction with the harmonic mixing tensor H is run factored, as J∘(mask)∘J̃. Exact at 15 frequencies.
+    The lowest spatial frequencies decide which piece a pixel lies on; that piece is applied to the exact pixel. The
+    contraction with the harmonic mixing tensor H is computed as J∘(mask)∘J̃. Exact at 15 frequencies.
 
     Args:
         x: The activation.
         function: The pieces.
-        frequencies: 1…15, α+β < frequencies decide; or a tensor, as in `functional.low_pass`.
-        inplace: Whether the activation may be written over; without effect while gradients are recorded.
+        frequencies: 1…15, coefficients with α+β < frequencies decide; or a tensor, as in `functional.low_pass`.
+        inplace: Whether the activation may be overwritten; ignored while gradients are recorded.
 
     Returns:
         An activation of the same extent.

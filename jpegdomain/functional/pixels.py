@@ -18,7 +18,7 @@ _PLAIN: Final = (2, 3)
 
 
 def as_four(tensor: Tensor, axes: tuple[int, int]) -> Tensor:
-    """Order axes as (first other axis, all further ones, pixel axes): (n, c, h, w), n = 1 below two other axes."""
+    """Order axes as (first other axis, all further ones, pixel axes): (n, c, h, w), n = 1 if there is no second."""
     if tensor.dim() == 4 and axes == _PLAIN:
         return tensor
     moved = tensor.movedim(axes, (-2, -1))
@@ -27,7 +27,7 @@ def as_four(tensor: Tensor, axes: tuple[int, int]) -> Tensor:
 
 
 def from_four(tensor: Tensor, shape: Sequence[int], axes: tuple[int, int]) -> Tensor:
-    """Undo `as_four`; `shape` is the result's but for the pixel axes."""
+    """Undo `as_four`; `shape` is the result's shape, except for the pixel axes."""
     if len(shape) == 4 and axes == _PLAIN:
         return tensor
     others = [size for axis, size in enumerate(shape) if axis not in axes]
@@ -37,13 +37,13 @@ def from_four(tensor: Tensor, shape: Sequence[int], axes: tuple[int, int]) -> Te
 def encode(
     pixels: Tensor, *, inplace: bool = False, axes: tuple[int, int] = (-2, -1), like: Activation | None = None
 ) -> Activation:
-    """Apply J: pixels to coefficients at orthonormal scaling, without level shift or rounding (eq. 3).
+    """Apply J: pixels to coefficients, with orthonormal scaling and without level shift or rounding (eq. 3).
 
     Args:
         pixels: (n, c, h, w) or any axes, floating point, any h and w ≥ 1.
-        inplace: Whether the pixels' memory may be written over; without effect where autograd needs them.
+        inplace: Whether the pixels' memory may be overwritten; ignored if autograd needs them.
         axes: Positions of the pixel axes, in ascending order.
-        like: An activation whose options the result is to have, or None.
+        like: An activation whose options the result should have, or None.
 
     Returns:
         The activation of extent (h, w).
@@ -52,7 +52,7 @@ def encode(
         InputError: If `pixels` is not a floating-point tensor of two or more axes.
     """
     if not isinstance(pixels, Tensor) or pixels.dim() < 2 or not pixels.is_floating_point():
-        raise InputError(f"encode takes a floating-point tensor (n, c, h, w); got {_describe(pixels)}")
+        raise InputError(f"encode takes a floating-point tensor (n, c, h, w), got {_describe(pixels)}")
     shape, ndim = pixels.shape, pixels.dim()
     first, second = axes[0] % ndim, axes[1] % ndim
     extent = Extent(shape[first], shape[second])
@@ -70,16 +70,16 @@ def decode(activation: Activation, *, frequencies: Frequencies = 15, inplace: bo
         activation: Coefficients and extent.
         frequencies: 1…15; only coefficients with α+β < frequencies are read, 15 reads all; or a tensor, as in
             `functional.low_pass`.
-        inplace: Whether the coefficients' memory may be written over; without effect where autograd needs them.
+        inplace: Whether the coefficients' memory may be overwritten; ignored if autograd needs them.
 
     Returns:
-        (n, c, h, w) pixels, h and w those of the extent; for other axes, pixels with these axes.
+        (n, c, h, w) pixels, h and w those of the extent; if the activation has other axes, pixels with these axes.
 
     Raises:
         InputError: If `activation` is not an `Activation`.
     """
     if not isinstance(activation, Activation):
-        raise InputError(f"decode takes an Activation; got {_describe(activation)}")
+        raise InputError(f"decode takes an Activation, got {_describe(activation)}")
     check_frequencies(frequencies)
     if activation._values is None and not isinstance(frequencies, Tensor) and frequencies == 15:
         return pixels_of(activation).clone()
@@ -93,7 +93,7 @@ def _inverse(activation: Activation, frequencies: Frequencies = 15, inplace: boo
 
 
 def pixels_of(x: Activation) -> Tensor:
-    """Return an activation's pixels, to be read only; if J̃ is needed, its result is kept."""
+    """Return an activation's pixels, not to be modified; if J̃ is needed, its result is kept."""
     x.bring_up_to_date()
     pixels = x._pixels
     if pixels is None:
@@ -104,7 +104,7 @@ def pixels_of(x: Activation) -> Tensor:
 
 
 def transform(x: Activation) -> Tensor:
-    """Return the coefficients of an activation that was made of pixels; they are kept."""
+    """Return the coefficients of an activation that was made from pixels; they are kept."""
     pixels = x._first
     coefficients = encode(pixels, axes=x.axes).coefficients
     if _may_keep(pixels):
@@ -130,10 +130,10 @@ def map_pixels(
 
     Args:
         x: The activation.
-        function: Takes a tensor of pixels for each of the `frequencies`, returns one of their shape. It may depend on
-            the channel, not on a pixel's place: it can be handed any block rows, (m, c, 8, w).
-        frequencies: Of the reconstructions, each as in `low_pass`; 15 is exact.
-        inplace: Whether the activation's memory may be written over; without effect while gradients are recorded.
+        function: Takes a tensor of pixels for each of the `frequencies`, and returns one of the same shape. It may
+            depend on the channel, but not on a pixel's position: it can be given any block rows, (m, c, 8, w).
+        frequencies: The frequencies of the reconstructions, each as in `low_pass`; 15 is exact.
+        inplace: Whether the activation's memory may be overwritten; ignored while gradients are recorded.
 
     Returns:
         An activation of the same extent.

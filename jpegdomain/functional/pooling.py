@@ -35,7 +35,7 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Activation:
-    """``torch.nn.functional.avg_pool2d``: from DC where one window covers the extent, else J∘pool∘J̃."""
+    """``torch.nn.functional.avg_pool2d``: from DC if one window covers the extent, else as J∘pool∘J̃."""
     if pair(kernel_size) == input.extent and pair(padding) == (0, 0) and divisor_override is None:
         return encode(global_avg_pool2d(input), like=input)
     window = pair(kernel_size), pair(stride or kernel_size), pair(padding)
@@ -84,13 +84,13 @@ def max_pool2d(
     truncated reconstruction. Both are exact at 15 frequencies.
 
     Args:
-        x: The activation; or pixels (n, c, h, w), for J̃∘pool∘J of which the outer transforms cancel.
-        kernel_size: This and those up to `ceil_mode` as in ``torch.nn.functional.max_pool2d``.
+        x: The activation; or pixels (n, c, h, w), for which J̃∘pool∘J is computed, and the outer transforms cancel.
+        kernel_size: This and those up to `ceil_mode` are as in ``torch.nn.functional.max_pool2d``.
         stride: The kernel size if None.
         padding: On both sides.
-        dilation: Of the window.
+        dilation: Dilation of the window.
         ceil_mode: Whether windows may begin inside and end outside.
-        frequencies: 1…15, α+β < frequencies decide; or a tensor, as in `functional.low_pass`.
+        frequencies: 1…15, coefficients with α+β < frequencies decide; or a tensor, as in `functional.low_pass`.
         method: 'asm' or 'apx'.
 
     Returns:

@@ -20,12 +20,12 @@ Pieces = Callable[..., PiecewiseLinear]
 
 
 def _approximated(input: Any, *args: Any, **kwargs: Any) -> bool:
-    """Below 15 frequencies only: the exact function is torch's own on pixels, J∘f∘J̃."""
+    """Whether fewer than 15 frequencies are used; the exact function is torch's own on pixels, J∘f∘J̃."""
     return alone(input, *args, **kwargs) and input.frequencies < 15
 
 
 def _implements(*names: str, accepts: Callable[..., bool] = _approximated) -> Callable[[Pieces], Pieces]:
-    """Enter a function into the table; `pieces` takes its arguments but the first, by torch's names."""
+    """Enter a function into the table; `pieces` takes all its arguments except the first, by torch's names."""
 
     def enter(pieces: Pieces) -> Pieces:
         @implements(*names, accepts=accepts)
@@ -40,13 +40,13 @@ def _implements(*names: str, accepts: Callable[..., bool] = _approximated) -> Ca
 
 @_implements("relu")
 def relu() -> PiecewiseLinear:
-    """0 up to 0, x above."""
+    """0 for x ≤ 0, x above."""
     return PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), (False,), torch.relu)
 
 
 @_implements("hardtanh")
 def hardtanh(min_val: float = -1.0, max_val: float = 1.0) -> PiecewiseLinear:
-    """X between min_val and max_val, the nearer of them outside."""
+    """X between min_val and max_val, outside the nearer of the two."""
     low, high = float(min_val), float(max_val)
     return PiecewiseLinear(
         (low, high), (0.0, 1.0, 0.0), (low, 0.0, high), (False, True), lambda pixels: F.hardtanh(pixels, low, high)
@@ -60,7 +60,7 @@ def _relu6() -> PiecewiseLinear:
 
 @_implements("leaky_relu")
 def leaky_relu(negative_slope: float = 0.01) -> PiecewiseLinear:
-    """negative_slope·x up to 0, x above."""
+    """negative_slope·x for x ≤ 0, x above."""
     return PiecewiseLinear(
         (0.0,), (negative_slope, 1.0), (0.0, 0.0), (False,), lambda pixels: F.leaky_relu(pixels, negative_slope)
     )
@@ -72,7 +72,7 @@ def _one_slope_each(input: Any, weight: Any) -> bool:
 
 @_implements("prelu", accepts=_one_slope_each)
 def prelu(weight: Tensor) -> PiecewiseLinear:
-    """weight·x up to 0, x above; one weight or one per channel of (n, c, h, w)."""
+    """weight·x for x ≤ 0, x above; one weight, or one per channel of (n, c, h, w)."""
     return PiecewiseLinear(
         (0.0,), (weight.view(-1, 1, 1), 1.0), (0.0, 0.0), (False,), lambda pixels: F.prelu(pixels, weight)
     )
@@ -80,7 +80,7 @@ def prelu(weight: Tensor) -> PiecewiseLinear:
 
 @_implements("rrelu")
 def rrelu(lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> PiecewiseLinear:
-    """Up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
+    """slope·x for x ≤ 0, with a slope drawn per pixel in training and the mean one in eval; x above."""
 
     def draw(pixels: Tensor) -> Tensor:
         return torch.empty_like(pixels).uniform_(lower, upper)
@@ -92,14 +92,14 @@ def rrelu(lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) ->
 
 @_implements("threshold", "_threshold")
 def threshold(threshold: float, value: float) -> PiecewiseLinear:
-    """Value up to the threshold, x above."""
+    """Value for x ≤ threshold, x above."""
     edge, value = float(threshold), float(value)
     return PiecewiseLinear((edge,), (0.0, 1.0), (value, 0.0), (False,), lambda pixels: F.threshold(pixels, edge, value))
 
 
 @_implements("hardshrink")
 def hardshrink(lambd: float = 0.5) -> PiecewiseLinear:
-    """0 between −λ and λ, x outside."""
+    """0 between −λ and λ; outside, x."""
     return PiecewiseLinear(
         (-lambd, lambd), (1.0, 0.0, 1.0), (0.0,) * 3, (True, False), lambda pixels: F.hardshrink(pixels, lambd)
     )
@@ -107,7 +107,7 @@ def hardshrink(lambd: float = 0.5) -> PiecewiseLinear:
 
 @_implements("softshrink")
 def softshrink(lambd: float = 0.5) -> PiecewiseLinear:
-    """0 between −λ and λ, x moved towards 0 by λ outside."""
+    """0 between −λ and λ; outside, x moved towards 0 by λ."""
     return PiecewiseLinear(
         (-lambd, lambd),
         (1.0, 0.0, 1.0),
@@ -119,7 +119,7 @@ def softshrink(lambd: float = 0.5) -> PiecewiseLinear:
 
 @_implements("hardsigmoid")
 def hardsigmoid() -> PiecewiseLinear:
-    """x/6 + ½ between −3 and 3, 0 and 1 outside."""
+    """x/6 + ½ between −3 and 3; 0 below, 1 above."""
     return PiecewiseLinear((-3.0, 3.0), (0.0, 1 / 6, 0.0), (0.0, 0.5, 1.0), (False, True), F.hardsigmoid)
 
 

@@ -1,4 +1,4 @@
-"""Addition, multiplication, concatenation and padding: torch's own on coefficients wherever that is exact."""
+"""Addition, multiplication, concatenation and padding: torch's own, on the coefficients wherever that is exact."""
 
 import operator
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ def _alike(one: Activation, other: Activation) -> bool:
 
 
 def _is_spread(value: Any, x: Any) -> TypeGuard[Tensor | float]:
-    """Whether a real factor or summand is the same for every pixel: a number, or of size one along the pixel axes."""
+    """Whether a real factor or summand is the same for every pixel: a number, or of size 1 along the pixel axes."""
     if not isinstance(x, Activation):
         return False
     if isinstance(value, (int, float, torch.SymInt, torch.SymFloat)):
@@ -60,7 +60,7 @@ def _divides(input: Any, other: Any) -> bool:
 
 
 def _collapsed(value: Any, x: Any) -> Any:
-    """A tensor that was expanded to the activation's last two axes as it was before: one factor for every pixel."""
+    """A tensor as it was before it was expanded along the activation's last two axes: one factor for every pixel."""
     if isinstance(value, Tensor) and value.dim() > 1 and value.stride()[-2:] == (0, 0):
         return value[..., :1, :1] if isinstance(x, Activation) and value.shape[-2:] == x.shape[-2:] else value
     return value
@@ -72,14 +72,14 @@ def _per_channel(value: Tensor | float, x: Activation) -> Tensor | None:
     if not isinstance(value, Tensor):
         return x.coefficients.new_full((channels,), value)
     if value.dim() == 0:
-        # As in torch, a number in a tensor does not decide on the dtype.
+        # As in torch, a 0-d tensor does not determine the dtype.
         return value.to(x.dtype).expand(channels)
     one_each = value.dim() in (3, 4) and value.shape[-3] == value.numel() == channels
     return value.reshape(-1).expand(channels) if one_each or (value.numel() == 1 and value.dim() < 5) else None
 
 
 def _on_pixels(operation: Callable[[Any, Any], Tensor], input: Operand, other: Operand) -> Activation:
-    """J∘(operation)∘J̃ of any two operands; the pixel axes stay those of the one with the most axes."""
+    """J∘(operation)∘J̃ of any two operands; the pixel axes are those of the operand with more axes."""
     maps = [x for x in (input, other) if isinstance(x, Activation)]
     if not maps:
         raise InputError("one of the operands must be an Activation")
@@ -101,8 +101,8 @@ def _made(x: Activation, coefficients: Tensor) -> Activation:
 def add(input: Operand, other: Operand, *, alpha: float = 1, inplace: bool = False) -> Activation:
     """``torch.add``: J(F + G) = J(F) + J(G), eq. (25); constants are added through J(1).
 
-    One operand is an activation, the other an activation, pixels or a number. `inplace` lets the first be written over
-    where both are activations; it has no effect while gradients are recorded.
+    One operand is an activation, the other an activation, pixels or a number. If both are activations, `inplace` lets
+    the first be overwritten; it is ignored while gradients are recorded.
 
     Returns:
         An activation.
@@ -136,7 +136,7 @@ def _rsub(input: Operand, other: Operand, *, alpha: float = 1) -> Activation:
 
 @implements("mul", "multiply", "__mul__", "__rmul__", accepts=_scales, anywhere=True)
 def mul(input: Operand, other: Operand) -> Activation:
-    """``torch.mul``: by what is the same for every pixel directly, eq. (24), by pixels as J∘(product)∘J̃, eq. (16)."""
+    """``torch.mul``: directly if a factor is the same for every pixel, eq. (24), else as J∘(product)∘J̃, eq. (16)."""
     for one, two in ((input, other), (other, input)):
         if isinstance(one, Activation) and _is_spread(factor := _collapsed(two, one), one):
             return _made(one, one.coefficients * factor)
@@ -145,7 +145,7 @@ def mul(input: Operand, other: Operand) -> Activation:
 
 @implements("div", "divide", "true_divide", "__truediv__", accepts=_divides, anywhere=True)
 def div(input: Operand, other: Operand) -> Activation:
-    """``torch.div``: by what is the same for every pixel directly, else as J∘(quotient)∘J̃; operands as in `mul`."""
+    """``torch.div``: directly if the divisor is the same for every pixel, else as J∘(quotient)∘J̃; as in `mul`."""
     if isinstance(input, Activation) and _is_spread(other := _collapsed(other, input), input):
         return _made(input, input.coefficients / other)
     return _on_pixels(operator.truediv, input, other)
@@ -174,21 +174,21 @@ def _joins(tensors: Any, dim: Any = 0) -> bool:
 
 @implements("cat", "concat", "concatenate", accepts=_joins)
 def cat(tensors: Sequence[Activation | Tensor], dim: int = 0) -> Activation:
-    """``torch.cat``: along pixels as J∘cat∘J̃, along all other axes on the coefficients; plain tensors are encoded.
+    """``torch.cat``: on the coefficients, or as J∘cat∘J̃ along pixel axes; plain tensors are encoded.
 
     Returns:
         A feature map.
 
     Raises:
         ExtentMismatchError: If the extents differ.
-        InputError: If none is an activation, or their axes differ.
+        InputError: If there is no activation among them, or their axes differ.
     """
     like = next((x for x in tensors if isinstance(x, Activation)), None)
     if like is None:
         raise InputError("one of the tensors must be an Activation")
     parts = [x if isinstance(x, Activation) else encode(x, axes=like.axes, like=like) for x in tensors]
     if len({(x.ndim, *x.axes) for x in parts}) > 1:
-        raise InputError("cat takes activations with the same axes only: permute them alike first")
+        raise InputError("cat takes activations with the same axes: permute them to the same order first")
     first = parts[0]
     if dim % first.ndim in first.axes:
         return encode(torch.cat([decode(x) for x in parts], dim), axes=first.axes, like=first)
@@ -206,7 +206,7 @@ def _pads_others(input: Any, pad: Any, mode: str = "constant", value: Any = None
 
 @implements("pad", accepts=_pads_others)
 def pad(input: Activation, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Activation:
-    """``torch.nn.functional.pad``: channels and images by zeros on the coefficients, else as J∘pad∘J̃."""
+    """``torch.nn.functional.pad``: on the coefficients for zeros along channels and images, else as J∘pad∘J̃."""
     if _pads_others(input, pad, mode, value):
         return input.replace(F.pad(input.coefficients, list(pad)))
     return encode(F.pad(decode(input), list(pad), mode, value), like=input)

@@ -1,4 +1,4 @@
-"""Activations and pixels that share one feature map, as torch's views do: a write to one changes all."""
+"""Activations and pixels that share one feature map, like torch's views: writing to one changes all."""
 
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ VIEWS: Final = frozenset(operation for name in _NAMES for operation in operation
 
 
 def as_views(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, pixels: Tensor | None) -> None:
-    """Record that results are views of an operation's first argument; `pixels` are those that it ran on, or None."""
+    """Record that results are views of an operation's first argument; `pixels` is what it ran on, or None."""
     base = args[0]
     several = isinstance(result, (tuple, list))
     for place, part in enumerate(result if several else (result,)):
@@ -50,12 +50,12 @@ def as_views(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], resu
 
 
 def _unwatched(pixels: Tensor) -> bool:
-    """Whether nothing counts writes to a tensor: in graphs, under torch.func, in inference mode."""
+    """Whether writes to a tensor are not counted: in graphs, under torch.func, in inference mode."""
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or pixels.is_inference()
 
 
 def refresh(x: Activation) -> None:
-    """Bring an activation up to date with what was written to those that it shares pixels with."""
+    """Update an activation with what was written to the objects that it shares pixels with."""
     view = x._view
     if view is not None:
         base = view.base
@@ -71,7 +71,7 @@ def refresh(x: Activation) -> None:
     for pixels, version in x._lent:
         if pixels._version != version:
             lent = [(other, other._version) for other, _ in x._lent]
-            # Not by the coefficients: they would ask again.
+            # Not through `coefficients`, which would call this again.
             x._lent = []
             x.rebind(encode(pixels, axes=x.axes))
             x._lent = lent
@@ -79,7 +79,7 @@ def refresh(x: Activation) -> None:
 
 
 def write_through(x: Activation) -> None:
-    """Write new values of an activation to those that it shares pixels with."""
+    """Write new values of an activation to the objects that it shares pixels with."""
     lent, x._lent = x._lent, []
     view, x._view = x._view, None
     present = pixels_of(x)

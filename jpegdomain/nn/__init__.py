@@ -1,4 +1,4 @@
-"""The layers as modules: each takes the place of the ``torch.nn`` class of the same name, on activations."""
+"""Layers on activations, as modules: each replaces the ``torch.nn`` class of the same name."""
 
 from .activation import (
     Hardshrink,

@@ -1,8 +1,8 @@
 """Piecewise-linear activation functions as modules, by ASM or APX.
 
-A class statement enters a function everywhere. It names its `pieces`, a function of the module's settings; the torch
-module that it extends, and the functions and tensor methods (`calls`) with the same settings, become this layer in
-converted models, planned or not.
+Defining a class here is all that a new function needs. The class names its `pieces`, a function of the module's
+settings. In converted models, planned or not, it replaces the torch module that it extends, and the functions and
+tensor methods (`calls`) with the same settings.
 """
 
 import inspect
@@ -41,12 +41,12 @@ __all__ = [
 
 
 class ApproximatedCall(NamedTuple):
-    """The layer for a call of a function, made of the call's settings by their names, of `frequencies` and `method`.
+    """How a function call becomes a layer, made from the call's settings, `frequencies` and `method`.
 
     Args:
-        layer: Makes it.
+        layer: Makes the layer.
         settings: Names of the arguments after the feature map that are settings.
-        tensors: Names of the arguments after the feature map that the layer is called with.
+        tensors: Names of the arguments after the feature map that are passed to the layer's call.
 
     """
 
@@ -56,21 +56,21 @@ class ApproximatedCall(NamedTuple):
 
 
 PIECEWISE: dict[type[nn.Module], type[Layer]] = {}
-"""torch's piecewise-linear module → the layer."""
+"""For each of torch's piecewise-linear modules, the layer."""
 
 APPROXIMATED_CALLS: dict[Any, ApproximatedCall] = {}
-"""A function, or the name of a tensor method → the layer."""
+"""For each function, or name of a tensor method, the layer."""
 
 
 def approximates(
     layer: Callable[..., Masking], *calls: Any, settings: tuple[str, ...] = (), tensors: tuple[str, ...] = ()
 ) -> None:
-    """Let a layer take the place of calls of functions, and of tensor methods by name; see `ApproximatedCall`."""
+    """Let a layer replace calls of functions, and of tensor methods given by name; see `ApproximatedCall`."""
     APPROXIMATED_CALLS.update(dict.fromkeys(calls, ApproximatedCall(layer, settings, tensors)))
 
 
 class Piecewise(Masking):
-    """A piecewise-linear activation: the lowest frequencies choose among the function's `pieces`, as in `Masking`."""
+    """A piecewise-linear activation function: the lowest frequencies choose among its `pieces`, as in `Masking`."""
 
     _pieces: ClassVar[tuple[Callable[..., PiecewiseLinear], tuple[str, ...]]]
 
@@ -87,7 +87,7 @@ class Piecewise(Masking):
         approximates(cls, *calls, settings=names)
 
     def pieces(self, x: Activation | Tensor) -> PiecewiseLinear:  # noqa: ARG002
-        """Return the function's pieces for the activation, or the pixels, that it is about to meet."""
+        """Return the function's pieces for the activation, or the pixels, that it will be applied to."""
         function, names = self._pieces
         return function(*(getattr(self, name) for name in names))
 
@@ -96,14 +96,14 @@ class Piecewise(Masking):
 
         Args:
             input: An activation, or pixels.
-            inplace: Allows `input` to be overwritten; ignored while gradients are recorded.
+            inplace: Whether `input` may be overwritten; ignored while gradients are recorded.
 
         Returns:
-            Same type and extent as the input.
+            The result, with the type and extent of the input.
         """
         if isinstance(input, Tensor):
             if self.exact:
-                # In place where the source is; and where the caller says so and nobody wants the gradient.
+                # In place if the source module is, or if the caller says so and no gradient is needed.
                 wanted = getattr(self, "inplace", False) or (inplace and not torch.is_grad_enabled())
                 return self._exactly(input, wanted)
             return self._masked(input, self.pieces(input))
@@ -124,14 +124,14 @@ class Piecewise(Masking):
 class ReLU(
     Piecewise, nn.ReLU, pieces=rectifiers.relu, calls=(F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_")
 ):
-    """``torch.nn.ReLU``: 0 up to 0, x above."""
+    """``torch.nn.ReLU``: 0 for x ≤ 0, x above."""
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
         return F.relu(pixels, inplace)
 
 
 class Hardtanh(Piecewise, nn.Hardtanh, pieces=rectifiers.hardtanh, calls=(F.hardtanh, F.hardtanh_)):
-    """``torch.nn.Hardtanh``: x between min_val and max_val, the nearer of them outside."""
+    """``torch.nn.Hardtanh``: x between min_val and max_val, outside the nearer of the two."""
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
         return F.hardtanh(pixels, self.min_val, self.max_val, inplace)
@@ -144,7 +144,7 @@ class ReLU6(Hardtanh, nn.ReLU6, calls=(F.relu6,)):
 def _clamp(min: Any = None, max: Any = None, **settings: Any) -> Hardtanh:
     """``torch.clamp`` between numbers, either of which may be missing."""
     if not all(isinstance(bound, int | float | None) for bound in (min, max)):
-        raise TypeError("clamp is converted for numbers as bounds only")
+        raise TypeError("clamp can only be converted with numbers as bounds")
     return Hardtanh(-math.inf if min is None else min, math.inf if max is None else max, **settings)
 
 
@@ -152,18 +152,18 @@ approximates(_clamp, torch.clamp, "clamp", "clamp_", settings=("min", "max"))
 
 
 class LeakyReLU(Piecewise, nn.LeakyReLU, pieces=rectifiers.leaky_relu, calls=(F.leaky_relu, F.leaky_relu_)):
-    """``torch.nn.LeakyReLU``: negative_slope·x up to 0, x above."""
+    """``torch.nn.LeakyReLU``: negative_slope·x for x ≤ 0, x above."""
 
 
 class PReLU(Piecewise, nn.PReLU, pieces=rectifiers.prelu):
-    """``torch.nn.PReLU``: a learned slope, one or one per channel, up to 0; x above."""
+    """``torch.nn.PReLU``: slope·x for x ≤ 0, with one learned slope or one per channel; x above."""
 
 
 class PReLUCall(Piecewise):
-    """``torch.nn.functional.prelu``: its slopes, (1,) or (c,), are an argument of the layer."""
+    """``torch.nn.functional.prelu``: the slopes, (1,) or (c,), are an argument of `forward`."""
 
     def forward(self, input: Any, weight: Tensor, inplace: bool = False) -> Any:  # type: ignore[override]
-        """Apply the function, as `Piecewise` does, for slopes (1,) or (c,)."""
+        """Apply the function as `Piecewise` does, with slopes (1,) or (c,)."""
         pieces = rectifiers.prelu(weight)
         if isinstance(input, Tensor):
             return pieces.function(input) if self.exact else self._masked(input, pieces)
@@ -175,20 +175,20 @@ approximates(PReLUCall, F.prelu, tensors=("weight",))
 
 
 class RReLU(Piecewise, nn.RReLU, pieces=rectifiers.rrelu):
-    """``torch.nn.RReLU``: up to 0 a slope drawn per pixel in training, the mean slope in eval; x above."""
+    """``torch.nn.RReLU``: slope·x for x ≤ 0, with a slope drawn per pixel in training, the mean in eval; x above."""
 
 
 class Threshold(Piecewise, nn.Threshold, pieces=rectifiers.threshold, calls=(F.threshold,)):
-    """``torch.nn.Threshold``: value up to the threshold, x above."""
+    """``torch.nn.Threshold``: `value` for x ≤ threshold, x above."""
 
 
 class Hardshrink(Piecewise, nn.Hardshrink, pieces=rectifiers.hardshrink, calls=(F.hardshrink,)):
-    """``torch.nn.Hardshrink``: 0 between −λ and λ, x outside."""
+    """``torch.nn.Hardshrink``: 0 between −λ and λ; outside, x."""
 
 
 class Softshrink(Piecewise, nn.Softshrink, pieces=rectifiers.softshrink, calls=(F.softshrink,)):
-    """``torch.nn.Softshrink``: 0 between −λ and λ, x moved towards 0 by λ outside."""
+    """``torch.nn.Softshrink``: 0 between −λ and λ; outside, x moved towards 0 by λ."""
 
 
 class Hardsigmoid(Piecewise, nn.Hardsigmoid, pieces=rectifiers.hardsigmoid, calls=(F.hardsigmoid,)):
-    """``torch.nn.Hardsigmoid``: x/6 + ½ between −3 and 3, 0 and 1 outside."""
+    """``torch.nn.Hardsigmoid``: x/6 + ½ between −3 and 3; 0 below, 1 above."""

@@ -1,4 +1,4 @@
-"""What all layers share: taking over a spatial module, holding one, choosing by a truncated reconstruction."""
+"""Base classes of the layers: converting a spatial module, holding one, choosing by a truncated reconstruction."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeVar
@@ -28,7 +28,7 @@ class Layer(nn.Module):
     """The domain of the result: an `Activation`, or plain pixels."""
 
     on_pixels: ClassVar[bool] = False
-    """True if the layer also takes pixels, a plain tensor, and then returns pixels: J̃∘layer∘J without J and J̃."""
+    """True if the layer also takes pixels, a plain tensor, and then returns pixels."""
 
     settings: ClassVar[Mapping[str, Any]] = {}
     """Settings that the spatial module does not have, and their defaults."""
@@ -37,11 +37,11 @@ class Layer(nn.Module):
     def from_spatial(cls: type[_Self], module: nn.Module, **settings: Any) -> _Self:
         """Make the layer that computes on activations what a spatial module computes on pixels.
 
-        Both have one and the same state, settings, mode, hooks, parameters and buffers: a change to either is a change
-        to both. The layer's own settings become attributes of the module.
+        The two share their state, settings, mode, hooks, parameters and buffers: a change to either changes both. The
+        layer's own settings become attributes of the module.
 
         Args:
-            module: Of the torch class that this layer extends.
+            module: A module of the torch class that this layer extends.
             **settings: The layer's own attributes: form, frequencies, method.
 
         Returns:
@@ -73,14 +73,14 @@ class Layer(nn.Module):
         x = self._feature_map(x)
         if (x.ndim, x.axes) != (4, (2, 3)):
             raise InputError(
-                f"{type(self).__name__} takes an activation (n, c, h, w), got pixel axes {x.axes} of {x.ndim}: "
-                "permute it"
+                f"{type(self).__name__} takes an activation (n, c, h, w), got {x.ndim} axes with the pixels along "
+                f"{x.axes}: permute it"
             )
         return x
 
 
 class Holder(Layer):
-    """Holds a spatial module whose tensors and mode are its own, so that the state dict stays the spatial module's.
+    """Holds a spatial module and shares its tensors and mode, so that the state dict stays the spatial module's.
 
     Args:
         function: The spatial module.
@@ -95,10 +95,10 @@ class Holder(Layer):
         super().__init__()
         if not isinstance(function, nn.Module):
             raise InputError(
-                f"{type(self).__name__} takes a spatial module, got {type(function).__qualname__}: wrap a function in "
-                "PixelFunction"
+                f"{type(self).__name__} takes a module of torch.nn, got {type(function).__qualname__}: wrap a function "
+                "in PixelFunction"
             )
-        # Not a child, and yet its tensors are this layer's.
+        # Not a child module, but its tensors are this layer's.
         object.__setattr__(self, "function", function)
         self._parameters, self._buffers = function._parameters, function._buffers
         self._modules, self._non_persistent_buffers_set = function._modules, function._non_persistent_buffers_set
@@ -120,19 +120,19 @@ def check_masking(name: str, value: Any) -> None:
     if name == "frequencies" and isinstance(value, Tensor) and value.dim() == 0:
         return
     if name == "frequencies" and (type(value) is not int or not 1 <= value <= 15):
-        raise ValueError(f"frequencies is an integer of 1…15, got {value!r}")
+        raise ValueError(f"frequencies must be an integer, 1…15, got {value!r}")
     if name == "method" and value not in ("asm", "apx"):
-        raise ValueError(f"the ReLU method is 'asm' or 'apx', got {value!r}")
+        raise ValueError(f"method must be 'asm' or 'apx', got {value!r}")
 
 
 class Masking(Layer):
-    """A layer in which the lowest spatial frequencies of a block decide, by ASM or APX.
+    """A layer in which the lowest spatial frequencies of a block choose the piece for each pixel, by ASM or APX.
 
     Args:
         *args: As for the torch module.
-        frequencies: 1…15, the spatial frequencies that decide; 15 is exact. Where several networks run under one
-            ``torch.func.vmap``, a 0-d tensor: each network's own number.
-        method: 'asm', which applies what they decide to the exact pixels, or 'apx', to the truncated reconstruction.
+        frequencies: 1…15, how many spatial frequencies choose; 15 is exact. For several networks under one
+            ``torch.func.vmap``, a 0-d tensor with each network's own number.
+        method: 'asm' applies the chosen piece to the exact pixels, 'apx' to the truncated reconstruction.
         **kwargs: As for the torch module.
 
     """

@@ -18,21 +18,21 @@ from .base import Features, Layer
 __all__ = ["Conv2d"]
 
 _FOLDED: WeakIdKeyDictionary = WeakIdKeyDictionary()
-"""Kernel → what Ξ depends on besides it, the numbers that it was folded from, Ξ; for as long as the kernel lives."""
+"""For each kernel, as long as it lives: what else Ξ depends on, the values that it was made from, and Ξ."""
 
 
 def check_form(form: Any) -> None:
     """Raise UnsupportedFoldError if `form` is unknown."""
     if form not in (*FORMS, "auto"):
-        raise UnsupportedFoldError(f"form is 'auto' or one of {', '.join(FORMS)}; got {form!r}")
+        raise UnsupportedFoldError(f"form must be 'auto' or one of {', '.join(FORMS)}; got {form!r}")
 
 
 class Conv2d(Layer, torch.nn.Conv2d):
     """``torch.nn.Conv2d`` on activations: J∘C∘J̃, Ehrlich & Davis (2019) eqs. (11) to (13).
 
-    In ``eval()`` a dense or stencil Ξ is built at first use and kept outside the ``state_dict``; it is built again when
-    the weights, their dtype or device have changed, and dropped in training. While gradients flow to the kernel, Ξ
-    is part of the graph and is not kept.
+    In ``eval()`` a dense or stencil Ξ is built at first use and cached outside the ``state_dict``. It is built again
+    when the weights, their dtype or device have changed, and dropped in training. While gradients flow to the kernel,
+    Ξ is part of the graph and is not cached.
 
     Args:
         *args: As for ``torch.nn.Conv2d``.
@@ -66,14 +66,14 @@ class Conv2d(Layer, torch.nn.Conv2d):
         return Window.of(self.kernel_size, self.stride, self.padding, self.dilation)
 
     def sizes(self, batch: int, extent: Extent) -> Convolution:
-        """Return the layer as the planner sees it, for a batch of images of one extent in pixels."""
+        """Return the sizes that the planner needs, for a batch of images of one extent in pixels."""
         channels = self.in_channels, self.out_channels, self.groups
         return Convolution(batch, *channels, self.window, extent, self.weight.element_size())
 
     def chosen_form(self, batch: int, extent: Extent) -> Form:
-        """Return the form that a batch runs in: the one that was set, or the planner's.
+        """Return the form that a batch runs in: the one that was set, or the planner's choice.
 
-        In training, and in a compiler's graph, which keep no Ξ, the planner stays with the factored one.
+        In training and in a compiler's graph, where Ξ is not cached, the planner always chooses the factored form.
         """
         if self.form != "auto":
             return self.form
@@ -88,8 +88,8 @@ class Conv2d(Layer, torch.nn.Conv2d):
         window = self.window
         key = (form, extent if form == "dense" else None, window, self.groups, self.weight.dtype, self.weight.device)
         kept = _FOLDED.get(self.weight)
-        # The values decide: addresses are used again, and version counters miss writes through ``.data``. Reading the
-        # kernel costs little beside the thousands of times larger Ξ.
+        # Compare values: addresses are reused, and version counters miss writes through ``.data``. Reading the kernel
+        # costs little beside Ξ, which is thousands of times larger.
         if kept is None or kept[0] != key or not torch.equal(kept[1], self.weight):
             with torch.inference_mode(False), torch.no_grad():
                 kept = _FOLDED[self.weight] = key, self.weight.detach().clone(), self._fold(extent, form)
@@ -115,14 +115,14 @@ class Conv2d(Layer, torch.nn.Conv2d):
     def extra_repr(self) -> str:
         """Describe torch's settings and the form."""
         settings = super().extra_repr()
-        # torch prints words without their quotes.
+        # torch prints strings without quotes.
         for name in ("padding", "padding_mode"):
             if isinstance(word := getattr(self, name), str):
                 settings = settings.replace(f"{name}={word}", f"{name}={word!r}")
         return f"{settings}, form={self.form!r}"
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The spatial convolution, clear of kernels with faults."""
+        """The spatial convolution, avoiding faulty kernels."""
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode), (0, 0)

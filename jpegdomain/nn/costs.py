@@ -1,4 +1,4 @@
-"""What each layer costs on coefficients and on pixels: one table, for choosing domains and for the printed plan."""
+"""What each layer costs on coefficients and on pixels: one table, used to choose domains and to print the plan."""
 
 import math
 from collections.abc import Callable
@@ -24,27 +24,27 @@ Price: TypeAlias = tuple[str, Cost]
 
 
 def elements(shape: Shape) -> int:
-    """Count the coefficients of a feature map, whole blocks included: n·c·8⌈h/8⌉·8⌈w/8⌉."""
+    """Count the coefficients of a feature map in whole blocks: n·c·8⌈h/8⌉·8⌈w/8⌉."""
     height, width = Extent(*shape[2:]).canvas
     return shape[0] * shape[1] * height * width
 
 
 def cost(layer: Layer, shape: Shape, itemsize: int) -> Price:
-    """Price a layer on coefficients.
+    """Return the cost of a layer on coefficients.
 
     Args:
-        layer: Any layer; one of another class than those of the table is priced as its base class.
+        layer: Any layer; if its class is not in the table, its base class counts.
         shape: (n, c, h, w) of the input in pixels.
         itemsize: Bytes of a number.
 
     Returns:
-        The form as the plan prints it, 'direct' where no transform is taken, and the cost of one batch.
+        The form as the plan prints it ('direct' if no transform is needed) and the cost of one batch.
     """
     return _find(_ON_COEFFICIENTS, layer)(layer, shape, itemsize)
 
 
 def pixel_cost(layer: Layer, shape: Shape, itemsize: int) -> Price:
-    """Price a layer where it runs on pixels; see `cost`."""
+    """Return the cost of a layer on pixels; see `cost`."""
     return _find(_ON_PIXELS, layer)(layer, shape, itemsize)
 
 
@@ -76,7 +76,7 @@ def _masking_form(layer: Masking) -> str:
 
 
 def _masking(frequencies: Frequencies, method: Method, count: int, itemsize: int) -> Cost:
-    """One J̃ and one J; two J̃ where the mask has a reconstruction of its own."""
+    """One J̃ and one J; two J̃ if the mask needs a reconstruction of its own."""
     transforms = 3 if method == "asm" and frequencies < 15 else 2
     masks = Cost(flops=2 * count, moved=2 * itemsize * count, calls=2)
     return sum([transform_cost(count, itemsize)] * transforms, masks)
@@ -108,7 +108,7 @@ _ON_COEFFICIENTS: dict[type[Layer], Callable[..., Price]] = {
     Layer: lambda _, shape, size: ("direct", _pass(elements(shape), size)),
     Linear: lambda layer, shape, size: ("direct", _product(layer, elements(shape), size)),
     Conv2d: _convolution,
-    # Where the output is smaller, its J is priced as the input's.
+    # If the output is smaller, its J is counted as if it had the input's size.
     Masking: lambda x, shape, size: (_masking_form(x), _masking(x.frequencies, x.method, elements(shape), size)),
     Pointwise: lambda _, shape, size: ("island", _masking(15, "asm", elements(shape), size)),
     Island: lambda _, shape, size: ("island", _transformed(2, shape, size)),

@@ -1,4 +1,4 @@
-"""Layers that run something as it is: a module between J̃ and J, or on the coefficients; a function of activations."""
+"""Layers that run something unchanged: a module between J̃ and J, or on the coefficients; a function of activations."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -29,12 +29,12 @@ class Island(Holder):
     """Any module that takes feature maps to feature maps, run exactly as J∘f∘J̃."""
 
     def forward(self, x: Activation) -> Activation:
-        """Apply the module; the pixel axes of the result are in the same places."""
+        """Apply the module; the pixel axes of the result are at the same positions."""
         return functional.island(self._feature_map(x), self.function)
 
 
 class Pointwise(Holder):
-    """Any module that acts on each pixel alone, run exactly as J∘f∘J̃; its parameters stay at its own path.
+    """Any module that acts on each pixel separately, run exactly as J∘f∘J̃; its parameters keep their names.
 
     Args:
         function: The spatial module.
@@ -49,7 +49,7 @@ class Pointwise(Holder):
         """Apply the function; the result has the type and extent of the input."""
         x = x if isinstance(x, Tensor) else self._feature_map(x)
         if x.device.type == "meta":
-            # Only shapes are wanted, and the function keeps them: it may look at values.
+            # Only shapes are needed, and the function keeps them; it may not be able to run without values.
             return x
         if isinstance(x, Tensor):
             return self.function(x)
@@ -59,7 +59,7 @@ class Pointwise(Holder):
 
 
 class Direct(Holder):
-    """A module that is linear and treats all pixels of a channel alike, such as a shuffle, run on the coefficients."""
+    """A linear module that treats all pixels of a channel alike, such as a channel shuffle, run on the coefficients."""
 
     def forward(self, x: Activation) -> Activation:
         """Apply the module to the coefficients."""
@@ -68,7 +68,7 @@ class Direct(Holder):
 
 
 class PixelFunction(nn.Module):
-    """A function of pixels, such as ``torch.nn.functional.gelu``, and its further arguments, for `Pointwise`."""
+    """A function of pixels, such as ``torch.nn.functional.gelu``, with its other arguments, for `Pointwise`."""
 
     def __init__(self, function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Call(Layer):
     Args:
         function: Takes activations where its spatial counterpart takes feature maps.
         returns: The domain of its result.
-        transforms: How many times it takes J or J̃ of its input.
+        transforms: How many times it applies J or J̃ to something of its input's size.
     """
 
     def __init__(
@@ -113,18 +113,18 @@ class Call(Layer):
 
 
 class IslandCall(Call):
-    """A function of pixels, such as ``torch.nn.functional.interpolate``, and other arguments, run exactly as J∘f∘J̃."""
+    """A function of pixels, such as ``torch.nn.functional.interpolate``, with its other arguments, run as J∘f∘J̃."""
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
         super().__init__(function, transforms=2)
 
     def forward(self, input: Activation, *args: Any, **kwargs: Any) -> Activation:
-        """Call the function; the pixel axes of the result are in the same places."""
+        """Call the function; the pixel axes of the result are at the same positions."""
         return functional.island(input, lambda pixels: self.function(pixels, *args, **kwargs))
 
 
 class Linear(Layer, nn.Linear):
-    """``torch.nn.Linear`` on a feature map's last axis: of channels-last maps, a 1×1 convolution of coefficients."""
+    """``torch.nn.Linear`` on a feature map's last axis: for channels-last maps, a 1×1 convolution of coefficients."""
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Apply the matrix; the pixel axes stay."""
@@ -150,7 +150,7 @@ class Dropout(Layer, nn.Dropout):
 
 
 class Dropout2d(Layer, nn.Dropout2d):
-    """``torch.nn.Dropout2d``: whole channels are dropped, on the coefficients as they are."""
+    """``torch.nn.Dropout2d``: whole channels are dropped, directly on the coefficients."""
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Drop channels in training."""

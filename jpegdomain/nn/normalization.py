@@ -24,7 +24,7 @@ class BatchNorm2d(Layer, nn.BatchNorm2d):
     on_pixels = True
 
     def forward(self, x: Features, inplace: bool = False) -> Features:
-        """Normalise an activation or pixels; an activation in eval may be overwritten where `inplace`."""
+        """Normalise an activation or pixels; with `inplace`, an activation may be overwritten in eval mode."""
         x = x if isinstance(x, Tensor) else self._activation(x)
         if isinstance(x, Tensor) or not inplace or self.training or self.running_mean is None:
             return super().forward(x)  # type: ignore[arg-type, return-value]
@@ -55,11 +55,11 @@ def elementwise_layer(module: nn.Module | None, **settings: Any) -> nn.Module:
     """Return the layer for a module that keeps shapes.
 
     Args:
-        module: Any function of single pixels; a dropout; a layer, which is returned as it is.
-        **settings: Of a piecewise-linear layer: frequencies, method.
+        module: Any function of single pixels, a dropout, or a layer, which is returned unchanged.
+        **settings: The settings of a piecewise-linear layer: frequencies, method.
 
     Returns:
-        The layer; `Pointwise` of the module for any other function.
+        The layer; for functions without a layer of their own, a `Pointwise` of the module.
     """
     if module is None or isinstance(module, (nn.Identity, Layer)):
         return nn.Identity() if module is None else module
@@ -72,7 +72,7 @@ def elementwise_layer(module: nn.Module | None, **settings: Any) -> nn.Module:
 class BatchNormAct2d(Layer, nn.BatchNorm2d):
     """timm's ``BatchNormAct2d``: `BatchNorm2d`, then the layers `drop` and `act`, identities by default.
 
-    No subclass of the layer `BatchNorm2d`: what holds for an affine map does not hold for this one.
+    Not a subclass of the layer `BatchNorm2d`, since it is not an affine map.
 
     """
 

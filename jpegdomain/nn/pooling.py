@@ -19,7 +19,7 @@ class MaxPool2d(Masking, nn.MaxPool2d):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "return_indices" and value:
-            raise ValueError("MaxPool2d returns no indices of pixels: pool with return_indices=False")
+            raise ValueError("MaxPool2d on activations cannot return indices: use return_indices=False")
         super().__setattr__(name, value)
 
     def forward(self, x: Features) -> Features:
@@ -34,7 +34,7 @@ approximates(MaxPool2d, F.max_pool2d, settings=_WINDOW)
 
 
 class AvgPool2d(Layer, nn.AvgPool2d):
-    """``torch.nn.AvgPool2d``, exactly: DC where one window covers the extent, J∘pool∘J̃ otherwise."""
+    """``torch.nn.AvgPool2d``, exactly: from DC if one window covers the extent, as J∘pool∘J̃ otherwise."""
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Pool."""
@@ -50,7 +50,7 @@ class AvgPool2d(Layer, nn.AvgPool2d):
 
 
 class AdaptiveAvgPool2d(Layer, nn.AdaptiveAvgPool2d):
-    """``torch.nn.AdaptiveAvgPool2d`` to any size but 1×1 (`GlobalAvgPool2d`), exactly, as J∘pool∘J̃."""
+    """``torch.nn.AdaptiveAvgPool2d`` to any size except 1×1 (`GlobalAvgPool2d`), exactly, as J∘pool∘J̃."""
 
     def forward(self, x: Activation) -> Activation:  # type: ignore[override]
         """Pool."""
@@ -70,5 +70,5 @@ class GlobalAvgPool2d(Layer, nn.AdaptiveAvgPool2d):
         return functional.global_avg_pool2d(self._activation(x))
 
     def extra_repr(self) -> str:
-        """Describe nothing: there are no settings."""
+        """Return an empty string, since there are no settings."""
         return ""

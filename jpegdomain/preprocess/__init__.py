@@ -1,7 +1,8 @@
-"""Preprocessing of files as linear maps: `Resize`, `RandomCrop`, `ColorJitter` and the like, and what they compose to.
+"""Preprocessing of files as linear maps: `Resize`, `RandomCrop`, `ColorJitter` and the like, and their composition.
 
-Each step of torchvision's name is torchvision's, drawn alike, without rounding and clamping; its docstring says where
-it is exact and where approximate. `follow` moves boxes, keypoints and masks along with their images.
+A step with the name of a torchvision transform does the same, with the same random draws, but without rounding and
+clamping; its docstring says where it is exact and where approximate. `follow` transforms boxes, keypoints and masks
+like their images.
 """
 
 import warnings

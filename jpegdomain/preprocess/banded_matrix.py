@@ -1,4 +1,4 @@
-"""A linear map of one axis as a banded matrix: every geometric preprocessing step, and their composition."""
+"""A linear map of one axis as a banded matrix, for every geometric preprocessing step and their composition."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -11,7 +11,7 @@ from jpegdomain.errors import InputError
 __all__ = ["BandedMatrix", "PaddingMode"]
 
 PaddingMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric"]
-"""What lies outside the image, by torchvision's names."""
+"""How the outside of the image is filled, by torchvision's names."""
 
 # NumPy's names of these modes.
 _NUMPY_MODES: Final[dict[str, Any]] = {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}
@@ -21,11 +21,11 @@ _NUMPY_MODES: Final[dict[str, Any]] = {"edge": "edge", "reflect": "reflect", "sy
 class BandedMatrix:
     """y[o] = Σ_t weights[o, t]·x[starts[o] + t], along one axis.
 
-    It owns its arrays and makes them read-only. Two matrices are equal only if they are the same object, so that what
-    is derived from one can be cached by it.
+    It owns its arrays and makes them read-only. Two matrices are equal only if they are the same object, so that a
+    matrix can be the key of a cache.
 
     Attributes:
-        size: Samples of the input.
+        size: Number of input samples.
         starts: int32 (out,), where each output's band begins: 0 ≤ starts, starts + taps ≤ size.
         weights: float64 (out, taps).
 
@@ -39,13 +39,13 @@ class BandedMatrix:
 
     def __post_init__(self) -> None:
         if self.starts.dtype != np.int32 or self.weights.dtype != np.float64:
-            raise InputError(f"starts are int32, weights float64; got {self.starts.dtype} and {self.weights.dtype}")
+            raise InputError(f"starts must be int32, weights float64; got {self.starts.dtype} and {self.weights.dtype}")
         if self.weights.ndim != 2 or self.starts.shape != self.weights.shape[:1] or not self.weights.size:
             raise InputError(
-                f"starts are (out,), weights (out, taps), neither 0; got {self.starts.shape} and {self.weights.shape}"
+                f"starts must be (out,), weights (out, taps), none empty; got {self.starts.shape}, {self.weights.shape}"
             )
         if self.starts.min() < 0 or self.starts.max() + self.taps > self.size:
-            raise InputError(f"a band of {self.taps} taps leaves the input of {self.size} samples")
+            raise InputError(f"a band of {self.taps} taps reaches outside the input of {self.size} samples")
         self.starts.flags.writeable = False
         self.weights.flags.writeable = False
 
@@ -58,7 +58,7 @@ class BandedMatrix:
 
     @property
     def out(self) -> int:
-        """Samples of the output."""
+        """Number of output samples."""
         return self.weights.shape[0]
 
     @property
@@ -76,8 +76,8 @@ class BandedMatrix:
         """Build y[o] = Σ_t weights[o, t]·x[indices[o, t]], its band as narrow as the weights allow.
 
         Args:
-            size: Samples of the input.
-            indices: (out, any), 0…size − 1 wherever the weight is not 0; an index may come twice.
+            size: Number of input samples.
+            indices: (out, any), 0…size − 1 wherever the weight is not 0; an index may occur twice.
             weights: (out, any).
 
         Returns:
@@ -91,7 +91,7 @@ class BandedMatrix:
         last = np.where(used, indices, -1).max(1)
         empty = last < 0
         if empty.any():
-            # An output that reads nothing must not widen the window of what is read.
+            # An output that reads nothing must not widen the window.
             first[empty] = last[empty] = first[~empty].min()
         taps = int((last - first).max()) + 1
         starts = np.minimum(first, size - taps)
@@ -100,9 +100,9 @@ class BandedMatrix:
         return cls(size, starts.astype(np.int32), band.reshape(out, taps))
 
     def __matmul__(self, inner: "BandedMatrix") -> "BandedMatrix":
-        """The matrix product; `inner` may have more outputs, at its end, than this matrix has inputs."""
+        """The matrix product; `inner` may have more outputs than this matrix has inputs, which are then ignored."""
         if inner.out < self.size:
-            raise InputError(f"{self!r} @ {inner!r}: the first takes more samples than the second gives")
+            raise InputError(f"{self!r} @ {inner!r}: the first needs more samples than the second has outputs")
         if inner.taps == 1:
             first = int(inner.starts[0])
             rows = np.arange(first, first + self.size, dtype=np.int32)
@@ -117,8 +117,8 @@ class BandedMatrix:
         """Keep a range of the outputs; those outside are zero, as in torchvision's ``crop``.
 
         Args:
-            start: The first output kept; it may be negative.
-            length: How many.
+            start: The first output to keep; it may be negative.
+            length: How many outputs to keep.
 
         Returns:
             The matrix (length, size).
@@ -136,9 +136,9 @@ class BandedMatrix:
         """Pad the output at both ends; a negative number crops.
 
         Args:
-            before: Outputs in front.
-            after: Outputs behind.
-            mode: 'constant' pads with zeros; a fill is added beside the map. 'edge', 'reflect' and 'symmetric' repeat
+            before: Number of outputs to add at the beginning.
+            after: Number of outputs to add at the end.
+            mode: 'constant' pads with zeros; a fill is added separately. 'edge', 'reflect' and 'symmetric' repeat
                 outputs.
 
         Returns:
@@ -148,12 +148,13 @@ class BandedMatrix:
             ValueError: If the mode is unknown, or would reflect more outputs than there are.
         """
         if mode not in {"constant", *_NUMPY_MODES}:
-            raise ValueError(f"padding_mode is 'constant', 'edge', 'reflect' or 'symmetric', got {mode!r}")
+            raise ValueError(f"padding_mode must be 'constant', 'edge', 'reflect' or 'symmetric', got {mode!r}")
         if mode == "constant" or (before <= 0 and after <= 0):
             return self.crop(-before, before + self.out + after)
         largest = {"reflect": self.out - 1, "symmetric": self.out}.get(mode)
         if largest is not None and max(before, after) > largest:
-            raise ValueError(f"{mode} cannot pad {self.out} samples by {max(before, after)}: {largest} at most")
+            most = f"at most by {largest}"
+            raise ValueError(f"padding_mode={mode!r} cannot pad {self.out} samples by {max(before, after)}, {most}")
         rows = np.pad(np.arange(self.out), (max(before, 0), max(after, 0)), _NUMPY_MODES[mode])
         return self._selected(rows[max(-before, 0) : len(rows) - max(-after, 0)])
 
@@ -168,13 +169,13 @@ class BandedMatrix:
         return int(self.starts.min()), int(self.starts.max()) + self.taps
 
     def within(self, first: int, size: int) -> "BandedMatrix":
-        """The same map of a part of the input, from sample `first` on, that contains the `window`."""
+        """The same map for a part of the input, from sample `first` on, that contains the `window`."""
         if first == 0 and size == self.size:
             return self
         return BandedMatrix(size, self.starts - np.int32(first), self.weights)
 
     def sums(self) -> NDArray[np.float64]:
-        """(out,): the image of the constant 1; 0 where an output is outside the image."""
+        """(out,): the result for the constant 1; 0 where an output is outside the image."""
         return self.weights.sum(1)
 
     def apply(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Colour transforms: `ColorJitter`, `RandomGrayscale` and the like, in the matrix from components to channels.
 
-They cost nothing in themselves: a network's entry mixes components by a matrix in any case. Each is linear and
-therefore the same at every place of a pipeline but for the fill of what is padded; nothing is rounded or clamped.
+They cost nothing extra: a network's entry mixes components by a matrix in any case. Each is linear, and therefore has
+the same result at every position in a pipeline, except for the fill of padding; nothing is rounded or clamped.
 """
 
 import math
@@ -36,11 +36,11 @@ class ColorMatrix(Transform):
     """Mix the channels: levels' = matrix·levels + shift. Exact.
 
     Args:
-        matrix: Three rows of three, of R, G and B.
-        shift: Of R, G and B, in levels 0…255.
+        matrix: 3×3 numbers, for R, G and B.
+        shift: 3 numbers, for R, G and B, in levels 0…255.
 
     Raises:
-        ValueError: If there are other than 3×3 and 3 numbers.
+        ValueError: If there are not 3×3 and 3 numbers.
     """
 
     matrix: Sequence[Sequence[float]]
@@ -52,7 +52,7 @@ class ColorMatrix(Transform):
     def __post_init__(self) -> None:
         matrix, shift = np.asarray(self.matrix, np.float64), np.asarray(self.shift, np.float64)
         if matrix.shape != (3, 3) or shift.shape != (3,):
-            raise ValueError(f"a colour matrix is 3×3, its shift 3 numbers; got {matrix.shape} and {shift.shape}")
+            raise ValueError(f"matrix must be 3×3 and shift 3 numbers; got {matrix.shape} and {shift.shape}")
         object.__setattr__(self, "matrix", tuple(map(tuple, matrix.tolist())))
         object.__setattr__(self, "shift", tuple(shift.tolist()))
 
@@ -72,12 +72,12 @@ class Grayscale(ColorMatrix):
 class ColorJitter(Transform):
     """Change brightness, contrast, saturation and hue, as ``torchvision.transforms.v2.ColorJitter`` draws them.
 
-    The first three are torchvision's on floating-point images but for its clamping to the range after each of them,
-    which is not linear: approximate where levels leave 0…255, else exact. Contrast takes the mean of each image, which
-    is computed of its coefficients.
+    The first three are torchvision's on floating-point images without its clamping to the range after each of them,
+    which is not linear: approximate where levels leave 0…255, otherwise exact. Contrast needs the mean of each image,
+    which is computed from its coefficients.
 
-    Hue is a rotation of R, G and B around the axis of grays by `hue` turns: linear, unlike torchvision's, which turns
-    the hue of HSV. They are equal for thirds of a turn, which exchange channels; between them approximate.
+    Hue is a rotation of R, G and B around the gray axis by `hue` turns. This is linear, unlike torchvision's rotation
+    of the hue in HSV. The two are equal for thirds of a turn, which exchange channels, and approximate otherwise.
 
     Args:
         brightness: Factors: b for 1 − b…1 + b, or (smallest, largest); None or 0 for none.
@@ -105,11 +105,11 @@ class ColorJitter(Transform):
 
     @property
     def before_erasing(self) -> bool:
-        """Whether it has contrast, which takes a mean."""
+        """Whether it changes contrast, which needs a mean of all pixels."""
         return self.contrast is not None
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
-        """Draw the order, ``torch.randperm(4)``, then the factors that have a range, in the order of the arguments."""
+        """Draw the order, ``torch.randperm(4)``, then each factor that has a range, in the order of the arguments."""
         device = device_of(generator)
         order = torch.randperm(4, generator=generator, device=device).tolist()
         factors = [
@@ -189,10 +189,10 @@ def _range(name: str, value: Range, centre: float, bounds: tuple[float, float]) 
         return None
     if isinstance(value, int | float):
         if value < 0:
-            raise ValueError(f"{name} is a number ≥ 0 or (smallest, largest), got {value!r}")
+            raise ValueError(f"{name} must be a number ≥ 0 or (smallest, largest), got {value!r}")
         value = (max(centre - value, bounds[0]) if centre else -value, centre + value)
     if len(value) != 2 or not bounds[0] <= value[0] <= value[1] <= bounds[1]:
-        raise ValueError(f"{name} is two ascending numbers within {bounds[0]}…{bounds[1]}, got {value!r}")
+        raise ValueError(f"{name} must be two ascending numbers within {bounds[0]}…{bounds[1]}, got {value!r}")
     return None if value[0] == value[1] == centre else (float(value[0]), float(value[1]))
 
 
@@ -212,4 +212,4 @@ def _hue(turns: float) -> NDArray[np.float64]:
 
 
 _MATRICES: Final = {0: _brightness, 2: _saturation, 3: _hue}
-"""By torchvision's numbers; 1 is contrast, which is no matrix."""
+"""Matrices by torchvision's numbers; 1 is contrast, which is not a matrix."""

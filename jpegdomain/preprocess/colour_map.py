@@ -1,4 +1,4 @@
-"""Colours of a map: linear in R, G and B at each pixel, and blends with the image's own mean."""
+"""Colour changes of a map: linear in R, G and B at each pixel, and blends with the image's own mean."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,15 +22,15 @@ from .separable_map import Fill, SeparableMap
 __all__ = ["GRAY", "MeanFill", "blended_with_mean", "recolored", "resolved"]
 
 GRAY = (0.2989, 0.587, 0.114)
-"""Weights of R, G and B in torchvision's gray, rounded as there."""
+"""Weights of R, G and B in torchvision's gray, with its rounding."""
 
 
 @dataclass(frozen=True, eq=False)
 class MeanFill(Fill):
-    """A fill of an image's own weighted mean, levels[c]·rows[y]·columns[x]·Σ_k weights[k]·(row·I_k·columnᵀ).
+    """A fill with the image's own weighted mean, levels[c]·rows[y]·columns[x]·Σ_k weights[k]·(row·I_k·columnᵀ).
 
     Attributes:
-        weights: Of the image's R, G and B.
+        weights: The weights of the image's R, G and B.
         row: (1, source height).
         column: (1, source width).
     """
@@ -50,12 +50,12 @@ def recolored(image_map: SeparableMap, matrix: ArrayLike, shift: Sequence[float]
     """Append levels' = matrix·levels + shift at every pixel.
 
     Args:
-        image_map: Any.
-        matrix: (3, 3), of R, G and B.
+        image_map: Any map.
+        matrix: (3, 3), for R, G and B.
         shift: (3,), in levels.
 
     Returns:
-        This map, then the colours.
+        The map followed by the colour change.
     """
     step = np.asarray(matrix, np.float64)
     fills = tuple(replace(fill, levels=_times(step, fill.levels)) for fill in image_map.fills)
@@ -67,22 +67,22 @@ def recolored(image_map: SeparableMap, matrix: ArrayLike, shift: Sequence[float]
 
 
 def blended_with_mean(image_map: SeparableMap, factor: float) -> SeparableMap:
-    """Append levels' = factor·levels + (1 − factor)·m, where m is the mean of the result's gray.
+    """Append levels' = factor·levels + (1 − factor)·m, where m is the mean of the result as a gray image.
 
     The mean of a linear map of the image is a linear function of the image: (1ᵀ·A_h/h)·I·(1ᵀ·A_w/w)ᵀ.
 
     Args:
-        image_map: Any.
-        factor: 1 for the image as it is.
+        image_map: Any map.
+        factor: 1 leaves the image as it is.
 
     Returns:
-        This map, then the blend; `resolved` computes what depends on the image.
+        The map followed by the blend; `resolved` computes the part that depends on the image.
 
     Raises:
         ValueError: If pixels are erased, which would change the mean.
     """
     if image_map.erased:
-        raise ValueError("contrast takes the mean of all pixels: it comes before RandomErasing")
+        raise ValueError("contrast needs the mean of all pixels: put it before RandomErasing")
     gray = np.array(GRAY)
     weights = gray if image_map.colors is None else gray @ image_map.colors
     # The part that does not depend on the image, and the functionals that do.
@@ -104,7 +104,7 @@ def blended_with_mean(image_map: SeparableMap, factor: float) -> SeparableMap:
 
 
 def resolved(image_map: SeparableMap, image: JpegImage, turn: Turn) -> SeparableMap:
-    """Compute the means of one image that its map asks for; `turn` is what the map is of."""
+    """Compute the means that a map needs, for one image; `turn` says how the image is turned for the map."""
     if image_map.known:
         return image_map
     for luma, chroma in image_map.tables:
@@ -145,7 +145,7 @@ def _value(mean: MeanFill, image: JpegImage, turn: Turn) -> float:
         return float(level + weights @ (rows @ planes @ columns))
     mixed = weights @ np.array(MIXING["rgb"][image.color])
     parts = _components(image, functional, turn)
-    # Both chroma components have one map.
+    # Both chroma components have the same map.
     known: dict[ComponentMap, list[NDArray[np.float64]]] = {}
     for weight, (component, part) in zip(mixed, parts, strict=True):
         if part not in known:

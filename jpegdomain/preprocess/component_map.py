@@ -31,12 +31,12 @@ Upsampling: TypeAlias = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Turn:
-    """How an image is turned upright (Exif 2.3, table of tag 0x0112): transposed first, then flipped.
+    """How an image is turned upright (Exif 2.3, table of tag 0x0112): first transposed, then flipped.
 
     Attributes:
-        transpose: Exchange rows and columns.
-        vertical: Then flip upside down.
-        horizontal: Then flip left to right.
+        transpose: Whether to exchange rows and columns.
+        vertical: Whether to flip upside down then.
+        horizontal: Whether to flip left to right then.
     """
 
     transpose: bool = False
@@ -44,7 +44,7 @@ class Turn:
     horizontal: bool = False
 
     def then(self, image_map: SeparableMap) -> "Turn":
-        """What the components are turned by for a map of the upright image, which may transpose it again."""
+        """How to turn the components for a map of the upright image, which may transpose it again."""
         return replace(self, transpose=self.transpose != image_map.transposed)
 
     def extent(self, extent: Extent) -> Extent:
@@ -52,14 +52,14 @@ class Turn:
         return Extent(extent.width, extent.height) if self.transpose else extent
 
     def map(self, extent: Extent) -> SeparableMap:
-        """The flips, of an image that has this extent once transposed; targets are transposed, too."""
+        """The flips, as a map of an image that has this extent after the transposition; targets are transposed, too."""
         history = (Operation("transpose"),) if self.transpose else ()
         upright = replace(SeparableMap.whole(extent), history=history)
         return upright.flip(vertical=self.vertical, horizontal=self.horizontal)
 
 
 UPRIGHT = Turn()
-"""Nothing to do."""
+"""The turn of an image that is already upright."""
 
 _TURNS = {
     1: UPRIGHT,
@@ -74,20 +74,20 @@ _TURNS = {
 
 
 def turn_of(orientation: int) -> Turn:
-    """What makes an image of this EXIF orientation, 1…8, upright."""
+    """The turn that makes an image with this EXIF orientation, 1…8, upright."""
     return _TURNS[orientation]
 
 
 @dataclass(frozen=True, eq=False)
 class ComponentMap:
-    """What the output needs of one component, turned upright.
+    """The part of one component, turned upright, that the output needs, and its map to the output.
 
     Attributes:
         blocks: ((first, last + 1) block row, (first, last + 1) block column).
         extent: Height and width of that window in samples.
         rows: From the window's samples to the output's rows.
         columns: From the window's samples to the output's columns.
-        largest_gain: Of the frequencies that the low-frequency option may drop.
+        largest_gain: The largest gain of a frequency that the low-frequency option may drop.
     """
 
     blocks: tuple[tuple[int, int], tuple[int, int]]
@@ -98,13 +98,13 @@ class ComponentMap:
 
     @functools.cached_property
     def keep(self) -> int:
-        """m, the frequencies along each side of a block that the low-frequency option reads (`needed`)."""
+        """m, the number of frequencies along each side of a block that the low-frequency option reads (`needed`)."""
         return max(needed(axis, self.largest_gain) for axis in (self.rows, self.columns))
 
 
 @functools.lru_cache(maxsize=1024)
 def composed(preprocess: Transform, extent: Extent, turn: Turn) -> SeparableMap:
-    """The map of upright images of one extent by a preprocess without randomness: cached, so always the same object."""
+    """The map of upright images of one extent for a preprocess without randomness; cached: always the same object."""
     return preprocess.place(turn.map(extent))
 
 
@@ -119,14 +119,14 @@ def component_maps(
     """Derive the maps of an image's components from the map of its pixels.
 
     Args:
-        image_map: Of the upright image.
-        extents: The components' own, as the file has them.
-        upsampling: Pixels per sample of each component, as the file has them.
-        turn: What makes the image upright.
-        passing: The map will not come again, so that nothing is cached for it.
+        image_map: The map of the upright image.
+        extents: The components' extents in the file.
+        upsampling: Pixels per sample of each component in the file.
+        turn: How to turn the image upright.
+        passing: Whether the map will not be used again, so that nothing should be cached for it.
 
     Returns:
-        One for each component; components of equal extent and sampling have the same one.
+        A map for each component; components with equal extent and sampling share one.
     """
     one = _component_map.__wrapped__ if passing else _component_map
     kinds = tuple(zip(extents, upsampling, strict=True))
@@ -136,7 +136,7 @@ def component_maps(
 
 @functools.lru_cache(maxsize=2048)
 def _component_map(image_map: SeparableMap, extent: Extent, upsampling: tuple[int, int], turn: Turn) -> ComponentMap:
-    # libjpeg chooses the filter before anything is turned.
+    # Libjpeg chooses the filter before anything is turned.
     triangle = takes_triangle(extent, upsampling)
     largest_gain = LARGEST_GAIN if upsampling == (1, 1) else LARGEST_GAIN_SUBSAMPLED
     if turn.transpose:
@@ -160,12 +160,12 @@ def region_around(
 
     Args:
         parts: The components' maps.
-        upsampling: Pixels per sample of each component, as the file has them.
-        extent: The image's, as the file has it.
-        turn: What the maps are of.
+        upsampling: Pixels per sample of each component in the file.
+        extent: The image's extent in the file.
+        turn: How the image is turned for the maps.
 
     Returns:
-        (top, left, height, width) of the image as the file holds it.
+        (top, left, height, width) in the image as stored in the file.
     """
     ranges: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
     for part, factors in zip(parts, upsampling, strict=True):
@@ -186,17 +186,17 @@ def moved(
     *,
     passing: bool = False,
 ) -> tuple[ComponentMap, ...]:
-    """The components' maps for the record of a region, whose blocks are counted from its own first ones.
+    """The components' maps for the record of a region, whose blocks are numbered from the region's first ones.
 
     Args:
         parts: The maps for the whole image.
-        offset: Where the region begins, (top, left) in pixels of the image as the file holds it: whole MCUs.
-        upsampling: Pixels per sample of each component, as the file has them.
-        turn: What the maps are of.
+        offset: Where the region begins, (top, left) in pixels of the image as stored in the file, at whole MCUs.
+        upsampling: Pixels per sample of each component in the file.
+        turn: How the image is turned for the maps.
         passing: As for `component_maps`.
 
     Returns:
-        One for each component; those that had the same one have the same one.
+        A map for each component; components that shared a map still do.
     """
     one = _moved.__wrapped__ if passing else _moved
     made: dict[ComponentMap, ComponentMap] = {}

@@ -21,7 +21,7 @@ def _extent(size: int | Sequence[int]) -> Extent:
     """One number for both sides, a sequence of one, or (height, width)."""
     sizes = (size,) if isinstance(size, int) else tuple(size)
     if len(sizes) not in {1, 2} or min(sizes) < 1:
-        raise ValueError(f"size is one number for both sides or (height, width), got {size!r}")
+        raise ValueError(f"size must be one number for both sides or (height, width), got {size!r}")
     return Extent(sizes[0], sizes[-1])
 
 
@@ -29,7 +29,7 @@ def _borders(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom, from one number, (horizontal, vertical) or all four."""
     numbers = (padding,) if isinstance(padding, int) else tuple(padding)
     if len(numbers) not in {1, 2, 4}:
-        raise ValueError(f"padding is one number, (left and right, top and bottom) or all four, got {padding!r}")
+        raise ValueError(f"padding must be 1, 2 or 4 numbers, as in torchvision, got {padding!r}")
     if len(numbers) == 4:
         return numbers[0], numbers[1], numbers[2], numbers[3]
     return numbers[0], numbers[-1], numbers[0], numbers[-1]
@@ -39,12 +39,12 @@ def _levels(fill: float | Sequence[float] | None) -> tuple[float, ...]:
     """One number or three."""
     levels = (0.0,) if fill is None else (float(fill),) if isinstance(fill, int | float) else tuple(map(float, fill))
     if len(levels) not in {1, 3}:
-        raise ValueError(f"fill is one level, or those of R, G and B, got {fill!r}")
+        raise ValueError(f"fill must be one level, or three for R, G and B, got {fill!r}")
     return levels
 
 
 def _mask_fill(fill: float | Sequence[float] | None, mask_fill: float | None) -> float:
-    """What masks are padded with: as torchvision has it, the image's level where that is one number."""
+    """What masks are padded with: as in torchvision, the image's level if that is one number."""
     levels = _levels(fill)
     return mask_fill if mask_fill is not None else levels[0] if len(levels) == 1 else 0
 
@@ -70,8 +70,8 @@ class CenterCrop(Transform):
 
 
 def _centred(given: int, wanted: int) -> int:
-    """Where the middle begins, with torchvision's rounding; negative if the image is smaller."""
-    # Python's round: half to even, as torchvision has it.
+    """Where a centre crop begins, with torchvision's rounding; negative if the image is smaller."""
+    # Python's round, half to even, as in torchvision.
     return round((given - wanted) / 2) if wanted <= given else -((wanted - given) // 2)
 
 
@@ -81,9 +81,9 @@ class Pad(Transform):
 
     Args:
         padding: One number, (left and right, top and bottom), or (left, top, right, bottom).
-        fill: Levels 0…255, one or R, G and B, where `padding_mode` is 'constant'.
+        fill: The level, 0…255, or three levels for R, G and B, if `padding_mode` is 'constant'.
         padding_mode: 'constant', 'edge', 'reflect' or 'symmetric'.
-        mask_fill: The same for masks that follow; None for `fill` if that is one number, else 0.
+        mask_fill: The fill for masks of the image; if None, `fill` if that is one number, else 0.
     """
 
     padding: int | Sequence[int]
@@ -109,8 +109,8 @@ class RandomCrop(Transform):
 
     Args:
         size: One number for both sides, or (height, width).
-        padding: Added around the image first, as `Pad` takes it; None for none.
-        pad_if_needed: Pad an image that is too small, at both ends by what it lacks.
+        padding: Padding to add first, as for `Pad`; None for none.
+        pad_if_needed: Whether to pad an image that is too small, at both ends by the number of pixels that it lacks.
         fill: As for `Pad`.
         padding_mode: As for `Pad`.
         mask_fill: As for `Pad`.
@@ -145,8 +145,8 @@ class RandomCrop(Transform):
             so_far = so_far.pad(top, bottom, left, right, fill=fill, mode=mode, mask_fill=mask_fill)
         if so_far.extent.height < size.height or so_far.extent.width < size.width:
             raise ExtentMismatchError(
-                f"RandomCrop to {size} needs an image at least as large, got {so_far.extent}: "
-                "pad_if_needed=True pads it"
+                f"RandomCrop to {size} needs an image of at least this size, got {so_far.extent}: "
+                "use pad_if_needed=True"
             )
         return so_far
 
@@ -159,11 +159,11 @@ class RandomCrop(Transform):
             else 0
             for given, wanted in zip(so_far.extent, size, strict=True)
         )
-        # As in torchvision nothing happens to an image of that size: boxes outside it are not clamped.
+        # As in torchvision, nothing happens to an image of this size: boxes outside it are not clamped.
         return so_far if so_far.extent == size else so_far.crop(top, left, *size)
 
     def finest(self, so_far: SeparableMap) -> SeparableMap:
-        """Crop where the image is, not the padding: all positions in it have the same resolution."""
+        """Crop inside the image, not in the padding: all positions inside it have the same resolution."""
         size, so_far = _extent(self.size), self._padded(so_far)
         left, top, _, _ = _borders(self.padding or 0)
         top, left = (
@@ -175,10 +175,10 @@ class RandomCrop(Transform):
 
 @dataclass(frozen=True)
 class RandomResizedCrop(Transform):
-    """Crop a rectangle of random area, ratio and position and resize it, as torchvision's v2 transform of that name.
+    """Crop a rectangle of random area, ratio and position and resize it, like torchvision's v2 transform of that name.
 
     Args:
-        size: Of the result: one number for both sides, or (height, width).
+        size: The result's size: one number for both sides, or (height, width).
         scale: Smallest and largest fraction of the image's area.
         ratio: Smallest and largest width/height.
         interpolation: As for `Resize`.
@@ -201,7 +201,7 @@ class RandomResizedCrop(Transform):
         for name in ("scale", "ratio"):
             values = tuple(getattr(self, name))
             if len(values) != 2 or not 0 < values[0] <= values[1]:
-                raise ValueError(f"{name} is two positive numbers, the smaller first; got {values!r}")
+                raise ValueError(f"{name} must be two positive numbers, the smaller first; got {values!r}")
             object.__setattr__(self, name, values)
         object.__setattr__(self, "interpolation", interpolation_name(self.interpolation))
         object.__setattr__(self, "antialias", bool(self.antialias))
@@ -211,10 +211,10 @@ class RandomResizedCrop(Transform):
         return self._cut(so_far, *self._draw(so_far.extent, generator))
 
     def finest(self, so_far: SeparableMap) -> SeparableMap:
-        """Crop the smallest height and the smallest width that can be drawn, both at once."""
+        """Crop the smallest height and the smallest width that can be drawn, together."""
         height, width = so_far.extent
         least = self.scale[0] * height * width
-        # Where no rectangle of that area and ratio fits, the middle can be smaller than all of them.
+        # If no rectangle of the allowed area and ratio fits, the middle can be smaller than all of them.
         _, _, middle_height, middle_width = self._middle(so_far.extent)
         h = min(middle_height, math.floor(math.sqrt(least / self.ratio[1])))
         w = min(middle_width, math.floor(math.sqrt(least * self.ratio[0])))
@@ -225,7 +225,7 @@ class RandomResizedCrop(Transform):
         return cropped.resize(*_extent(self.size), interpolation_name(self.interpolation), bool(self.antialias))
 
     def _draw(self, extent: Extent, generator: torch.Generator | None) -> tuple[int, int, int, int]:
-        """Draw (top, left, height, width): up to ten tries, then the middle."""
+        """Draw (top, left, height, width) in up to ten tries; if none fits, return the middle."""
         height, width = extent
         device = device_of(generator)
         for w, h in drawn_sides(extent, self.scale, self.ratio, generator):

@@ -1,4 +1,4 @@
-"""`RandomErasing`: a rectangle of the finished pixels takes a colour, or noise."""
+"""`RandomErasing`: replace a rectangle of the finished pixels by a colour, or noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,19 +20,20 @@ __all__ = ["RandomErasing"]
 class RandomErasing(Transform):
     """Erase a random rectangle, exactly as ``torchvision.transforms.v2.RandomErasing``.
 
-    The rectangle is written into the finished pixels, or, for a network that takes coefficients, between J̃ and J. So no
-    step that moves pixels can follow; colours can.
+    The rectangle is written into the finished pixels; for a network that takes coefficients, between J̃ and J. So steps
+    that move pixels cannot follow, but colour steps can.
 
     Args:
         p: The probability.
         scale: Smallest and largest fraction of the image's area.
         ratio: Smallest and largest height/width.
-        value: Levels 0…255, one or R, G and B.
-        noise: Standard deviation, in levels, of what is added to `value` for each number: one or R, G and B. None for
-            none. What torchvision's value='random' is after Normalize, are 255·mean and 255·std.
+        value: The level, 0…255, or three levels for R, G and B.
+        noise: Standard deviation, in levels, of noise that is added to `value` for each number; one, or three for R, G
+            and B. None for no noise. Torchvision's ``value='random'`` after Normalize is `value` 255·mean and `noise`
+            255·std.
 
     Raises:
-        ValueError: If `p`, `scale` or `ratio` is out of range, or there are other than 1 or 3 levels.
+        ValueError: If `p`, `scale` or `ratio` is out of range, or the number of levels is not 1 or 3.
     """
 
     p: float = 0.5
@@ -50,7 +51,7 @@ class RandomErasing(Transform):
         for name in ("scale", "ratio"):
             values = tuple(getattr(self, name))
             if len(values) != 2 or not 0 <= values[0] <= values[1] or (name == "scale" and values[1] > 1):
-                raise ValueError(f"{name} is two ascending numbers, of scale within 0…1; got {values!r}")
+                raise ValueError(f"{name} must be two ascending numbers (scale within 0…1), got {values!r}")
             object.__setattr__(self, name, values)
         check_probability(self.p)
         for name in ("value", "noise"):
@@ -58,11 +59,11 @@ class RandomErasing(Transform):
             if given is not None:
                 levels = (float(given),) if isinstance(given, int | float) else tuple(map(float, given))
                 if len(levels) not in {1, 3}:
-                    raise ValueError(f"{name} is one level, or those of R, G and B, got {given!r}")
+                    raise ValueError(f"{name} must be one level, or three for R, G and B, got {given!r}")
                 object.__setattr__(self, name, levels)
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
-        """Draw whether, then up to ten rectangles, the noise of the first that fits and its place."""
+        """Draw whether to erase, then up to ten rectangles, then noise and position of the first one that fits."""
         device = device_of(generator)
         if torch.rand(1, generator=generator, device=device).item() >= self.p:
             return so_far

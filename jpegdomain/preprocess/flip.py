@@ -1,4 +1,4 @@
-"""`RandomHorizontalFlip` and `RandomVerticalFlip`, with torchvision's draw."""
+"""`RandomHorizontalFlip` and `RandomVerticalFlip`, with torchvision's random draws."""
 
 from dataclasses import dataclass
 from typing import ClassVar

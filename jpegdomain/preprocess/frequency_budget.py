@@ -1,4 +1,4 @@
-"""How many frequencies a preprocess needs, and a bound on the error without the others."""
+"""How many frequencies a preprocess needs, and a bound on the error from leaving out the others."""
 
 import functools
 from typing import Final, NamedTuple
@@ -27,18 +27,18 @@ _INK_COMPONENTS: Final = 4
 
 
 def keep_for(preprocess: Transform, file: JpegHeader | JpegImage | IndexedFile, *, orient: bool = False) -> int:
-    """Compute how many frequencies along each side of a block a preprocess needs of a file.
+    """Compute how many frequencies along each side of a block a preprocess needs from a file.
 
-    ``read_jpeg(source, keep=keep_for(preprocess, read_header(source)))`` then reads no more.
+    ``read_jpeg(source, keep=keep_for(preprocess, read_header(source)))`` then reads only these.
 
     Args:
-        preprocess: Without ``low_frequencies`` it needs all 8.
-        file: Its size and sampling.
+        preprocess: The preprocess; without ``low_frequencies`` it needs all 8.
+        file: The file's size and sampling.
         orient: Whether `collate` will turn it upright.
 
     Returns:
-        1…8; for a random preprocess, of the draw with the largest magnification. 8 for four components: a product
-        of high frequencies has low ones; and for `RandomRotate90`.
+        1…8; for a random preprocess, the number for the draw with the largest magnification. Always 8 for four
+        components, since a product of high frequencies has low ones, and for `RandomRotate90`.
 
     Raises:
         UnsupportedJpegError: If the file's sampling factors are not whole multiples.
@@ -69,8 +69,8 @@ class Bound(NamedTuple):
     """A bound on the error of a preprocessed image without its higher frequencies, in levels of 0…255.
 
     Attributes:
-        largest: Of any pixel of R, G and B.
-        mean: Over all pixels of R, G and B.
+        largest: The largest bound over all pixels of R, G and B.
+        mean: The mean bound over all pixels of R, G and B.
     """
 
     largest: float
@@ -80,27 +80,27 @@ class Bound(NamedTuple):
 def low_frequency_bound(image: JpegImage, preprocess: Transform, keep: int) -> Bound:
     """Bound the change of one image when its frequencies from `keep` on are dropped.
 
-    With C a component's coefficients, ΔC the dropped ones, A_h and A_w the maps of its axes with the inverse DCT
-    in front, and M the colour matrix, channel c of the result changes by Σ_k M_ck·A_h·ΔC_k·A_wᵀ. So no pixel changes by
-    more than
+    Let ΔC_k be the dropped coefficients of component k, A_h and A_w the maps of its axes, including the inverse DCT,
+    and M the colour matrix. Then channel c of the result changes by Σ_k M_ck·A_h·ΔC_k·A_wᵀ. So no pixel changes by more
+    than
 
         Σ_k |M_ck|·(|A_h|·|ΔC_k|·|A_w|ᵀ).
 
     Args:
-        image: Read whole.
-        preprocess: Without randomness.
+        image: An image read with all frequencies.
+        preprocess: A preprocess without randomness.
         keep: m, 1…8.
 
     Returns:
         The largest and the mean value of that sum over R, G and B.
 
     Raises:
-        InputError: If the preprocess is random, or the image not whole or other than grayscale, YCbCr or RGB.
+        InputError: If the preprocess is random, or the image lacks frequencies or is not grayscale, YCbCr or RGB.
     """
     if preprocess.random or image.keep < BLOCK or image.color not in MIXING["rgb"]:
         raise InputError(
-            f"{image.source}: the bound is for a preprocess without randomness and a whole grayscale, YCbCr or RGB "
-            f"image; got {image.color}, keep={image.keep} and {preprocess!r}"
+            f"{image.source}: the bound needs a preprocess without randomness, and a grayscale, YCbCr or RGB image "
+            f"read with all frequencies; got {image.color}, keep={image.keep} and {preprocess!r}"
         )
     image_map = preprocess(image.extent)
     upsampling = image.upsampling

@@ -1,4 +1,4 @@
-"""The steps of a map as torchvision names them, so that boxes, keypoints and masks can take them, too."""
+"""The steps of a map under torchvision's names, so that boxes, keypoints and masks can take them, too."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -10,9 +10,9 @@ class Operation(NamedTuple):
     """One step of a map.
 
     Attributes:
-        name: A function of ``torchvision.transforms.v2.functional``; 'transpose', which is not there; 'targets', a
-            transform of targets alone; or 'unknown', a step that moves pixels without saying how.
-        arguments: Of the function.
+        name: A function of ``torchvision.transforms.v2.functional``; 'transpose', which torchvision does not have;
+            'targets', a transform of targets only; or 'unknown', a step that moves pixels in an unknown way.
+        arguments: The function's arguments.
     """
 
     name: Literal["resize", "crop", "pad", "horizontal_flip", "vertical_flip", "transpose", "targets", "unknown"]

@@ -1,4 +1,4 @@
-"""Reading Hugging Face's image processors: their attributes, where they do what their base class does."""
+"""Read Hugging Face's image processors by their attributes, if they do what their base class does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ from .transform import Compose, Transform
 __all__ = ["CropRoundedDown", "from_processor"]
 
 _BASES: Final = ("TorchvisionBackend", "PilBackend", "BaseImageProcessorFast")
-"""Whose way of computing is known."""
+"""Base classes whose computation is known."""
 
 _METHODS: Final = (
     *("preprocess", "_preprocess", "_preprocess_image_like_inputs", "process_image", "resize", "center_crop"),
     *("rescale", "normalize", "rescale_and_normalize", "_fuse_mean_std_and_rescale_factor"),
 )
-"""Those of a base that must not have been replaced."""
+"""Methods of a base class that a processor must not override."""
 
 
 @dataclass(frozen=True)
 class CropRoundedDown(Transform):
-    """Crop the middle, which begins at half of what is too much, rounded down; a smaller image is padded with black.
+    """Crop the middle, which begins at half of the excess, rounded down; a smaller image is padded with black.
 
     Args:
         size: Height and width.
-        odd_in_front: Where an odd number of lines is missing, whether one more of them is in front than behind.
+        odd_in_front: If an odd number of lines is missing, whether the beginning gets one more than the end.
     """
 
     size: tuple[int, int]
@@ -44,7 +44,7 @@ class CropRoundedDown(Transform):
         return so_far.crop(top, left, *self.size)
 
     def _start(self, given: int, wanted: int) -> int:
-        # Division rounds down, below zero, too.
+        # Division rounds down, also below zero.
         return (given - wanted) // 2 if given >= wanted or self.odd_in_front else -((wanted - given) // 2)
 
 
@@ -55,12 +55,12 @@ def from_processor(processor: Any) -> Recipe:
     name = type(processor).__qualname__
     if base is None:
         raise InputError(
-            f"the image processor {name} cannot be read: it computes in a way of its own; "
-            "AutoImageProcessor.from_pretrained(…, use_fast=True) may have one that can"
+            f"the image processor {name} cannot be read: it has its own code; "
+            "AutoImageProcessor.from_pretrained(…, use_fast=True) may return one that can be read"
         )
     for method in _METHODS:
         if getattr(type(processor), method, None) is not getattr(base, method, None):
-            raise InputError(f"the image processor {name} cannot be read: it has a {method} of its own")
+            raise InputError(f"the image processor {name} cannot be read: it has its own method {method}")
     if getattr(processor, "do_pad", None):
         raise InputError(f"the image processor {name} cannot be read: do_pad has no counterpart")
     steps: list[Transform] = []
@@ -69,7 +69,7 @@ def from_processor(processor: Any) -> Recipe:
     if processor.do_center_crop:
         crop = _sides(processor.crop_size)
         if "height" not in crop:
-            raise InputError(f"the image processor {name} cannot be read: crop_size is height and width, got {crop}")
+            raise InputError(f"the image processor {name} cannot be read: crop_size needs height and width, got {crop}")
         steps.append(CropRoundedDown((crop["height"], crop["width"]), base.__name__ == "PilBackend"))
     # Levels x become (factor·x − mean)/std: on the scale 0…1, mean and std are divided by 255·factor.
     unit = 255 * (float(processor.rescale_factor) if processor.do_rescale else 1.0)
@@ -91,7 +91,7 @@ def _resized(size: Any, name: str) -> int | tuple[int, int]:
     if set(sides) == {"shortest_edge"}:
         return sides["shortest_edge"]
     raise InputError(
-        f"the image processor {name} cannot be read: its size is height and width, or shortest_edge alone; got {sides}"
+        f"the image processor {name} cannot be read: size must be height and width, or only shortest_edge; got {sides}"
     )
 
 

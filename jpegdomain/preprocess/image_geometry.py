@@ -26,14 +26,14 @@ class ImageGeometry:
     """How one image becomes part of a batch.
 
     Attributes:
-        map: From the upright image's pixels to the output's.
-        turn: What makes it upright, or what the map is of, if the map transposes it.
-        components: The components' maps; empty for CMYK and YCCK, whose components are needed whole: they become R, G
-            and B before the map is applied.
-        keep: m, the frequencies along each side of a block that are used.
-        passing: It was drawn at random, or depends on the image, so that it will not come again.
-        offset: Where the record that it is for begins in the image, (top, left), if that is a region; None for the
-            record of the whole image.
+        map: The map from the upright image's pixels to the output's.
+        turn: How to turn the image for the map: upright, or transposed from that if the map transposes it.
+        components: The components' maps; empty for CMYK and YCCK, whose components are needed whole, since they become
+            R, G and B before the map is applied.
+        keep: m, the number of frequencies along each side of a block that are used.
+        passing: Whether it was drawn at random or depends on the image, so that it will not be used again.
+        offset: For the record of a region, where it begins in the image, (top, left); None for the record of the whole
+            image.
     """
 
     map: SeparableMap
@@ -50,16 +50,16 @@ class ImageGeometry:
         """Apply a preprocess to an image's extent and sampling.
 
         Args:
-            image: Of any size.
-            preprocess: Random numbers are drawn here.
-            turn: What makes the image upright first.
-            generator: Of the random numbers; torch's global one if None.
+            image: An image of any size.
+            preprocess: The preprocess; its random numbers are drawn here.
+            turn: How to turn the image upright first.
+            generator: The generator for random numbers; torch's global one if None.
 
         Returns:
             The image's geometry.
 
         Raises:
-            InputError: If the image was read with fewer frequencies than it needs.
+            InputError: If the image was read with fewer frequencies than needed.
             ExtentMismatchError: If a step is impossible for an image of its size.
         """
         return cls.by_map(image, drawn_map(image, preprocess, turn, generator), preprocess, turn)
@@ -68,19 +68,19 @@ class ImageGeometry:
     def by_map(
         cls, image: JpegImage | IndexedFile, image_map: SeparableMap, preprocess: Transform, turn: Turn
     ) -> "ImageGeometry":
-        """Apply what has been drawn to an image's sampling: see `of`.
+        """Apply a drawn map to an image's sampling: see `of`.
 
         Args:
-            image: A record, or a file whose data has not been read, if the map does not depend on it.
-            image_map: What `drawn_map` gave.
-            preprocess: What it was drawn of.
-            turn: What makes the image upright first.
+            image: A record; or a file whose data has not been read, if the map does not depend on it.
+            image_map: The map from `drawn_map`.
+            preprocess: The preprocess that drew it.
+            turn: How to turn the image upright first.
 
         Returns:
-            The image's geometry, for a record of the whole.
+            The image's geometry, for the record of the whole image.
 
         Raises:
-            InputError: If the image was read with fewer frequencies than it needs.
+            InputError: If the image was read with fewer frequencies than needed.
         """
         upright, turn = turn, turn.then(image_map)
         own = image_map
@@ -94,39 +94,39 @@ class ImageGeometry:
         if not preprocess.low_frequencies:
             if image.keep < BLOCK:
                 raise InputError(
-                    f"{image.source}: this preprocess uses all frequencies, the image was read with keep={image.keep}; "
-                    "read it without keep, or set the preprocess's low_frequencies"
+                    f"{image.source}: this preprocess uses all frequencies, but the image was read with "
+                    f"keep={image.keep}; read it without keep, or set low_frequencies=True in the preprocess"
                 )
             return cls(image_map, turn, components, BLOCK, passing)
         least = keep_for(preprocess, image, orient=upright is not UPRIGHT)
         if image.keep < least:
             raise InputError(
-                f"{image.source}: this preprocess uses {least}×{least} frequencies of an image of {image.extent}, it "
-                f"was read with keep={image.keep}; jpegdomain.preprocess.keep_for says how many to read"
+                f"{image.source}: this preprocess uses {least}×{least} frequencies of an image of {image.extent}, but "
+                f"it was read with keep={image.keep}; jpegdomain.preprocess.keep_for says how many to read"
             )
         keep = min(image.keep, max((part.keep for part in components), default=BLOCK))
         return cls(image_map, turn, components, keep, passing)
 
     def region(self, image: JpegImage | IndexedFile) -> tuple[int, int, int, int]:
-        """The pixels of the image that are read: (top, left, height, width), as the file holds them."""
+        """The pixels of the image that are read: (top, left, height, width), as stored in the file."""
         if not self.components:
             return 0, 0, *image.extent
         return region_around(self.components, image.upsampling, image.extent, self.turn)
 
     def within(self, part: JpegImage) -> "ImageGeometry":
-        """The same for the record of a region that holds `region`."""
+        """The same geometry for the record of a region that contains `region`."""
         components = moved(self.components, part.offset, part.upsampling, self.turn, passing=self.passing)
         return replace(self, components=components, offset=part.offset)
 
     def requantized(self, image: JpegImage) -> JpegImage:
-        """The image as its map takes it: with other quantisation tables, if the preprocess says so."""
+        """The image that the map is applied to: with other quantisation tables, if the preprocess changes them."""
         for luma, chroma in self.map.tables:
             image = requantize(image, luma, chroma)
         return image
 
     @classmethod
     def whole(cls, image: JpegImage) -> "ImageGeometry":
-        """The geometry of an image of whole blocks that enters as it is."""
+        """The geometry of an image of whole blocks without a preprocess."""
         image_map = _identity(image.extent)
         extents = tuple(component.extent for component in image.components)
         return cls(image_map, UPRIGHT, component_maps(image_map, extents, image.upsampling), BLOCK)
@@ -135,14 +135,14 @@ class ImageGeometry:
 def drawn_map(
     image: JpegImage | IndexedFile, preprocess: Transform, turn: Turn, generator: torch.Generator | None = None
 ) -> SeparableMap:
-    """Apply a preprocess to an image's extent, which is where its random numbers are drawn; see `ImageGeometry.of`."""
+    """Apply a preprocess to an image's extent; its random numbers are drawn here. See `ImageGeometry.of`."""
     extent = turn.extent(image.extent)
     try:
         if preprocess.random:
             return preprocess.place(turn.map(extent), generator)
         return composed(preprocess, extent, turn)
     except (ValueError, InputError) as error:
-        # A step knows the extent only; with a data set one wants to know the file.
+        # A step knows only the extent; with a data set, users need to know the file.
         raise ExtentMismatchError(f"{image.source}, {extent}: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""`RandomApply`: steps that are taken or left out together."""
+"""`RandomApply`: apply several steps together, or none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["RandomApply"]
 
 @dataclass(frozen=True)
 class RandomApply(Transform):
-    """Take several steps, or none of them, with a probability, as ``torchvision.transforms.v2.RandomApply``.
+    """Apply several steps with a probability, otherwise none of them, as ``torchvision.transforms.v2.RandomApply``.
 
     Args:
         transforms: The steps.
@@ -39,7 +39,7 @@ class RandomApply(Transform):
 
     @property
     def low_frequencies(self) -> bool:
-        """Whether those of a composition among the steps are."""
+        """Whether a `Compose` among the steps has them set."""
         return self._steps.low_frequencies
 
     @property
@@ -49,7 +49,7 @@ class RandomApply(Transform):
 
     @property
     def turns(self) -> bool:
-        """Whether any step moves pixels: whether it is taken decides which draw is the finest."""
+        """Whether any step moves pixels: which draw is the finest then depends on whether it is applied."""
         return self._steps.moves
 
     @property
@@ -68,11 +68,11 @@ class RandomApply(Transform):
         return any(step.first for step in self.transforms)
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
-        """Draw whether, by ``torch.rand(1)``, then as the steps do."""
+        """Draw whether to apply the steps, by ``torch.rand(1)``, then the steps' own numbers."""
         if torch.rand(1, generator=generator, device=device_of(generator)).item() >= self.p:
             return so_far
         return self._steps.place(so_far, generator)
 
     def finest(self, so_far: SeparableMap) -> SeparableMap:
-        """Not defined where steps move pixels, as `turns` says: the image as it is."""
+        """Return the map unchanged; if steps move pixels, there is no finest draw, as `turns` says."""
         return so_far

@@ -1,6 +1,6 @@
-"""Reading torchvision's preprocessing: presets of pretrained weights, and pipelines of v1 or v2 transforms.
+"""Read torchvision's preprocessing: presets of pretrained weights, and pipelines of v1 or v2 transforms.
 
-Pipelines of timm are torchvision's, with some steps of its own among them.
+Timm's pipelines are torchvision's, with some steps of timm's own among them.
 """
 
 from typing import Any
@@ -39,11 +39,11 @@ class Reading:
     """The state of the image while a pipeline is read.
 
     Attributes:
-        steps: The geometry so far.
-        scale: The image's values are 0…scale: 255, then 1.
-        floating: The image is floating-point by now: no further conversion scales it.
-        mean: Of Normalize for the range 0…1; None before it.
-        std: Of Normalize for the range 0…1.
+        steps: The transforms so far.
+        scale: The image's values are in 0…scale; first 255, then 1.
+        floating: Whether the image is floating-point by now, so that no further conversion scales it.
+        mean: The mean in Normalize, for the range 0…1; None before Normalize.
+        std: The standard deviation in Normalize, for the range 0…1.
     """
 
     def __init__(self) -> None:
@@ -54,13 +54,13 @@ class Reading:
         self.std: list[float] = []
 
     def recipe(self) -> Recipe:
-        """What was read."""
+        """The recipe that was read."""
         if self.mean is None:
             return Recipe(Compose(self.steps), (0.0,), (1 / self.scale,))
         return Recipe(Compose(self.steps), tuple(self.mean), tuple(self.std))
 
     def take(self, step: object) -> None:
-        """Read one step, of torchvision or a `Transform`, or a pipeline of them."""
+        """Read one step, torchvision's or a `Transform`, or a pipeline of them."""
         if not isinstance(step, Transform):
             _check_class(step)
         if isinstance(step, Transform):
@@ -141,7 +141,7 @@ class Reading:
         self.steps.append(RandomApply(steps, step.p))
 
     def _erase(self, step: Any) -> None:
-        """Values, of the image at this point, become levels."""
+        """Convert values of the image at this point to levels."""
         offset, unit = np.zeros(1), np.full(1, 255 / self.scale)
         if self.mean is not None:
             offset, unit = 255 * np.array(self.mean), 255 * np.array(self.std)
@@ -152,7 +152,7 @@ class Reading:
 
     def _to(self, step: Any, dtype: object, scale: bool) -> None:
         if isinstance(dtype, dict):
-            # Targets take the same step; labels keep theirs.
+            # Targets take the same step; labels are left as they are.
             self.steps.append(OnTargets(step))
             dtype = own_setting(step, dtype)
             if dtype is None:
@@ -171,7 +171,7 @@ _LIBRARIES = ("torchvision", "timm", "torch")
 
 
 def _check_class(step: object) -> None:
-    """Refuse a class from elsewhere that computes something else than the library's class that it inherits from."""
+    """Raise an error for a foreign class that computes something different from its base class in the library."""
     kind = type(step)
     known = next((base for base in kind.__mro__ if base.__module__.partition(".")[0] in _LIBRARIES), kind)
     changed = [name for name in _COMPUTING if getattr(kind, name, None) is not getattr(known, name, None)]

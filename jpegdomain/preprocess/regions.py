@@ -1,4 +1,4 @@
-"""Which part of a file a drawn preprocess reads: nothing else need be decoded."""
+"""Which part of a file a drawn preprocess reads; nothing else needs to be decoded."""
 
 from jpegdomain.codec import JpegHeader
 from jpegdomain.codec.records import upsampling_of
@@ -11,23 +11,23 @@ __all__ = ["region_of"]
 
 
 def region_of(image_map: SeparableMap, file: JpegHeader, *, orient: bool = False) -> tuple[int, int, int, int]:
-    """The pixels of a file that a map of its image reads: what ``read_jpeg(..., region=)`` takes.
+    """The pixels of a file that a map of its image reads, as ``read_jpeg(..., region=)`` takes them.
 
-    It covers the blocks of all components that the output depends on, chroma upsampling included::
+    They cover the blocks of all components that the output depends on, including chroma upsampling::
 
         header = jd.codec.read_header(path)
         crop = jd.preprocess.RandomResizedCrop(224)(header.extent)
         image = jd.read_jpeg(path, region=region_of(crop, header), index=index)
 
-    A step that asks for a mean of the image (`ColorJitter`'s contrast) needs all of it.
+    A step that needs a mean of the image (`ColorJitter`'s contrast) needs all of it.
 
     Args:
-        image_map: From the image's pixels, upright if `orient`, to the output's.
-        file: Its size, sampling and orientation.
-        orient: Whether the map is that of the image turned upright.
+        image_map: The map from the image's pixels, upright if `orient`, to the output's.
+        file: The file's size, sampling and orientation.
+        orient: Whether the map is for the image turned upright.
 
     Returns:
-        (top, left, height, width) of the image as the file holds it.
+        (top, left, height, width) in the image as stored in the file.
 
     Raises:
         UnsupportedJpegError: If the file's sampling factors are not whole multiples.

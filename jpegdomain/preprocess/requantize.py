@@ -1,4 +1,4 @@
-"""`Requantize` and `JpegQuality`: a file as if it had been saved again at another quality."""
+"""`Requantize` and `JpegQuality`: change a file as if it had been saved again at another quality."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,14 +21,14 @@ __all__ = ["JpegQuality", "Requantize"]
 
 @dataclass(frozen=True)
 class Requantize(Transform):
-    """Quantise the file's coefficients again, before everything else: `augmentation.requantize`, exact.
+    """Quantise the file's coefficients again, before everything else, exactly as `augmentation.requantize`.
 
     Args:
         luma: (8, 8) or (64,) steps of Y, or of all components of other colour models, row-major.
-        chroma: Of Cb and Cr; `luma` if None.
+        chroma: The steps of Cb and Cr; `luma` if None.
 
     Raises:
-        InputError: If a table is not 64 whole numbers 1…65535.
+        InputError: If a table does not have 64 whole numbers in 1…65535.
     """
 
     luma: ArrayLike
@@ -53,14 +53,14 @@ class Requantize(Transform):
 
 @dataclass(frozen=True)
 class JpegQuality(Transform):
-    """Quantise the coefficients with libjpeg's tables of a random quality, before everything else.
+    """Quantise the coefficients with libjpeg's tables for a random quality, before everything else.
 
-    Exact for that: `augmentation.requantize`. ``torchvision.transforms.v2.JPEG`` draws the same qualities and uses the
-    same tables, of which this is an approximation: it decodes to whole levels, and has Cb and Cr halved in both
-    directions, where here a file keeps its own sampling.
+    This is exact requantisation, as `augmentation.requantize`, and an approximation of
+    ``torchvision.transforms.v2.JPEG``. The latter draws the same qualities and uses the same tables, but it first
+    decodes to whole levels, and it halves Cb and Cr in both directions, while here a file keeps its own sampling.
 
     Args:
-        quality: 1…100, or (smallest, largest), both of which are drawn.
+        quality: 1…100, or an inclusive range (smallest, largest).
 
     Raises:
         InputError: If it is out of range.
@@ -80,7 +80,7 @@ class JpegQuality(Transform):
             or not all(isinstance(one, int) for one in limits)
             or not 1 <= limits[0] <= limits[1] <= 100
         ):
-            raise InputError(f"quality is a whole number 1…100, or (smallest, largest), got {self.quality!r}")
+            raise InputError(f"quality must be a whole number, 1…100, or (smallest, largest), got {self.quality!r}")
         object.__setattr__(self, "quality", limits)
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:

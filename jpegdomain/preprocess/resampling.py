@@ -47,7 +47,7 @@ def interpolation_name(value: object) -> Interpolation:
         'bilinear' or 'bicubic'.
 
     Raises:
-        ValueError: If it is another filter: not linear, or not implemented.
+        ValueError: If it is another filter, which is not linear or not implemented.
     """
     name = getattr(value, "value", value)
     name = _NUMBERS.get(name, name) if isinstance(name, int) else name
@@ -55,31 +55,31 @@ def interpolation_name(value: object) -> Interpolation:
         return "bilinear"
     if name == "bicubic":
         return "bicubic"
-    raise ValueError(f"interpolation is 'bilinear' or 'bicubic', got {value!r}")
+    raise ValueError(f"interpolation must be 'bilinear' or 'bicubic', got {value!r}")
 
 
 @functools.lru_cache(maxsize=1024)
 def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", antialias: bool = True) -> BandedMatrix:
     """Build the matrix that resizes one axis.
 
-    Output o has its centre at s·(o + ½), s = size/out. With antialiasing its weights are those of the filter, stretched
-    by max(s, 1), at the inputs' centres, divided by their sum; inputs outside the image have none. Without, the filter
-    is not stretched, and inputs outside the image are those at its edge.
+    Output o has its centre at s·(o + ½), s = size/out. With antialiasing, its weights are the values of the filter,
+    stretched by max(s, 1), at the inputs' centres, divided by their sum; inputs outside the image have no weight.
+    Without, the filter is not stretched, and inputs outside the image have the value at its edge.
 
     Args:
-        size: Samples of the input.
-        out: Samples of the output.
+        size: Number of input samples.
+        out: Number of output samples.
         interpolation: 'bilinear' or 'bicubic'.
-        antialias: Widen the filter where the image is made smaller.
+        antialias: Whether to widen the filter if the image is made smaller.
 
     Returns:
-        The matrix (out, size); the identity where they are equal, as in torchvision.
+        The matrix (out, size); the identity if the two are equal, as in torchvision.
 
     Raises:
         ValueError: If a size is less than 1.
     """
     if size < 1 or out < 1:
-        raise ValueError(f"an axis of {size} samples cannot be resized to {out}: both are at least 1")
+        raise ValueError(f"an axis of {size} samples cannot be resized to {out}: both must be at least 1")
     if size == out:
         # Either filter is 1 at 0 and 0 at every other whole number.
         return BandedMatrix.identity(size)
@@ -100,7 +100,7 @@ def resampling(size: int, out: int, interpolation: Interpolation = "bilinear", a
 
 
 def _unsmoothed(size: int, positions: NDArray[np.float64], interpolation: Interpolation) -> BandedMatrix:
-    """Interpolate at positions between samples; those beyond an edge are the edge's."""
+    """Interpolate at positions between samples; samples beyond an edge equal the one at the edge."""
     if interpolation == "bilinear":
         positions = np.maximum(positions, 0)
     below = np.floor(positions).astype(np.int64)

@@ -21,11 +21,11 @@ class Resize(Transform):
     Args:
         size: The short side, or (height, width), or None: then `max_size` is the long side.
         interpolation: 'bilinear', 'bicubic', or torchvision's ``InterpolationMode`` of them.
-        max_size: Limit of the long side where `size` is the short side.
-        antialias: Widen the filter where the image is made smaller; None is False.
+        max_size: The largest long side, if `size` is the short side.
+        antialias: Whether to widen the filter if the image is made smaller; None is False.
 
     Raises:
-        ValueError: If torchvision refuses these arguments.
+        ValueError: If torchvision does not allow these arguments.
     """
 
     size: int | Sequence[int] | None
@@ -37,19 +37,19 @@ class Resize(Transform):
         size, max_size = self.size, self.max_size
         sizes = None if size is None else (size,) if isinstance(size, int) else tuple(size)
         if sizes is None and max_size is None:
-            raise ValueError("Resize needs max_size, a number, where size is None")
+            raise ValueError("Resize with size=None needs max_size")
         if sizes is not None and len(sizes) not in {1, 2}:
-            raise ValueError(f"size is the short side, (height, width) or None, got {size!r}")
+            raise ValueError(f"size must be the short side, (height, width) or None, got {size!r}")
         if sizes is not None and len(sizes) == 2 and max_size is not None:
-            raise ValueError("max_size goes with the short side alone, not with height and width")
+            raise ValueError("max_size cannot be combined with height and width, only with the short side")
         if sizes is not None and max_size is not None and max_size <= sizes[0]:
-            raise ValueError(f"max_size, {max_size}, must be more than the short side, {sizes[0]}")
+            raise ValueError(f"max_size must be more than the short side, {sizes[0]}, got {max_size}")
         object.__setattr__(self, "size", sizes if sizes is None or len(sizes) == 2 else sizes[0])
         object.__setattr__(self, "interpolation", interpolation_name(self.interpolation))
         object.__setattr__(self, "antialias", bool(self.antialias))
 
     def output(self, extent: Extent) -> Extent:
-        """Height and width of the result; the side that follows from the ratio is rounded down."""
+        """Height and width of the result; the side that is computed from the ratio is rounded down."""
         if isinstance(self.size, Sequence):
             return Extent(*self.size)
         short, long = sorted(extent)

@@ -27,14 +27,14 @@ class Rotate90(Transform):
     ``rot90(image, -quarters)``.
 
     Args:
-        quarters: How many; negative ones are counter-clockwise.
+        quarters: How many quarter turns; negative numbers are counter-clockwise.
     """
 
     quarters: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.quarters, int):
-            raise ValueError(f"quarters is a whole number of quarter turns, got {self.quarters!r}")
+            raise ValueError(f"quarters must be a whole number, got {self.quarters!r}")
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:  # noqa: ARG002
         """See `Transform.place`."""
@@ -45,8 +45,8 @@ class Rotate90(Transform):
 class RandomRotate90(Transform):
     """Rotate by a random number of quarter turns, clockwise, 0 to 3 equally likely: exact.
 
-    It draws ``torch.randint(4, ())``. Sides of images that are not square are exchanged by half of the draws: follow it
-    by a crop or ``Resize((height, width))``.
+    It draws ``torch.randint(4, ())``. Half of the draws exchange height and width: for images that are not square, add
+    a crop or ``Resize((height, width))`` after it.
     """
 
     random = True
@@ -57,7 +57,7 @@ class RandomRotate90(Transform):
         return _rotated(so_far, int(torch.randint(4, (), generator=generator, device=device_of(generator))))
 
     def finest(self, so_far: SeparableMap) -> SeparableMap:
-        """Not defined, as `turns` says: the image as it is."""
+        """Return the map unchanged; there is no finest draw, as `turns` says."""
         return so_far
 
 

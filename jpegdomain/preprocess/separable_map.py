@@ -1,4 +1,4 @@
-"""Where each output pixel comes from: one banded matrix for rows, one for columns, and a constant term."""
+"""What each output pixel is computed from: one banded matrix for rows, one for columns, and a constant term."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from .resampling import Interpolation, resampling
 __all__ = ["Erasure", "Fill", "SeparableMap", "Step"]
 
 Step: TypeAlias = Callable[[BandedMatrix], BandedMatrix]
-"""What a preprocessing step does to one axis: the matrix so far → the matrix with the step."""
+"""What a preprocessing step does to one axis: maps the matrix so far to the matrix with the step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,10 @@ class Fill:
     columns: NDArray[np.float64]
 
     known: ClassVar[bool] = True
-    """Whether the levels are; those of an image's mean are not before `ImageGeometry` has seen the image."""
+    """Whether the levels are known; an image's mean is not known until `ImageGeometry` gets the image."""
 
     def transposed(self) -> "Fill":
-        """With rows and columns exchanged."""
+        """The fill with rows and columns exchanged."""
         return Fill(self.levels, self.columns, self.rows)
 
 
@@ -49,8 +49,8 @@ class Erasure:
     Attributes:
         top: Its first row.
         left: Its first column.
-        height: Its rows.
-        width: Its columns.
+        height: Number of rows.
+        width: Number of columns.
         levels: float64 (3, height or 1, width or 1), R, G and B: levels 0…255.
     """
 
@@ -61,24 +61,25 @@ class Erasure:
     levels: NDArray[np.float64]
 
     def recolored(self, matrix: NDArray[np.float64], shift: NDArray[np.float64]) -> "Erasure":
-        """With levels' = matrix·levels + shift."""
+        """The rectangle with levels' = matrix·levels + shift."""
         return replace(self, levels=np.einsum("ck,khw->chw", matrix, self.levels) + shift[:, None, None])
 
 
 @dataclass(frozen=True, eq=False)
 class SeparableMap:
-    """An affine map of images of one size: A_h·I·A_wᵀ + Σ fills, for every channel I, mixed by a colour matrix.
+    """An affine map of images of one size: A_h·I·A_wᵀ for every channel I, mixed by a colour matrix, + Σ fills.
 
     Attributes:
         rows: A_h, along the vertical axis.
         columns: A_w, along the horizontal axis.
         fills: The constant term; empty unless something was padded with a level other than 0.
-        transposed: Its steps exchanged rows and columns an odd number of times: I is the image with them exchanged.
+        transposed: Whether its steps exchanged rows and columns an odd number of times: I is then the transposed image.
         history: The steps, for `follow`.
         colors: float64 (3, 3): R, G and B of A_h·I·A_wᵀ are multiplied by it before the fills are added; None for the
             identity.
         erased: Rectangles that are replaced at the end.
-        tables: Of luma and of chroma, with which the file's coefficients are quantised again, one pair after another.
+        tables: Pairs of tables for luma and chroma; the file's coefficients are quantised again with one pair after
+            the other.
     """
 
     rows: BandedMatrix
@@ -97,7 +98,7 @@ class SeparableMap:
 
     @property
     def source(self) -> Extent:
-        """Height and width of the image, of a `transposed` one as it is then."""
+        """Height and width of the image; if `transposed`, those of the transposed image."""
         return Extent(self.rows.size, self.columns.size)
 
     @property
@@ -107,19 +108,19 @@ class SeparableMap:
 
     @property
     def known(self) -> bool:
-        """Whether it is the same for every image; if not, it holds means of the image that are yet to be computed."""
+        """Whether the map is the same for every image; if not, means of the image must still be computed."""
         return all(fill.known for fill in self.fills)
 
     def then(self, rows: Step | None = None, columns: Step | None = None, history: History = UNKNOWN) -> "SeparableMap":
-        """Append a linear step, which acts on the fills, too.
+        """Append a linear step, which is also applied to the fills.
 
         Args:
             rows: The step along the vertical axis; None for the identity.
             columns: The step along the horizontal axis; None for the identity.
-            history: The same for targets; without it they cannot follow.
+            history: The same step for targets; without it, targets cannot be transformed.
 
         Returns:
-            This map, then the step.
+            This map followed by the step.
         """
         self._check_erased(history)
         fills = self.fills
@@ -192,10 +193,10 @@ class SeparableMap:
             right: Columns on the right.
             fill: Levels 0…255 for mode 'constant'; one for all channels, or R, G and B.
             mode: As for `BandedMatrix.pad`.
-            mask_fill: What masks that follow are padded with, for mode 'constant'.
+            mask_fill: What the image's masks are padded with, for mode 'constant'.
 
         Returns:
-            A map to the larger extent.
+            The map to the larger extent.
         """
         steps = (lambda axis: axis.pad(top, bottom, mode), lambda axis: axis.pad(left, right, mode))
         arguments = {"padding": [left, top, right, bottom], "fill": mask_fill, "padding_mode": mode}
@@ -210,12 +211,15 @@ class SeparableMap:
 
     def _check_erased(self, history: History) -> None:
         if self.erased and any(step.name != "targets" for step in history):
-            raise ValueError("an erased rectangle cannot be moved: RandomErasing comes after every step that does")
+            raise ValueError("an erased rectangle cannot be moved: put RandomErasing after all steps that move pixels")
 
     def constants(self) -> tuple[Fill, ...]:
-        """Constant terms of the affine map of level-shifted samples x − 128: 128·(A_h·1)(A_w·1)ᵀ, and the fills."""
+        """Constant terms of the affine map for level-shifted samples x − 128: 128·(A_h·1)(A_w·1)ᵀ, and the fills."""
         if not self.known:
-            raise InputError("this map depends on its image (contrast): jpegdomain.collate makes the map of each")
+            raise InputError(
+                "this map changes contrast, so it depends on the image: use jpegdomain.collate, which makes a map for "
+                "each image"
+            )
         level = (128.0,) if self.colors is None else tuple((128 * self.colors.sum(1)).tolist())
         return (Fill(level, self.rows.sums(), self.columns.sums()), *self.fills)
 

@@ -1,4 +1,4 @@
-"""Dividing a pipeline of torchvision where it can no longer be read."""
+"""Divide a torchvision pipeline at the first step that cannot be read."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class AsBefore(nn.Module):
     """Gives pixels on the scale 0…1 the values that the pipeline's image has at this point.
 
     Args:
-        rounded: To whole levels in uint8; otherwise levels 0…255 as floats.
+        rounded: Whether to round to whole levels in uint8; otherwise the result is levels 0…255 as floats.
     """
 
     def __init__(self, rounded: bool) -> None:
@@ -27,7 +27,7 @@ class AsBefore(nn.Module):
         self.rounded = rounded
 
     def forward(self, image: Tensor, *others: Any) -> Any:
-        """Change an image, or the image that comes first; uint8 images are taken as they are."""
+        """Convert an image, or the first of several arguments; uint8 images are left unchanged."""
         if image.is_floating_point():
             image = 255 * image
             image = image.round().clamp(0, 255).to(torch.uint8) if self.rounded else image
@@ -57,7 +57,7 @@ def split(pipeline: object) -> tuple[Recipe, nn.Module]:
 
 
 def _of_tensors(step: Any) -> Any:
-    """What a step that makes a tensor of a Pillow image does to one of uint8."""
+    """What a step that converts a Pillow image to a tensor does to a uint8 tensor."""
     if isinstance(step, v1.ToTensor | v2.ToTensor):
         return v2.ToDtype(torch.float32, scale=True)
     return v2.Identity() if isinstance(step, v1.PILToTensor | v2.PILToTensor) else step

@@ -1,4 +1,4 @@
-"""Boxes, keypoints and masks take the steps that an image takes: `follow`."""
+"""`follow`: transform boxes, keypoints and masks like their image."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -26,19 +26,19 @@ class _HasMaps(Protocol):
 
 
 Where: TypeAlias = SeparableMap | ImageGeometry | _HasMaps
-"""What knows the steps of one image, or of a batch."""
+"""An object that knows the steps of one image, or of a batch."""
 
 
 @dataclass(frozen=True)
 class OnTargets(Transform):
-    """A step for targets alone, which leaves the image as it is.
+    """A step for targets only, which leaves the image unchanged.
 
     ``OnTargets(v2.ClampBoundingBoxes())`` and ``OnTargets(v2.SanitizeBoundingBoxes())`` clamp and remove boxes, with
-    their labels and masks, where they stand in a `Compose`.
+    their labels and masks, at their position in a `Compose`.
 
     Args:
-        transform: Takes (image, target) and returns both, as transforms of torchvision's v2 do, without random numbers.
-            The image is a stand-in without pixels.
+        transform: Takes (image, target) and returns both, like torchvision's v2 transforms, without random numbers. The
+            image is a placeholder without pixels.
     """
 
     transform: Callable[..., Any]
@@ -51,27 +51,27 @@ class OnTargets(Transform):
 
 
 def follow(where: Where, target: Any) -> Any:
-    """Apply to a target the steps that its image takes, as ``torchvision.transforms.v2`` does with the same draws.
+    """Transform a target like its image, as ``torchvision.transforms.v2`` does with the same draws.
 
-    Bounding boxes of every format, keypoints and masks of ``torchvision.tv_tensors`` take each step by torchvision's
-    own function of that name: boxes are clamped, masks resized to the nearest pixel and integers rounded where it does
-    that. An EXIF orientation that is applied, and `Transpose`, exchange x and y. Targets are of the file as it is
-    stored, before its orientation.
+    Each step uses torchvision's own function for bounding boxes of every format, keypoints and masks of
+    ``torchvision.tv_tensors``: boxes are clamped, masks resized by nearest neighbour, and integers rounded as in
+    torchvision. Applying an EXIF orientation, and `Transpose`, exchange x and y. Targets refer to the file as it is
+    stored, before its orientation is applied.
 
-    Where an image is smaller than its CenterCrop by an odd number of pixels, torchvision moves boxes by one pixel more
+    If an image is smaller than its CenterCrop by an odd number of pixels, torchvision moves boxes one pixel further
     than the image; here they stay with it.
 
     Args:
         where: An image's map, or a `JpegBatch`.
-        target: A ``tv_tensor``, or dicts, lists and tuples of any depth with some in them; all else in them is left as
-            it is. For a batch, a sequence of one target for each image.
+        target: A ``tv_tensor``, or nested dicts, lists and tuples that contain some; everything else in them is left
+            unchanged. For a batch, a sequence with one target for each image.
 
     Returns:
-        The same structure, a list for a batch. What is given is not changed.
+        The same structure; a list for a batch. The argument is not modified.
 
     Raises:
-        InputError: If a target is of another size than its image, or an image itself; a step says nothing about targets
-            or torchvision has none for them; or not every image of a batch has a target.
+        InputError: If a target has another size than its image, or is itself an image; if a step cannot transform
+            targets; or if not every image of a batch has a target.
     """
     if isinstance(where, ImageGeometry):
         where = where.map
@@ -79,13 +79,13 @@ def follow(where: Where, target: Any) -> Any:
         return _followed(where, target) if has_targets(target) else target
     maps = where.maps
     if len(maps) != len(target):
-        raise InputError(f"each image has one target: got {len(maps)} images and {len(target)} targets")
+        raise InputError(f"each image needs one target: got {len(maps)} images and {len(target)} targets")
     return [follow(one, own) for one, own in zip(maps, target, strict=True)]
 
 
 def has_targets(structure: Any, names: Sequence[str] = ("TVTensor",)) -> bool:
-    """Whether a structure holds tensors of these classes of ``torchvision.tv_tensors``."""
-    # Before torchvision is imported there are none, and it takes longer to import than this package.
+    """Whether a structure contains tensors of these classes of ``torchvision.tv_tensors``."""
+    # If torchvision is not imported, there are none; importing it would take longer than importing this package.
     module = sys.modules.get("torchvision.tv_tensors")
     kinds = tuple(getattr(module, name) for name in names if hasattr(module, name))
     return bool(kinds) and any(isinstance(leaf, kinds) for leaf in pytree.tree_leaves(structure))
@@ -114,11 +114,11 @@ def _is_target(leaf: object) -> TypeGuard[Tensor]:
 def _check(target: Tensor, extent: Extent) -> None:
     name, size = type(target).__name__, getattr(target, "canvas_size", None)
     if name in {"Image", "Video"}:
-        raise InputError(f"a tv_tensors.{name} is no target of an image: its pixels would not take every step")
+        raise InputError(f"a tv_tensors.{name} cannot be a target: not every step could be applied to its pixels")
     size = tuple(target.shape[-2:] if size is None else size)
     if size != tuple(extent):
         turned = " (as stored: an EXIF orientation is applied to it, too)" if size == tuple(extent)[::-1] else ""
-        raise InputError(f"a target, {name} of {size[0]}×{size[1]}, is not of its image's size, {extent}{turned}")
+        raise InputError(f"a target, {name} of {size[0]}×{size[1]}, does not have its image's size, {extent}{turned}")
 
 
 def _stepped(leaf: Any, step: Operation) -> Any:
@@ -127,8 +127,8 @@ def _stepped(leaf: Any, step: Operation) -> Any:
         return leaf
     if step.name == "unknown":
         raise InputError(
-            "targets cannot follow: a step of this preprocess changes axes by SeparableMap.then without its history; "
-            "make it of resize, crop, pad, flip and transpose"
+            "targets cannot be transformed: a step of this preprocess calls SeparableMap.then without history; build "
+            "it from resize, crop, pad, flip and transpose"
         )
     if step.name == "transpose":
         return _transposed(leaf)
@@ -137,7 +137,7 @@ def _stepped(leaf: Any, step: Operation) -> Any:
     try:
         return getattr(functional, step.name)(leaf, **step.arguments)
     except (ValueError, TypeError) as error:
-        raise InputError(f"a target, {type(leaf).__name__}, cannot follow {step.name}: {error}") from error
+        raise InputError(f"a target, {type(leaf).__name__}, cannot be transformed by {step.name}: {error}") from error
 
 
 def _on_targets(transform: Callable[..., Any], target: Any) -> Any:
@@ -158,7 +158,7 @@ def _transposed(target: Tensor) -> Tensor:
     size = (width, height)
     if not isinstance(target, tv_tensors.BoundingBoxes):
         return tv_tensors.wrap(plain.flip(-1), like=target, canvas_size=size)
-    # Corners are numbered clockwise, so the second and the fourth change places; for an angle that is r → −r.
+    # Corners are numbered clockwise, so the second and the fourth are exchanged; an angle r becomes −r.
     orders = {4: [1, 0, 3, 2], 5: [1, 0, 3, 2, 4], 8: [1, 0, 7, 6, 5, 4, 3, 2]}
     swapped = plain[..., orders[plain.shape[-1]]]
     if plain.shape[-1] == 5:

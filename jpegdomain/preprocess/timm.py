@@ -1,4 +1,4 @@
-"""Reading timm's preprocessing: its settings, and the transforms that it has besides torchvision's."""
+"""Read timm's preprocessing: its settings, and its own transforms in addition to torchvision's."""
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +18,14 @@ __all__ = ["KeepRatio", "PadThenCrop", "counterpart", "from_config", "passes"]
 
 
 def from_config(config: Mapping[str, Any]) -> object:
-    """Make the pipeline for inference of ``timm.data.resolve_data_config``'s settings, or ``model.pretrained_cfg``."""
+    """Make the inference pipeline for ``timm.data.resolve_data_config``'s settings, or ``model.pretrained_cfg``."""
     if "input_size" not in config:
         raise InputError(
-            "a dict as preprocess is what timm.data.resolve_data_config returns, with 'input_size' and so on; this one "
-            f"has the keys {', '.join(map(repr, config))}"
+            "a dict as preprocess must be what timm.data.resolve_data_config returns, with 'input_size' and so on; "
+            f"this one has the keys {', '.join(map(repr, config))}"
         )
     if importlib.util.find_spec("timm") is None:
-        raise MissingPackageError("these settings are timm's, which is not installed: pip install timm")
+        raise MissingPackageError("these settings need timm, which is not installed: pip install timm")
     from timm.data import create_transform
 
     known = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode", "crop_border_pixels")
@@ -34,11 +34,11 @@ def from_config(config: Mapping[str, Any]) -> object:
 
 @dataclass(frozen=True)
 class KeepRatio(Transform):
-    """Resize to a size that touches the target's from outside, from inside (`longest` 1), or lies between.
+    """Resize so that the image covers the target size, fits inside it (`longest` 1), or something in between.
 
     Args:
         size: The target's height and width.
-        longest: The weight of the ratio by which the image fits into the target.
+        longest: 0 to cover the target, 1 to fit inside it, or a weight in between.
         interpolation: As for `Resize`.
     """
 
@@ -60,7 +60,7 @@ class PadThenCrop(Transform):
 
     Args:
         size: The crop's height and width.
-        fill: Levels, one or R, G and B.
+        fill: The level, or three levels for R, G and B.
         padding_mode: As for `Pad`.
     """
 
@@ -79,7 +79,7 @@ class PadThenCrop(Transform):
 
 def _keep_ratio(step: Any, _: float) -> Transform:
     if step.random_scale_prob or step.random_aspect_prob:
-        raise InputError("its random scale and aspect have no counterpart: set their probabilities to 0")
+        raise InputError("random scale and aspect are not supported: set their probabilities to 0")
     return KeepRatio(tuple(step.size), step.longest, _one_filter(step))
 
 
@@ -94,7 +94,7 @@ def _random_resized_crop(step: Any, _: float) -> Transform:
 
 def _one_filter(step: Any) -> str:
     if isinstance(step.interpolation, Sequence) and not isinstance(step.interpolation, str):
-        raise InputError("its interpolation is drawn at random: choose 'bilinear' or 'bicubic'")
+        raise InputError("random interpolation is not supported: choose 'bilinear' or 'bicubic'")
     return interpolation_name(step.interpolation)
 
 
@@ -106,17 +106,17 @@ _COUNTERPARTS: Final[dict[str, Callable[[Any, float], Transform]]] = {
 
 
 def counterpart(step: object, scale: float) -> Transform | None:
-    """The transform that does what one of timm's does.
+    """The transform here that does the same as one of timm's.
 
     Args:
-        step: Of any library.
+        step: A step from any library.
         scale: Levels per unit of the image's values.
 
     Returns:
-        The transform, None if the step is not one of timm's geometric ones.
+        The transform; None if the step is not one of timm's geometric transforms.
 
     Raises:
-        InputError: If the step has options without counterpart.
+        InputError: If the step has options that are not supported.
     """
     kind = type(step)
     make = _COUNTERPARTS.get(kind.__name__) if kind.__module__.startswith("timm.") else None
@@ -124,5 +124,5 @@ def counterpart(step: object, scale: float) -> Transform | None:
 
 
 def passes(step: object) -> bool:
-    """Whether a step of timm changes neither pixels nor their range."""
+    """Whether a timm step changes neither pixels nor their range."""
     return type(step).__module__.startswith("timm.") and type(step).__name__ == "MaybePILToTensor"

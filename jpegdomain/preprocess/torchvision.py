@@ -1,4 +1,4 @@
-"""torchvision's steps and their counterparts here, for `reading`."""
+"""Torchvision's steps and their counterparts here, for `reading`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -26,7 +26,7 @@ PASSING = (v1.PILToTensor, v2.PILToTensor, v2.ToImage, v2.RGB, v2.Identity, nn.I
 
 
 def own_setting(step: object, settings: dict[Any, Any]) -> Any:
-    """The images' setting of those for each type."""
+    """The setting for images, from the settings for each type."""
     for kind in (tv_tensors.Image, torch.Tensor, "others"):
         if kind in settings:
             return settings[kind]
@@ -40,7 +40,7 @@ def _fill(step: Any, scale: float) -> list[float]:
 
 
 def _mask_fill(step: Any) -> float | None:
-    """The fill of masks in their own numbers; None if it is none of a number for them."""
+    """The fill for masks, in the masks' own numbers; None if there is no single number for them."""
     fill = step.fill
     if isinstance(fill, dict):
         fill = fill.get(tv_tensors.Mask, fill.get("others"))
@@ -50,7 +50,7 @@ def _mask_fill(step: Any) -> float | None:
 def _random_crop(step: Any, scale: float) -> Transform:
     padding = step.padding
     if isinstance(step, v2.RandomCrop) and padding is not None:
-        # v2 stores left, right, top, bottom.
+        # In v2 the order is left, right, top, bottom.
         padding = [padding[0], padding[2], padding[1], padding[3]]
     fills = _fill(step, scale), step.padding_mode, _mask_fill(step)
     return RandomCrop(step.size, padding, step.pad_if_needed, *fills)
@@ -76,7 +76,7 @@ _OF_TARGETS = (
     *(v2.ClampBoundingBoxes, v2.ConvertBoundingBoxFormat, v2.SanitizeBoundingBoxes, v2.ToPureTensor),
     *(getattr(v2, name) for name in ("ClampKeyPoints", "SanitizeKeyPoints", "SetClampingMode") if hasattr(v2, name)),
 )
-"""Steps that change targets alone, as far as this torchvision has them."""
+"""Steps that change only targets, as far as this version of torchvision has them."""
 
 COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
     (
@@ -100,13 +100,13 @@ COUNTERPARTS: tuple[tuple[Any, Callable[[Any, float], Transform]], ...] = (
     (v2.JPEG, lambda step, _: JpegQuality(step.quality)),
     (_OF_TARGETS, lambda step, _: OnTargets(step)),
 )
-"""torchvision's classes → the function (step, levels per unit of its values) → `Transform`."""
+"""For each of torchvision's classes, a function of (step, levels per unit of its values) that returns a `Transform`."""
 
 
 def refuse(step: object, reason: str) -> NoReturn:
-    """Raise `InputError` that names a step and says why it cannot be read."""
+    """Raise an `InputError` that names a step and says why it cannot be read."""
     name = type(step).__qualname__
     raise InputError(
         f"the preprocessing step {name} cannot be read: {reason}"
-        + ("" if isinstance(step, nn.Module) or not callable(step) else f" (is {step!r} to be called first?)")
+        + ("" if isinstance(step, nn.Module) or not callable(step) else f" (should {step!r} be called first?)")
     )

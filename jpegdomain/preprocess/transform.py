@@ -1,4 +1,4 @@
-"""What a preprocessing step is: `Transform`, and `Compose` for several."""
+"""The base class of preprocessing steps, `Transform`, and `Compose` for several."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ __all__ = ["Compose", "Transform", "check_probability", "device_of", "drawn_side
 
 
 def device_of(generator: torch.Generator | None) -> torch.device | None:
-    """The device to draw on: the generator's own, whatever torch's default device; None without a generator."""
+    """The device to draw on: the generator's, whatever torch's default device is; None without a generator."""
     return None if generator is None else generator.device
 
 
 def check_probability(p: float) -> None:
     """Raise ValueError unless a number is a probability."""
     if not 0 <= p <= 1:
-        raise ValueError(f"p is a probability, 0…1, got {p!r}")
+        raise ValueError(f"p must be a probability, 0…1, got {p!r}")
 
 
 def drawn_sides(
@@ -32,15 +32,15 @@ def drawn_sides(
 
     Args:
         extent: Height and width of the image, in pixels.
-        scale: Least and largest area, as a share of the image's; uniform.
-        ratio: Least and largest ratio of the sides; its logarithm is uniform.
-        generator: torch's global one if None.
+        scale: Smallest and largest fraction of the image's area; drawn uniformly.
+        ratio: Smallest and largest ratio of the sides; its logarithm is drawn uniformly.
+        generator: The generator; torch's global one if None.
 
     Yields:
         √(area·ratio) and √(area/ratio), rounded.
     """
     device = device_of(generator)
-    # On the CPU whatever torch's default device: the limits are no draw.
+    # On the CPU, whatever torch's default device is: the limits are not drawn.
     low, high = torch.log(torch.tensor(ratio, device="cpu")).tolist()
     for _ in range(10):
         share = torch.empty(1, device=device).uniform_(*scale, generator=generator).item()
@@ -52,8 +52,8 @@ def drawn_sides(
 class Transform:
     """A preprocessing step that is a separable affine map of the image.
 
-    A subclass defines `place`; a random one also `finest`, and sets `random` to true. It is immutable, best a frozen
-    dataclass: the result of a transform that is not random is cached for each extent.
+    A subclass defines `place`; a random one also defines `finest`, and sets `random` to True. It must be immutable,
+    preferably a frozen dataclass: the result of a transform that is not random is cached for each extent.
     """
 
     @property
@@ -63,12 +63,12 @@ class Transform:
 
     @property
     def low_frequencies(self) -> bool:
-        """Whether only those frequencies of each block are used that are visible at the image's scale."""
+        """Whether only the frequencies of each block that are visible at the image's scale are used."""
         return False
 
     @property
     def moves(self) -> bool:
-        """Whether it moves or resamples pixels; if not, it changes colours, targets or finished pixels only."""
+        """Whether it moves or resamples pixels; if not, it only changes colours, targets or finished pixels."""
         return True
 
     @property
@@ -78,7 +78,7 @@ class Transform:
 
     @property
     def first(self) -> bool:
-        """Whether it changes the file's coefficients themselves, so that only its like can come before it."""
+        """Whether it changes the file's coefficients themselves, so that only similar steps can come before it."""
         return False
 
     @property
@@ -88,19 +88,19 @@ class Transform:
 
     @property
     def turns(self) -> bool:
-        """Whether draws exchange rows and columns: then no draw is the `finest`, and `keep_for` is 8."""
+        """Whether draws can exchange rows and columns: then there is no `finest` draw, and `keep_for` is 8."""
         return False
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
         """Append the step to a map.
 
         Args:
-            so_far: The map of the image by the steps before.
-            generator: Of the random numbers; torch's global one if None. They are drawn as torchvision draws them: the
-                same seed gives the same crop.
+            so_far: The image's map by the previous steps.
+            generator: The generator for random numbers; torch's global one if None. They are drawn as in torchvision:
+                the same seed gives the same crop.
 
         Returns:
-            The map with this step.
+            The map followed by this step.
 
         Raises:
             NotImplementedError: In this base class.
@@ -111,7 +111,7 @@ class Transform:
         """Append the step with the largest magnification that it can draw.
 
         Args:
-            so_far: The map of the image by the steps before.
+            so_far: The image's map by the previous steps.
 
         Returns:
             The map that needs the highest resolution of the image.
@@ -122,11 +122,11 @@ class Transform:
         """Compute the map of an image.
 
         Args:
-            extent: Its height and width.
+            extent: The image's height and width.
             generator: As for `place`.
 
         Returns:
-            From its pixels to the result's.
+            The map from the image's pixels to the result's.
         """
         return self.place(SeparableMap.whole(Extent(*extent)), generator)
 
@@ -137,13 +137,13 @@ class Compose(Transform):
 
     Args:
         transforms: The steps.
-        low_frequencies: Use only the lowest frequencies of each block where the image is made much smaller
-            (`jpegdomain.preprocess.component_axis`); CMYK and YCCK files always use all. The default uses all: exact.
-            If it is set in a composition among the steps, it holds for the whole: blocks are read once.
+        low_frequencies: Use only the lowest frequencies of each block if the image is made much smaller
+            (`jpegdomain.preprocess.component_axis`); CMYK and YCCK files always use all. The default uses all, which is
+            exact. If it is set in one of several nested `Compose`, it applies to all of them.
 
     Raises:
-        InputError: If a step is not a `Transform`, or one comes too late: after `RandomErasing`, whose pixels it
-            needs as they were before, or after any other, where it changes the file itself.
+        InputError: If a step is not a `Transform`, or comes too late: after `RandomErasing` if it needs the pixels
+            before erasing, or after any other step if it changes the file itself.
     """
 
     transforms: Sequence[Transform]
@@ -153,8 +153,8 @@ class Compose(Transform):
         for step in self.transforms:
             if not isinstance(step, Transform):
                 raise InputError(
-                    f"Compose takes jpegdomain.preprocess transforms, got {type(step).__qualname__}: "
-                    "jpegdomain.preprocess.from_torchvision reads torchvision's"
+                    f"Compose takes transforms of jpegdomain.preprocess, got {type(step).__qualname__}: "
+                    "convert torchvision's with jpegdomain.preprocess.from_torchvision"
                 )
         erasing = changed = False
         for step in _flat(self.transforms):
@@ -163,7 +163,7 @@ class Compose(Transform):
             changed = changed or not step.first or step.moves
             if erasing and step.before_erasing:
                 does = "moves pixels" if step.moves else "takes the mean of all pixels"
-                raise InputError(f"{type(step).__name__} {does}: put it in front of RandomErasing")
+                raise InputError(f"{type(step).__name__} {does}: put it before RandomErasing")
             erasing = erasing or step.erases
         object.__setattr__(self, "transforms", tuple(self.transforms))
         low = self.low_frequencies or any(step.low_frequencies for step in self.transforms)
@@ -181,7 +181,7 @@ class Compose(Transform):
 
     @property
     def turns(self) -> bool:
-        """Whether draws of any step exchange rows and columns."""
+        """Whether draws of any step can exchange rows and columns."""
         return any(step.turns for step in self.transforms)
 
     def place(self, so_far: SeparableMap, generator: torch.Generator | None = None) -> SeparableMap:
@@ -198,5 +198,5 @@ class Compose(Transform):
 
 
 def _flat(steps: Sequence[Transform]) -> list[Transform]:
-    """Steps in order, those of compositions among them one by one."""
+    """Steps in order, with nested `Compose` replaced by their steps."""
     return [one for step in steps for one in (_flat(step.transforms) if isinstance(step, Compose) else [step])]

@@ -76,7 +76,7 @@ def _axis(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 def _check(weight: Tensor, groups: int) -> None:
     if weight.dim() != 4 or weight.shape[0] % groups:
         raise UnsupportedFoldError(
-            f"a convolution's weight is (c', c/groups, kh, kw) with c' a multiple of groups={groups}; "
+            f"a convolution's weight must be (c', c/groups, kh, kw), with c' a multiple of groups={groups}; "
             f"got the shape {tuple(weight.shape)}"
         )
 
@@ -84,17 +84,17 @@ def _check(weight: Tensor, groups: int) -> None:
 def dense(weight: Tensor, window: Window, extent: Extent, *, groups: int = 1) -> Tensor:
     """Fold a zero-padded convolution into the paper's dense Ξ^{pxyk}_{p'x'y'k'}, eqs. (12) and (13).
 
-    Differentiable in `weight`. `tensors.to_zigzag` turns either end into the paper's (x, y, k).
+    Differentiable in `weight`. `tensors.to_zigzag` turns the input or output indices into the paper's (x, y, k).
 
     Args:
         weight: (c', c/groups, kh, kw) the spatial kernel.
-        window: Its geometry; the kernel size is the weight's.
+        window: The convolution's geometry; its kernel size must be the weight's.
         extent: Height and width of the input in pixels.
-        groups: As in ``torch.nn.Conv2d``; pairs of channels of different groups get zeros.
+        groups: As in ``torch.nn.Conv2d``; pairs of channels from different groups get zeros.
 
     Returns:
-        (c', 8X', 8Y', c, 8X, 8Y) in the weight's dtype and on its device, both ends in place and orthonormal:
-        y[p', i', j'] = Σ Ξ[p', i', j', p, i, j]·x[p, i, j].
+        (c', 8X', 8Y', c, 8X, 8Y) in the weight's dtype and on its device; input and output indices are orthonormal
+        coefficients in place, y[p', i', j'] = Σ Ξ[p', i', j', p, i, j]·x[p, i, j].
     """
     _check(weight, groups)
     rows, columns = (_dense_taps(extent[axis], *window.along(axis), weight.dtype, weight.device) for axis in (0, 1))
@@ -110,12 +110,12 @@ def dense(weight: Tensor, window: Window, extent: Extent, *, groups: int = 1) ->
 def stencil(weight: Tensor, window: Window, *, groups: int = 1) -> Tensor:
     """Fold a zero-padded convolution into a convolution over the block grid with 64·c channels.
 
-    Its stride is the window's, its padding follows from `Window.reach`; channel 64·p + 8·α + β is coefficient α, β
+    Its stride is the window's, and its padding follows from `Window.reach`. Channel 64·p + 8·α + β is coefficient α, β
     of channel p, the order of ``torch.pixel_unshuffle``. Differentiable in `weight`.
 
     Args:
         weight: (c', c/groups, kh, kw) the spatial kernel.
-        window: Its geometry; the kernel size is the weight's.
+        window: The convolution's geometry; its kernel size must be the weight's.
         groups: As in ``torch.nn.Conv2d``.
 
     Returns:
@@ -152,17 +152,17 @@ def dense_of(
     As in eq. (12), J̃ is treated as a batch of images: one per coefficient.
 
     Args:
-        operation: Linear, (n, channels, h, w) → (n, c', h', w').
-        channels: c of the input.
+        operation: A linear function, (n, channels, h, w) → (n, c', h', w').
+        channels: c, the number of input channels.
         extent: Height and width of the input in pixels.
-        dtype: Of the basis images and the result.
-        device: As `dtype`.
+        dtype: The dtype of the basis images and the result.
+        device: The device of the basis images and the result.
 
     Returns:
-        (c', 8X', 8Y', c, 8X, 8Y), both ends in place and orthonormal.
+        (c', 8X', 8Y', c, 8X, 8Y); input and output indices are orthonormal coefficients in place.
 
     Raises:
-        UnsupportedFoldError: If the operation is not linear, as one with a constant part: fold that apart.
+        UnsupportedFoldError: If the operation is not linear, for example because it adds a bias: leave that out.
     """
     extent = Extent(*extent)
     height, width = extent.canvas
@@ -173,8 +173,8 @@ def dense_of(
     apart = operation(one - other) - (operation(one) - operation(other))
     if operation(zero).count_nonzero() or apart.abs().max() > 1e-4 * operation(one).abs().max():
         raise UnsupportedFoldError(
-            "the operation is not linear: it moves the zero image, or its value of a difference is not the difference "
-            "of its values"
+            "the operation is not linear: it does not map the zero image to zero, or differences to differences; "
+            "a bias must be left out"
         )
     images = _transform(operation(_invert(basis, extent)))
     return images.permute(1, 2, 3, 0).unflatten(-1, (channels, height, width)).contiguous()

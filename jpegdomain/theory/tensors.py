@@ -1,15 +1,15 @@
 """The linear maps of Ehrlich & Davis (2019), one function per equation, in the paper's index order.
 
 Indices: h, w pixel row and column; x, y block row and column; m, n row and column inside a block; α, β vertical and
-horizontal frequency; γ and k **zigzag** position (k after scaling by the quantisation table). Every builder computes
-in float64 and hands out a fresh tensor of the dtype and on the device asked for.
+horizontal frequency; γ and k **zigzag** position (k after scaling by the quantisation table). Every function computes
+in float64 and returns a new tensor of the requested dtype on the requested device.
 
 A quantisation table is always given as (8, 8), row = vertical frequency, or flat as (64,) in the same row-major order,
 entries > 0 (any positive numbers, not only integers); ``None`` stands for a table of ones, the orthonormal scaling that
 activations use inside a network.
 
-An extent that is not a multiple of 8 lives on partial blocks: pixels outside it have no row in B, so J̃ followed by J
-is the identity on images, and J followed by J̃ projects coefficients onto those of images of that extent.
+An extent that is not a multiple of 8 has partial blocks: pixels outside it have no row in B. So applying J and then J̃
+is the identity on images, and applying J̃ and then J projects coefficients onto those of images of that extent.
 """
 
 from functools import lru_cache
@@ -51,10 +51,10 @@ def _table(table: ArrayLike | Tensor | None) -> NDArray[np.float64]:
     values = np.asarray(table.detach().cpu() if isinstance(table, Tensor) else table, dtype=np.float64)
     if values.shape not in {(BLOCK, BLOCK), (BLOCK * BLOCK,)}:
         raise ValueError(
-            f"a quantisation table is (8, 8), row = vertical frequency, or (64,) row-major; got {values.shape}"
+            f"a quantisation table must be (8, 8), row = vertical frequency, or (64,) row-major; got {values.shape}"
         )
     if not (np.isfinite(values).all() and (values > 0).all()):
-        raise ValueError("a quantisation table holds positive finite numbers only")
+        raise ValueError("a quantisation table must hold positive finite numbers")
     return values.reshape(-1)[ZIGZAG]
 
 

@@ -1,4 +1,4 @@
-"""J, J̃ and the masks between them on tensors: by torch's own products, or compiled for the CPU."""
+"""J, J̃ and the masks between them on tensors: by torch's matrix products, or compiled for the CPU."""
 
 from .backends import backend, forward, inverse, masked
 from .edges import affine, constant_image, cut

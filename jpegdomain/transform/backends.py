@@ -42,14 +42,14 @@ def masked(value: Tensor, mask: Mask, extent: Extent) -> Tensor:
 
 
 def _is_followed(x: Tensor) -> bool:
-    """Whether gradients, backward or forward, flow through what is made of a tensor."""
+    """Whether gradients, backward or forward, are recorded for what is computed from a tensor."""
     return (torch.is_grad_enabled() and x.requires_grad) or forward_ad._current_level >= 0
 
 
 def _function(
     name: str, compute: Callable[..., Tensor], rule: Rule, tangent: Callable[..., Tensor]
 ) -> Callable[..., Tensor]:
-    """Make an autograd function of a computation without gradients."""
+    """Make an autograd function from a computation without gradients."""
 
     def run(ctx: Any, *arguments: Any) -> Tensor:
         result = compute(*arguments)
@@ -57,7 +57,7 @@ def _function(
         return result
 
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        # Where gradients are recorded, the reference writes into no given memory: this may run under vmap.
+        # If gradients are recorded, the reference does not write into existing memory: this may run under vmap.
         with torch.enable_grad():
             return rule.backward(ctx, gradient)
 
@@ -93,7 +93,7 @@ _record_masked = _function(
 
 
 class _Recorded:
-    """The compiled kernels where gradients are recorded, backward or forward, of any order."""
+    """The compiled kernels with recorded gradients, backward or forward, of any order."""
 
     def supports(self, *tensors: Tensor) -> bool:
         return cpu.supports(*tensors) and _is_followed(tensors[0])

@@ -1,4 +1,4 @@
-"""Checksums of tensors, which tell whether they were written to by any means."""
+"""Checksums of tensors, which show whether they were written to in any way."""
 
 import functools
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _LANES: Final = 64
 
 
 def has_checksum(tensor: Tensor) -> bool:
-    """Return whether `checksums` can read a tensor: its numbers lie in this machine's memory without gaps."""
+    """Return whether `checksums` can read a tensor: its numbers are in this machine's memory, without gaps."""
     dense = tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
     return dense and tensor.device.type == "cpu" and tensor.layout == torch.strided
 
@@ -29,10 +29,11 @@ def has_checksum(tensor: Tensor) -> bool:
 def checksums(tensors: Sequence[Tensor]) -> NDArray[np.uint32]:
     """Compute a checksum of every tensor's bytes in memory.
 
-    torch counts writes, but not those through ``.data``, NumPy or another process: only the numbers tell.
+    Torch counts writes, but not those through ``.data``, NumPy or another process: only the values show these.
 
     Returns:
-        (tensors, 64): equal rows for equal bytes; different ones for different bytes, but for a chance of 2⁻³² or less.
+        (tensors, 64): equal rows for equal bytes; different rows for different bytes, except with a probability of 2⁻³²
+        or less.
     """
     table = np.array([(x.data_ptr(), x.numel() * x.element_size()) for x in tensors], np.int64).reshape(-1, 2)
     states = np.zeros((len(tensors), _LANES), np.uint32)

@@ -37,7 +37,7 @@ _FEWEST_CHANNELS: Final = 8
 """Below this, most elements of a vector would be idle."""
 
 _A_THREADS_WORTH: Final = 2**16
-"""Bytes that are worth handing to another thread."""
+"""Number of bytes from which another thread is worthwhile."""
 
 _CACHED_ELEMENTS: Final = 2**18
 """Elements of an intermediate result: a megabyte of float32, one core's second-level cache."""
@@ -49,12 +49,12 @@ _FORWARD, _INVERSE, _MASKED, _MASKED_PIXELS = (True, False), (False, True), (Fal
 
 
 def can_vectorize(x: Tensor) -> bool:
-    """Return whether there is a kernel for a tensor's dtype, and channels enough to fill vectors."""
+    """Return whether there is a kernel for a tensor's dtype, and enough channels to fill vectors."""
     return x.dtype in _ENTRIES and x.shape[1] >= _FEWEST_CHANNELS
 
 
 def supports(*tensors: Tensor) -> bool:
-    """Return whether all are plain numbers in memory, and operations are run, not recorded or batched."""
+    """Return whether all tensors are plain numbers in memory, and operations run now, not recorded or batched."""
     if torch.compiler.is_compiling():
         return False
     return (
@@ -114,9 +114,9 @@ def map_pixels(
     Args:
         coefficients: (n, c, 8X, 8Y) in place.
         extent: Height and width in pixels.
-        function: Takes a reconstruction, (m, c, h, w), for each of the `frequencies`; acts on each pixel alone.
-        frequencies: Each 1…15.
-        inplace: Whether the coefficients may be written over.
+        function: Takes a reconstruction, (m, c, h, w), for each of the `frequencies`; acts on each pixel separately.
+        frequencies: Numbers in 1…15.
+        inplace: Whether the coefficients may be overwritten.
 
     Returns:
         (n, c, 8X, 8Y).
@@ -150,7 +150,7 @@ def _in_cache(coefficients: Tensor, extent: Extent) -> Iterator[tuple[slice, int
 
 
 def _can_write_over(x: Tensor) -> bool:
-    """Whether no gradients are recorded and each pixel's channels lie together."""
+    """Whether no gradients are recorded and each pixel's channels are contiguous."""
     return not torch.is_grad_enabled() and x.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -170,12 +170,14 @@ def launch(
     Args:
         source: Pixels (n, c, h, w) or coefficients (n, c, 8X, 8Y) that are supported.
         extent: Height and width in pixels.
-        way: Whether the source holds pixels, and whether pixels are wanted.
-        frequencies: 1…15; those of the source that are read, or where there is one, of the mask source.
-        clamp: The function, if source and result are of one kind.
-        mask_source: Shaped as the source: its lowest frequencies choose the clamp's piece. None for the source.
-        inplace: Whether the source's memory may be written over, where the result fits into it.
-        out: Where to write, each pixel's channels together; the source or apart from it. None for new memory.
+        way: Whether the source is pixels, and whether the result is pixels.
+        frequencies: 1…15, how many frequencies to read from the mask source if there is one, else from the source.
+        clamp: The function, if source and result are both pixels or both coefficients.
+        mask_source: A tensor shaped like the source, whose lowest frequencies choose the clamp's piece; None for the
+            source.
+        inplace: Whether the source's memory may be overwritten, if the result fits into it.
+        out: Where to write, with each pixel's channels contiguous: the source, or memory apart from it. None for new
+            memory.
 
     Returns:
         `out`, the source, or a new tensor in channels-last memory.

@@ -1,4 +1,4 @@
-"""The image of ones, and what lies outside an extent: everything that partial blocks need."""
+"""The image of ones, and pixels outside an extent: everything that partial blocks need."""
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,7 @@ def _constant_axis(size: int, dtype: torch.dtype, device: torch.device | None) -
 
 @constant
 def _cut_axis(inside: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(8, 8) the map that zeroes a block's samples from `inside` on, between transform and inverse."""
+    """(8, 8): the map on coefficients that zeroes a block's samples from `inside` on."""
     inner = basis(torch.float64, torch.device("cpu"))[:, :inside]
     return (inner @ inner.T).to(device=device, dtype=dtype)
 
@@ -45,10 +45,10 @@ def affine(
 
     Args:
         coefficients: (n, c, 8X, 8Y) in place.
-        extent: Height and width in pixels; the shift reaches only pixels inside it.
+        extent: Height and width in pixels; the shift applies only to pixels inside it.
         scale: (c,) factors a, or None for 1.
         shift: (c,) pixel values b, or None for 0.
-        inplace: Whether the coefficients may be written over; without effect while gradients are recorded.
+        inplace: Whether the coefficients may be overwritten; ignored while gradients are recorded.
 
     Returns:
         (n, c, 8X, 8Y) in the coefficients' dtype, a new tensor unless `inplace` or both are None.
@@ -56,12 +56,12 @@ def affine(
     inplace = inplace and not torch.is_grad_enabled()
     if scale is not None:
         factors = scale.view(-1, 1, 1)
-        # Under autocast, the factors are wider than the coefficients.
+        # Under autocast, the factors can have a wider dtype than the coefficients.
         coefficients = coefficients.mul_(factors) if inplace else (coefficients * factors).to(coefficients.dtype)
     if shift is None:
         return coefficients
     if extent.whole and (scale is not None or inplace):
-        # Only DC changes; the memory is ours to write into.
+        # Only DC changes, and this memory may be overwritten.
         coefficients[:, :, ::BLOCK, ::BLOCK] += BLOCK * shift.view(-1, 1, 1)
         return coefficients
     ones = constant_image(extent, dtype=coefficients.dtype, device=coefficients.device)

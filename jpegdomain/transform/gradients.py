@@ -1,4 +1,4 @@
-"""The gradients of J, J̃ and the mask, each made of these maps again: D is orthonormal, J∘mask∘J̃ symmetric."""
+"""The gradients of J, J̃ and the mask, which consist of the same maps: D is orthonormal, J∘mask∘J̃ symmetric."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ class Rule(NamedTuple):
 
 
 def with_source(value: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
-    """Return a value and its mask's source; without a source, the value's lowest frequencies as both."""
+    """Return a value and its mask's source; if there is no source, both are the value's lowest frequencies."""
     if mask.source is not None:
         return value, mask.source
     kept = low_pass(value, mask.frequencies)
@@ -32,9 +32,9 @@ def gradient_rules(
     """Derive the gradients of three maps from the maps.
 
     Args:
-        forward: pixels → coefficients.
-        inverse: coefficients, height, width, frequencies → pixels.
-        masked: value, mask source, height, width, clamp, frequencies → coefficients.
+        forward: Maps pixels to coefficients.
+        inverse: Maps (coefficients, height, width, frequencies) to pixels.
+        masked: Maps (value, mask source, height, width, clamp, frequencies) to coefficients.
 
     Returns:
         The gradients, for functions of these arguments.

@@ -1,4 +1,4 @@
-"""The backend for torch.compile on a CPU: operators in its graphs, since it cannot look into kernels."""
+"""The backend for torch.compile on a CPU: custom operators, since torch.compile cannot look into kernels."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ __all__ = ["forward", "inverse", "masked", "supports"]
 
 
 def supports(*tensors: Tensor) -> bool:
-    """Return whether a graph for the CPU is being compiled, not exported; elsewhere compilers fuse torch's own."""
+    """Return whether a graph for the CPU is being compiled, not exported; elsewhere torch's own operations are used."""
     if not torch.compiler.is_compiling() or _is_exporting() or torch._C._are_functorch_transforms_active():
         return False
     return all(x.device.type == "cpu" and cpu.can_vectorize(x) for x in tensors)
 
 
 def _is_exporting() -> bool:
-    # torch.compiler.is_exporting says yes under torch.compile, too; older versions of torch do not tell them apart.
+    # Older versions of torch do not distinguish export: there torch.compiler.is_exporting is true for compile, too.
     return bool(getattr(torch.compiler, "_is_exporting_flag", False))
 
 
@@ -65,7 +65,7 @@ def _(coefficients: Tensor, height: int, width: int, *_settings: Any) -> Tensor:
     return _like(coefficients, height, width)
 
 
-# The schema is spelt out: before torch 2.7 the annotation of a list is not understood.
+# The schema is written out, since torch before 2.7 does not understand list annotations.
 @torch.library.custom_op(
     "jpegdomain::masked",
     mutates_args=(),

@@ -10,17 +10,17 @@ from jpegdomain.geometry import Extent
 __all__ = ["Backend", "Clamp", "Frequencies", "Mask", "check_frequencies"]
 
 Frequencies: TypeAlias = int | Tensor
-"""A number of spatial frequencies, 1…15, or a tensor without axes that holds one."""
+"""A number of spatial frequencies, 1…15, or a 0-d tensor with such a number."""
 
 
 class Clamp(NamedTuple):
     """A function that is the identity inside (low, high) and constant outside: ReLU, ReLU6, Hardtanh, Threshold.
 
     Args:
-        low: Up to here it is constant,
-        high: and from here on;
-        below: the value there,
-        above: and here.
+        low: Up to this value, the function is constant.
+        high: From this value on, the function is constant.
+        below: The function's value up to `low`.
+        above: The function's value from `high` on.
     """
 
     low: float = -math.inf
@@ -30,10 +30,10 @@ class Clamp(NamedTuple):
 
 
 class Mask(NamedTuple):
-    """Where a clamp's pieces lie: each pixel's is chosen by the lowest frequencies of `source`.
+    """How a clamp's piece is chosen for each pixel: by the lowest frequencies of `source`.
 
     Without a source, the clamp is applied to the lowest frequencies of the value itself. No gradient flows into the
-    source: the borders between the pieces have none.
+    source: the choice of a piece has none.
     """
 
     source: Tensor | None
@@ -44,12 +44,12 @@ class Mask(NamedTuple):
 class Backend(Protocol):
     """One way to run the transforms on (n, c, h, w) pixels and (n, c, 8X, 8Y) coefficients in place.
 
-    Pixels outside an extent are zero in all that comes out. `inplace` allows a backend to write over what it is given;
-    it has no effect while gradients are recorded.
+    Pixels outside an extent are zero in every result. `inplace` allows a backend to overwrite its argument; it is
+    ignored while gradients are recorded.
     """
 
     def supports(self, *tensors: Tensor) -> bool:
-        """Return whether the backend can run on tensors as they are, here and now."""
+        """Return whether the backend can run on these tensors in the current mode."""
 
     def forward(self, pixels: Tensor, *, inplace: bool = False) -> Tensor:
         """Apply J, I'_{αβ} = Σ d_{αm} d_{βn} I_{mn} on every tile (eq. 5)."""
@@ -63,6 +63,6 @@ class Backend(Protocol):
 
 def check_frequencies(frequencies: Frequencies) -> None:
     """Raise ValueError unless 1 ≤ frequencies ≤ 15; a tensor is not read."""
-    # Reading a tensor would wait for the device, and is impossible under vmap.
+    # Reading a tensor would synchronise with its device, and is impossible under vmap.
     if not isinstance(frequencies, Tensor) and not 1 <= frequencies <= 15:
-        raise ValueError(f"frequencies is 1…15, got {frequencies}")
+        raise ValueError(f"frequencies must be 1…15, got {frequencies}")

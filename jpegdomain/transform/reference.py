@@ -1,4 +1,4 @@
-"""The backend of torch's own matrix products: every device and dtype, and every transform of torch.func."""
+"""The backend of torch's own matrix products: for every device, dtype and transform of torch.func."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +20,7 @@ __all__ = ["basis", "forward", "inverse", "low_pass", "masked", "own_dtype", "se
 _BASIS: Final = dct_matrix().tolist()
 _FREQUENCIES: Final = frequency_index().tolist()
 
-# Below this many channels the horizontal products of the channels-last form are too thin to be worth their calls.
+# Below this many channels, the horizontal products of the channels-last form are too small to be worth their calls.
 _FEW_CHANNELS = 8
 
 _CACHED_ELEMENTS = 2**18
@@ -52,7 +52,7 @@ def supports(*tensors: Tensor) -> bool:  # noqa: ARG001
 
 def forward(pixels: Tensor, *, inplace: bool = False) -> Tensor:
     """Apply J, as `Backend.forward`; channels-last in memory from 8 channels on."""
-    # Not by `Extent`: the compiler of torch 2.6 knows no properties of named tuples that it has made itself.
+    # Not by `Extent`: torch 2.6 cannot compile properties of named tuples that it has created itself.
     below, right = (-size % BLOCK for size in pixels.shape[2:])
     if below or right:
         pixels = F.pad(pixels, (0, right, 0, below))
@@ -83,7 +83,7 @@ def separable(x: Tensor, matrix: Tensor, *, inplace: bool = False) -> Tensor:
     strips = x.permute(0, 2, 3, 1).reshape(-1, BLOCK, width * c)
     recorded = torch.is_grad_enabled() or torch.compiler.is_compiling()
     if recorded or torch._C._are_functorch_transforms_active():
-        # Nothing may be written into given memory while autograd, a compiler or a transform of torch.func looks on.
+        # Do not write into existing memory under autograd, a compiler or a transform of torch.func.
         tiles = _both_products(matrix, strips, c)
     else:
         tiles = strips if inplace else torch.empty_like(strips)
@@ -106,7 +106,7 @@ def _left_product(matrix: Tensor, stack: Tensor, out: Tensor | None = None) -> T
 
 
 def own_dtype(x: Tensor) -> AbstractContextManager[None]:
-    """Return a context without autocast: a change of basis has the dtype of what it changes."""
+    """Return a context without autocast: a change of basis keeps its argument's dtype."""
     kind = x.device.type
     if kind == "meta" or not torch.is_autocast_enabled(kind):
         return nullcontext()
@@ -114,7 +114,7 @@ def own_dtype(x: Tensor) -> AbstractContextManager[None]:
 
 
 def _in_cache(strips: Tensor) -> Iterator[slice]:
-    """Cut block rows into runs whose intermediate results stay in a core's cache; other devices take all at once."""
+    """Cut block rows into runs whose intermediate results stay in a core's cache; other devices get all at once."""
     fitting = _CACHED_ELEMENTS // (strips.shape[1] * strips.shape[2])
     step = max(1, fitting if strips.device.type == "cpu" else len(strips))
     for start in range(0, len(strips), step):
@@ -126,8 +126,8 @@ def low_pass(coefficients: Tensor, frequencies: Frequencies) -> Tensor:
 
     Args:
         coefficients: (n, c, 8X, 8Y) in place.
-        frequencies: 1…15; 15 returns the tensor itself. A tensor without axes stands for a number that is known on the
-            device only: under ``torch.func.vmap``, one for each of several networks.
+        frequencies: 1…15; 15 returns the tensor itself. A 0-d tensor is a number that is known only on its device:
+            under ``torch.func.vmap``, one for each of several networks.
 
     Returns:
         (n, c, 8X, 8Y).

@@ -1,4 +1,4 @@
-"""One compiled function in several threads: torch's own, where they can be found."""
+"""Run one compiled function in several threads: torch's own, if they can be found."""
 
 import ctypes
 import functools
@@ -18,9 +18,9 @@ def in_threads(address: int, argument: int, threads: int) -> None:
     """Call a function once in each of several threads, the caller's own included, and wait for all of them.
 
     Args:
-        address: Of the function, void (*)(int64_t), which shares its work out by itself.
-        argument: What every call is given.
-        threads: How many.
+        address: The function's address, void (*)(int64_t); it divides the work among its calls itself.
+        argument: The argument of every call.
+        threads: Number of threads.
     """
     function = _function(address)
     if threads == 1:
@@ -40,11 +40,11 @@ def _function(address: int) -> Callable[[int], None]:
 def _torchs_own() -> Any | None:
     """Find the OpenMP runtime that torch is linked to.
 
-    Threads of our own would share the cores with its threads, which go on spinning for milliseconds after each of
-    torch's operations.
+    Our own threads would compete for cores with torch's, which keep spinning for milliseconds after each of torch's
+    operations.
 
     Returns:
-        GOMP_parallel(function, argument, threads, flags), or None where torch has another kind of threads.
+        GOMP_parallel(function, argument, threads, flags), or None if torch has another kind of threads.
     """
     try:
         parallel = ctypes.CDLL(torch._C.__file__).GOMP_parallel
@@ -60,7 +60,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "jpegdomain-transforms")
 
 
-# A fork takes no threads along.
+# Threads do not survive a fork.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
 

@@ -387,7 +387,7 @@ def test_too_many_or_too_large_coefficients_are_named(kind, scans, damaged, valu
         return made[scans.index(scan)](scan)
 
     data = gray(blocks, scans, progressive=len(scans) > 1, coder=coder)
-    with pytest.raises(DamagedJpegError, match="more than 64 coefficients, or to one of more than 15 bits"):
+    with pytest.raises(DamagedJpegError, match="more than 64 coefficients, or a coefficient of more than 15 bits"):
         read_jpeg(data)
     kept = read_jpeg(data, on_error="keep").components[0].coefficients
     expected = read_jpeg(data[: data.rindex(b"\xff\xda")] + b"\xff\xd9") if damaged else None

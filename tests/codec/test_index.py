@@ -149,11 +149,11 @@ def test_a_file_that_cannot_be_read_has_no_index(tmp_path):
 
 def test_arguments_that_are_none_are_refused():
     for every in (0, -1, 2.0, True, "4"):
-        with pytest.raises(InputError, match="every is a number of MCUs"):
+        with pytest.raises(InputError, match="every must be a number of MCUs"):
             index_jpeg(DATA, every=every)
-    with pytest.raises(InputError, match="index is a JpegIndex, made by index_jpeg, got str"):
+    with pytest.raises(InputError, match="index must be a JpegIndex, as made by index_jpeg, got str"):
         read_jpeg(DATA, index="a.index")
     with pytest.raises(InputError, match="threads must be 1 or more"):
         read_jpeg(DATA, threads=0)
-    with pytest.raises(InputError, match="strict=True looks at the whole file"):
+    with pytest.raises(InputError, match="strict=True checks the whole file"):
         read_jpeg(DATA, strict=True, index=index_jpeg(DATA))

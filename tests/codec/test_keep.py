@@ -64,7 +64,7 @@ def test_scans_that_hold_nothing_wanted_are_not_decoded():
 
 def test_damage_is_noticed_in_what_is_passed_over():
     data = FILES["gray"]
-    with pytest.raises(DamagedJpegError, match="ends before its blocks"):
+    with pytest.raises(DamagedJpegError, match="ends before its last block"):
         read_jpeg(data[: len(data) // 2] + b"\xff\xd9", keep=1)
 
 

@@ -70,7 +70,7 @@ def test_other_limits_are_refused(limit):
 
 def test_scans_are_limited_unless_told_otherwise():
     data = many_scans(16, 24)
-    with pytest.raises(JpegTooLargeError, match=r"more scans than max_scans, 500 .FFDA.*; raise max_scans"):
+    with pytest.raises(JpegTooLargeError, match=r"more scans than max_scans=500 .FFDA.*; raise max_scans"):
         read_jpeg(data)
     with pytest.raises(JpegTooLargeError, match="882"):
         read_jpeg(data, max_scans=882, on_error="keep")

@@ -81,5 +81,5 @@ def test_repr_tells_what_a_person_asks():
     ],
 )
 def test_components_of_another_form_are_refused(coefficients, table):
-    with pytest.raises(InputError, match=r"coefficients are|a table is"):
+    with pytest.raises(InputError, match=r"coefficients must be|a table must be"):
         Component(1, coefficients, table, (1, 1), Extent(9, 8))

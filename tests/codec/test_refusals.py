@@ -83,7 +83,7 @@ CASES = [
     (DamagedJpegError, "DC Huffman table 3", patched(GRAY, GRAY_SCAN + 6, 0x30)),
     (DamagedJpegError, "AC Huffman table 3", patched(GRAY, GRAY_SCAN + 6, 0x03)),
     (DamagedJpegError, "left over", inserted(COLOUR, segment(0xDD, b"\0\1"))),
-    (DamagedJpegError, "ends before its blocks (FFD0", inserted(COLOUR, b"\xff\xd0", at=len(COLOUR) - 10)),
+    (DamagedJpegError, "ends before its last block (FFD0", inserted(COLOUR, b"\xff\xd0", at=len(COLOUR) - 10)),
     (DamagedJpegError, "scan header has the wrong length", patched(COLOUR, SCAN + 4, 2)),
     (DamagedJpegError, "blocks in an MCU", patched(COLOUR, FRAME + 11, 0x44)),
     (DamagedJpegError, "Ss 0, Se 5", patched(PROGRESSIVE, PROGRESSIVE_SCAN + 12, 5)),
@@ -91,7 +91,7 @@ CASES = [
     (DamagedJpegError, "Al 15", patched(PROGRESSIVE, PROGRESSIVE_SCAN + 13, 0x0F)),
     (DamagedJpegError, "Se 64", patched(PROGRESSIVE, SECOND_SCAN + 8, 64)),
     (DamagedJpegError, "too short for its blocks", patched(COLOUR, FRAME + 5, 40, 0, 40, 0)),
-    (DamagedJpegError, "ends before its blocks (FFD9", COLOUR[: SCAN + 60] + b"\xff\xd9"),
+    (DamagedJpegError, "ends before its last block (FFD9", COLOUR[: SCAN + 60] + b"\xff\xd9"),
 ]
 
 # What costs no coefficient: refused only if asked.
@@ -102,8 +102,8 @@ TOLERATED = [
         "no scan holds component 2",
         SCANS[: SCANS.index(b"\xff\xda", offset_of(SCANS, 0xDA) + 2)] + b"\xff\xd9",
     ),
-    (DamagedJpegError, "24 lines to an image of 23", patched(DNL, FRAME + 5, 0, 23)),
-    (DamagedJpegError, "DNL segment before", inserted(COLOUR, segment(0xDC, b"\0\x18"))),
+    (DamagedJpegError, "24 lines, but the image has 23", patched(DNL, FRAME + 5, 0, 23)),
+    (DamagedJpegError, "DNL segment comes before", inserted(COLOUR, segment(0xDC, b"\0\x18"))),
     (DamagedJpegError, "same identifier", patched(COLOUR, FRAME + 13, 1)),
     (DamagedJpegError, "step of 0", patched(COLOUR, QUANT + 9, 0)),
     (DamagedJpegError, "DC Huffman table 0", without(GRAY, 0xC4)),
@@ -114,8 +114,8 @@ TOLERATED = [
     (DamagedJpegError, "Ss 1, Se 63", patched(GRAY, GRAY_SCAN + 7, 1)),
     (DamagedJpegError, "Ah 0, Al 1", patched(GRAY, GRAY_SCAN + 9, 1)),
     (DamagedJpegError, "does not continue", patched(PROGRESSIVE, PROGRESSIVE_SCAN + 13, 0x21)),
-    (DamagedJpegError, "marker FFD8 outside", inserted(COLOUR, b"\xff\xd8")),
-    (DamagedJpegError, "marker FF01 outside", inserted(COLOUR, b"\xff\x01")),
+    (DamagedJpegError, "marker FFD8 is not allowed here", inserted(COLOUR, b"\xff\xd8")),
+    (DamagedJpegError, "marker FF01 is not allowed here", inserted(COLOUR, b"\xff\x01")),
     (DamagedJpegError, "reserved marker FFF0", inserted(COLOUR, segment(0xF0, b""))),
     (DamagedJpegError, "length as 1", inserted(COLOUR, b"\xff\xe5\0\1")),
     (DamagedJpegError, "byte 00 where a marker", inserted(COLOUR, b"\0")),
@@ -136,7 +136,7 @@ def assert_refused(kind, reason, path, **how):
     assert caught.type is kind
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
-    remedies = {NotJpegError: "give a JPEG", UnsupportedJpegError: "re-encode", JpegTooLargeError: "raise max_pixels"}
+    remedies = {NotJpegError: "pass a JPEG", UnsupportedJpegError: "re-encode", JpegTooLargeError: "raise max_pixels"}
     remedy = remedies.get(kind, "fetch the file again")
     assert remedy in message.rpartition("; ")[2]
 
@@ -163,7 +163,7 @@ def test_what_costs_no_coefficient_is_refused_if_asked_and_a_warning_if_not(kind
 
 
 def test_strict_and_keep_exclude_each_other():
-    with pytest.raises(InputError, match="choose one"):
+    with pytest.raises(InputError, match="use only one"):
         read_jpeg(GRAY, strict=True, on_error="keep")
 
 
@@ -192,7 +192,7 @@ def test_a_closing_restart_marker_is_allowed():
 def test_a_file_opened_for_text_is_named(tmp_path):
     path = tmp_path / "image.jpg"
     path.write_bytes(jpeg(noise(8, 8)))
-    with path.open(encoding="utf-8") as file, pytest.raises(InputError, match="this one was opened for text"):
+    with path.open(encoding="utf-8") as file, pytest.raises(InputError, match="this one is in text mode"):
         read_jpeg(file)
 
 

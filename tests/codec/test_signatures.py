@@ -33,7 +33,7 @@ BOX = b"\0\0\0\x18ftyp"
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        (saved("PNG"), "it is a PNG image; give a JPEG file"),
+        (saved("PNG"), "it is a PNG image; pass a JPEG file"),
         (saved("WEBP"), "it is a WebP image"),
         (saved("GIF"), "it is a GIF image"),
         (saved("BMP"), "it is a BMP image"),
@@ -51,8 +51,8 @@ BOX = b"\0\0\0\x18ftyp"
         (BOX + b"isom", "it is an MP4 or QuickTime film"),
         (b"\xff\x0a\xfa\x1f", "it is a JPEG XL codestream"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "it is a JPEG XL image"),
-        (POINTER, "it is a Git LFS pointer, not the file that it stands for; run git lfs pull"),
-        (b"<!DOCTYPE html>\n<html>", "it is an HTML page; fetch the image itself"),
+        (POINTER, "it is a Git LFS pointer instead of the file itself; run git lfs pull"),
+        (b"<!DOCTYPE html>\n<html>", "it is an HTML page; download the image itself"),
         (b"\n\n  <HTML><head>", "it is an HTML page"),
         (b"\xef\xbb\xbf<!doctype HTML>", "it is an HTML page"),
         (b"<!-- error --><!-- 404 -->\n<html>", "it is an HTML page"),
@@ -65,15 +65,15 @@ BOX = b"\0\0\0\x18ftyp"
         (b"/9j/4AAQSkZJRgABAQAAAQABAAD", "it is base64 text"),
         (b"data:image/jpeg;base64,/9j/", "it is a data URL"),
         (b"PK\3\4", "it is a ZIP archive; unpack it"),
-        (b"\x1f\x8b\x08", "it is gzip-compressed; unpack it"),
+        (b"\x1f\x8b\x08", "it is a gzip-compressed file; unpack it"),
         (array(), "it is a NumPy file"),
-        (bytes(4096), "it is nothing but zero bytes at its beginning"),
+        (bytes(4096), "it is all zero bytes at the beginning"),
         (
             b"\xef\xbb\xbf" + jpeg(noise(8, 8)),
             "EF BB BF FF instead of FF D8; a JPEG file begins at byte 3; leave out the 3",
         ),
         (b"", "it is empty"),
-        (b"no image", "it begins with the bytes 6E 6F 20 69 instead of FF D8; give a JPEG file"),
+        (b"no image", "it begins with the bytes 6E 6F 20 69 instead of FF D8; pass a JPEG file"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )

@@ -105,7 +105,7 @@ def test_what_has_no_name_is_named_by_its_position():
         (WHOLE, "takes a path, bytes, a one-dimensional uint8 array or tensor, or a binary file object, got JpegImage"),
         ([1, 2], "got list"),
         (7, "got int"),
-        (io.StringIO("x"), "opened for text"),
+        (io.StringIO("x"), "in text mode"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -162,9 +162,9 @@ def test_a_file_object_gets_the_file(tmp_path):
 
 
 def test_what_is_no_destination_is_named(tmp_path):
-    with (tmp_path / "a.txt").open("w", encoding="utf-8") as text, pytest.raises(InputError, match="opened for text"):
+    with (tmp_path / "a.txt").open("w", encoding="utf-8") as text, pytest.raises(InputError, match="in text mode"):
         write_jpeg(WHOLE, text)
     with pytest.raises(InputError, match="takes a path or a binary file object, got int"):
         write_jpeg(WHOLE, 3)
-    with pytest.raises(OSError, match="takes no more bytes"):
+    with pytest.raises(OSError, match="accepts no more bytes"):
         write_jpeg(WHOLE, Slow(limit=0))

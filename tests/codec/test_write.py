@@ -153,30 +153,30 @@ def values(index, value):
 COLOUR = jpeg(noise(24, 16), subsampling="4:2:0")
 
 REFUSALS = [
-    ("AC reaches ±1023", lambda: values(5, 1024)),
-    ("AC reaches ±1023", lambda: values(63, -1024)),
-    ("AC reaches ±1023", lambda: values(63, -32768)),
-    ("DC ±2047", lambda: values(0, 2048)),
-    ("DC ±2047", lambda: values(0, -32768)),
+    ("AC goes up to ±1023", lambda: values(5, 1024)),
+    ("AC goes up to ±1023", lambda: values(63, -1024)),
+    ("AC goes up to ±1023", lambda: values(63, -32768)),
+    ("at most ±2047", lambda: values(0, 2048)),
+    ("at most ±2047", lambda: values(0, -32768)),
     ("read it without keep", lambda: jd.read_jpeg(COLOUR, keep=4)),
     ("a step of 0", lambda: gray(np.zeros((1, 1, 64)), np.zeros(64, np.uint16))),
     ("identifiers", lambda: changed(jd.read_jpeg(COLOUR), identifier=2)),
     ("identifiers", lambda: changed(jd.read_jpeg(COLOUR), identifier=256)),
     ("sampling factors", lambda: changed(jd.read_jpeg(COLOUR), factors=(5, 1))),
     ("sampling factors", lambda: changed(jd.read_jpeg(COLOUR), factors=(0, 1))),
-    ("component 2 is 24×16 by its factors, not 12×8", lambda: changed(jd.read_jpeg(COLOUR), factors=(1, 1))),
-    ("is 1×16 by its factors, not 24×16", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), extent=Extent(1, 16))),
+    ("component 2 must be 24×16 by its factors, not 12×8", lambda: changed(jd.read_jpeg(COLOUR), factors=(1, 1))),
+    ("must be 1×16 by its factors, not 24×16", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), extent=Extent(1, 16))),
     ("not 0×16", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), extent=Extent(0, 16))),
     ("65535", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), extent=Extent(24, 65536))),
-    ("gray has 1 components", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), color="gray")),
+    ("gray needs 1 component", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), color="gray")),
     (
-        "a colour profile has 16707345 bytes at most",
+        "icc can have at most 16707345 bytes",
         lambda: dataclasses.replace(jd.read_jpeg(COLOUR), icc=bytes(16_707_346)),
     ),
     ("orientation", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), orientation=9)),
-    ("an orientation is 1…8, not 2.0", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), orientation=2.0)),
-    ("a colour model is one of gray", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), color="grey")),
-    ("one byte, not 300", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), adobe=300)),
+    ("the orientation must be 1…8, not 2.0", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), orientation=2.0)),
+    ("color must be one of gray", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), color="grey")),
+    ("one byte, 0…255, not 300", lambda: dataclasses.replace(jd.read_jpeg(COLOUR), adobe=300)),
 ]
 
 

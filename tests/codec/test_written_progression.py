@@ -153,5 +153,5 @@ def test_wide_steps_and_metadata_are_kept():
 def test_arguments(tmp_path):
     image = jd.read_jpeg(jpeg(noise(20, 30)))
     assert jd.write_jpeg(image, tmp_path / "a.jpg", progressive=True) == (tmp_path / "a.jpg").read_bytes()
-    with pytest.raises(InputError, match="progressive is True or False"):
+    with pytest.raises(InputError, match="progressive must be True or False"):
         jd.write_jpeg(image, progressive="yes")

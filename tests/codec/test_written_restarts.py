@@ -58,5 +58,5 @@ def test_without_restart_nothing_changes():
 
 @pytest.mark.parametrize("restart", [0, -1, 65536, 2.0, True, "rows"])
 def test_what_is_no_interval_is_refused(restart):
-    with pytest.raises(InputError, match="restart is 'row' or a number of MCUs, 1…65535"):
+    with pytest.raises(InputError, match="restart must be 'row' or a number of MCUs, 1…65535"):
         write_jpeg(read_jpeg(jpeg(noise(8, 8))), restart=restart)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import jpegdomain as jd
 from jpegdomain.command import main
 from jpegdomain.command.app import app
-from jpegdomain.command.networks import load_network
+from jpegdomain.command.loading import load_network
 from jpegdomain.tables import CHROMINANCE, LUMINANCE, nearest_quality, quality_table
 from tests.codec.oracle import FIXTURES
 from tests.data.test_skipping import two_components
@@ -134,14 +134,14 @@ def test_weights_are_the_networks_own(tmp_path):
     torch.save({"state_dict": net.state_dict()}, tmp_path / "weights.pt")
     assert (load_network(SMALL, tmp_path / "weights.pt")[0].weight == 0.5).all()
     torch.save({"other": torch.zeros(1)}, tmp_path / "others.pt")
-    with pytest.raises(jd.errors.InputError, match="not the weights of this network"):
+    with pytest.raises(jd.errors.InputError, match="these weights do not fit this network"):
         load_network(SMALL, tmp_path / "others.pt")
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("resnet50", "names no network"),
+        ("resnet50", "is not a model's name"),
         ("torchvision:none", "Unknown model"),
         ("no.such.module:net", "No module named"),
         (f"{__name__}:nothing", "no attribute"),
@@ -180,7 +180,7 @@ def test_an_empty_folder_is_called_so(tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == 2
-        assert "no files that end in" in capsys.readouterr().err
+        assert "no files with the extension" in capsys.readouterr().err
 
 
 def test_a_missing_folder_is_called_so(tmp_path, monkeypatch, capsys):
@@ -221,7 +221,7 @@ def test_a_file_that_holds_no_weights(tmp_path, content, suffix):
         pytest.importorskip("safetensors")
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(content)
-    with pytest.raises(jd.errors.InputError, match="no file of weights"):
+    with pytest.raises(jd.errors.InputError, match="not a file of weights"):
         load_network(SMALL, path)
 
 

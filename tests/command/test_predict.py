@@ -170,7 +170,7 @@ def test_random_weights_are_said_and_are_the_same_each_time(folder, tmp_path):
     for name in ("one", "two"):
         given = arguments(folder, tmp_path / f"{name}.parquet", "--output", "logits")
         given[1] = "torchvision:squeezenet1_1"
-        assert "weights are random" in run(*given).stderr
+        assert "has random weights" in run(*given).stderr
         files.append((tmp_path / f"{name}.parquet").read_bytes())
     assert files[0] == files[1]
 
@@ -204,4 +204,4 @@ def test_a_network_without_a_linear_layer_has_no_embeddings(folder, tmp_path):
     given = arguments(folder, tmp_path / "out.parquet", "--output", "embeddings")
     given[1] = "torch.nn:Identity"
     done = CliRunner().invoke(app, [*map(str, given)])
-    assert "embeddings are what the last linear layer reads" in str(done.exception)
+    assert "embeddings are the input of the last linear layer" in str(done.exception)

@@ -149,7 +149,7 @@ def test_a_function_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, pack
     assert function.is_loaded
     folder = cache.cache_folder(package)
     assert capsys.readouterr().err == (
-        f"jpegdomain: compiling sums, about 1 s, once; kept in {folder}; `jpegdomain warm` does it ahead\n"
+        f"jpegdomain: compiling sums, about 1 s, once; kept in {folder}; `jpegdomain warm` compiles ahead of time\n"
     )
     assert (folder / "add").exists()
     assert list(folder.rglob("*.nbc"))

@@ -145,13 +145,13 @@ def test_form_per_layer():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(frequencies=16), "frequencies is an integer of 1…15, got 16"),
+        (dict(frequencies=16), "frequencies must be an integer, 1…15, got 16"),
         (dict(frequencies=0), "1…15, got 0"),
         (dict(relu="soft"), "'asm' or 'apx', got 'soft'"),
-        (dict(plan="fast"), "plan is 'transform' or 'fused', got 'fast'"),
+        (dict(plan="fast"), "plan must be 'transform' or 'fused', got 'fast'"),
         (dict(form="sparse"), "one of dense, stencil, factored; got 'sparse'"),
-        (dict(frequencies={"blok1.relu": 6}), "no layer takes its option from 'blok1.relu'"),
-        (dict(mean=[0.5, 0.5]), "mean is one number or 3"),
+        (dict(frequencies={"blok1.relu": 6}), "no layer uses 'blok1.relu'"),
+        (dict(mean=[0.5, 0.5]), "mean must be one number or 3"),
     ],
     ids=str,
 )
@@ -200,7 +200,7 @@ def test_the_plan_leaves_the_model_as_it_was():
     "options", [dict(frequencies={"block1.conv1": 6}), dict(form={"block1.relu": "dense"})], ids=str
 )
 def test_options_for_layers_that_have_no_such_setting_are_refused(options):
-    with pytest.raises(ValueError, match=r"no layer takes its option from 'block1\."):
+    with pytest.raises(ValueError, match=r"no layer uses 'block1\."):
         jd.convert(small(), **options)
 
 

@@ -14,7 +14,9 @@ from .models import agrees, nets, small
 
 
 def test_a_batch_of_another_dtype_is_an_error_that_says_what_to_do():
-    with pytest.raises(InputError, match=r"input is torch.float32, the model torch.float64: give it x.to"):
+    with pytest.raises(
+        InputError, match=r"input is torch.float32, but the model is torch.float64: convert the input with .to"
+    ):
         jd.convert(small())(jd.encode(torch.randn(1, 3, 8, 8)))
 
 
@@ -122,5 +124,5 @@ def test_wrapped_models_are_refused_with_what_to_do():
     model = nn.Sequential(nn.Conv2d(3, 4, 3))
     with pytest.raises(InputError, match=r"torch.compile.*convert first.*torch.compile\(jpegdomain.convert\(model\)\)"):
         jd.convert(torch.compile(model))
-    with pytest.raises(InputError, match=r"scripted.*convert the model that was scripted"):
+    with pytest.raises(InputError, match=r"scripted.*convert the original model"):
         jd.convert(torch.jit.script(model))

@@ -40,7 +40,7 @@ def test_verify_sees_a_difference_and_restores_modes():
 
 def test_verify_refuses_what_it_cannot_compare():
     batch = jd.encode(torch.randn(1, 3, 16, 16, dtype=torch.float64))
-    with pytest.raises(InputError, match="verify compares with a converted model"):
+    with pytest.raises(InputError, match="verify needs a converted model"):
         jd.verify(small(), small(), batch)
     other = jd.models.three_block_net(3, 7, (4, 6, 8)).double()
     with pytest.raises(InputError, match="differ in number or shape"):

@@ -134,7 +134,10 @@ def test_a_data_loader_can_hand_images_over(images):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("two-components", r"<bytes>: 2 components \(unknown\) make no batch.*YCbCr, RGB, CMYK and YCCK; re-encode"),
+        (
+            "two-components",
+            r"<bytes>: 2 components \(unknown\) cannot be put in a batch.*YCbCr, RGB, CMYK and YCCK; re-encode",
+        ),
         ("fractional", r"fractional.jpg: sampling factors 3x1,2x1,1x2 are not whole multiples.*re-encode"),
     ],
 )

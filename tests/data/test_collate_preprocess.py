@@ -88,7 +88,9 @@ def test_a_single_transform_of_ones_own(images):
 
 
 def test_refusals(images):
-    with pytest.raises(ExtentMismatchError, match=r"3 sizes \(24×160, 24×32, 45×24\): end it with CenterCrop"):
+    with pytest.raises(
+        ExtentMismatchError, match=r"3 sizes after the preprocess \(24×160, 24×32, 45×24\): end it with CenterCrop"
+    ):
         jd.collate(images, preprocess=ours.Resize(24))
     with pytest.raises(InputError, match="GaussianBlur cannot be read"):
         jd.collate(images, preprocess=v2.GaussianBlur(3))
@@ -103,9 +105,9 @@ def test_refusals(images):
     ("step", "reason"),
     [
         (ours.RandomCrop(70), "RandomCrop to 70×70 needs"),
-        (ours.Pad(80, padding_mode="reflect"), "reflect cannot pad"),
+        (ours.Pad(80, padding_mode="reflect"), "'reflect' cannot pad"),
         (ours.Resize(None, max_size=3), "cannot be resized to 0"),
-        (ours.Pad(-80), "neither 0"),
+        (ours.Pad(-80), "none empty"),
     ],
     ids=repr,
 )

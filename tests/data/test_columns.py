@@ -23,7 +23,7 @@ Pair = namedtuple("Pair", "a b")
 )
 def test_a_column_never_takes_the_place_of_images_or_labels(more, name):
     for item in ({"image": files(1)[0], "label": 0, **more}, {"image": files(1)[0], **more, "label": 0}):
-        with pytest.raises(InputError, match=f"come out as '{name}'"):
+        with pytest.raises(InputError, match=f"have a key '{name}'"):
             jd.Collate()([item])
 
 
@@ -47,10 +47,10 @@ def test_a_loader_makes_batches():
 def test_files_of_other_formats_are_skipped_where_they_make_no_batch(tmp_path):
     given = [*files(2, sizes=((16, 24),)), OTHERS[0]]
     data = jd.JpegDataset(given, [0, 1, 2], on_error="skip", other_formats=True)
-    with pytest.warns(LeftOutWarning, match="item 2 of the data set: no JPEG file"):
+    with pytest.warns(LeftOutWarning, match="item 2 of the data set: not a JPEG file"):
         ((batch, labels),) = DataLoader(data, 3, collate_fn=jd.Collate())
     assert labels.tolist() == [0, 1]
-    assert "no JPEG file" in batch.reports[0].reason
+    assert "not a JPEG file" in batch.reports[0].reason
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -86,7 +86,7 @@ def test_a_class_without_files_stays_a_class(folder):
     assert dataset.samples == [sample for sample in theirs.samples if not sample[0].endswith(".png")]
     for kind in ("ape", "zebra"):
         shutil.rmtree(folder / kind)
-    with pytest.raises(EmptyFolderError, match=r"none of its subfolders 'empty', 'pictures' has \.jpg or \.jpeg files"):
+    with pytest.raises(EmptyFolderError, match=r"no \.jpg or \.jpeg files in its subfolders 'empty', 'pictures'"):
         jd.JpegFolder(folder)
 
 
@@ -117,7 +117,7 @@ def test_a_folder_that_is_not_there_or_has_no_classes(tmp_path):
         jd.JpegFolder(tmp_path / "nowhere")
     (tmp_path / "one.jpg").write_bytes(files(1)[0])
     for root in (tmp_path, tmp_path / "one.jpg"):
-        with pytest.raises(EmptyFolderError, match="for a list of files take JpegDataset"):
+        with pytest.raises(EmptyFolderError, match="for a list of files use JpegDataset"):
             jd.JpegFolder(root)
 
 
@@ -235,12 +235,12 @@ def test_data_sets_can_be_pickled(folder):
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (("one.jpg",), {}, "put it into a list"),
-        ((b"\xff\xd8",), {}, "put it into a list"),
-        ((Path("one.jpg"),), {}, "put it into a list"),
+        (("one.jpg",), {}, "put it in a list"),
+        ((b"\xff\xd8",), {}, "put it in a list"),
+        ((Path("one.jpg"),), {}, "put it in a list"),
         ((["one.jpg"], [1, 2]), {}, "1 files and 2 labels"),
         ((["one.jpg"],), {"on_error": "ignore"}, "'raise', 'keep' or 'skip'"),
-        ((["one.jpg"],), {"keep": 9}, "keep is the number"),
+        ((["one.jpg"],), {"keep": 9}, "keep is how many"),
         ((["one.jpg"],), {"max_pixels": 0}, "max_pixels"),
         ((["one.jpg"],), {"preprocess": len}, "the preprocessing step builtin_function_or_method cannot be read"),
     ],

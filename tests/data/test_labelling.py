@@ -105,7 +105,7 @@ def test_labels_without_targets_are_as_before():
 def test_a_moved_batch_holds_no_maps():
     batch = jd.collate([image for image, _ in dataset(segmentation)], preprocess=ours.Resize((8, 8)))
     assert [one.extent for one in batch.maps] == [(8, 8)] * 4
-    with pytest.raises(InputError, match="targets follow where it is made"):
+    with pytest.raises(InputError, match="transform targets where the batch is made"):
         ours.follow(batch.as_tensors(), [segmentation(i) for i in range(4)])
 
 

@@ -99,8 +99,8 @@ def test_in_workers(images):
 def test_what_cannot_be_is_refused(images):
     batch = jd.collate(images, preprocess=ours.Resize((24, 24)))
     for make, message in (
-        (lambda: MixUp(alpha=0), "alpha is a positive number"),
-        (lambda: MixUp()(batch, LABELS), "num_classes says"),
+        (lambda: MixUp(alpha=0), "alpha must be a positive number"),
+        (lambda: MixUp()(batch, LABELS), "num_classes must be given"),
         (lambda: MixUp(num_classes=5)(batch, LABELS[:3]), "one for each of 5 images"),
         (lambda: MixUp(num_classes=4)(batch, torch.eye(5)), "probabilities of 5 classes"),
         (lambda: CutMix(num_classes=5)(torch.zeros(5, 3, 8, 8), LABELS), "CutMix takes a JpegBatch.*v2.CutMix"),

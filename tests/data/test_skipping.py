@@ -177,7 +177,7 @@ def test_where_no_usable_image_came_before_the_data_set_has_the_next_one():
 @pytest.mark.parametrize("given", [[SMALL, SMALL[:-40]], [b"", b"x"]], ids=["after reading", "in reading"])
 def test_a_data_set_without_any_usable_file_is_an_error(given):
     dataset = jd.JpegDataset(given, on_error="skip", preprocess=STRICT_CROP)
-    with pytest.raises(JpegFileError, match="none of 2 files could be used; <bytes>, item 0 of the data set"):
+    with pytest.raises(JpegFileError, match="none of the 2 files could be used; <bytes>, item 0 of the data set"):
         list(jd.loader(dataset, 1))
     with pytest.raises(JpegFileError, match="no file of this data set can be used; <bytes>, item 0 of the data set"):
         list(DataLoader(dataset, 1, collate_fn=jd.Collate(STRICT_CROP)))
@@ -252,7 +252,7 @@ def test_reports_go_where_the_batch_goes():
 
 
 def test_a_collate_without_items():
-    with pytest.raises(InputError, match="one item or more"):
+    with pytest.raises(InputError, match="at least one item"):
         jd.Collate()([])
 
 

@@ -147,9 +147,9 @@ def test_entry_refuses_what_it_cannot_take():
         Entry(3)(torch.zeros(1, 3, 8, 8))
     with pytest.raises(InputError, match="4 channels"):
         Entry(4)(batch)
-    with pytest.raises(ValueError, match="mean is one number or 3"):
+    with pytest.raises(ValueError, match="mean must be one number or 3"):
         Entry(3, mean=[0.5, 0.5])
-    with pytest.raises(ValueError, match="std holds a zero"):
+    with pytest.raises(ValueError, match="std must not contain a zero"):
         Entry(3, std=[1, 0, 1])
 
 

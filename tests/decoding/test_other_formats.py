@@ -176,12 +176,12 @@ def test_refusals(tmp_path):
         jd.read_pixels(MIXED, preprocess=PIPELINE)
     with pytest.raises(JpegFileError, match=r"sources\[1\].*no JPEG, PNG, WebP or GIF file"):
         jd.read_pixels([OTHERS[0], b"something else"], preprocess=PIPELINE, other_formats=True)
-    with pytest.raises(ExtentMismatchError, match="images of one size"):
+    with pytest.raises(ExtentMismatchError, match="must have one size"):
         jd.read_pixels([files(1)[0], OTHERS[0]], other_formats=True)
     with pytest.raises(ExtentMismatchError, match="one size"):
         jd.read_pixels(OTHERS[:2], other_formats=True)
     dataset = jd.JpegDataset(MIXED, preprocess=PIPELINE, other_formats=True)
-    with pytest.raises(UnsupportedJpegError, match="no JPEG file, so it has no coefficients"):
+    with pytest.raises(UnsupportedJpegError, match="not a JPEG file, so it has no coefficients"):
         list(jd.loader(dataset, 6))
     damaged = [*MIXED, OTHERS[0][:60]]
     with pytest.warns(LeftOutWarning, match="item 6"):

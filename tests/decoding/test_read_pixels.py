@@ -171,26 +171,26 @@ def test_files_are_turned_upright():
 def test_refusals(tmp_path):
     data = files(70)
     for source in (data[0], str(tmp_path), tmp_path, jd.read_jpeg(data[0])):
-        with pytest.raises(InputError, match="put it into a list"):
+        with pytest.raises(InputError, match="put it in a list"):
             jd.read_pixels(source)
     with pytest.raises(InputError, match="at least one"):
         jd.read_pixels([])
-    with pytest.raises(InputError, match="preprocess's own"):
+    with pytest.raises(InputError, match="the preprocess has its own"):
         jd.read_pixels(data, preprocess=V2, mean=0.5)
-    with pytest.raises(InputError, match="mean is one number or three, got 2"):
+    with pytest.raises(InputError, match="mean must be one number or three, got 2"):
         jd.read_pixels(data, preprocess=OURS, mean=[1, 2])
-    with pytest.raises(InputError, match="std holds a zero"):
+    with pytest.raises(InputError, match="std must not contain a zero"):
         jd.read_pixels(data, preprocess=OURS, std=[1, 0, 2])
     with pytest.raises(InputError, match="uint8 pixels are levels"):
         jd.read_pixels(data, preprocess=OURS, mean=0.5, dtype=torch.uint8)
     with pytest.raises(InputError, match=r"floating-point type or uint8, got torch.int32"):
         jd.read_pixels(data, dtype=torch.int32)
-    with pytest.raises(InputError, match="memory_format is"):
+    with pytest.raises(InputError, match="memory_format must be"):
         jd.read_pixels(data, memory_format=torch.preserve_format)
     with pytest.raises(ExtentMismatchError, match="give collate a preprocess"):
         jd.read_pixels(data)
     same = [bytearray(files(1)[0])] * 64
-    with pytest.raises(ExtentMismatchError, match=r"sources\[64\]: 17×31, and those before are 24×40"):
+    with pytest.raises(ExtentMismatchError, match=r"sources\[64\]: 17×31, but earlier images are 24×40"):
         jd.read_pixels([*same, files(2)[1]])
     with pytest.raises(TruncatedJpegError, match=r"sources\[66\]"):
         jd.read_pixels([*data[:66], data[0][:300]], preprocess=OURS)
@@ -277,7 +277,7 @@ def test_dicts_triples_and_images_alone(tmp_path):
     assert set(batch) == {"pixel_values", "labels"}
     assert torch.equal(batch["pixel_values"], expected)
     assert batch["labels"].tolist() == [0, 1, 2, 3]
-    with pytest.raises(InputError, match="these have 3"):
+    with pytest.raises(InputError, match="these have length 3"):
         named([(one, 1, 2) for one in data])
     # The same items make a batch of coefficients.
     batch = jd.Collate(OURS)(items)
@@ -288,15 +288,15 @@ def test_dicts_triples_and_images_alone(tmp_path):
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ([{"picture": b"", "label": 1}], r"under 'image'; this one has the keys 'picture', 'label': .* image=…"),
+        ([{"picture": b"", "label": 1}], r"no image under 'image', only the keys 'picture', 'label': .* image=…"),
         ([{"image": {"url": "x"}, "label": 1}], "'bytes' or 'path'; got the keys 'url'"),
-        ([(files(1)[0], 1), {"image": files(1)[0]}], "all tuples, all dicts"),
-        ([(files(1)[0], 1), (files(1)[0], 1, 2)], "one length"),
-        ([(files(1)[0], None)], "entry 1 of the items cannot be put together"),
+        ([(files(1)[0], 1), {"image": files(1)[0]}], "all be tuples, all dicts"),
+        ([(files(1)[0], 1), (files(1)[0], 1, 2)], "the same length"),
+        ([(files(1)[0], None)], "entry 1 of the items cannot be combined to a batch"),
         ([{"image": files(1)[0], "box": [1]}, {"image": files(1)[0], "box": [1, 2]}], "the column 'box' cannot"),
         ([{"image": files(1)[0], "box": [1]}, {"image": files(1)[0]}], "same keys"),
         ([()], "an empty one"),
-        ([], "one item or more"),
+        ([], "at least one item"),
         ([(None, 1)], "read_jpeg takes a path"),
         ([(torch.zeros(3, 4, 4), 1)], "one-dimensional uint8"),
     ],
@@ -336,12 +336,12 @@ def test_what_is_left_out_is_said_in_the_main_process(workers, kind):
 
 def test_wrong_settings_are_refused_at_once():
     for settings, message in (
-        ({"mean": [1, 2]}, "mean is one number"),
+        ({"mean": [1, 2]}, "mean must be one number"),
         ({"dtype": torch.int64}, "floating-point type or uint8"),
-        ({"on_error": "ignore"}, "on_error is"),
+        ({"on_error": "ignore"}, "on_error must be"),
         ({"memory_format": torch.preserve_format}, "memory_format"),
         ({"preprocess": v2.GaussianBlur(3)}, "GaussianBlur cannot be read"),
-        ({"preprocess": V2, "std": 1}, "preprocess's own"),
+        ({"preprocess": V2, "std": 1}, "the preprocess has its own"),
     ):
         with pytest.raises(InputError, match=message):
             jd.PixelCollate(**settings)

@@ -71,5 +71,5 @@ def test_whole_models_in_half_precision(plan, dtype):
         got, expected = converted(jd.encode(x).to(dtype)), spatial(x.to(dtype))
     assert got.dtype == dtype
     assert deviation(got, exact) <= 4 * deviation(expected, exact)
-    with pytest.raises(jd.errors.InputError, match=r"the input is torch.float64, the model"):
+    with pytest.raises(jd.errors.InputError, match=r"the input is torch.float64, but the model"):
         converted(jd.encode(x))

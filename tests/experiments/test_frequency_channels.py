@@ -152,7 +152,7 @@ def test_presets_are_what_their_names_say():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["--variants", "25S"], "there are sets of"),
+        (["--variants", "25S"], "there are only sets of"),
         (["--variants", "gate-0"], "the number of channels is 1…192"),
         (["--variants", "HSV"], "variants are RGB, YCbCr, RGB-large, gate-N"),
         (["--model", "vgg16"], "a ResNet of torchvision, resnet10, or mobilenet_v2"),
@@ -173,7 +173,7 @@ def test_a_folder_without_the_files_says_what_is_missing(folder, tmp_path):
         find_files(tmp_path, None)
     (tmp_path / "train" / "a").mkdir(parents=True)
     (tmp_path / "test").symlink_to(folder / "val")
-    with pytest.raises(SystemExit, match=r"--data: .* none of its subfolders 'a' has"):
+    with pytest.raises(SystemExit, match=r"--data: .* there are no \.jpg or \.jpeg files in its subfolders 'a'"):
         find_files(tmp_path, None)
     (tmp_path / "train" / "a" / "0.jpg").write_bytes(jpeg(noise(8, 8)))
     with pytest.raises(SystemExit, match="must have the same names"):

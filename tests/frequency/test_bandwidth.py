@@ -166,23 +166,23 @@ def test_totals_add_up_and_print(tmp_path):
     assert total.scan == sum(part.scan for part in parts)
     assert total.scan_share == total.scan / sum(part.all_scan for part in parts)
     assert total.original_file == sum(map(len, files))
-    assert str(total).startswith("3 images: 26 channels an image (13.5%), ")
+    assert str(total).startswith("3 images: 26 channels per image (13.5%), ")
     assert str(total).endswith("of the original's)")
     assert json.loads(json.dumps(total.to_dict()))["channel_share"] == 78 / 576
     mixed = Bandwidth.total([*parts, dataclasses.replace(parts[0], original_scan=None)])
     assert (mixed.original_scan, mixed.images) == (None, 4)
-    assert str(parts[0]).startswith("1 image: 6 channels an image (3.1%), ")
-    with pytest.raises(InputError, match="one image or more, got none"):
+    assert str(parts[0]).startswith("1 image: 6 channels per image (3.1%), ")
+    with pytest.raises(InputError, match="at least one image, got none"):
         Bandwidth.total([])
 
 
 def test_wrong_input_is_named(tmp_path):
     data = jpeg(noise(16, 16))
-    with pytest.raises(InputError, match=r"ChannelSet, or a gate's keep of one image, \(192,\), got \(2, 192\)"):
+    with pytest.raises(InputError, match=r"ChannelSet, or a gate's keep for one image, \(192,\), got \(2, 192\)"):
         bandwidth(data, torch.ones(2, 192))
     with pytest.raises(InputError, match="got list"):
         bandwidth(data, [0, 1])
-    with pytest.raises(InputError, match="read with keep=4: read all of its frequencies"):
+    with pytest.raises(InputError, match="read with keep=4: read it with all frequencies"):
         bandwidth(jd.read_jpeg(data, keep=4), published("6S"))
     path = tmp_path / "coloured.jpg"
     path.write_bytes(jpeg(noise(16, 16), keep_rgb=True))

@@ -165,19 +165,19 @@ def test_state_and_pickle_come_back():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ChannelGate(0), "number of channels is 1 or more, got 0"),
-        (lambda: ChannelGate(4, temperature=0), "temperature is positive, got 0"),
-        (lambda: ChannelGate(4, temperature=float("nan")), "temperature is positive"),
-        (lambda: ChannelGate(4, noise=-1), "noise is 0 or more, got -1"),
+        (lambda: ChannelGate(0), "number of channels must be 1 or more, got 0"),
+        (lambda: ChannelGate(4, temperature=0), "temperature must be positive, got 0"),
+        (lambda: ChannelGate(4, temperature=float("nan")), "temperature must be positive"),
+        (lambda: ChannelGate(4, noise=-1), "noise must be 0 or more, got -1"),
         (lambda: ChannelGate(4)(torch.zeros(2, 3, 1, 1)), r"takes \(n, 4, X, Y\), got \(2, 3, 1, 1\)"),
         (lambda: ChannelGate(4)(torch.zeros(2, 4)), r"takes \(n, 4, X, Y\), got \(2, 4\)"),
-        (lambda: ChannelGate(4)(torch.zeros(1, 4, 8, 8)), "two images a batch or more, got 1"),
+        (lambda: ChannelGate(4)(torch.zeros(1, 4, 8, 8)), "at least two images in a batch, got 1"),
         (lambda: Schedule(1, 0, 5), "positive values, got 1 and 0: use shape='cosine'"),
-        (lambda: Schedule(1, 2, 0), "1 step or more, got 0"),
+        (lambda: Schedule(1, 2, 0), "steps must be 1 or more, got 0"),
         (lambda: Schedule(1, 2, 3, "linear"), "'exponential' or 'cosine', got 'linear'"),
-        (lambda: target_penalty(torch.ones(2, 4), 0), "above 0 and up to 4 channels, got 0"),
-        (lambda: target_penalty(torch.ones(2, 4), 5), "above 0 and up to 4 channels, got 5"),
-        (lambda: gate_penalty(torch.ones(4)), r"keep is \(n, C\)"),
+        (lambda: target_penalty(torch.ones(2, 4), 0), "above 0 and at most 4 channels, got 0"),
+        (lambda: target_penalty(torch.ones(2, 4), 5), "above 0 and at most 4 channels, got 5"),
+        (lambda: gate_penalty(torch.ones(4)), r"keep must be \(n, C\)"),
     ],
 )
 def test_wrong_arguments_are_named(make, message):

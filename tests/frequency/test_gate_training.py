@@ -59,7 +59,7 @@ def test_static_sets_are_those_kept_most_or_in_more_than_half_of_the_images():
 
 
 def test_wrong_input_is_named(gate):
-    with pytest.raises(InputError, match="one batch or more, got none"):
+    with pytest.raises(InputError, match="at least one batch, got none"):
         keep_rates(gate, [])
     with pytest.raises(InputError, match="no channel is kept in more than half"):
         to_static(torch.full((192,), 0.5))

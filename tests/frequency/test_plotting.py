@@ -79,7 +79,7 @@ def test_wrong_input_is_named():
         plot_rates(torch.zeros(64))
     with pytest.raises(InputError, match="'row-major' or 'zigzag', got 'snake'"):
         plot_rates(torch.zeros(192), order="snake")
-    with pytest.raises(InputError, match="three axes are drawn on, for Y, Cb and Cr, got 2"):
+    with pytest.raises(InputError, match="axes must be three, for Y, Cb and Cr, got 2"):
         ChannelSet((0,)).plot(Figure().subplots(1, 2))
 
 

@@ -134,13 +134,13 @@ def test_equal_scores_go_to_the_lower_number():
         (lambda: triangle(23), "sets of 6, 12, 24, 32, 48, 64 and 192 channels, got 23"),
         (lambda: published("24X"), "got '24X'"),
         (lambda: published("S"), "got 'S'"),
-        (lambda: published(""), "DCT-192, 24D, or one of 6, 12, 24, 32, 48, 64 with S or T"),
+        (lambda: published(""), "DCT-192, 24D, or one of 6, 12, 24, 32, 48, 64 followed by S or T"),
         (lambda: published("25T"), "sets of 6, 12, 24, 32, 48, 64 and 192 channels, got 25"),
         (lambda: top(torch.zeros(3, 64), 5), r"192 channels, got the shape \(3, 64\)"),
         (lambda: top(torch.zeros(192), 0), "1…192, got 0"),
         (lambda: top(torch.zeros(192), 193), "1…192, got 193"),
         (lambda: top(torch.zeros(192), 2.5), "1…192, got 2.5"),
-        (lambda: top(torch.full((192,), float("nan")), 3), "scores are numbers, got NaN for 192 channels"),
+        (lambda: top(torch.full((192,), float("nan")), 3), "scores must be numbers, got NaN for 192 channels"),
     ],
 )
 def test_wrong_arguments_are_named(make, message):

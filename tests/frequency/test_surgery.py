@@ -238,13 +238,13 @@ def test_an_adapted_network_can_be_pickled():
 @pytest.mark.parametrize(
     ("model", "settings", "message"),
     [
-        (vgg11, {}, "surgery is for torchvision's ResNets .* got VGG"),
-        (lambda: adapt(resnet18(), 24), {}, "conv1 is Identity.* not one that has been adapted"),
+        (vgg11, {}, "adapt takes torchvision's ResNets .* got VGG"),
+        (lambda: adapt(resnet18(), 24), {}, "conv1 is Identity.* not one that has already been adapted"),
         (lambda: adapt(mobilenet_v2(), 24), {}, r"features\[0\] is Identity"),
         (resnet18, {"channels": "24S"}, r"published\('24S'\).*got '24S'"),
-        (resnet18, {"channels": True}, "their number ≥ 1.*got True"),
+        (resnet18, {"channels": True}, "a number ≥ 1.*got True"),
         (resnet18, {"channels": [1, 2]}, r"got \[1, 2\]"),
-        (resnet18, {"layer2_stride": 3}, "layer2_stride is 2, as in the paper, or 1"),
+        (resnet18, {"layer2_stride": 3}, "layer2_stride must be 2 .* or 1"),
         (mobilenet_v2, {"layer2_stride": 1}, "MobileNetV2 has no layer2"),
         (resnet18, {"channels": 0}, "≥ 1.*got 0"),
         (lambda: resnet18(norm_layer=nn.InstanceNorm2d), {}, "normalisation like InstanceNorm2d"),

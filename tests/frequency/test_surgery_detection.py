@@ -243,7 +243,7 @@ def test_half_precision_leaves_the_channels_alone():
     ("model", "channels", "message"),
     [
         (build, 24, "24 does not say which"),
-        (lambda: adapt(build(), published("24S")), published("24S"), "has been adapted"),
+        (lambda: adapt(build(), published("24S")), published("24S"), "has already been adapted"),
         (lambda: build(size_divisible=2), published("24S"), "size_divisible that is a multiple of 4"),
         (
             lambda: fasterrcnn_mobilenet_v3_large_fpn(weights=None, weights_backbone=None),
@@ -260,7 +260,7 @@ def test_what_cannot_be_adapted_is_named(model, channels, message):
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (torch.zeros(3, 32, 32, dtype=torch.uint8), r"floating point.*got torch.uint8 \(3, 32, 32\)"),
+        (torch.zeros(3, 32, 32, dtype=torch.uint8), r"floating-point.*got torch.uint8 \(3, 32, 32\)"),
         (torch.zeros(1, 32, 32), r"got torch.float32 \(1, 32, 32\)"),
         (torch.zeros(32, 32), r"got torch.float32 \(32, 32\)"),
     ],
@@ -271,5 +271,5 @@ def test_other_images_are_named(image, message):
 
 
 def test_the_released_codes_strides_are_for_classifiers():
-    with pytest.raises(InputError, match="layer2_stride=1 is for classifiers"):
+    with pytest.raises(InputError, match="layer2_stride=1 is only for classifiers"):
         adapt(build(FasterRCNN), published("24S"), layer2_stride=1)

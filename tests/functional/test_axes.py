@@ -173,5 +173,5 @@ def test_a_rearranged_map_answers_like_a_tensor():
 
 @pytest.mark.parametrize("axes", [(0, 1), (2, 1), (1, 4), (-2, -1)])
 def test_a_rearranged_map_lies_on_its_extents_blocks(axes):
-    with pytest.raises(ExtentMismatchError, match=r"have its canvas \(16, 16\) along the axes"):
+    with pytest.raises(ExtentMismatchError, match=r"need the size \(16, 16\) along the axes"):
         Activation(torch.zeros(2, 16, 16, 3), (13, 9), axes)

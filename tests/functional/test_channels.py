@@ -105,7 +105,7 @@ def test_arithmetic_of_several_rearranged_maps():
     assert_commutes(lambda x: cat([last(x), last(x)], 1), lambda x: torch.cat([x, x], 2).permute(LAST), (13, 9))
     assert_commutes(lambda x: mul(unsqueeze(x, 1), factors), lambda x: x[:, None] * factors, (13, 9))
     assert_commutes(lambda x: mul(x, unsqueeze(x, 0)), lambda x: x * x[None], (13, 9))
-    with pytest.raises(InputError, match="the same axes only: permute them alike first"):
+    with pytest.raises(InputError, match="the same axes: permute them to the same order first"):
         cat([encode(random(1, 3, 8, 8)), last(encode(random(1, 3, 8, 8)))])
 
 

@@ -115,5 +115,5 @@ def test_a_kernel_that_does_not_fit():
         lambda x: conv2d_stencil(x, torch.zeros(64, 64, 2, 2), None, Window.of(9)),
         lambda x: conv2d_dense(x, torch.zeros(1, 8, 8, 1, 8, 8), None, Window.of(9).output(x.extent)),
     ):
-        with pytest.raises(ExtentMismatchError, match="a window of 9 samples does not fit 7 samples"):
+        with pytest.raises(ExtentMismatchError, match="a window of 9 samples does not fit into 7 samples"):
             layer(encode(torch.zeros(1, 1, 7, 7)))

@@ -80,7 +80,7 @@ def test_rows_and_columns_are_no_feature_maps(index):
     assert kept_axes(index) is None
     assert_commutes(lambda x: pixel_index(x, index), lambda x: x[index], (13, 9))
     left = torch.zeros(2, 3, 9, 9)[index].dim()
-    with pytest.raises(InputError, match=f"leaves {left} of a feature map's 4 axes; decode it first"):
+    with pytest.raises(InputError, match=f"leaves {left} of the feature map's 4 axes: decode it first"):
         getitem(encode(torch.zeros(2, 3, 9, 9)), index)
 
 
@@ -126,5 +126,5 @@ def test_only_maps_alike_are_stacked():
     with pytest.raises(ExtentMismatchError, match="different extents cannot be stacked: 7×8, 8×8"):
         stack([one, two])
     for other in (torch.zeros(1, 3, 8, 8), permute(one, 0, 2, 3, 1), unsqueeze(one, 0)):
-        with pytest.raises(InputError, match="stack takes feature maps with the same axes only"):
+        with pytest.raises(InputError, match="stack takes feature maps with the same axes"):
             stack([one, other])

@@ -188,5 +188,5 @@ def test_rrelus_gradient_is_the_slope_drawn():
 @pytest.mark.parametrize("channels", [3, 8])
 @pytest.mark.usefixtures("gradients")
 def test_frequencies_outside_1_to_15(function, frequencies, channels):
-    with pytest.raises(ValueError, match=f"frequencies is 1…15, got {frequencies}"):
+    with pytest.raises(ValueError, match=f"frequencies must be 1…15, got {frequencies}"):
         function(encode(torch.zeros(1, channels, 8, 8)), frequencies)

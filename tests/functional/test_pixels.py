@@ -102,17 +102,17 @@ def test_gradients_of_encode_and_decode(channels):
 
 @pytest.mark.parametrize("value", [torch.zeros(8), torch.zeros(1, 1, 8, 8, dtype=torch.uint8), [[1.0]]])
 def test_encode_takes_floating_point_images_only(value):
-    with pytest.raises(InputError, match=r"encode takes a floating-point tensor \(n, c, h, w\); got "):
+    with pytest.raises(InputError, match=r"encode takes a floating-point tensor \(n, c, h, w\), got "):
         encode(value)
 
 
 def test_decode_takes_activations_only():
-    with pytest.raises(InputError, match=r"decode takes an Activation; got a tensor of shape \(1, 1, 8, 8\)"):
+    with pytest.raises(InputError, match=r"decode takes an Activation, got a tensor of shape \(1, 1, 8, 8\)"):
         decode(torch.zeros(1, 1, 8, 8))
 
 
 def test_an_activation_lies_on_its_extents_grid():
-    with pytest.raises(ExtentMismatchError, match=r"extent of 9×8 have its canvas \(16, 8\) along the axes \(-2, -1\)"):
+    with pytest.raises(ExtentMismatchError, match=r"extent 9×8 need the size \(16, 8\) along the axes \(-2, -1\)"):
         Activation(torch.zeros(1, 1, 8, 8), Extent(9, 8))
 
 
@@ -122,7 +122,7 @@ def test_low_pass_keeps_the_published_counts():
     assert counts == [1, 3, 6, 10, 15, 21, 28, 36, 43, 49, 54, 58, 61, 63, 64]
     assert low_pass(ones, 15) is ones
     for n in (0, 16):
-        with pytest.raises(ValueError, match=f"frequencies is 1…15, got {n}"):
+        with pytest.raises(ValueError, match=f"frequencies must be 1…15, got {n}"):
             low_pass(ones, n)
 
 
@@ -259,7 +259,7 @@ def test_the_number_of_frequencies_may_be_numpys(channels):
         ):
             torch.testing.assert_close(function(five), function(5), rtol=0, atol=0)
             assert not torch.equal(function(five), function(15))
-        with pytest.raises(ValueError, match="frequencies is 1…15, got 16"):
+        with pytest.raises(ValueError, match="frequencies must be 1…15, got 16"):
             decode(x, frequencies=np.int64(16))
 
 

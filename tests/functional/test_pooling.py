@@ -118,5 +118,5 @@ def test_gradients(pool):
 
 @pytest.mark.parametrize("frequencies", [0, 16])
 def test_frequencies_outside_1_to_15(frequencies):
-    with pytest.raises(ValueError, match=f"frequencies is 1…15, got {frequencies}"):
+    with pytest.raises(ValueError, match=f"frequencies must be 1…15, got {frequencies}"):
         max_pool2d(encode(torch.zeros(1, 1, 8, 8)), 2, frequencies=frequencies)

@@ -21,10 +21,10 @@ def test_spatial_settings_are_copied_and_own_ones_set():
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("frequencies", 0, "frequencies is an integer of 1…15, got 0"),
-        ("frequencies", 16, "frequencies is an integer of 1…15, got 16"),
-        ("frequencies", 2.0, "frequencies is an integer of 1…15, got 2.0"),
-        ("method", "exact", "method is 'asm' or 'apx', got 'exact'"),
+        ("frequencies", 0, "frequencies must be an integer, 1…15, got 0"),
+        ("frequencies", 16, "frequencies must be an integer, 1…15, got 16"),
+        ("frequencies", 2.0, "frequencies must be an integer, 1…15, got 2.0"),
+        ("method", "exact", "method must be 'asm' or 'apx', got 'exact'"),
     ],
 )
 def test_wrong_masking_settings(name, setting, value, message):
@@ -46,7 +46,7 @@ def test_wrong_forms():
         lambda: setattr(nn.Conv2d(1, 1, 3), "form", "sparse"),
     ):
         with pytest.raises(
-            UnsupportedFoldError, match="form is 'auto' or one of dense, stencil, factored; got 'sparse'"
+            UnsupportedFoldError, match="form must be 'auto' or one of dense, stencil, factored; got 'sparse'"
         ):
             attempt()
     for form in ("dense", "stencil"):

@@ -166,18 +166,18 @@ def test_a_colour_matrix():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(InputError, match="Resize moves pixels: put it in front of RandomErasing"):
+    with pytest.raises(InputError, match="Resize moves pixels: put it before RandomErasing"):
         ours.Compose([ours.Compose([ours.RandomErasing(1), ours.Grayscale()]), ours.Resize(20)])
-    with pytest.raises(ValueError, match="RandomErasing comes after every step"):
+    with pytest.raises(ValueError, match="put RandomErasing after all steps"):
         ours.Resize(20).place(ours.RandomErasing(1)((40, 50)))
-    with pytest.raises(InputError, match="depends on its image"):
+    with pytest.raises(InputError, match="depends on the image"):
         ours.ColorJitter(contrast=(0.5, 0.5))((9, 9)).constants()
     for make, message in (
-        (lambda: ours.ColorJitter(hue=0.6), "hue is two ascending"),
-        (lambda: ours.ColorJitter(brightness=-1), "brightness is a number"),
-        (lambda: ours.ColorMatrix([[1, 0], [0, 1]]), "colour matrix is 3×3"),
-        (lambda: ours.RandomErasing(value=(1, 2)), "value is one level"),
-        (lambda: ours.RandomErasing(scale=(0.5, 2)), "scale is two ascending"),
+        (lambda: ours.ColorJitter(hue=0.6), "hue must be two ascending"),
+        (lambda: ours.ColorJitter(brightness=-1), "brightness must be a number"),
+        (lambda: ours.ColorMatrix([[1, 0], [0, 1]]), "matrix must be 3×3"),
+        (lambda: ours.RandomErasing(value=(1, 2)), "value must be one level"),
+        (lambda: ours.RandomErasing(scale=(0.5, 2)), "scale must be two ascending"),
         (lambda: ours.RandomGrayscale(2), "probability"),
     ):
         with pytest.raises(ValueError, match=message):

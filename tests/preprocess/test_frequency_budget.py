@@ -152,7 +152,7 @@ def test_random_draws_leave_nothing_behind(data):
 )
 def test_the_bound_is_of_whole_images_and_fixed_steps(data, case):
     steps, options = case()
-    with pytest.raises(InputError, match="the bound is for a preprocess without randomness and a whole"):
+    with pytest.raises(InputError, match="the bound needs a preprocess without randomness"):
         ours.low_frequency_bound(jd.read_jpeg(data, **options), steps, 2)
 
 

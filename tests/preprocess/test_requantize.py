@@ -101,10 +101,10 @@ def test_few_frequencies_contrast_and_two_tables():
 
 def test_what_cannot_be_is_refused():
     for make, message in (
-        (lambda: ours.JpegQuality(0), "quality is a whole number"),
-        (lambda: ours.JpegQuality((80, 20)), "quality is a whole number"),
-        (lambda: ours.Requantize(np.zeros(64, int)), "quantisation table is"),
-        (lambda: ours.Requantize(np.ones(63, int)), "quantisation table is"),
+        (lambda: ours.JpegQuality(0), "quality must be a whole number"),
+        (lambda: ours.JpegQuality((80, 20)), "quality must be a whole number"),
+        (lambda: ours.Requantize(np.zeros(64, int)), "quantisation table must be"),
+        (lambda: ours.Requantize(np.ones(63, int)), "quantisation table must be"),
         (lambda: ours.Compose([ours.Resize(8), ours.JpegQuality(50)]), "JpegQuality changes .*put it first"),
         (lambda: ours.from_torchvision(v2.Compose([v2.CenterCrop(9), v2.JPEG(50)])), "put it first"),
         (

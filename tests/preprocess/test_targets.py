@@ -184,9 +184,9 @@ def test_steps_for_targets_alone():
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        (boxes("XYXY", (61, 46)), "BoundingBoxes of 61×46, is not of its image's size, .*as stored"),
+        (boxes("XYXY", (61, 46)), "BoundingBoxes of 61×46, does not have its image's size, .*as stored"),
         (masks((5, 5)), "Mask of 5×5"),
-        (tv_tensors.Image(torch.zeros(3, *EXTENT)), "Image is no target"),
+        (tv_tensors.Image(torch.zeros(3, *EXTENT)), "Image cannot be a target"),
     ],
 )
 def test_wrong_targets_are_named(target, message):
@@ -199,9 +199,9 @@ def test_what_says_nothing_about_targets_does_not_move_them_silently():
         def place(self, so_far, generator=None):
             return so_far.then(rows=ours.BandedMatrix.flip)
 
-    with pytest.raises(InputError, match="without its history"):
+    with pytest.raises(InputError, match="without history"):
         ours.follow(Reversed()(EXTENT), masks())
-    with pytest.raises(InputError, match="cannot follow pad"):
+    with pytest.raises(InputError, match="cannot be transformed by pad"):
         ours.follow(ours.Pad(2, padding_mode="edge")(EXTENT), boxes("XYXY"))
     with pytest.raises(InputError, match="1 images and 2 targets"):
         ours.follow(jd.collate([picture("gray", EXTENT)]), [1, 2])

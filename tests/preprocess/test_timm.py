@@ -81,7 +81,7 @@ def test_with_a_prefetcher_the_pipeline_gives_levels():
         (lambda: timm_data.create_transform((3, 32, 32), is_training=True, auto_augment="rand-m9"), "RandAugment"),
         (
             lambda: timm_transforms.RandomResizedCropAndInterpolation(32, interpolation="random"),
-            "drawn at random",
+            "random interpolation",
         ),
         (timm_transforms.ToNumpy, "ToNumpy cannot be read"),
         (lambda: timm_transforms.ResizeKeepRatio(32, random_scale_prob=0.5), "random scale and aspect"),

@@ -169,7 +169,7 @@ def test_a_converted_model_carries_its_preprocess():
 def test_mean_and_std_are_not_given_twice():
     model = nn.Sequential(nn.Conv2d(3, 2, 3))
     preset = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
-    with pytest.raises(ValueError, match="mean and std are the preprocess's own"):
+    with pytest.raises(ValueError, match="the preprocess has its own mean and std"):
         jd.convert(model, preprocess=preset, mean=0.5)
     converted = jd.convert(model, preprocess=ours.Resize(24), mean=0.5, std=0.25)
     assert converted.jpeg_entry.mean.tolist() == [0.5]
@@ -182,23 +182,26 @@ def test_mean_and_std_are_not_given_twice():
     [
         (v2.Compose([v2.Resize(24), v2.GaussianBlur(3)]), "GaussianBlur cannot be read: it has no counterpart"),
         (v2.RandomApply([v2.ToDtype(FLOAT, scale=True)]), "RandomApply cannot be read: the values of an image depend"),
-        (v2.Compose([v2.RandomApply([v2.RandomErasing()]), v2.Pad(1)]), "Pad moves pixels: put it in front"),
+        (v2.Compose([v2.RandomApply([v2.RandomErasing()]), v2.Pad(1)]), "Pad moves pixels: put it before"),
         (v2.Compose([v2.Pad(1), v2.RandomApply([v2.JPEG(50)])]), "RandomApply changes the file's own coefficients"),
         (v2.ColorJitter(hue=0.1), "ColorJitter cannot be read: its hue is not linear: run it after the pixels"),
-        (v2.Compose([v2.RandomErasing(), v1.ColorJitter(0, 1)]), "ColorJitter takes the mean of all pixels: put it in"),
+        (
+            v2.Compose([v2.RandomErasing(), v1.ColorJitter(0, 1)]),
+            "ColorJitter takes the mean of all pixels: put it before",
+        ),
         (v1.Grayscale(), "Grayscale cannot be read: it leaves one channel"),
         (v2.Compose([v2.Normalize(MEAN, STD), v2.RandomGrayscale()]), "RandomGrayscale cannot be read.*in front of it"),
         (v2.Compose([v2.ToDtype(FLOAT), v2.ColorJitter(0.1)]), "ColorJitter cannot be read: torchvision clamps"),
         (
             v2.Compose([v2.RandomErasing(), v2.CenterCrop(3)]),
-            "CenterCrop moves pixels: put it in front of RandomErasing",
+            "CenterCrop moves pixels: put it before RandomErasing",
         ),
         (v1.Compose([v1.ToTensor(), v1.Lambda(abs)]), "Lambda cannot be read"),
         (v2.Compose([v2.ToDtype(torch.float32), v2.ToDtype(torch.uint8)]), "ToDtype cannot be read.*not converted"),
         (v2.Compose([v2.Normalize(MEAN, STD), v2.Normalize(MEAN, STD)]), "Normalize cannot be read: it occurs twice"),
         (v2.Compose([v2.Normalize(MEAN, STD), v2.CenterCrop(8)]), "CenterCrop cannot be read.*in front of it"),
         (v2.Pad(1, fill={tv_tensors.Mask: 3}), "Pad cannot be read: it has settings for other types only"),
-        (torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms, "to be called first"),
+        (torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms, "be called first"),
         (3, "int cannot be read"),
     ],
 )

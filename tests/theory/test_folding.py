@@ -183,7 +183,7 @@ def test_dense_of_any_linear_operation(operation):
 
 
 def test_dense_of_refuses_a_constant_part():
-    with pytest.raises(UnsupportedFoldError, match="not linear: it moves the zero image"):
+    with pytest.raises(UnsupportedFoldError, match="not linear: it does not map the zero image to zero"):
         dense_of(lambda pixels: pixels + 1, 1, Extent(8, 8))
     with pytest.raises(UnsupportedFoldError, match="not linear"):
         dense_of(torch.relu, 1, (8, 8))

@@ -1,8 +1,8 @@
 """The renderer as functions that Numba compiles: no objects, no allocation, no exceptions.
 
-`images` is what Python calls. For each band of output rows it has `horizontal` write the needed blocks' samples (`dct`)
-or frequencies and combine these horizontally, and `vertical` combine vertically, mix colours and write. `vectors` are
-the eight numbers that all of them compute with, `records` the layout of the integers. `levels` makes levels bytes.
+Python calls `images`. For each band of output rows, `horizontal` writes the needed blocks' samples (`dct`) or
+frequencies and combines them horizontally; `vertical` combines them vertically, mixes colours and writes the output.
+All compute with `vectors` of eight numbers. `records` has the layout of the integers; `levels` makes levels bytes.
 """
 
 from pathlib import Path

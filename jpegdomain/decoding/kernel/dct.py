@@ -22,7 +22,7 @@ _EVEN: Final = math.sqrt(1 / 8)
 _TWO: Final = math.cos(math.pi / 8) / 2
 _ODD: Final = math.cos(math.pi / 16) / 2
 _FACTORS: Final = np.array([_EVEN, _ODD, _TWO, _ODD, _EVEN, _ODD, _TWO, _ODD])
-"""What the transform below leaves out: multiplied into the steps once for each image."""
+"""The factors that the transform below leaves out: the steps are multiplied by them once for each image."""
 _BOTH: Final = np.outer(_FACTORS, _FACTORS).astype(np.float32).reshape(64)
 _ONES: Final = np.ones(64, np.float32)
 

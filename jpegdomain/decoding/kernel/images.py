@@ -54,14 +54,14 @@ def render(
     """Render images that have the same geometry.
 
     Args:
-        coefficients: For each component int16, which hold each image's (block rows, block columns, m·m). Of one
-            component, the others are ignored.
-        steps: For each component uint16, which hold each image's 64 quantisation steps.
-        begins: int64 (images, 6): where in these three and three arrays each image's begin.
+        coefficients: For each component an int16 array with each image's (block rows, block columns, m·m). If only one
+            component is used, the others are ignored.
+        steps: For each component a uint16 array with each image's 64 quantisation steps.
+        begins: int64 (images, 6): where each image begins in these three and three arrays.
         heads: One record `HEAD`.
         parts: Three records `COMPONENT`.
-        bands: int64 (bands, 8): output rows that are made at a time, so that what they need stays in the cache. Each:
-            its first row and its end, then for each component first group and end.
+        bands: int64 (bands, 8): the output rows that are made at a time, so that their input stays in the cache. For
+            each band its first row and its end, then for each component the first group and the end.
         starts: int32, the maps' starts.
         weights: float32, the maps' weights.
         mixing: float32 (3, 4): for each channel, the components' weights and a constant.

@@ -1,4 +1,4 @@
-"""From float32 levels to bytes: clamped, and what is behind the point dropped."""
+"""Convert float32 levels to bytes: clamped and rounded down."""
 
 from typing import Any
 

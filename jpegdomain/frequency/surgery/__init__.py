@@ -1,4 +1,4 @@
-"""Surgery: torchvision's networks without their stem, so that frequency channels enter in place of its output."""
+"""Surgery: remove the stem of torchvision's networks, so that frequency channels replace its output."""
 
 from .adapting import Comparison, FileImage, adapt, compare, image_scale
 

@@ -1,4 +1,4 @@
-"""`adapt` copies a torchvision network so that it takes frequency channels; `compare` counts what that changed."""
+"""`adapt` makes a copy of a torchvision network that takes frequency channels; `compare` counts what changed."""
 
 import copy
 import math
@@ -20,38 +20,39 @@ _TAKEN = "torchvision's ResNets (ResNeXt and Wide ResNet, too), MobileNetV2, Fas
 
 
 def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_stride: int = 2) -> nn.Module:
-    """Copy a network on RGB without its stem, so that frequency channels enter where the stem's output did.
+    """Copy a network on RGB without its stem, so that frequency channels replace the stem's output.
 
-    The surgery of Xu et al. (CVPR 2020). A ResNet loses conv1, bn1, relu and maxpool; the first convolution and the
-    shortcut of layer1's first block take `channels`, and a basic block, whose shortcut has no weights, gets some.
-    MobileNetV2 loses features[0], and features[1] takes `channels`. An image of `image_scale` times the RGB network's
-    side has as many 8×8 blocks as the stem has outputs: all feature maps keep the RGB network's sizes.
+    This is the surgery of Xu et al. (CVPR 2020). A ResNet loses conv1, bn1, relu and maxpool; the first convolution and
+    the shortcut of layer1's first block take `channels`; a basic block, whose shortcut has no weights, gets a
+    convolution there. MobileNetV2 loses features[0], and features[1] takes `channels`. An image whose sides are
+    `image_scale` times the RGB network's has as many 8×8 blocks as the stem has outputs: all feature maps keep their
+    sizes.
 
-    Faster R-CNN and Mask R-CNN with a ResNet-FPN backbone take images as before, RGB tensors in 0…1 or `FileImage`s,
-    and make the channels themselves, of the image at twice the size. Targets and detections stay in the image's pixels.
-    The frontend's statistics are in their state dict, under ``transform.frontend``.
+    Faster R-CNN and Mask R-CNN with a ResNet-FPN backbone take images as before, RGB tensors in 0…1, or `FileImage`s,
+    and compute the channels themselves, from the image at twice the size. Targets and detections stay in the image's
+    pixels. The frontend's statistics are in the state dict, under ``transform.frontend``.
 
-    Weights are carried over wherever their shape stays the same, also those of the first block if there are as many
-    channels as the stem had; others are initialised as torchvision does. `compare` lists the new ones. The convolutions
-    that the channels enter require gradients, even carried over and in a frozen model, since their input is new.
+    Weights are carried over if their shape stays the same, also those of the first block if there are as many channels
+    as the stem had; others are initialised as in torchvision. `compare` lists the new ones. The convolutions that read
+    the channels require gradients, even if they are carried over or the model is frozen, since their input is new.
 
     Args:
-        model: torchvision's; not changed.
-        channels: Their number, a set, or a frontend that computes them; for detection a set or a frontend.
+        model: A torchvision model; it is not changed.
+        channels: The number of channels, a set, or a frontend that computes them; for detection a set or a frontend.
         layer2_stride: 2 for the strides of the paper, which are those of `model`; 1 for those of its authors' released
-            code, where layer2 does not reduce the resolution: four times the work from there on.
+            code, where layer2 does not reduce the resolution, which costs four times the work from there on.
 
     Returns:
-        The copy, which takes (n, channels, X, Y) and returns what the model does. Mode, dtype, device and the
-        state-dict keys of all that is left are the model's.
+        The copy, which takes (n, channels, X, Y) and returns what the model returns. Mode, dtype, device and the
+        state-dict keys of the remaining layers are the model's.
 
     Raises:
-        InputError: If the model is none of these, has been adapted before, or an argument has another value.
+        InputError: If the model is none of these, or has already been adapted, or an argument is invalid.
     """
     count = _channel_count(channels)
     if layer2_stride not in {1, 2}:
-        raise InputError(f"layer2_stride is 2, as in the paper, or 1, as in the released code; got {layer2_stride!r}")
-    # torchvision takes longer to import than all of this package; whoever has a model has it already.
+        raise InputError(f"layer2_stride must be 2 (the paper's) or 1 (the released code's), got {layer2_stride!r}")
+    # torchvision takes longer to import than all of this package; a caller with a model has already imported it.
     from torchvision.models import MobileNetV2, ResNet
     from torchvision.models.detection import FasterRCNN
 
@@ -63,23 +64,23 @@ def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_str
         operate_resnet(adapted, count, layer2_stride)
     elif isinstance(adapted, MobileNetV2):
         if layer2_stride != 2:
-            raise InputError("layer2_stride is for ResNets: MobileNetV2 has no layer2")
+            raise InputError("layer2_stride is only for ResNets: MobileNetV2 has no layer2")
         operate_mobilenet(adapted, count)
     elif isinstance(adapted, FasterRCNN):
         if isinstance(channels, int):
             raise InputError(
-                f"a detection model makes its channels itself, and {channels} does not say which: give a ChannelSet "
-                "such as jpegdomain.frequency.published('24S'), or a Frontend with statistics"
+                f"a detection model computes its channels itself, and channels={channels} does not say which: give a "
+                "ChannelSet such as jpegdomain.frequency.published('24S'), or a Frontend with statistics"
             )
         frontend = channels if isinstance(channels, Frontend) else Frontend(channels)
         operate_detection(adapted, frontend, layer2_stride)
     else:
-        raise InputError(f"surgery is for {_TAKEN}, got {type(model).__qualname__}")
+        raise InputError(f"adapt takes {_TAKEN}, got {type(model).__qualname__}")
     return adapted
 
 
 def image_scale(model: nn.Module) -> int:
-    """Return by how much an image's sides must exceed RGB's for its blocks to be as many as the stem's outputs.
+    """Return the factor by which an image must be enlarged to have as many blocks as the stem has outputs.
 
     2 for ResNets (448 for 224) and detection (1600×2666 for 800×1333), 4 for MobileNetV2 (896 for 224).
     """
@@ -91,8 +92,8 @@ class FileImage:
     """An image for a detection model on frequency channels: the file's coefficients, undecoded.
 
     Args:
-        image: From `jpegdomain.read_jpeg`.
-        flipped: Mirror it left to right, as the boxes and masks of its target must then be, too.
+        image: A record from `jpegdomain.read_jpeg`.
+        flipped: Whether to flip it left to right; the boxes and masks of its target must be flipped, too.
     """
 
     image: JpegImage
@@ -100,7 +101,7 @@ class FileImage:
 
     @property
     def shape(self) -> torch.Size:
-        """(3, height, width), as of an RGB tensor."""
+        """(3, height, width), like an RGB tensor's."""
         return torch.Size((3, *self.image.extent))
 
 
@@ -109,11 +110,12 @@ class Comparison:
     """A network on RGB beside the same network after surgery.
 
     Attributes:
-        fresh: State-dict keys that were newly initialised: missing in the model, or of another shape.
-        dropped: The model's state-dict keys that are gone with the stem.
-        parameters: Of the network on RGB, and on channels.
-        operations: Of both, for one image: floating-point operations of convolutions and matrix products, a
-            multiplication and an addition counted as two. Of detection models the backbone's: the rest is the same.
+        fresh: State-dict keys that were newly initialised: missing in the model, or with another shape.
+        dropped: The model's state-dict keys that were removed with the stem.
+        parameters: Number of parameters of the network on RGB, and on channels.
+        operations: Floating-point operations of both for one image, in convolutions and matrix products; a
+            multiplication and an addition count as two. For detection models only the backbone's, since the rest is the
+            same.
     """
 
     fresh: tuple[str, ...]
@@ -123,12 +125,12 @@ class Comparison:
 
     @property
     def parameter_ratio(self) -> float:
-        """Parameters on channels over those on RGB."""
+        """Number of parameters on channels divided by that on RGB."""
         return self.parameters[1] / self.parameters[0]
 
     @property
     def operation_ratio(self) -> float:
-        """Operations on channels over those on RGB."""
+        """Number of operations on channels divided by that on RGB."""
         return self.operations[1] / self.operations[0]
 
     def __str__(self) -> str:
@@ -176,7 +178,7 @@ def _channel_count(channels: int | ChannelSet | Frontend) -> int:
         return len(channels)
     if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
         raise InputError(
-            f"channels is their number ≥ 1, a ChannelSet such as jpegdomain.frequency.published('24S'), or a "
+            f"channels must be a number ≥ 1, a ChannelSet such as jpegdomain.frequency.published('24S'), or a "
             f"Frontend; got {channels!r}"
         )
     return channels
@@ -193,4 +195,4 @@ def _stem_stride(model: nn.Module) -> int:
         return RESNET_STRIDE
     if isinstance(model, MobileNetV2):
         return MOBILENET_STRIDE
-    raise InputError(f"surgery is for {_TAKEN}, got {type(model).__qualname__}")
+    raise InputError(f"adapt takes {_TAKEN}, got {type(model).__qualname__}")

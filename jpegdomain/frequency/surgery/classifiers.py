@@ -1,4 +1,4 @@
-"""ResNets and MobileNetV2 without their stem: C frequency channels enter the first block in place of its output."""
+"""ResNets and MobileNetV2 without their stem: C frequency channels enter the first block instead."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ RESNET_STRIDE = 4
 """Pixels between the stem's outputs: two of the convolution times two of the pooling."""
 
 MOBILENET_STRIDE = 2
-"""Of the stem's convolution."""
+"""Pixels between the stem's outputs: the stride of its convolution."""
 
 _RESNET_STEM = ("conv1", "bn1", "relu", "maxpool")
 
@@ -24,8 +24,8 @@ def operate_resnet(body: Any, channels: int, layer2_stride: int) -> None:
     """Remove the stem of a ResNet, or of a detection backbone's body, and widen the first block's input, in place."""
     if not isinstance(body.conv1, nn.Conv2d):
         raise InputError(
-            f"conv1 is {type(body.conv1).__name__}, no convolution: adapt takes the network on RGB, not one that has "
-            "been adapted"
+            f"conv1 is {type(body.conv1).__name__}, not a convolution: adapt takes the network on RGB, not one that "
+            "has already been adapted"
         )
     for name in _RESNET_STEM:
         setattr(body, name, nn.Identity())
@@ -53,7 +53,9 @@ def operate_resnet(body: Any, channels: int, layer2_stride: int) -> None:
 def operate_mobilenet(model: MobileNetV2, channels: int) -> None:
     """Remove the stem and widen the first inverted residual, in place."""
     if isinstance(model.features[0], nn.Identity):
-        raise InputError("features[0] is Identity: adapt takes the network on RGB, not one that has been adapted")
+        raise InputError(
+            "features[0] is Identity: adapt takes the network on RGB, not one that has already been adapted"
+        )
     model.features[0] = nn.Identity()
     block = model.features[1]
     *expansion, depthwise, projection, _ = block.conv
@@ -72,7 +74,7 @@ def operate_mobilenet(model: MobileNetV2, channels: int) -> None:
 
 
 def _convolution_like(layer: nn.Conv2d, in_channels: int, out_channels: int, **changes: object) -> nn.Conv2d:
-    """`layer` itself where the widths agree; else a new one with its settings, initialised as torchvision does."""
+    """`layer` itself if the widths agree; else a new one with its settings, initialised as in torchvision."""
     if (layer.in_channels, layer.out_channels) == (in_channels, out_channels) and not changes:
         return layer
     depthwise = layer.groups == layer.in_channels > 1
@@ -95,7 +97,7 @@ def _convolution_like(layer: nn.Conv2d, in_channels: int, out_channels: int, **c
 
 
 def _normalization_like(layer: nn.Module, width: int) -> nn.Module:
-    """An untrained normalisation of another width, with the layer's settings, dtype and device."""
+    """An untrained normalisation with another width, and the layer's settings, dtype and device."""
     if isinstance(layer, _BatchNorm):
         fresh: nn.Module = type(layer)(width, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
     elif isinstance(layer, FrozenBatchNorm2d):
@@ -103,13 +105,13 @@ def _normalization_like(layer: nn.Module, width: int) -> nn.Module:
     elif isinstance(layer, nn.GroupNorm):
         if width % layer.num_groups:
             raise InputError(
-                f"{width} channels cannot be normalised in {layer.num_groups} groups: take a multiple of them, or "
+                f"{width} channels cannot be normalised in {layer.num_groups} groups: use a multiple of that, or "
                 "build the network with batch norm"
             )
         fresh = nn.GroupNorm(layer.num_groups, width, layer.eps, layer.affine)
     else:
         raise InputError(
-            f"surgery cannot make a normalisation like {type(layer).__name__}: build the network with BatchNorm2d, "
+            f"adapt cannot make a normalisation like {type(layer).__name__}: build the network with BatchNorm2d, "
             "FrozenBatchNorm2d or GroupNorm"
         )
     for tensor in (*layer.parameters(), *layer.buffers()):

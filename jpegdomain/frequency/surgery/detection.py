@@ -1,4 +1,4 @@
-"""Faster R-CNN and Mask R-CNN with a ResNet-FPN backbone: channels enter the backbone, boxes stay in the RGB frame."""
+"""Faster R-CNN and Mask R-CNN with a ResNet-FPN backbone: channels enter the backbone, boxes stay in RGB pixels."""
 
 import copy
 from collections.abc import Sequence
@@ -28,14 +28,12 @@ _SCALE = BLOCK // RESNET_STRIDE
 def operate_detection(model: Any, frontend: Frontend, layer2_stride: int) -> None:
     """Replace the stem, the transform and the frame of the anchors, in place; the frontend is copied."""
     if layer2_stride != 2:
-        raise InputError(
-            "layer2_stride=1 is for classifiers: detection's RoI pooling chooses feature maps by strides that double"
-        )
+        raise InputError("layer2_stride=1 is only for classifiers: detection's RoI pooling needs strides that double")
     body = getattr(model.backbone, "body", None)
     if not all(hasattr(body, name) for name in ("conv1", "layer1", "layer2")):
         raise InputError(
-            f"surgery is for detection models with a ResNet-FPN backbone, such as maskrcnn_resnet50_fpn; this backbone "
-            f"is {type(model.backbone).__qualname__} without a ResNet's layers"
+            f"adapt takes detection models with a ResNet-FPN backbone, such as maskrcnn_resnet50_fpn; this backbone is "
+            f"{type(model.backbone).__qualname__} without a ResNet's layers"
         )
     operate_resnet(body, len(frontend.selection), 2)
     weight = next(model.backbone.parameters())
@@ -45,12 +43,12 @@ def operate_detection(model: Any, frontend: Frontend, layer2_stride: int) -> Non
 
 
 class FrequencyTransform(GeneralizedRCNNTransform):
-    """From images to a batch of frequency channels, in torchvision's frame.
+    """Makes a batch of frequency channels from images, in torchvision's frame (its resized image).
 
-    Boxes, masks and image sizes are those of the RGB network: the short side at `min_size`, the long one at most at
-    `max_size`. The channels are of the image at twice that size (Xu et al. 2020: 1600×2666 instead of 800×1333), a
-    block for every 4×4 pixels of the frame, and are padded with zeros after they are normalised, as torchvision pads
-    pixels.
+    Boxes, masks and image sizes are those of the RGB network: the short side is `min_size`, the long one at most
+    `max_size`. The channels are computed from the image at twice that size (Xu et al. 2020: 1600×2666 instead of
+    800×1333), with a block for every 4×4 pixels of the frame. They are normalised, then padded with zeros, as
+    torchvision pads pixels.
     """
 
     def __init__(self, transform: GeneralizedRCNNTransform, frontend: Frontend) -> None:
@@ -65,8 +63,8 @@ class FrequencyTransform(GeneralizedRCNNTransform):
         )
         if self.size_divisible % RESNET_STRIDE:
             raise InputError(
-                f"the model pads images to multiples of {self.size_divisible} pixels, blocks lie {RESNET_STRIDE} "
-                f"apart: build it with a size_divisible that is a multiple of {RESNET_STRIDE}"
+                f"the model pads images to multiples of {self.size_divisible} pixels, but blocks are {RESNET_STRIDE} "
+                f"pixels apart: build it with a size_divisible that is a multiple of {RESNET_STRIDE}"
             )
         self.frontend = frontend
         self.train(transform.training)
@@ -74,7 +72,7 @@ class FrequencyTransform(GeneralizedRCNNTransform):
     def forward(
         self, images: Sequence[Tensor | FileImage], targets: list[dict[str, Tensor]] | None = None
     ) -> tuple[ImageList, list[dict[str, Tensor]] | None]:
-        """Channels (n, C, X, Y) on one grid, with each image's size in the frame; the targets in the frame."""
+        """Return channels (n, C, X, Y) on one grid with each image's size in the frame, and targets in the frame."""
         moved = None if targets is None else [dict(target) for target in targets]
         channels, sizes = [], []
         for position, image in enumerate(images):
@@ -107,14 +105,14 @@ class FrequencyTransform(GeneralizedRCNNTransform):
 
 
 class _FrameAnchors(nn.Module):
-    """The RGB network's anchor generator, on the frame that the channels are of: 4×4 pixels a block."""
+    """The RGB network's anchor generator, on the channels' frame with 4×4 pixels per block."""
 
     def __init__(self, generator: nn.Module) -> None:
         super().__init__()
         self.generator = generator
 
     def forward(self, images: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
-        """The RGB network's anchors in pixels of the frame, of channels with the images' sizes in the frame."""
+        """The RGB network's anchors in pixels of the frame, for channels with the images' sizes in the frame."""
         count, _, *grid = images.tensors.shape
         # The generator only reads its shape.
         shadow = torch.empty(count, 3, *(RESNET_STRIDE * blocks for blocks in grid), device="meta")
@@ -122,7 +120,7 @@ class _FrameAnchors(nn.Module):
         return anchors
 
     def num_anchors_per_location(self) -> Any:
-        """One number for each feature map, as torchvision's own generator has it."""
+        """One number for each feature map, as in torchvision's own generator."""
         return self.generator.num_anchors_per_location()  # type: ignore[operator]
 
 
@@ -132,5 +130,5 @@ def _check(image: Any) -> None:
     if not (isinstance(image, Tensor) and image.dim() == 3 and image.shape[0] == 3 and image.is_floating_point()):
         given = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__qualname__
         raise InputError(
-            f"images are RGB tensors (3, h, w) in 0…1, floating point, or jpegdomain.frequency.FileImage; got {given}"
+            f"images must be floating-point RGB (3, h, w) in 0…1, or jpegdomain.frequency.FileImage; got {given}"
         )

@@ -1,10 +1,11 @@
 """Augmentation in the JPEG domain.
 
-On files' records, exact: `flip`, `transpose`, `rotate`, `upright`, `crop` reorder quantised coefficients and change
-their signs; nothing is decoded or rounded. `requantize` rounds them to other tables, as saving at another quality does.
-`jpegdomain.write_jpeg` writes the result. On activations, linear:
-`adjust_brightness`, `adjust_contrast`, `adjust_saturation`, which are torchvision's but for its clamping. The attribute
-``exactness`` of each function says which of the two it is.
+On files' records, exact: `flip`, `transpose`, `rotate`, `upright` and `crop` reorder quantised coefficients and change
+their signs; nothing is decoded or rounded. `requantize` rounds them to other tables, like saving at another quality.
+`jpegdomain.write_jpeg` writes the result.
+
+On activations, linear: `adjust_brightness`, `adjust_contrast` and `adjust_saturation` are torchvision's without its
+clamping. The attribute ``exactness`` of each function says which of the two kinds it is.
 """
 
 from .colour import adjust_brightness, adjust_contrast, adjust_saturation

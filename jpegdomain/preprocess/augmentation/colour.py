@@ -1,7 +1,7 @@
 """Brightness, contrast and saturation of activations: torchvision's without its clamping.
 
-Each blends an image with another that is linear in it, factor·I + (1 − factor)·B(I), and is therefore the same map on
-coefficients. torchvision then clamps to the range, which is not linear and is left out here.
+Each blends an image with another one that depends linearly on it, factor·I + (1 − factor)·B(I), and is therefore the
+same map on coefficients. Torchvision then clamps to the range, which is not linear and is left out here.
 """
 
 from typing import TypeAlias
@@ -20,7 +20,7 @@ __all__ = ["adjust_brightness", "adjust_contrast", "adjust_saturation"]
 Factor: TypeAlias = float | Tensor
 """One number for all images, or (n,)."""
 
-# torchvision's, rounded as there.
+# Torchvision's numbers, with its rounding.
 _GRAY = (0.2989, 0.587, 0.114)
 
 
@@ -29,7 +29,7 @@ def adjust_brightness(x: Activation, factor: Factor) -> Activation:
     """Scale all pixels: factor·I.
 
     Args:
-        x: (n, c, h, w) of pixels that are 0 for black, not yet normalised by mean and std.
+        x: (n, c, h, w), with 0 for black: not yet normalised by mean and std.
         factor: 0 for black, 1 for the image as it is.
 
     Returns:
@@ -75,7 +75,7 @@ def _factors(x: Activation, factor: Factor) -> Tensor:
     """(n or 1, 1, 1, 1)."""
     factors = torch.as_tensor(factor, dtype=x.dtype, device=x.device).reshape(-1, 1, 1, 1)
     if len(factors) not in {1, len(x)}:
-        raise InputError(f"factor is one number or one for each of {len(x)} images, got {len(factors)}")
+        raise InputError(f"factor must be one number or one for each of {len(x)} images, got {len(factors)}")
     return factors
 
 
@@ -85,6 +85,6 @@ def _gray(x: Activation) -> Tensor:
     if channels == 1:
         return x.coefficients
     if channels != 3:
-        raise InputError(f"an image has 1 or 3 channels, got {channels}")
+        raise InputError(f"an image must have 1 or 3 channels, got {channels}")
     weights = torch.tensor(_GRAY, dtype=x.dtype, device=x.device)
     return torch.einsum("c,nchw->nhw", weights, x.coefficients)[:, None]

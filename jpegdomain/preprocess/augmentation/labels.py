@@ -1,4 +1,4 @@
-"""The labels of augmentations: exact, or torchvision's without its clamping."""
+"""Labels for augmentations: exact, or torchvision's without its clamping."""
 
 from collections.abc import Callable
 from typing import Final, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast

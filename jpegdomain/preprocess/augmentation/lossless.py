@@ -1,7 +1,7 @@
 """Crops, flips, transposition and rotations of quantised coefficients.
 
-The DCT-II basis function of frequency β changes its sign under reflection for odd β, and nothing else: a flipped block
-has the coefficients (−1)^β·c. A transposed block has transposed coefficients and a transposed table.
+Under reflection, the DCT-II basis function of frequency β only changes its sign for odd β: a flipped block has the
+coefficients (−1)^β·c. A transposed block has transposed coefficients and a transposed table.
 """
 
 from dataclasses import replace
@@ -19,7 +19,7 @@ __all__ = ["crop", "flip", "rotate", "transpose", "transposed", "upright"]
 
 
 def _unit(image: JpegImage) -> tuple[int, int]:
-    """Height and width that a block of the coarsest component covers: at its multiples all components' blocks begin."""
+    """Height and width of a block of the coarsest component: blocks of all components begin at multiples of it."""
     steps = image.upsampling
     return BLOCK * max(vertical for vertical, _ in steps), BLOCK * max(horizontal for _, horizontal in steps)
 
@@ -28,8 +28,8 @@ def _unit(image: JpegImage) -> tuple[int, int]:
 def crop(image: JpegImage, top: int, left: int, height: int, width: int) -> JpegImage:
     """Crop a rectangle that begins at whole blocks, without decoding: its samples are those of the image.
 
-    Exact on every component. Where chroma is upsampled by the triangle filter, a decoder repeats the new edge instead
-    of reading the samples beyond it, so that the outermost pixels along a cut can differ.
+    Exact on every component. If chroma is upsampled by the triangle filter, a decoder now repeats the new edge instead
+    of reading the samples beyond it, so the outermost pixels along a cut can differ.
 
     Args:
         image: A record.
@@ -46,12 +46,12 @@ def crop(image: JpegImage, top: int, left: int, height: int, width: int) -> Jpeg
     """
     if min(top, left) < 0 or min(height, width) < 1 or top + height > image.extent[0] or left + width > image.extent[1]:
         raise InputError(
-            f"{image.source}: {height}×{width} pixels from ({top}, {left}) on are not inside {image.extent}"
+            f"{image.source}: a crop of {height}×{width} at ({top}, {left}) is not inside the image of {image.extent}"
         )
     across = _unit(image)
     if top % across[0] or left % across[1]:
         raise InputError(
-            f"{image.source}: a crop of {image.sampling} begins at multiples of {across[0]} rows and {across[1]} "
+            f"{image.source}: a crop of {image.sampling} must begin at multiples of {across[0]} rows and {across[1]} "
             f"columns, not at ({top}, {left}); jpegdomain.preprocess crops anywhere"
         )
     parts = []
@@ -72,23 +72,23 @@ def flip(image: JpegImage, *, vertical: bool = False, horizontal: bool = False, 
         image: A record.
         vertical: Reverse the rows.
         horizontal: Reverse the columns.
-        trim: First cut off the rows and columns behind the last whole block along a flipped axis, as jpegtran's
-            ``-trim`` does.
+        trim: First cut off the rows and columns after the last whole block along a flipped axis, like jpegtran's
+            ``-trim``.
 
     Returns:
         A record, for `collate` or `write_jpeg`; its EXIF orientation is unchanged.
 
     Raises:
-        InputError: If an axis to be flipped does not consist of whole blocks in every component, and `trim` is false:
-            its last block holds samples outside the image, which would come first.
+        InputError: If an axis to be flipped does not consist of whole blocks in every component, and `trim` is False:
+            the last block has samples outside the image, which would come first.
     """
     size, across = list(image.extent), _unit(image)
     for axis, (turned, name) in enumerate([(vertical, "height"), (horizontal, "width")]):
         left = size[axis] % across[axis] if turned else 0
         if left and (not trim or left == size[axis]):
             raise InputError(
-                f"{image.source}: its {name}, {size[axis]}, is no multiple of {across[axis]}: the flip is exact only "
-                "there; trim=True cuts off the rest, and jpegdomain.preprocess flips any size"
+                f"{image.source}: its {name}, {size[axis]}, is not a multiple of {across[axis]}, which an exact flip "
+                "needs: trim=True cuts off the rest, and jpegdomain.preprocess flips any size"
             )
         size[axis] -= left
     if Extent(*size) != image.extent:
@@ -111,8 +111,8 @@ def _flipped(part: Component, vertical: bool, horizontal: bool) -> Component:
 def transpose(image: JpegImage) -> JpegImage:
     """Exchange rows and columns, without decoding; any size.
 
-    Exact on every component. libjpeg upsamples components of at most 2 columns by repetition and those of 2 rows by its
-    triangle filter, so that a decoder can treat images of up to 4 pixels along a side differently afterwards.
+    Exact on every component. Libjpeg upsamples components of at most 2 columns by repetition, but those of 2 rows by
+    its triangle filter, so a decoder can treat images of up to 4 pixels along a side differently afterwards.
 
     Args:
         image: A record.
@@ -125,7 +125,7 @@ def transpose(image: JpegImage) -> JpegImage:
 
 
 def transposed(component: Component) -> Component:
-    """A component with the rows and columns exchanged, of its blocks and of their frequencies."""
+    """A component with rows and columns exchanged, both of blocks and of the frequencies in them."""
     m = component.keep
     rows, columns, _ = component.coefficients.shape
     blocks = component.coefficients.reshape(rows, columns, m, m).transpose(1, 0, 3, 2)
@@ -144,7 +144,7 @@ def rotate(image: JpegImage, quarters: int, *, trim: bool = False) -> JpegImage:
 
     Args:
         image: A record.
-        quarters: How many; negative ones are counter-clockwise.
+        quarters: How many quarter turns; negative numbers are counter-clockwise.
         trim: As for `flip`, along the axis that the rotation reverses.
 
     Returns:

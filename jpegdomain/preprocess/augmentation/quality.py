@@ -1,4 +1,4 @@
-"""Other quantisation tables: what saving a file again at another quality does to its coefficients."""
+"""Change quantisation tables: what saving a file again at another quality does to its coefficients."""
 
 from dataclasses import replace
 
@@ -15,10 +15,10 @@ __all__ = ["requantize", "table"]
 
 
 def table(values: ArrayLike) -> NDArray[np.int64]:
-    """A quantisation table as (64,), row-major; it raises `InputError` unless it is 64 whole numbers 1…65535."""
+    """A quantisation table as (64,), row-major; raises `InputError` unless it has 64 whole numbers in 1…65535."""
     given = np.asarray(values)
     if given.size != BLOCK**2 or not np.issubdtype(given.dtype, np.integer) or given.min() < 1 or given.max() > 65535:
-        raise InputError("a quantisation table is 8×8 or 64 whole numbers 1…65535, row-major, not zigzag")
+        raise InputError("a quantisation table must be 8×8 or 64 whole numbers in 1…65535, row-major (not zigzag)")
     return given.reshape(-1).astype(np.int64)
 
 
@@ -26,20 +26,20 @@ def table(values: ArrayLike) -> NDArray[np.int64]:
 def requantize(image: JpegImage, luma: ArrayLike, chroma: ArrayLike | None = None) -> JpegImage:
     """Quantise the coefficients again, with other tables: c' = round(c·q/q'), for every frequency, without decoding.
 
-    It is what a decoder and an encoder of these tables do one after the other, without their rounding to whole levels,
-    their clamping and their conversions of colour and sampling. Ties are rounded away from zero, as libjpeg does;
-    what does not fit into 16 bits is clamped.
+    This is what decoding, and encoding with these tables, do to a file, without rounding to whole levels, clamping, or
+    conversions of colour and sampling. Ties are rounded away from zero, as in libjpeg; values that do not fit into 16
+    bits are clamped.
 
     Args:
         image: A record.
         luma: (8, 8) or (64,) steps of Y, or of all components of other colour models, row-major.
-        chroma: Of Cb and Cr; `luma` if None.
+        chroma: The steps of Cb and Cr; `luma` if None.
 
     Returns:
         A record with these tables, for `collate` or `write_jpeg`.
 
     Raises:
-        InputError: If a table is not 64 whole numbers 1…65535.
+        InputError: If a table does not have 64 whole numbers in 1…65535.
     """
     tables = table(luma), table(luma if chroma is None else chroma)
     colored = image.color in {"ycbcr", "ycck"}

@@ -1,4 +1,4 @@
-"""What happens to eight vectors between reading and writing them, each step as one call that Numba compiles."""
+"""What happens to eight vectors between reading and writing them: each step is one call that Numba compiles."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
