@@ -67,16 +67,8 @@ class Images(Sequence[JpegImage]):
 
     @property
     def error(self) -> Exception | None:
-<<<<<<< HEAD
-        """Why there is no record in the place of the first one that is missing; None if none is."""
-        return next(errors_of(self._parts), None)
-=======
         """The error in place of the first missing record; None if no record is missing."""
-        results = (
-            result for part in self._parts for result in (part.others.values() if isinstance(part, Decoded) else part)
-        )
-        return next((result for result in results if isinstance(result, Exception)), None)
->>>>>>> main
+        return next(errors_of(self._parts), None)
 
     @cached_property
     def _all(self) -> list[Any]:

@@ -19,17 +19,17 @@ def scale_and_shift(
 ) -> tuple[Tensor, Tensor]:
     """From levels to what is wanted: scale·levels + shift, float64 (3,)."""
     if not (dtype.is_floating_point or dtype == torch.uint8):
-        raise InputError(f"pixels are of a floating-point type or uint8, got {dtype}")
+        raise InputError(f"dtype must be a floating-point type or uint8, got {dtype}")
     given = mean is not None or std is not None
     if dtype == torch.uint8:
         if given:
-            raise InputError("uint8 pixels are levels, which mean and std do not change: leave them out")
-        # Rounded: one half is added, and what is behind the point dropped.
+            raise InputError("uint8 pixels are levels, without normalisation: leave out mean and std")
+        # Rounded, by adding one half and rounding down.
         return _of_levels()
     recipe = None if preprocess is None else recipe_of(preprocess)
     if recipe is not None and recipe.normalisation is not None and given:
         raise InputError(
-            "mean and std are the preprocess's own: give them there, or a preprocess that moves pixels alone"
+            "the preprocess has its own mean and std: leave out these, or give a preprocess without normalisation"
         )
     if recipe is not None and recipe.mean is not None and not given:
         mean, std = recipe.mean, recipe.std
@@ -54,7 +54,7 @@ def _numbers(name: str, values: Any) -> tuple[float, ...]:
     if not (isinstance(values, tuple) and all(isinstance(value, float) for value in values)):
         values = tuple(torch.as_tensor(values, dtype=torch.float64).flatten().tolist())
     if len(values) not in (1, 3):
-        raise InputError(f"{name} is one number or three, got {len(values)}")
+        raise InputError(f"{name} must be one number or three, got {len(values)}")
     if name == "std" and not all(values):
-        raise InputError("std holds a zero")
+        raise InputError("std must not contain a zero")
     return tuple(values)

@@ -68,13 +68,8 @@ class PixelCollate(Collate):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_format(self.memory_format)
-<<<<<<< HEAD
-        # Whatever is wrong with them is said here rather than in a worker.
-        scale_and_shift(self.preprocess, self.mean, self.std, self.dtype)
-=======
         # Raise errors about them here rather than in a worker.
-        _scale_and_shift(self.preprocess, self.mean, self.std, self.dtype)
->>>>>>> main
+        scale_and_shift(self.preprocess, self.mean, self.std, self.dtype)
 
     @property
     def _other_formats(self) -> bool:
@@ -213,48 +208,6 @@ def _of_batch(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype == torch.uint8 else dtype
 
 
-<<<<<<< HEAD
-=======
-def _scale_and_shift(
-    preprocess: object, mean: Values | None, std: Values | None, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """From levels to what is wanted: scale·levels + shift, float64 (3,)."""
-    if not (dtype.is_floating_point or dtype == torch.uint8):
-        raise InputError(f"dtype must be a floating-point type or uint8, got {dtype}")
-    given = mean is not None or std is not None
-    if dtype == torch.uint8:
-        if given:
-            raise InputError("uint8 pixels are levels, without normalisation: leave out mean and std")
-        # Rounded, by adding one half and rounding down.
-        return torch.ones(3, dtype=torch.float64), torch.full((3,), 0.5, dtype=torch.float64)
-    recipe = None if preprocess is None else recipe_of(preprocess)
-    if recipe is not None and recipe.normalisation is not None and given:
-        raise InputError(
-            "the preprocess has its own mean and std: leave out these, or give a preprocess without normalisation"
-        )
-    if recipe is not None and recipe.mean is not None and not given:
-        mean, std = recipe.mean, recipe.std
-    means = _three("mean", IMAGENET_MEAN if mean is None else mean)
-    stds = _three("std", IMAGENET_STD if std is None else std)
-    if not stds.all():
-        raise InputError("std must not contain a zero")
-    return 1 / (255 * stds), -means / stds
-
-
-def _three(name: str, values: Any) -> Tensor:
-    # A tensor takes as long to make as a small file to decode.
-    return _three_of(name, values) if isinstance(values, tuple) else _three_of.__wrapped__(name, values)
-
-
-@functools.lru_cache(maxsize=64)
-def _three_of(name: str, values: Any) -> Tensor:
-    numbers = torch.as_tensor(values, dtype=torch.float64).flatten()
-    if numbers.numel() not in (1, 3):
-        raise InputError(f"{name} must be one number or three, got {numbers.numel()}")
-    return numbers.expand(3)
-
-
->>>>>>> main
 def _pixels(
     batch: JpegBatch | MixedBatch, values: tuple[Tensor, Tensor], dtype: torch.dtype, memory_format: torch.memory_format
 ) -> Tensor:
