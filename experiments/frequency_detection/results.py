@@ -117,7 +117,7 @@ def table_of(report: dict[str, Any]) -> str:
         report: The experiment's.
 
     Returns:
-        Lines of Markdown: AP by variant, and the paper's.
+        Lines of Markdown: AP by variant, and the paper's; below, all six of COCO's numbers.
     """
     settings, result = report["settings"], report["result"]
     kinds = ("box", "mask") if settings["model"] == "mask" else ("box",)
@@ -135,7 +135,19 @@ def table_of(report: dict[str, Any]) -> str:
             if settings["model"] == "mask":
                 row.append(f"{PAPER[name][kind]:.3f}" if name in PAPER else "")
         rows.append([*row, f"{_first_and_last(result, name)}"])
-    return markdown.table([*header, "loss, first and last epoch"], rows)
+    numbers = [
+        [name, kind, *(f"{_mean(result, name, kind, number):.3f}" for number in _NUMBERS)]
+        for name, found in result["variants"].items()
+        for kind in found
+    ]
+    first_table = markdown.table([*header, "loss, first and last epoch"], rows)
+    return f"{first_table}\n\n{markdown.table(['input', 'found', *_NUMBERS], numbers)}"
+
+
+def _mean(result: dict[str, Any], name: str, kind: str, number: str) -> float:
+    """Of the last epoch, over the networks of a variant."""
+    last = [one["epochs"][-1][kind][number] for one in result["each"] if one["variant"] == name]
+    return sum(last) / len(last)
 
 
 def _first_and_last(result: dict[str, Any], name: str) -> str:

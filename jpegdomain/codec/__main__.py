@@ -1,4 +1,4 @@
-"""``python -m jpegdomain.codec warm`` compiles all kernels before their first use, as ``jpegdomain warm`` does."""
+"""``python -m jpegdomain.codec warm``, the earlier form of ``jpegdomain warm``."""
 
 import argparse
 

@@ -13,6 +13,7 @@ from .building import add_faults, build, layout_of, layouts_of, metadata_at
 from .decoded import Decoded, Result
 from .fault_messages import error_of
 from .kernel import layout as L
+from .kernel.layout import Integers
 from .kernels import ARITHMETIC, PROGRESSIVE, SEQUENTIAL
 from .messages import RAISE_LIMIT, SIGNATURE, message
 from .records import JpegImage
@@ -130,12 +131,17 @@ def _memory(size: int, zeros: bool, arena: Arena | None) -> NDArray[np.int16]:
 
 
 def decode_some(
-    files: Sequence[bytes], name_of: Callable[[int], str], settings: Settings, arena: Arena | None = None
+    files: Sequence[bytes],
+    ends: Integers,
+    name_of: Callable[[int], str],
+    settings: Settings,
+    arena: Arena | None = None,
 ) -> Decoded:
     """Decode files by one call, each to its record or `decode`'s error; the records share memory.
 
     Args:
         files: The files, together at most some megabytes.
+        ends: Where each file ends if they are concatenated, counted from any origin.
         name_of: Returns a file's name for its position.
         settings: The options.
         arena: Memory for many files; without it, or if they are small, they get their own memory.
@@ -144,7 +150,7 @@ def decode_some(
         The decoded files.
     """
     bounds = np.zeros(len(files) + 1, np.int64)
-    np.cumsum(list(map(len, files)), out=bounds[1:])
+    bounds[1:] = ends - (ends[0] - len(files[0]))
     # Copying little data costs less than page faults of new memory.
     if arena is not None and bounds[-1] <= _COPIED:
         arena = None

@@ -1,11 +1,12 @@
 """A scan that can be entered at several places: the runs of MCUs that a window needs, and their decoding."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
+
+from jpegdomain.compiled.sharing import shared
 
 from .building import FrameLayout
 from .decoding import Settings
@@ -131,14 +132,11 @@ def decode_runs(jobs: Sequence[Job], layout: FrameLayout, out: Samples, settings
     """Decode jobs to the places of their blocks in the layout. Returns whether everything was as expected."""
     room = layout.cuts[-1][0].stop
     spares = range(room, len(out), L.MARGIN)
-    if threads == 1 or len(jobs) == 1:
-        return not any(_decode(job, layout, out, spare, settings.keep) for job, spare in zip(jobs, spares, strict=True))
-    with ThreadPoolExecutor(min(threads, len(jobs))) as pool:
-        faults = pool.map(lambda job, spare: _decode(job, layout, out, spare, settings.keep), jobs, spares)
-        return not any(list(faults))
+    pairs = list(zip(jobs, spares, strict=True))
+    return not any(shared(lambda pair: _decode(*pair, layout, out, settings.keep), pairs, threads))
 
 
-def _decode(job: Job, layout: FrameLayout, out: Samples, spare: int, keep: int) -> int:
+def _decode(job: Job, spare: int, layout: FrameLayout, out: Samples, keep: int) -> int:
     scan, grid = job.scan, job.scan.grid
     window = np.zeros(L.WINDOW, np.int64)
     window[: L.GRID] = (grid.columns, grid.rows * grid.columns, *grid[2:])

@@ -12,10 +12,11 @@ from jpegdomain.errors import InputError
 
 from .decoded import Decoded, Result
 from .decoding import Settings, decode_or_error, decode_some
+from .kernel.layout import Integers
 from .sources import SOURCES, Source, load, named
 from .workspace import Arena
 
-__all__ = ["Part", "cut", "read_parts"]
+__all__ = ["Part", "cut", "ends_of", "read_parts"]
 
 Part: TypeAlias = Decoded | list[Result]
 """The results of some files, in order."""
@@ -52,13 +53,13 @@ class _Reading:
 
     def __call__(self, piece: range) -> list[Part]:
         """Read some of the sources."""
-        sources = self.sources[piece.start : piece.stop]
+        sources, numbers = self.sources[piece.start : piece.stop], self.numbers[piece.start : piece.stop]
         # A list's pop and append are atomic.
         arena = self.arenas.pop()
         try:
-            if _are_bytes(sources):
-                return self._decoded(sources, self.numbers[piece.start : piece.stop], arena)
-            return self._loaded(sources, self.numbers[piece.start : piece.stop], arena)
+            return (
+                self._decoded(sources, numbers, arena) if _are_bytes(sources) else self._loaded(sources, numbers, arena)
+            )
         finally:
             self.arenas.append(arena)
 
@@ -66,6 +67,7 @@ class _Reading:
         parts: list[Part] = []
         files: list[bytes] = []
         names: list[str] = []
+        waiting = 0
 
         def flush() -> None:
             parts.extend(self._decoded(files.copy(), names.copy(), arena))
@@ -81,13 +83,18 @@ class _Reading:
                 continue
             files.append(data)
             names.append(name)
+            waiting += len(data)
+            if waiting > _MOST:
+                flush()
+                waiting = 0
         flush()
         return parts
 
     def _decoded(self, files: Sequence[bytes], names: Sequence[int | str], arena: Arena | None) -> list[Part]:
         """Decode files, as many per call as there is room for; files whose name is a number are bytes."""
         parts: list[Part] = []
-        for piece in cut(files, _MOST):
+        ends = ends_of(files)
+        for piece in cut(ends, _MOST):
             some, own = files[piece.start : piece.stop], names[piece.start : piece.stop]
 
             def name_of(number: int, own: Sequence[int | str] = own) -> str:
@@ -97,7 +104,7 @@ class _Reading:
             if arena is None or len(some[0]) > _MOST:
                 parts.append([decode_or_error(some[0], name_of(0), self.settings, arena)])
             else:
-                parts.append(decode_some(some, name_of, self.settings, arena))
+                parts.append(decode_some(some, ends[piece.start : piece.stop], name_of, self.settings, arena))
         return parts
 
 
@@ -140,22 +147,23 @@ def _are_bytes(sources: Sequence[Source]) -> TypeGuard[Sequence[bytes]]:
 
 def _shares(files: Sequence[bytes], threads: int) -> list[range]:
     """Divide files into pieces of about as many bytes each."""
-    ends = np.cumsum(list(map(len, files)))
+    ends = ends_of(files)
     total = int(ends[-1])
     count = 1 if total < threads * _WORTH else threads * max(1, min(_SHARES, total // (threads * _LEAST)))
     inner = np.searchsorted(ends, np.arange(1, count) * (total / count)).tolist()
     return [range(start, stop) for start, stop in itertools.pairwise([0, *inner, len(files)]) if start < stop]
 
 
-def cut(files: Sequence[bytes], most: int) -> list[range]:
-    """Divide files into runs of at most so many bytes, or of one file."""
-    sizes = list(map(len, files))
-    if sum(sizes) <= most:
-        return [range(len(files))] if files else []
-    ends = np.cumsum(sizes)
+def ends_of(files: Sequence[bytes]) -> Integers:
+    """Where each file ends if they are concatenated."""
+    return np.fromiter(map(len, files), np.int64, len(files)).cumsum()
+
+
+def cut(ends: Integers, most: int) -> list[range]:
+    """Divide files, given by `ends_of`, into runs of at most so many bytes, or of one file."""
     pieces = []
     start = before = 0
-    while start < len(files):
+    while start < len(ends):
         stop = max(start + 1, int(np.searchsorted(ends, before + most, "right")))
         pieces.append(range(start, stop))
         start, before = stop, int(ends[stop - 1])

@@ -1,12 +1,13 @@
 """The arrays that a decoding needs and does not return, used again by the next one."""
 
 import io
-import weakref
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from jpegdomain.compiled.memory import Lender
 
 from .kernel.layout import MARGIN, REPORT, SCRATCH, SKIPS, STATE, STORE, STRIDE, WORK
 
@@ -17,8 +18,8 @@ _SMALL: Final = 1 << 13
 _BLOCK: Final = 1 << 23
 _LARGE: Final = _BLOCK // 4
 """Requests for more get their own memory."""
-_SPARE: Final = 4
-"""The largest number of 16 MB blocks that are kept for further files."""
+
+_blocks: Final = Lender(4, 2 * _BLOCK)
 
 
 class Workspace:
@@ -81,8 +82,8 @@ class Arena:
             return self._own
         self._own = None
         if size > len(self._block) - self._at:
-            self._block, self._shown = _renewed()
-            self._at = 0
+            block, shown = _blocks.lend(2 * _BLOCK, read_only=True)
+            self._block, self._shown, self._at = block.view(np.int16), shown.view(np.int16), 0
         if zeros:
             self._block[self._at : self._at + size] = 0
         return self._block[self._at :]
@@ -95,33 +96,6 @@ class Arena:
             return own[:size]
         self._at += size
         return self._shown[self._at - size : self._at]
-
-
-def _read_only(block: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Return a read-only view whose base is not an array: neither it nor its views can be made writeable."""
-    return np.frombuffer(block.data.toreadonly(), np.int16)
-
-
-_spare: list[NDArray[np.int16]] = []
-_watched: dict[int, Any] = {}
-
-
-def _renewed() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """Return a block and its read-only view; when the view and its parts are gone, the block becomes a spare one."""
-    try:
-        block = _spare.pop()
-    except IndexError:
-        block = np.empty(_BLOCK, np.int16)
-    shown = _read_only(block)
-    number = id(shown)
-
-    def gone(_: object) -> None:
-        _watched.pop(number, None)
-        if len(_spare) < _SPARE:
-            _spare.append(block)
-
-    _watched[number] = weakref.ref(shown, gone)
-    return block, shown
 
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.

@@ -2,15 +2,17 @@
 
 import gc
 import importlib
-import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from jpegdomain.errors import JpegDomainError
+
+from .forks import lock_that_forks_wait_for
 
 __all__ = ["CompiledFunction", "KernelPackage", "kernel_packages"]
 
@@ -20,14 +22,7 @@ _LONG: Final = 5
 """Seconds of compiling from which further functions in a process are announced, too."""
 _loaded: "dict[CompiledFunction, Callable[..., Any]]" = {}
 
-# A fork waits for the end of a compilation: otherwise the child would inherit a lock that nobody opens.
-_one_at_a_time = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_one_at_a_time.acquire,
-        after_in_parent=_one_at_a_time.release,
-        after_in_child=_one_at_a_time.release,
-    )
+_one_at_a_time = lock_that_forks_wait_for()
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +105,13 @@ def kernel_packages() -> tuple[KernelPackage, ...]:
 def _load_or_compile(function: CompiledFunction) -> Callable[..., Any]:
     from .cache import cache_folder, one_process
 
+    # What threads share relies on single operations of lists and dictionaries; that they suffice without the GIL, too,
+    # nobody has tried.
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        raise JpegDomainError(
+            "this package has not been tested on Python without a GIL, and would have to be to be trusted there: start "
+            "Python with PYTHON_GIL=1; threads decode side by side all the same"
+        )
     folder = cache_folder(function.package)
     if folder is None:
         return _announced(function, None)

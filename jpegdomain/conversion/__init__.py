@@ -2,9 +2,10 @@
 
 from .convert import convert
 from .exportable import FromCoefficients, FromQuantised, exportable
-from .model import ConvertedModel, to_spatial
+from .model import ConvertedModel
 from .options import LayerOptions
 from .registry import register_rule
+from .spatial import to_spatial
 from .verify import Report, verify
 
 __all__ = [

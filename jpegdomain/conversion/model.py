@@ -22,14 +22,13 @@ from jpegdomain.planning import Plan
 from jpegdomain.preprocess import Transform
 
 from .approximated import approximated
-from .building import Conversion, without_settings
-from .copying import copied
+from .building import Conversion
 from .entered import Entered, check_preprocess, dtype_of
 from .planned import Planned
 from .recording import plan_of
 from .watch import OWN, is_heard
 
-__all__ = ["ConvertedModel", "become_converted", "to_spatial"]
+__all__ = ["ConvertedModel", "become_converted", "source_class"]
 
 
 class ConvertedModel(Entered):
@@ -156,7 +155,7 @@ class ConvertedModel(Entered):
         return "\n".join(filter(None, [super().extra_repr(), f"(jpeg_entry): {self.jpeg_entry}"]))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return blank, (_source_class(self),), self.__getstate__()
+        return blank, (source_class(self),), self.__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -172,7 +171,7 @@ def _pixels(x: Activation) -> Tensor:
 
 def _deepcopy(model: ConvertedModel, memo: dict[int, Any]) -> Any:
     """Copy as pickle does if the source's class has its own ``__deepcopy__``, which would lose what is new here."""
-    own = memo[id(model)] = blank(_source_class(model))
+    own = memo[id(model)] = blank(source_class(model))
     own.__setstate__(copy.deepcopy(model.__getstate__(), memo))
     return own
 
@@ -204,7 +203,7 @@ def _converted_class(source: type[nn.Module]) -> type[ConvertedModel]:
     return found
 
 
-def _source_class(converted: ConvertedModel) -> type[nn.Module]:
+def source_class(converted: ConvertedModel) -> type[nn.Module]:
     """The class of the model that was converted."""
     bases = type(converted).__mro__
     return bases[bases.index(Entered) + 1]
@@ -228,30 +227,3 @@ def become_converted(model: nn.Module) -> ConvertedModel:
         # A forward set on the object would hide that of the class.
         vars(model)["_jpeg_forward"] = vars(model).pop("forward")
     return model
-
-
-def to_spatial(converted: ConvertedModel) -> nn.Module:
-    """Return the spatial model, with the converted model's current modules, weights, statistics and mode.
-
-    It takes normalised pixels: the entry is not part of it, nor are mean, std, and a set or gate of frequency channels.
-
-    Args:
-        converted: A model from `convert`, possibly trained further.
-
-    Returns:
-        A new model of the source's class that shares nothing with `converted`.
-
-    """
-    spatial: Any = copy.deepcopy(converted)
-    forward = vars(spatial).get("_jpeg_forward")
-    for name in OWN:
-        vars(spatial).pop(name, None)
-    spatial.__class__ = _source_class(converted)
-    if isinstance(spatial, fx.GraphModule):
-        # Each has a class of its own, with its graph's code.
-        spatial = copied(spatial)
-    elif forward is not None:
-        spatial.forward = forward
-    for module in spatial.modules():
-        without_settings(module)
-    return spatial

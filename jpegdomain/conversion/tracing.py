@@ -3,7 +3,6 @@
 import inspect
 import operator
 import random
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from jpegdomain.compiled.forks import lock_that_forks_wait_for
 from jpegdomain.errors import UntraceableModelError
 from jpegdomain.functional.islands import DRAWS
 
@@ -22,7 +22,7 @@ from .registry import find_module_rule
 __all__ = ["ContextError", "Traced", "owner_path", "same_calls", "trace"]
 
 
-_PATCHING = threading.Lock()
+_PATCHING = lock_that_forks_wait_for()
 _COLLECTIONS = (list, dict, set)
 
 

@@ -6,8 +6,9 @@ from .collation import by_extent, collate
 from .dataset import JpegDataset
 from .folder import JpegFolder
 from .indexes import IndexFolder, UnreadImage
-from .loading import Loader, loader
+from .loading import loader
 from .mixing import CutMix, MixUp
+from .passes import Loader
 from .planes import BandedMatrices, Fills, Group, Plane
 
 __all__ = [

@@ -1,6 +1,7 @@
 """`JpegDataset`: a list of files, read a batch at a time."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias
@@ -20,6 +21,8 @@ from .skipping import Item, Items, left_out, own_item
 __all__ = ["JpegDataset", "OnBroken", "check_on_error"]
 
 _PLACE: Final = "item {} of the data set"
+_REMEMBERED: Final = 64
+"""Positions of usable files."""
 OnBroken: TypeAlias = Literal["raise", "keep", "skip"]
 
 
@@ -90,7 +93,7 @@ class JpegDataset(Dataset[Item]):
         if indexes is not None and strict:
             raise InputError("strict=True checks whole files: leave out indexes")
         self.indexes = None if indexes is None else IndexFolder(indexes, self.limits)
-        self._usable: int | None = None
+        self._usable: deque[int] = deque(maxlen=_REMEMBERED)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -119,14 +122,15 @@ class JpegDataset(Dataset[Item]):
                 reports.append(left_out(index, name_of(self.files[index], index, _PLACE), str(result)))
             else:
                 raise result
-        others = partial(self._others, self._usable, indices[-1] if len(indices) else -1)
-        self._usable = positions[-1] if positions else self._usable
+        others = partial(self._others, tuple(self._usable), indices[-1] if len(indices) else -1)
+        self._usable.extend(positions)
         return Items(items, positions, reports, skip=self.on_error == "skip", others=others)
 
-    def _others(self, usable: int | None, last: int) -> Iterator[Items]:
-        """Read replacements, one at a time: `usable`, an item of an earlier batch, then those after `last`, in turn."""
-        if usable is not None:
-            yield self.__getitems__([usable])
+    def _others(self, usable: Sequence[int], last: int) -> Iterator[Items]:
+        """Read stand-ins, one at a time: those of earlier batches, latest first; those after `last`, cyclically."""
+        # Of a part of the data set, such as torch's Subset, no more is known here than what was asked for.
+        for index in reversed(usable):
+            yield self.__getitems__([index])
         for step in range(1, len(self)):
             yield self.__getitems__([(last + step) % len(self)])
 

@@ -9,7 +9,7 @@ from jpegdomain.codec.images import Images
 from jpegdomain.codec.indexed import IndexedFile
 from jpegdomain.codec.many import read_parts
 from jpegdomain.codec.reader import settings_of
-from jpegdomain.codec.sources import Held, Source, load
+from jpegdomain.codec.sources import Held, load
 from jpegdomain.errors import InputError, JpegFileError
 from jpegdomain.geometry import BLOCK
 from jpegdomain.preprocess import Transform, keep_for, recipe_of
@@ -20,14 +20,14 @@ from .other_formats import PixelImage, decode_other, is_jpeg
 
 __all__ = ["Limits", "Read", "name_of", "read_as_needed"]
 
-_RECORDS: Final = (JpegImage, PixelImage, UnreadImage)
+_RECORDS: Final = {JpegImage, PixelImage, UnreadImage}
 
 Read: TypeAlias = JpegImage | PixelImage | UnreadImage | JpegFileError | OSError | InputError
 """A record, or why there is none; or a file of which a part will be read."""
 
 
 def read_as_needed(
-    sources: Sequence[Source | JpegImage | PixelImage | UnreadImage],
+    sources: Sequence[Any],
     preprocess: object,
     limits: Limits,
     *,
@@ -41,7 +41,7 @@ def read_as_needed(
     """Read files; those that need the same number of frequencies are read together.
 
     Args:
-        sources: What `read_jpeg` takes; records stay as they are.
+        sources: What `read_jpeg` takes, or records, which stay as they are.
         preprocess: As for `collate`.
         limits: Options for `read_jpegs`.
         place: How the position of a file without a name is written.
@@ -57,14 +57,13 @@ def read_as_needed(
     transform = None if preprocess is None else recipe_of(preprocess).transform
     if keep is None and (transform is None or not transform.low_frequencies):
         keep = BLOCK
-    files = [source for source in sources if not isinstance(source, _RECORDS)]
-    if keep is not None and not other_formats and indexes is None and len(files) == len(sources):
-        parts = read_parts(files, settings_of(keep, *limits), threads, place=place, numbers=numbers)
+    if keep is not None and not other_formats and indexes is None and not _RECORDS & {*map(type, sources)}:
+        parts = read_parts(sources, settings_of(keep, *limits), threads, place=place, numbers=numbers)
         return Images(parts)
     results: dict[int, Read] = {}
     members: dict[int, list[tuple[int, Held]]] = {}
     for position, source in enumerate(sources):
-        if isinstance(source, _RECORDS):
+        if isinstance(source, JpegImage | PixelImage | UnreadImage):
             results[position] = source
             continue
         if indexes is not None and (opened := indexes.open(source)) is not None:

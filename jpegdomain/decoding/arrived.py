@@ -53,11 +53,11 @@ def render_tensors(
         (n, channels, h, w) float32.
     """
     channels = Channels(target, np.asarray(scale, np.float64), np.asarray(shift, np.float64), channels_last)
-    works = [work for group in groups for work in _works(group, extent, channels)]
-    return render_works(works, count, extent, channels, threads)
+    jobs = [job for group in groups for job in _jobs(group, extent, channels)]
+    return render_works(jobs, count, extent, channels, threads)
 
 
-def _works(group: Group, extent: Extent, channels: Channels) -> Iterator[Work]:
+def _jobs(group: Group, extent: Extent, channels: Channels) -> Iterator[Callable[[], Work]]:
     """Divide a group into runs of images with one layout."""
     colors = None if group.colors is None else group.colors.numpy()
     plain = recolored(group.color, channels.target, None if colors is None else colors[0])
@@ -76,8 +76,8 @@ def _works(group: Group, extent: Extent, channels: Channels) -> Iterator[Work]:
         layout = _kept((key, common) if key else None, partial(_layout, group, planes, first, extent, channels))
         rows = plain if colors is None else recolored(group.color, channels.target, colors[first])
         constants = channels.constants(layout, rows)
-        arrays = partial(_arrays, coefficients, tables, places, first, end)
-        yield Work(layout, *constants, group.images[first:end], arrays)
+        arrays = _arrays(coefficients, tables, places, first, end)
+        yield partial(Work, layout, *constants, group.images[first:end], arrays)
 
 
 def _key(group: Group, image: int) -> Hashable:

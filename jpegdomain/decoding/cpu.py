@@ -7,9 +7,10 @@ used. Nothing is rounded to integers, and nothing is clamped.
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.codec import JpegImage
@@ -28,6 +29,9 @@ from .render_layout import Grid, RenderLayout, render_layout
 from .works import TOGETHER, Arrays, Channels, Work, behind, render_works
 
 __all__ = ["render"]
+
+Prepared: TypeAlias = tuple[RenderLayout, NDArray[np.float32], NDArray[np.float32]]
+"""What images of one kind and geometry have in common: their layout, and `Channels.constants`."""
 
 _SMALL: Final = 1 << 14
 """Coefficients of a component: several images up to this size are copied to one place, and rendered by one call."""
@@ -72,22 +76,33 @@ def render(
             f"render needs at least one image, and a geometry for each: got {len(images)} images"
             + ("" if geometries is None else f", {len(geometries)} geometries")
         )
-    extent = images[0].extent if geometries is None else geometries[0].map.extent
-    channels = Channels(target, np.asarray(scale, np.float64), np.asarray(shift, np.float64), channels_last)
     ordered = Images.of(images)
-    works: list[Work] = []
+    extent = ordered.kinds()[0].first.extent if geometries is None else geometries[0].map.extent
+    channels = Channels(target, np.asarray(scale, np.float64), np.asarray(shift, np.float64), channels_last)
+    jobs: list[Callable[[], Work]] = []
     for kind in ordered.kinds():
-        for geometry, run, alone in _by_geometry(kind, geometries):
+        for geometry, runs, alone in _by_geometry(kind, geometries):
             first = ordered[alone[0]] if alone else kind.first
             own = ImageGeometry.whole(first) if geometry is None else geometry
-            _check(first, own, extent)
-            if first.color not in MIXING[target]:
-                raise InputError(f"{first.source}: {first.color} components cannot be converted to {target}")
-            rows = recolored(first.color, target, own.map.colors)
-            layout = _layout_of(first, own, rows.shape[1], len(scale), channels_last)
-            constants = channels.constants(layout, rows)
-            works += [Work(layout, *constants, *members) for members in _divided(ordered, run, alone, layout, own)]
-    return render_works(works, len(images), extent, channels, threads)
+            _check(first, own, extent, target)
+            # In the thread that renders the first of them: this takes as long as rendering a small image.
+            prepare = functools.cache(partial(_prepared, first, own, channels))
+            members = _divided(ordered, runs, alone, own, len(scale))
+            jobs += [partial(_work, prepare, *some) for some in members]
+    return render_works(jobs, len(images), extent, channels, threads)
+
+
+def _prepared(image: JpegImage, geometry: ImageGeometry, channels: Channels) -> Prepared:
+    rows = recolored(image.color, channels.target, geometry.map.colors)
+    layout = _layout_of(image, geometry, rows.shape[1], len(channels.scale), channels.last)
+    return layout, *channels.constants(layout, rows)
+
+
+def _work(
+    prepare: Callable[[], Prepared], positions: Sequence[int] | Integers, arrays: Callable[[int], Arrays]
+) -> Work:
+    layout, mixing, fills = prepare()
+    return Work(layout, mixing, fills, positions, arrays(layout.parts))
 
 
 def _by_geometry(
@@ -108,23 +123,26 @@ def _by_geometry(
 
 
 def _divided(
-    images: Images, runs: Sequence[Run], alone: Sequence[int], layout: RenderLayout, geometry: ImageGeometry
-) -> Iterator[tuple[Sequence[int] | Integers, Callable[[], Arrays]]]:
-    """Divide images of one layout into calls, each with the positions and the arrays of its images."""
+    images: Images, runs: Sequence[Run], alone: Sequence[int], geometry: ImageGeometry, channels: int
+) -> Iterator[tuple[Sequence[int] | Integers, Callable[[int], Arrays]]]:
+    """Divide images of one geometry into calls, each with its images' positions and, given how many, components."""
     if geometry.turn.transpose:
         alone, runs = [*alone, *(position for run in runs for position in run.positions.tolist())], ()
-    size = max(1, _AT_ONCE // int(layout.head["height"][0] * layout.head["width"][0] * layout.head["channels"][0]))
+    extent = geometry.map.extent
+    size = max(1, _AT_ONCE // (channels * extent.height * extent.width))
     for run in runs:
         for at in range(0, len(run.numbers), size):
             numbers = run.numbers[at : at + size]
-            yield run.positions[at : at + size], partial(_in_place, run.decoded, numbers, layout.parts)
+            yield run.positions[at : at + size], partial(_in_place, run.decoded, numbers)
     if alone:
         size = TOGETHER if images[alone[0]].components[0].coefficients.size <= _SMALL else 1
         for some in (alone[at : at + size] for at in range(0, len(alone), size)):
-            yield some, partial(_arrays, images, some, layout.parts, geometry.turn.transpose)
+            yield some, partial(_arrays, images, some, geometry.turn.transpose)
 
 
-def _check(image: JpegImage, geometry: ImageGeometry, extent: Extent) -> None:
+def _check(image: JpegImage, geometry: ImageGeometry, extent: Extent, target: Target) -> None:
+    if image.color not in MIXING[target]:
+        raise InputError(f"{image.source}: {image.color} components cannot be converted to {target}")
     whole, offset = (image.extent, None) if geometry.offset is None else (image.whole, image.offset)
     if whole is None or geometry.offset != offset or geometry.map.source != geometry.turn.extent(whole):
         raise InputError(f"{image.source}: {geometry.map!r} is not for an image of size {whole}")
@@ -178,7 +196,7 @@ def _in_place(decoded: Decoded, numbers: Integers, count: int) -> Arrays:
     return (decoded.out,) * 3, (decoded.quant.reshape(-1),) * 3, begins
 
 
-def _arrays(images: Sequence[JpegImage], positions: Sequence[int], count: int, transpose: bool) -> Arrays:
+def _arrays(images: Sequence[JpegImage], positions: Sequence[int], transpose: bool, count: int) -> Arrays:
     """The arrays of images that were decoded alone: copied to one place, unless there is only one."""
     planes, tables, sizes = [], [], []
     for column in zip(*[images[position].components[:count] for position in positions], strict=True):

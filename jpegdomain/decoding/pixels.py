@@ -1,5 +1,6 @@
 """From files to normalised pixels, for any network that takes pixels: `read_pixels` and `PixelCollate`."""
 
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from jpegdomain.codec import MAX_PIXELS, MAX_SCANS, JpegImage
 from jpegdomain.codec.images import Images
-from jpegdomain.codec.many import cut
+from jpegdomain.codec.many import cut, ends_of
 from jpegdomain.codec.sources import Source
 from jpegdomain.data import Collate, JpegBatch
 from jpegdomain.data.reading import Limits, Read, read_as_needed
@@ -164,7 +165,7 @@ def read_pixels(
         images = _sound(records)
         batch = collate_mixed(images, preprocess=preprocess, orient=orient, generator=generator, dtype=_of_batch(dtype))
         pixels = _pixels(batch, values, dtype, memory_format)
-        if len(given) == len(pixels):
+        if len(given) == pixels.shape[0]:
             return pixels
         if result is None:
             result = torch.empty((len(given), *pixels.shape[1:]), dtype=dtype).to(memory_format=memory_format)
@@ -180,8 +181,8 @@ def read_pixels(
 
 def _pieces(sources: Sequence[Any]) -> list[range]:
     """Divide sources into pieces whose coefficients are in memory at the same time."""
-    if {*map(type, sources)} == {bytes}:
-        return cut(sources, _PIECE_BYTES)
+    if len(sources) > _PIECE and {*map(type, sources)} == {bytes}:
+        return cut(ends_of(sources), _PIECE_BYTES)
     return [range(at, min(at + _PIECE, len(sources))) for at in range(0, len(sources), _PIECE)]
 
 
@@ -233,6 +234,12 @@ def _scale_and_shift(
 
 
 def _three(name: str, values: Any) -> Tensor:
+    # A tensor takes as long to make as a small file to decode.
+    return _three_of(name, values) if isinstance(values, tuple) else _three_of.__wrapped__(name, values)
+
+
+@functools.lru_cache(maxsize=64)
+def _three_of(name: str, values: Any) -> Tensor:
     numbers = torch.as_tensor(values, dtype=torch.float64).flatten()
     if numbers.numel() not in (1, 3):
         raise InputError(f"{name} must be one number or three, got {numbers.numel()}")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jpegdomain.colour import BLACK, MIXING, Target
+from jpegdomain.compiled.memory import Lender
 from jpegdomain.compiled.sharing import shared
 from jpegdomain.geometry import Extent
 
@@ -26,6 +27,9 @@ TOGETHER: Final = 64
 """Images whose coefficients are copied for one call, at most."""
 _WORTH_A_THREAD: Final = 1 << 20
 """Number of output numbers below which starting a thread takes longer than it saves."""
+
+# Batches so large that their memory goes back to the system each time spend as long on it as on all the arithmetic.
+_batches: Final = Lender(2, 1 << 26)
 
 # A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
 _scratch: list[NDArray[np.float32]] = []
@@ -75,21 +79,23 @@ class Work:
         mixing: From `Channels.constants`.
         fills: From `Channels.constants`.
         positions: Each image's position in the batch.
-        arrays: Returns their coefficients and tables, in the thread that renders them.
+        arrays: Their coefficients and tables.
     """
 
     layout: RenderLayout
     mixing: NDArray[np.float32]
     fills: NDArray[np.float32]
     positions: Sequence[int] | NDArray[np.int64]
-    arrays: Callable[[], Arrays]
+    arrays: Arrays
 
 
-def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Channels, threads: int) -> Tensor:
+def render_works(
+    jobs: Sequence[Callable[[], Work]], count: int, extent: Extent, channels: Channels, threads: int
+) -> Tensor:
     """Render all images of a batch.
 
     Args:
-        works: Together they hold every position once.
+        jobs: Return the works, in the threads that render them. Together these hold every position once.
         count: Number of images.
         extent: The result's extent.
         channels: The result's channels.
@@ -100,7 +106,7 @@ def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Ch
     """
     depth = len(channels.scale)
     flat = _memory(count * depth * extent.height * extent.width)
-    shared(partial(_render, flat, count), works, threads if flat.size >= _WORTH_A_THREAD else 1)
+    shared(partial(_render, flat, count), jobs, threads if flat.size >= _WORTH_A_THREAD else 1)
     if channels.last:
         return torch.from_numpy(flat).view(count, *extent, depth).permute(0, 3, 1, 2)
     return torch.from_numpy(flat).view(count, depth, *extent)
@@ -108,16 +114,15 @@ def render_works(works: Sequence[Work], count: int, extent: Extent, channels: Ch
 
 def _memory(size: int) -> NDArray[np.float32]:
     """Uninitialised float32 memory, aligned to a cache line."""
-    # NumPy asks the system for huge pages, torch does not. Batches so large that their memory goes back to the system
-    # each time would spend longer on page faults of 4 KB than on all the arithmetic.
-    line = 16
-    room = np.empty(size + line, np.float32)
-    first = -room.ctypes.data % (4 * line) // 4
-    return room[first : first + size]
+    line = 64
+    _, room = _batches.lend(4 * size + line)
+    first = -room.ctypes.data % line
+    return room[first : first + 4 * size].view(np.float32)
 
 
-def _render(out: NDArray[np.float32], count: int, work: Work) -> None:
-    coefficients, steps, begins = work.arrays()
+def _render(out: NDArray[np.float32], count: int, job: Callable[[], Work]) -> None:
+    work = job()
+    coefficients, steps, begins = work.arrays
     layout = work.layout
     try:
         scratch = _scratch.pop()

@@ -1,7 +1,6 @@
 """Records of many files are made when one looks at them: they are those of single files, whoever looks, and when."""
 
 import copy
-import gc
 import io
 import pickle
 import threading
@@ -112,7 +111,7 @@ def test_threads_that_look_at_once_see_the_same():
 def test_memory_is_used_again_only_when_no_record_is_left_of_it():
     large = [jpeg(noise(200, 200, seed=seed), quality=95) for seed in range(20)]
     expected = [read_jpeg(data).components[0].coefficients.copy() for data in large]
-    before = {*workspace._watched}
+    before = {*workspace._blocks._lent}
     kept = []
     for turn in range(12):
         # In another order each time, so that the same memory would hold something else.
@@ -121,14 +120,12 @@ def test_memory_is_used_again_only_when_no_record_is_left_of_it():
         kept.append(((turn + 3) % 20, images[3].components[0].coefficients))
         kept.append(((turn + 5) % 20, images[5]))
         del images
-        gc.collect()
     for number, held in kept:
         coefficients = held if isinstance(held, np.ndarray) else held.components[0].coefficients
         np.testing.assert_array_equal(coefficients, expected[number])
     del kept, held, coefficients
-    gc.collect()
-    assert {*workspace._watched} <= before
-    assert 0 < len(workspace._spare) <= workspace._SPARE
+    assert {*workspace._blocks._lent} <= before
+    assert 0 < len(workspace._blocks._spare) <= 4
 
 
 def test_jobs_are_done_in_order_or_raise_the_first_error():

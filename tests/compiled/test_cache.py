@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jpegdomain.compiled import CompiledFunction, KernelPackage, cache, kernel_packages
+from jpegdomain.errors import JpegDomainError
 
 from .processes import a_file_in_the_way, outcome, process
 
@@ -219,3 +220,10 @@ def test_a_file_that_cannot_be_read_leaves_nothing_and_stops_no_other(tmp_path, 
     for _ in range(2):
         cache._filled(tmp_path / "to", [tmp_path / "from", tmp_path / "nowhere"])
     assert sorted(path.name for path in (tmp_path / "to").iterdir()) == ["b.nbi", "c.nbi"]
+
+
+def test_python_without_a_gil_is_refused(monkeypatch, package):
+    function = CompiledFunction(package, "any", "any", lambda types: types.void())
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    with pytest.raises(JpegDomainError, match="PYTHON_GIL=1"):
+        function()

@@ -83,3 +83,9 @@ def nets(forward, **layers):
     for name, layer in layers.items():
         setattr(net, name, layer)
     return net
+
+
+def stem(channels=64, dtype=torch.float64):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, channels, 3, 1, 1), nn.BatchNorm2d(channels), nn.ReLU(), nn.Flatten())
+    return randomised(model).to(dtype).eval()

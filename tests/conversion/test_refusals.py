@@ -8,7 +8,7 @@ from torch import nn
 
 import jpegdomain as jd
 from jpegdomain.conversion import registry
-from jpegdomain.errors import InputError
+from jpegdomain.errors import InputError, UnsupportedLayerError
 
 from .models import agrees, nets, small
 
@@ -112,3 +112,17 @@ def test_keywords_of_a_module_of_ones_own_reach_its_layer():
         assert agrees(nets(lambda self, x: self.gain(x, gain=3.0).mean([2, 3]), gain=Gain()))
     finally:
         registry._RULES.pop(Gain)
+
+
+@pytest.mark.parametrize("name", ["plan", "jpeg_entry", "preprocess"])
+def test_names_that_the_converted_model_needs_are_refused(name):
+    with pytest.raises(UnsupportedLayerError, match=f"{name}: a converted model needs this name"):
+        jd.convert(nets(lambda self, x: getattr(self, name)(x), **{name: nn.Conv2d(3, 4, 1)}))
+
+
+def test_wrapped_models_are_refused_with_what_to_do():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3))
+    with pytest.raises(InputError, match=r"torch.compile.*convert first.*torch.compile\(jpegdomain.convert\(model\)\)"):
+        jd.convert(torch.compile(model))
+    with pytest.raises(InputError, match=r"scripted.*convert the original model"):
+        jd.convert(torch.jit.script(model))

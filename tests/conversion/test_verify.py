@@ -45,3 +45,23 @@ def test_verify_refuses_what_it_cannot_compare():
     other = jd.models.three_block_net(3, 7, (4, 6, 8)).double()
     with pytest.raises(InputError, match="differ in number or shape"):
         jd.verify(other, jd.convert(small()), batch)
+
+
+def test_verify_takes_what_the_models_take_and_return():
+    def forward(self, x, other, gain=1.0):
+        y = self.conv(x) + other * gain
+        return {"maps": [y, y.argmax(1)], "number": y.mean(), "count": 3, "flag": None, "name": "y"}
+
+    model = nets(forward, conv=nn.Conv2d(3, 4, 3)).double()
+    pixels, other = torch.randn(2, 3, 9, 9, dtype=torch.float64), torch.randn(2, 4, 7, 7, dtype=torch.float64)
+    for plan in ("transform", "fused"):
+        converted = jd.convert(model, plan=plan)
+        report = jd.verify(model, converted, jd.encode(pixels), other, gain=2.0)
+        assert report.passes(1e-9)
+        assert report.images == 2
+        assert report.magnitude > 1
+        with torch.no_grad():
+            converted.conv.bias += 0.1
+        assert not jd.verify(model, converted, jd.encode(pixels), other, gain=2.0).passes(1e-3)
+    with pytest.raises(InputError, match="differ in number or shape"):
+        jd.verify(nets(lambda self, x: x.mean()), jd.convert(nets(lambda self, x: (x.mean(), 2))), jd.encode(pixels))

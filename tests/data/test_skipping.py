@@ -157,6 +157,23 @@ def test_a_part_of_a_data_set_gets_no_image_of_another_part():
 
 
 @quiet
+def test_nor_where_the_last_image_before_is_too_small():
+    given = [SOUND, SMALL, SOUND[:-150], SOUND]
+    part = Subset(jd.JpegDataset(given, on_error="skip"), [0, 1, 2])
+    labels, _ = collected(DataLoader(part, 1, collate_fn=jd.Collate(STRICT_CROP)), 1)
+    assert labels == [[0], [0], [0]]
+
+
+@quiet
+def test_where_no_usable_image_came_before_the_data_set_has_the_next_one():
+    # As `Collate` says: the data set does not see which part of it is used.
+    part = Subset(jd.JpegDataset([SOUND[:-150], SOUND, SOUND], on_error="skip"), [0, 2])
+    labels, reports = collected(DataLoader(part, 1, collate_fn=jd.Collate()), 1)
+    assert labels == [[1], [2]]
+    assert "stands in for a batch" in next(report.reason for report in reports if not report.left_out)
+
+
+@quiet
 @pytest.mark.parametrize("given", [[SMALL, SMALL[:-40]], [b"", b"x"]], ids=["after reading", "in reading"])
 def test_a_data_set_without_any_usable_file_is_an_error(given):
     dataset = jd.JpegDataset(given, on_error="skip", preprocess=STRICT_CROP)

@@ -20,7 +20,7 @@ from experiments.frequency_channels.variants import PIXELS, variant
 from experiments.frequency_detection import run as experiment
 from experiments.frequency_detection.coco import CocoImages, Items, mirrored, silent
 from experiments.frequency_detection.network import Design, build
-from experiments.frequency_detection.results import average_precision
+from experiments.frequency_detection.results import average_precision, summary, table_of
 from experiments.frequency_detection.training import Recipe, Trainer
 from jpegdomain.frequency import ChannelStatistics, FileImage, Frontend, published
 
@@ -372,3 +372,25 @@ def test_missing_data_is_named(data, tmp_path):
         CocoImages(tmp_path / "nowhere", data / "val.json")
     with pytest.raises(SystemExit, match=r"no file .*nothing.json"):
         CocoImages(data / "val", tmp_path / "nothing.json")
+
+
+def test_the_table_has_all_of_cocos_numbers():
+    numbers = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+    units = {
+        f"24S-{seed}": {
+            "variant": "24S",
+            "seed": seed,
+            "epochs": [
+                {
+                    "losses": {"total": 2.0 + epoch},
+                    "box": {name: (seed + place) / 10 for place, name in enumerate(numbers)},
+                }
+                for epoch in range(2)
+            ],
+        }
+        for seed in range(2)
+    }
+    text = table_of({"settings": {"model": "faster", "first_weights": "random"}, "result": summary(units)})
+    # Means over seeds 0 and 1.
+    assert text.splitlines()[-1] == "| 24S | box | 0.050 | 0.150 | 0.250 | 0.350 | 0.450 | 0.550 |"
+    assert "| 24S | 0.5 | random | 0.050 | 2.000 → 3.000 |" in text

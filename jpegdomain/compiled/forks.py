@@ -1,0 +1,21 @@
+"""Locks of a process that forks."""
+
+import os
+import threading
+from contextlib import AbstractContextManager
+
+__all__ = ["lock_that_forks_wait_for"]
+
+
+def lock_that_forks_wait_for() -> AbstractContextManager[bool]:
+    """Make a lock for what a child process must not find half done.
+
+    A fork waits until no other thread has the lock: otherwise the child would inherit one that nobody opens.
+
+    Returns:
+        A reentrant lock.
+    """
+    lock = threading.RLock()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock
