@@ -17,6 +17,7 @@ from experiments import (
     frequency_exact,
     generality,
     input_accuracy,
+    input_training,
     report,
 )
 from experiments.frequency_channels import figures as frequency_figures
@@ -122,6 +123,11 @@ RESULTS = {
             "    --same-padding",
         ),
     ),
+    "input-training": Result(
+        _each(input_training.table),
+        _experiment("input_training-*"),
+        ("python -m experiments.input_training imagenette-160/train imagenette-160/val",),
+    ),
     "inputs": Result(_each(input_table), _benchmark("inputs"), (_INPUTS,)),
     "rivals": Result(_each(rivals_table), _benchmark("inputs"), (_INPUTS,)),
     "loaders": Result(_each(loaders_table), _benchmark("loaders"), ("python -m benchmarks.loaders FOLDER",)),
@@ -174,6 +180,7 @@ FIGURES: dict[str, Callable[[dict[str, Any], Path], None]] = {
     "equivalence": equivalence.figure,
     "frequency_channels": frequency_figures.figure,
     "frequency_exact": frequency_exact.figure,
+    "input_training": input_training.figure,
     "jpeg_training": draw_accuracies,
     "throughput": throughput.figure,
 }
