@@ -2,6 +2,13 @@
 
 import struct
 
+import PIL
+import pytest
+
+reads_as_pillow_13 = pytest.mark.skipif(
+    int(PIL.__version__.split(".")[0]) < 13, reason="Pillow before 13 reads EXIF entries of unusual types differently"
+)
+
 
 def entry(order, kind, count, value, tag=0x0112):
     """Twelve bytes of a directory; the value is packed as a 32-bit number, or four bytes as they are."""

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from jpegdomain.codec import read_header, read_jpeg, read_jpegs
 from jpegdomain.codec.metadata import metadata_of
 
-from .exif import entry, tiff
+from .exif import entry, reads_as_pillow_13, tiff
 from .oracle import inserted, jpeg, noise, offset_of, segment
 
 PLAIN = jpeg(noise(16, 24))
@@ -128,6 +128,7 @@ def text(tag, size):
 LONG_TEXT = entry("<", 2, 9, 62, tag=0x010F)
 
 
+@reads_as_pillow_13
 @pytest.mark.parametrize(
     ("blocks", "expected"),
     [
@@ -191,6 +192,7 @@ def test_xmp_says_it_where_exif_does_not(pieces, expected):
 numbers = st.sampled_from([0, 1, 3, 6, 8, 9, 26, 60, 0xFFFF, 0x10006, 0xFFFFFFFF])
 
 
+@reads_as_pillow_13
 @settings(derandomize=True, deadline=None, max_examples=400, database=None)
 @given(st.data())
 def test_any_directory(data):

@@ -107,7 +107,7 @@ def test_the_largest_legal_values(index, value):
 def test_what_no_file_can_hold_is_refused(index, value):
     blocks = np.zeros((2, 3, 64), np.int16)
     blocks[1, 1, index] = value
-    with pytest.raises(InputError, match="AC goes up to ±1023"):
+    with pytest.raises(InputError, match="AC goes up to ±1023, and DC changes by at most ±2047"):
         jd.write_jpeg(gray(blocks), progressive=True)
 
 

@@ -94,7 +94,7 @@ def test_the_state_brings_the_statistics_along(images, statistics):
 def test_the_state_of_other_channels_is_refused(statistics):
     state = saved(Frontend(published("24S"), statistics))
     for selection in (published("24T"), published("24S").in_order("zigzag"), published("48S")):
-        with pytest.raises(InputError, match=r"this state is of 24S \(16\+4\+4 channels.*the frontend selects"):
+        with pytest.raises(InputError, match=r"this state is for 24S \(16\+4\+4 channels.*the frontend selects"):
             Frontend(selection).load_state_dict(state)
     with pytest.raises(InputError, match="chroma='exact', the frontend has chroma='nearest'"):
         Frontend(published("24S"), chroma="nearest").load_state_dict(state)
@@ -136,9 +136,9 @@ def test_statistics_in_another_order_are_not_reordered_twice(statistics):
 def test_errors_say_what_is_wanted(statistics):
     with pytest.raises(InputError, match=r"published\('24S'\).*got int"):
         Frontend(24)
-    with pytest.raises(InputError, match=r"selects 24T .*, its statistics are of ChannelSet.*name='24S'"):
+    with pytest.raises(InputError, match=r"selects 24T .*, its statistics are for ChannelSet.*name='24S'"):
         Frontend(published("24T"), statistics.select(published("24S")))
-    with pytest.raises(InputError, match=r"chroma='nearest'.*chroma='exact': fit_statistics"):
+    with pytest.raises(InputError, match=r"chroma='nearest'.*chroma='exact': fit them with fit_statistics"):
         Frontend(published("24S"), statistics, chroma="nearest")
     with pytest.raises(InputError, match="'exact' or 'nearest'"):
         Frontend(published("24S"), statistics, chroma="linear")

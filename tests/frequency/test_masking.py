@@ -364,7 +364,7 @@ def test_what_keeps_nothing_or_cannot_keep_is_refused():
         jd.convert(nn.ReLU(), channels=LOPSIDED)
     with pytest.raises(InputError, match=r"ChannelSet or a gate, got str.*published\('24S'\)"):
         converted("24S")
-    with pytest.raises(InputError, match=r"Identity is to return .* 192\)"):
+    with pytest.raises(InputError, match=r"Identity must return .* 192\)"):
         converted(nn.Identity())(batch())
     with pytest.raises(InputError, match=r"jpegdomain\.collate.*got Tensor"):
         converted(LOPSIDED)(torch.zeros(1, 3, 8, 8))
@@ -390,7 +390,7 @@ def test_a_forward_hook_has_the_decisions_of_a_training_step():
 
 
 def test_statistics_of_other_channels_are_refused():
-    with pytest.raises(InputError, match=r"reads all 192 channels.*got ChannelStatistics\(24 channels"):
+    with pytest.raises(InputError, match=r"statistics of 192 channels.*got ChannelStatistics\(24 channels"):
         NormalisedGate(Loudest(), STATISTICS.select(published("24S")))
     with pytest.raises(InputError, match="chroma='nearest'"):
         NormalisedGate(Loudest(), dataclasses.replace(STATISTICS, chroma="nearest"))

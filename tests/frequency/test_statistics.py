@@ -112,7 +112,7 @@ def test_networks_divide_by_no_less_than_the_floor():
     described = {name: value for name, value in statistics.to_dict().items() if name != "floor"}
     assert ChannelStatistics.from_dict(described).floor == 0
     for wrong in (-1, math.inf, math.nan):
-        with pytest.raises(InputError, match="a floor is a number of levels"):
+        with pytest.raises(InputError, match="floor must be a number of levels"):
             statistics.with_floor(wrong)
 
 
@@ -134,7 +134,7 @@ def test_a_selection_takes_its_channels_in_its_order():
     assert own.std.tolist() == [index + 1 for index in selection.indices]
     assert (own.count, len(own), own.selection) == (5, 24, selection)
     assert ChannelStatistics.from_dict(json.loads(json.dumps(own.to_dict()))).selection == selection
-    with pytest.raises(InputError, match=r"of all 192, these are of 24D \(14\+5\+5"):
+    with pytest.raises(InputError, match=r"of 192 channels, these are for 24D \(14\+5\+5"):
         own.select(selection)
 
 
@@ -158,9 +158,9 @@ def test_errors_say_what_is_wanted():
         fit_statistics(["files"])
     with pytest.raises(InputError, match=r"each of 192 channels.*\(3,\) and \(2,\)"):
         ChannelStatistics(torch.zeros(3), torch.ones(2), 1)
-    with pytest.raises(InputError, match="std is above 0"):
+    with pytest.raises(InputError, match="and std above 0"):
         ChannelStatistics(torch.zeros(192), torch.zeros(192), 1)
     with pytest.raises(InputError, match="NaN or infinity among the pixels"):
         fit_statistics([torch.full((1, 3, 8, 8), torch.nan)])
-    with pytest.raises(InputError, match="described by chroma, count, mean and std"):
+    with pytest.raises(InputError, match="description of statistics needs chroma, count, mean and std"):
         ChannelStatistics.from_dict({"mean": [0.0]})

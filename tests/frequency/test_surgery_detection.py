@@ -195,7 +195,7 @@ def test_keys_are_torchvisions_and_the_statistics_lie_beside_them():
     with torch.no_grad():
         adapted.transform.frontend.mean.zero_()
     assert frontend.mean.any()
-    with pytest.raises(InputError, match="this state is of 24S"):
+    with pytest.raises(InputError, match="this state is for 24S"):
         adapt(build(), published("24T")).load_state_dict(after)
 
 
