@@ -3,10 +3,11 @@
     python -m benchmarks.threads --files "ImageNet=FOLDER" --files "Imagenette=FOLDER" --whole "CIFAR-10=FOLDER"
 
 ``--files`` are made 224×224 by Resize(256), CenterCrop(224); ``--whole`` are of one size and enter as they are. Each
-set is read in runs of so many files a call as ``--run`` says. Times are microseconds a file, one thread and several in
-turn; the ratio is how many times as fast several are, the median (smallest…largest) over the rounds. The serial share
-is what one thread spends outside compiled functions, where it holds the GIL. On a machine that does other things at the
-same time no ratio says what threads are worth: the load before and after is in the result.
+set is read with as many files a call as ``--run`` and ``--whole-run`` say. Times are microseconds a file, one thread
+and several in turn; the ratio is how many times as fast several are, the median (smallest…largest) over the rounds. The
+serial share is what one thread spends outside compiled functions, where it holds the GIL. On a machine that does other
+things at the same time no ratio says what threads are worth: the load before and after is in the result. There, as
+root, ``chrt -r 1 python -m benchmarks.threads …`` gives it all cores while it runs.
 """
 
 import os
@@ -103,22 +104,24 @@ def main(given: list[str] | None = None) -> None:
     parser = arguments.parser("benchmarks.threads", __doc__)
     parser.add_argument("--files", action="append", metavar="NAME=FOLDER", help="a set that is resized; several times")
     parser.add_argument("--whole", action="append", metavar="NAME=FOLDER", help="a set that enters as it is")
-    parser.add_argument("--limit", type=int, default=1024, help="files of each set (default 1024)")
-    parser.add_argument("--run", nargs="+", type=int, default=[64, 1024], help="files a call (default 64 and 1024)")
+    parser.add_argument("--limit", type=int, default=512, help="files of each set, or those of a call (default 512)")
+    parser.add_argument("--run", nargs="+", type=int, default=[64, 256], help="of --files a call (default 64 256)")
+    parser.add_argument("--whole-run", nargs="+", type=int, default=[64, 1024, 4096], help="of --whole (64 1024 4096)")
     parser.add_argument("--threads", type=int, default=2, help="beside one (default 2)")
     parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
     parser.add_argument(
         "--output", type=Path, default=Path("results/threads.json"), help="default results/threads.json"
     )
     options = parser.parse_args(given)
-    sets = [(text, _RESIZED) for text in options.files or []] + [(text, None) for text in options.whole or []]
+    sets: list[tuple[str, Compose | None, list[int]]] = [(text, _RESIZED, options.run) for text in options.files or []]
+    sets += [(text, None, options.whole_run) for text in options.whole or []]
     before, usual = os.getloadavg()[0], torch.get_num_threads()
     result: dict[str, Any] = {}
     try:
-        for text, preprocess in sets or [(f"digits={EMBEDDED}", _RESIZED)]:
+        for text, preprocess, runs in sets or [(f"digits={EMBEDDED}", _RESIZED, options.run)]:
             name, _, folder = text.partition("=")
-            files = spread(Path(folder), options.limit)
-            for run in sorted({min(run, len(files)) for run in options.run}):
+            files = spread(Path(folder), max(options.limit, *runs) if sets else options.limit)
+            for run in sorted({min(run, len(files)) for run in runs}):
                 row = result[f"{name}, {run} a call"] = _compare(
                     files, run, preprocess, options.threads, options.repeats
                 )

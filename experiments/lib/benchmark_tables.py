@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.lib import markdown
 
-__all__ = ["codec_table", "engines_table", "network_tables", "regions_table"]
+__all__ = ["codec_table", "engines_table", "network_tables", "regions_table", "threads_table"]
 
 _PLANS = ("fused", "transform")
 _READERS = {
@@ -152,4 +152,21 @@ def _passes_table(passes: dict[str, Any]) -> str:
         "× that, second pass",
         "index, of the file's size",
     ]
+    return markdown.table(header, rows)
+
+
+def threads_table(report: dict[str, Any]) -> str:
+    """Write what threads are worth, from `benchmarks.threads`: a row for each set and number of files a call."""
+    count = report["settings"]["threads"]
+    header = ["files"]
+    for stage in ("coefficients", "pixels"):
+        header += [f"{stage}, one thread, µs", f"× as fast, {count} threads", "outside compiled code"]
+    rows = []
+    for name, measured in report["result"].items():
+        row = [name]
+        for stage in ("read_jpegs", "read_pixels"):
+            own = measured[stage]
+            speed = "{median:.2f} ({smallest:.2f}…{largest:.2f})".format(**own["speed"])
+            row += [f"{own['microseconds']['1']:.1f}", speed, f"{own['serial_share']:.0%}"]
+        rows.append(row)
     return markdown.table(header, rows)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .decoded import Decoded, promise_of
 from .kernel.layout import Integers
-from .many import Part
+from .many import Part, errors_of
 from .records import JpegImage
 
 __all__ = ["Images", "Kind", "Run"]
@@ -68,10 +68,7 @@ class Images(Sequence[JpegImage]):
     @property
     def error(self) -> Exception | None:
         """The error in place of the first missing record; None if no record is missing."""
-        results = (
-            result for part in self._parts for result in (part.others.values() if isinstance(part, Decoded) else part)
-        )
-        return next((result for result in results if isinstance(result, Exception)), None)
+        return next(errors_of(self._parts), None)
 
     @cached_property
     def _all(self) -> list[Any]:

@@ -18,7 +18,7 @@ from .regions import Span
 from .sources import Source, load
 from .workspace import Workspace, acquire, release
 
-__all__ = ["index_jpeg"]
+__all__ = ["find_index", "index_jpeg"]
 
 
 def index_jpeg(source: Source, *, every: int = 8) -> JpegIndex:
@@ -44,17 +44,22 @@ def index_jpeg(source: Source, *, every: int = 8) -> JpegIndex:
     if not isinstance(every, int) or isinstance(every, bool) or not 1 <= every < 1 << 31:
         raise InputError(f"every must be a number of MCUs, 1 or more, got {every!r}")
     data, name = load(source)
-    workspace = acquire()
-    try:
-        index = _index(data, every, workspace)
-    finally:
-        release(workspace)
+    index = find_index(data, every)
     if index is None:
         # Reading the file raises an error that says what is wrong.
         decode(data, name, Settings(8, "raise", None, MAX_SCANS, False))
         reason = "it cannot be entered in the middle: it is not sequential with Huffman coding, or irregular"
         raise UnsupportedJpegError(message(name, reason, advice="read its regions without an index"))
     return index
+
+
+def find_index(data: bytes, every: int = 8) -> JpegIndex | None:
+    """Do what `index_jpeg` does with a file's bytes; None if it has no index, without looking for the reason."""
+    workspace = acquire()
+    try:
+        return _index(data, every, workspace)
+    finally:
+        release(workspace)
 
 
 def _index(data: bytes, every: int, workspace: Workspace) -> JpegIndex | None:

@@ -1,7 +1,7 @@
 """Many files: how they are divided into pieces, each decoded by one call, and among threads."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeGuard
 
@@ -16,7 +16,7 @@ from .kernel.layout import Integers
 from .sources import SOURCES, Source, load, named
 from .workspace import Arena
 
-__all__ = ["Part", "cut", "ends_of", "read_parts"]
+__all__ = ["Part", "cut", "ends_of", "errors_of", "read_parts"]
 
 Part: TypeAlias = Decoded | list[Result]
 """The results of some files, in order."""
@@ -139,6 +139,14 @@ def read_parts(
         size = max(1, min(_FILES, count // (_SHARES * threads)))
         pieces = [range(at, min(at + size, count)) for at in range(0, count, size)]
     return [part for parts in shared(reading, pieces, threads) for part in parts]
+
+
+def errors_of(parts: Iterable[Part | Sequence[Result]]) -> Iterator[Exception]:
+    """The errors among results, in order."""
+    for part in parts:
+        for result in part.others.values() if isinstance(part, Decoded) else part:
+            if isinstance(result, Exception):
+                yield result
 
 
 def _are_bytes(sources: Sequence[Source]) -> TypeGuard[Sequence[bytes]]:

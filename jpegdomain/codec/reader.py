@@ -10,7 +10,7 @@ from .decoding import MAX_PIXELS, MAX_SCANS, Settings, decode
 from .index import JpegIndex
 from .indexed import IndexedFile
 from .kernel.layout import MOST_SCANS
-from .many import read_parts
+from .many import errors_of, read_parts
 from .pieces import open_pieces
 from .records import JpegImage
 from .region_reading import read_region
@@ -179,10 +179,13 @@ def read_jpegs(
     """
     settings = settings_of(keep, on_error, max_pixels, max_scans, strict)
     _check_threads(threads)
-    results: list[Any] = [result for part in read_parts(list(sources), settings, threads) for result in part]
-    for result in results:
-        if isinstance(result, Exception) and (not return_errors or isinstance(result, InputError)):
-            raise result
+    parts = read_parts(list(sources), settings, threads)
+    for error in errors_of(parts):
+        if not return_errors or isinstance(error, InputError):
+            raise error
+    results: list[Any] = []
+    for part in parts:
+        results += part
     return results
 
 

@@ -6,14 +6,15 @@ import warnings
 from pathlib import Path
 from typing import Final
 
-from jpegdomain.codec import JpegImage, JpegIndex, index_jpeg, read_jpegs
+from jpegdomain.codec import JpegImage, JpegIndex, read_jpegs
 from jpegdomain.codec.decoding import Settings
 from jpegdomain.codec.indexed import IndexedFile
+from jpegdomain.codec.indexing import find_index
 from jpegdomain.codec.pieces import open_pieces
 from jpegdomain.codec.records import upsampling_of
 from jpegdomain.codec.sources import Held, Source
 from jpegdomain.colour import INKS, MIXING
-from jpegdomain.errors import JpegFileError, JpegIndexError
+from jpegdomain.errors import JpegIndexError
 from jpegdomain.geometry import BLOCK
 from jpegdomain.preprocess.image_geometry import ImageGeometry
 
@@ -114,13 +115,10 @@ class IndexFolder:
         kept = None if self._full else self._place(source)
         if kept is None:
             return None
-        try:
-            index = index_jpeg(file.data)
-        except JpegFileError:
-            # It is not a JPEG file, or damaged, or cannot be indexed: reading it raises the error.
-            return None
+        # A file without one may be progressive, or damaged: reading it tells.
+        index = find_index(file.data)
         # Reading with an index does not check data after the last block, but reading the whole file does.
-        if len(index.scans) > 1 or not index.scans[0].ends_the_file(file.data):
+        if index is None or len(index.scans) > 1 or not index.scans[0].ends_the_file(file.data):
             return None
         unread = self._opened(file, index, kept)
         if unread is not None:

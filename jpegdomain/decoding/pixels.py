@@ -1,6 +1,5 @@
 """From files to normalised pixels, for any network that takes pixels: `read_pixels` and `PixelCollate`."""
 
-import functools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ from jpegdomain.codec.sources import Source
 from jpegdomain.data import Collate, JpegBatch
 from jpegdomain.data.reading import Limits, Read, read_as_needed
 from jpegdomain.errors import ExtentMismatchError, InputError
-from jpegdomain.preprocess import recipe_of
+from jpegdomain.preprocess import simplified
 
 from .affine import to_pixels
-from .entry import IMAGENET_MEAN, IMAGENET_STD, Values
+from .entry import Values
 from .kernel import TO_BYTES
 from .mixed import MixedBatch, collate_mixed, mixed_pixels
+from .normalisation import scale_and_shift
 
 __all__ = ["PixelCollate", "read_pixels"]
 
@@ -69,7 +69,7 @@ class PixelCollate(Collate):
         super().__post_init__()
         _check_format(self.memory_format)
         # Raise errors about them here rather than in a worker.
-        _scale_and_shift(self.preprocess, self.mean, self.std, self.dtype)
+        scale_and_shift(self.preprocess, self.mean, self.std, self.dtype)
 
     @property
     def _other_formats(self) -> bool:
@@ -85,7 +85,7 @@ class PixelCollate(Collate):
 
     def finished(self, batch: JpegBatch | MixedBatch, preprocess: object) -> Tensor:
         """The pixels of a batch."""
-        values = _scale_and_shift(preprocess, self.mean, self.std, self.dtype)
+        values = scale_and_shift(preprocess, self.mean, self.std, self.dtype)
         return _pixels(batch, values, self.dtype, self.memory_format)
 
 
@@ -149,7 +149,8 @@ def read_pixels(
     if not given:
         raise InputError("read_pixels needs at least one file, got none")
     _check_format(memory_format)
-    values = _scale_and_shift(preprocess, mean, std, dtype)
+    preprocess = None if preprocess is None else simplified(preprocess)
+    values = scale_and_shift(preprocess, mean, std, dtype)
     limits = Limits(on_error, max_pixels, max_scans, strict)
     result: Tensor | None = None
     for some in _pieces(given):
@@ -205,45 +206,6 @@ def _check_format(memory_format: object) -> None:
 def _of_batch(dtype: torch.dtype) -> torch.dtype:
     """The dtype that a batch is decoded in."""
     return torch.float32 if dtype == torch.uint8 else dtype
-
-
-def _scale_and_shift(
-    preprocess: object, mean: Values | None, std: Values | None, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """From levels to what is wanted: scale·levels + shift, float64 (3,)."""
-    if not (dtype.is_floating_point or dtype == torch.uint8):
-        raise InputError(f"dtype must be a floating-point type or uint8, got {dtype}")
-    given = mean is not None or std is not None
-    if dtype == torch.uint8:
-        if given:
-            raise InputError("uint8 pixels are levels, without normalisation: leave out mean and std")
-        # Rounded, by adding one half and rounding down.
-        return torch.ones(3, dtype=torch.float64), torch.full((3,), 0.5, dtype=torch.float64)
-    recipe = None if preprocess is None else recipe_of(preprocess)
-    if recipe is not None and recipe.normalisation is not None and given:
-        raise InputError(
-            "the preprocess has its own mean and std: leave out these, or give a preprocess without normalisation"
-        )
-    if recipe is not None and recipe.mean is not None and not given:
-        mean, std = recipe.mean, recipe.std
-    means = _three("mean", IMAGENET_MEAN if mean is None else mean)
-    stds = _three("std", IMAGENET_STD if std is None else std)
-    if not stds.all():
-        raise InputError("std must not contain a zero")
-    return 1 / (255 * stds), -means / stds
-
-
-def _three(name: str, values: Any) -> Tensor:
-    # A tensor takes as long to make as a small file to decode.
-    return _three_of(name, values) if isinstance(values, tuple) else _three_of.__wrapped__(name, values)
-
-
-@functools.lru_cache(maxsize=64)
-def _three_of(name: str, values: Any) -> Tensor:
-    numbers = torch.as_tensor(values, dtype=torch.float64).flatten()
-    if numbers.numel() not in (1, 3):
-        raise InputError(f"{name} must be one number or three, got {numbers.numel()}")
-    return numbers.expand(3)
 
 
 def _pixels(

@@ -104,7 +104,7 @@ def test_only_the_crop_is_read(paths, tmp_path, monkeypatch):
     assert all(parts_of(first))
     # From the second pass on, no file is read whole, nor indexed.
     monkeypatch.setattr(indexes, "read_jpegs", None)
-    monkeypatch.setattr(indexes, "index_jpeg", None)
+    monkeypatch.setattr(indexes, "find_index", None)
     second = passes(indexed, (1,))
     whole = sum(part.coefficients.size for path in paths for part in jd.read_jpeg(path).components)
     read = sum(

@@ -8,7 +8,7 @@ from experiments import readme
 from experiments.frequency_channels.results import summary
 from experiments.frequency_channels.results import table as channels_table
 from experiments.generality import table as generality_table
-from experiments.lib.benchmark_tables import network_tables, regions_table
+from experiments.lib.benchmark_tables import network_tables, regions_table, threads_table
 from experiments.lib.input_tables import input_table
 from experiments.readme import DOCUMENTS, README, ROOT, filled
 from experiments.throughput.results import table as throughput_table
@@ -156,6 +156,15 @@ def test_the_table_of_regions_has_two_columns_for_each_image():
     assert lines[2] == "| whole | 10.0 | 1 | 20.0 | 1 |"
     assert lines[3] == "| tile | 2.0 | 0.20 (0.10…0.30) | 2.0 | 0.10 (0.00…0.20) |"
     assert lines[-3:] == ["| file | 3 | 3 |", "| with restart markers | 3 | 3 |", "| index | 0 | 0 |"]
+
+
+def test_the_table_of_threads_has_both_stages():
+    def stage(time, speed):
+        return {"microseconds": {"1": time, "2": time / speed}, "speed": spread(speed), "serial_share": 0.125}
+
+    result = {"small, 64 a call": {"read_jpegs": stage(4.25, 1.5), "read_pixels": stage(7.0, 1.75)}}
+    lines = threads_table({"settings": {"threads": 2}, "result": result}).splitlines()
+    assert lines[2] == "| small, 64 a call | 4.2 | 1.50 (1.40…1.60) | 12% | 7.0 | 1.75 (1.65…1.85) | 12% |"
 
 
 def test_the_table_of_models_counts_those_that_pass():
