@@ -127,7 +127,7 @@ class JpegDataset(Dataset[Item]):
         return Items(items, positions, reports, skip=self.on_error == "skip", others=others)
 
     def _others(self, usable: Sequence[int], last: int) -> Iterator[Items]:
-        """Read replacements, one at a time: those of earlier batches, latest first; then those after `last`, in turn."""
+        """Read replacements, one at a time: those of earlier batches, latest first; then those after `last`."""
         # If the loader uses a part of the data set, such as torch's Subset, only requested items are known here.
         for index in reversed(usable):
             yield self.__getitems__([index])
