@@ -23,7 +23,7 @@ from experiments import (
 from experiments.frequency_channels import figures as frequency_figures
 from experiments.frequency_channels import results as frequency_channels
 from experiments.lib import arguments, markdown
-from experiments.lib.benchmark_tables import codec_table, engines_table, network_tables, regions_table
+from experiments.lib.benchmark_tables import codec_table, engines_table, network_tables, regions_table, threads_table
 from experiments.lib.curves import draw_accuracies
 from experiments.lib.input_tables import end_to_end_table, input_table, loaders_table, rivals_table
 from experiments.lib.summary import summary_table
@@ -151,6 +151,14 @@ RESULTS = {
     ),
     "methods": Result(report.methods_table, _TRAININGS, _TRAIN),
     "learning": Result(report.learning_table, _TRAININGS, _TRAIN),
+    "threads": Result(
+        _each(threads_table),
+        _benchmark("threads"),
+        (
+            'chrt -r 1 python -m benchmarks.threads --files "ImageNet=FOLDER" --files "Imagenette=FOLDER" \\',
+            '    --whole "CIFAR-10=FOLDER"',
+        ),
+    ),
     "regions": Result(_each(regions_table), _benchmark("regions"), ("python -m benchmarks.regions --files FOLDER",)),
     "summary": Result(
         summary_table,
