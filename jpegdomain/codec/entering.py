@@ -71,7 +71,7 @@ def walk_to_scan(data: Bytes, mode: int, quant: Steps, workspace: Workspace) -> 
 
 
 def grid_of(state: Integers, span: Span) -> ScanGrid:
-    """Return the MCUs of the scan at which the state stands, and which of them the span holds."""
+    """Return the MCUs of the state's current scan, and which of them are in the span."""
     if state[L.PARTS] == 1:
         of = L.COMPONENT + L.FIELDS * int(state[L.PART])
         rows, columns, down, across = (int(state[of + field]) for field in (L.ROWS, L.COLUMNS, L.V, L.H))
@@ -96,7 +96,7 @@ def runs_of(grid: ScanGrid, places: Integers, pieces: int) -> Integers:
     rows = grid.columns * np.arange(grid.top, grid.bottom)
     first = np.searchsorted(places, rows + grid.left, "right") - 1
     last = np.searchsorted(places, rows + grid.right, "left")
-    # A row that begins before the end of the last one's run goes on with it.
+    # A row that begins before the end of the previous row's run continues that run.
     apart = first[1:] > last[:-1]
     first, last = first[np.append(True, apart)], last[np.append(apart, True)]
     if len(first) < pieces:
@@ -107,7 +107,7 @@ def runs_of(grid: ScanGrid, places: Integers, pieces: int) -> Integers:
     runs[:, L.RUN_FROM] = first
     runs[:, L.RUN_TO] = np.where(known, last, -1)
     runs[:, L.RUN_FIRST] = places[first]
-    # Where no entry point is known behind it, a run ends with the window.
+    # If no later entry point is known, a run ends with the window.
     runs[:, L.RUN_END] = np.where(known, places[np.minimum(last, len(places) - 1)], rows[-1] + grid.right)
     return runs
 

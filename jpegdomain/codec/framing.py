@@ -99,7 +99,7 @@ def _adobe_transform(image: JpegImage) -> int:
 
 
 def _chunks(data: bytes, head: int) -> list[bytes]:
-    """Cut data into pieces that fit into segments behind so many bytes; one piece if it is empty."""
+    """Cut data into pieces that fit into segments after so many other bytes; one piece if it is empty."""
     size = _LARGEST_PAYLOAD - head
     return [data[at : at + size] for at in range(0, len(data) or 1, size)]
 
@@ -113,7 +113,7 @@ def _exif_block(image: JpegImage) -> bytes | None:
     own = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, image.orientation, 0, 0)
     if image.exif is None:
         return own
-    # Of what has no directory nothing but its bytes can be kept, behind the directory that readers take.
+    # Data without a directory is kept as bytes, after the directory that readers use.
     return with_orientation(image.exif, image.orientation) or own + image.exif
 
 

@@ -81,7 +81,7 @@ def read_header(source: Source) -> JpegHeader:
 
 
 def _before_scan(data: bytes, name: str) -> list[Segment]:
-    """List the segments before the first scan, one of which is a frame header of a kind that is read."""
+    """List the segments before the first scan, which include a frame header of a supported kind."""
     found: list[Segment] = []
     framed = False
     for segment in segments(data):
@@ -107,7 +107,7 @@ def _refuse(data: bytes, name: str, fault: int, at: int, marker: int = 0, detail
 
 
 def _lines(data: bytes, at: int) -> int:
-    """Return the height of the DNL segment that follows the first scan behind `at`; 0 without one."""
+    """Return the height in the DNL segment that follows the first scan after `at`; 0 if there is none."""
     scanned = False
     for segment in segments(data, at):
         if scanned:

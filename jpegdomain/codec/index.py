@@ -51,7 +51,7 @@ class ScanIndex:
     def ends_the_file(self, data: bytes) -> bool:
         """Whether an end-of-image marker follows directly after the last MCU."""
         at, bit = self.entries[-1, : L.ENTRY_BIT + 1].tolist()
-        # A byte of which some bits are used is over; an FF with the 00 that is stuffed behind it.
+        # A partly used byte ends here, and so does an FF with the 00 stuffed after it.
         end = at + (0 if bit == 0 else 2 if data[at] == _STUFFED else 1)
         return end == self.stop and data.startswith(_END, end)
 

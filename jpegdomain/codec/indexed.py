@@ -49,7 +49,7 @@ class IndexedFile:
         self._pieces, self._index, self._settings = pieces, index, settings
         self._quant = np.ones((1, 4, 64), np.uint16)
         self._heads = _heads(pieces, index)
-        # The scans' data is not in the heads: nobody is to look whether it suffices.
+        # The scans' data is not in the heads, so its length must not be checked.
         self._states = [state_behind_header(head, L.KEEP, self._quant) for head in self._heads]
         seen: set[int] = set()
         for state in self._states:
@@ -112,7 +112,7 @@ class IndexedFile:
         scan = Scan(as_array(head), state, grid, entries, every)
         runs = runs_of(grid, np.minimum(every * np.arange(len(entries)), total), 4 * threads)
         starts = entries[runs[:, L.RUN_FROM], L.ENTRY_AT]
-        # The last byte may be an FF, with a 00 behind it.
+        # The last byte may be an FF, followed by a 00.
         stops = np.minimum(entries[runs[:, L.RUN_TO], L.ENTRY_AT] + 2, given.stop)
         if starts.min() < given.start or (stops < starts).any():
             raise JpegIndexError(_mismatch(self.source))

@@ -1,4 +1,4 @@
-"""The codec's compiled functions: where each stands, and the types of its arguments."""
+"""The codec's compiled functions: the module of each, and the types of its arguments."""
 
 from pathlib import Path
 from typing import Any, Final

@@ -103,7 +103,7 @@ def _orientation(exif: bytes | None, xmp: bytes) -> int:
 
 
 def _joined(chunks: list[bytes]) -> bytes | None:
-    """Join the chunks of a profile, each behind its number and how many there are."""
+    """Join the chunks of a profile, each of which begins with its number and the number of chunks."""
     ordered = sorted(chunks)
     if not ordered or ordered[0][1] != len(ordered):
         return None
@@ -169,7 +169,7 @@ def with_orientation(block: bytes, orientation: int) -> bytes | None:
     if len(entries) < directory.announced or directory.announced == 0xFFFF:
         return None
     following = bytes(tiff[directory.stop : directory.stop + 4]).ljust(4, b"\0")
-    # The entries stand in the order of their tags, directories at even places (TIFF 6.0, section 2).
+    # Entries are in the order of their tags, directories at even offsets (TIFF 6.0, section 2).
     rows = [bytes(tiff[entry.place : entry.place + len(fresh)]) for entry in entries]
     rows.insert(sum(entry.tag < _ORIENTATION for entry in entries), fresh)
     tiff += bytes(len(tiff) % 2)
@@ -195,8 +195,8 @@ def _directory(block: bytes) -> _Directory | None:
 
 def _with_values(block: bytes, directory: _Directory) -> Iterator[tuple[_Entry, int]]:
     """Yield the entries that Pillow takes, of each tag the first, with the position of its values."""
-    # Values longer than four bytes that lie behind the end of the block end the search, as Pillow ends it; those that
-    # are longer than the block itself, alone or with those before them, are passed over.
+    # As in Pillow, values longer than four bytes after the end of the block end the search; values longer than the
+    # block itself, alone or together with earlier ones, are skipped.
     seen: set[int] = set()
     total = 0
     for entry in directory.entries:

@@ -161,7 +161,7 @@ class JpegImage:
     orientation: int
     progressive: bool
     source: str
-    # Made by a factory, these defaults are no attributes of the class: see `__getattr__`.
+    # Made by a factory, these defaults are not attributes of the class: see `__getattr__`.
     jfif: bool = field(default_factory=bool)
     adobe: int | None = field(default_factory=type(None))
     icc: bytes | None = field(default_factory=type(None))

@@ -24,9 +24,9 @@ class Span:
 
     Attributes:
         top: Its first row of MCUs.
-        bottom: The row behind its last.
+        bottom: The row after its last.
         left: Its first column of MCUs.
-        right: The column behind its last.
+        right: The column after its last.
         offset: (top, left) in pixels.
         extent: Its size in pixels; MCUs at the image's edges may hold less than 8·Vmax × 8·Hmax of them.
     """

@@ -46,9 +46,9 @@ class FrameHeader(NamedTuple):
 def segments(data: bytes, at: int = 2) -> Iterator[Segment]:
     """Yield a file's segments from position `at` on up to its end-of-image marker, EOI the last.
 
-    What stands between two of them is passed over up to the next FF that begins a marker: entropy-coded data, restart
-    markers and bytes that do not belong there. A length of 0 or 1 is taken for 2, no payload. A frame header ends
-    behind its one to four components, whatever its length says.
+    Anything between two segments is skipped up to the next FF that begins a marker: entropy-coded data, restart markers
+    and bytes that do not belong there. A length of 0 or 1 is taken as 2, without payload. A frame header ends after its
+    one to four components, whatever its length says.
 
     Yields:
         The segments.
@@ -74,7 +74,7 @@ def is_read(marker: int) -> bool:
 
 
 def _stop(data: bytes, marker: int, at: int) -> int:
-    """Return the position behind a segment whose length stands at `at`."""
+    """Return the position after a segment whose length is at `at`."""
     stop = at + max(2, int.from_bytes(data[at : at + 2].ljust(2, b"\0"), "big"))
     if marker in _READ and at + 8 <= len(data):
         count = data[at + 7]

@@ -1,4 +1,4 @@
-"""The arrays that a decoding needs and does not return, used again by the next one."""
+"""The arrays that decoding needs but does not return, reused by the next call."""
 
 import io
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ _blocks: Final = Lender(4, 2 * _BLOCK)
 
 
 class Workspace:
-    """About a megabyte, of which a call touches what it needs.
+    """About a megabyte of memory, of which a call uses what it needs.
 
     Attributes:
         kernel: Huffman tables, integers, bytes and skips, in the order of the compiled functions' parameters. The
             tables stay valid from one call to the next.
         out: int16, where the files of a batch are decoded before their coefficients are copied.
-        small: Its beginning, for a single file. A larger file gets an array of its own: copying it would cost more.
+        small: The beginning of `out`, for a single file. A larger file gets its own array: copying would cost more.
         masks: uint64, for the blocks that fit into `small`.
         lost: uint8, empty: for files whose losses are not kept.
         states: int64 (1, STATE), of the file that is being read.
@@ -103,7 +103,7 @@ _free: list[Workspace] = []
 
 
 def acquire() -> Workspace:
-    """Return a workspace that nobody else has."""
+    """Return a workspace that is not in use."""
     try:
         return _free.pop()
     except IndexError:

@@ -124,7 +124,7 @@ def one_process(folder: Path) -> Iterator[None]:
 
 
 def _temporary() -> Path:
-    """Return the user's folder among the temporary files; raise OSError if it is not, or somebody else could write."""
+    """Return the user's folder among the temporary files; raise OSError if another user owns it or can write to it."""
     folder = Path(tempfile.gettempdir()) / f"jpegdomain-{os.getuid() if hasattr(os, 'getuid') else ''}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

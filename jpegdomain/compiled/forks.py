@@ -1,4 +1,4 @@
-"""Locks of a process that forks."""
+"""Locks for processes that fork."""
 
 import os
 import threading
@@ -8,9 +8,9 @@ __all__ = ["lock_that_forks_wait_for"]
 
 
 def lock_that_forks_wait_for() -> AbstractContextManager[bool]:
-    """Make a lock for what a child process must not find half done.
+    """Make a lock for work that a child process must not find half finished.
 
-    A fork waits until no other thread has the lock: otherwise the child would inherit one that nobody opens.
+    A fork waits until no other thread holds the lock: otherwise the child would inherit a lock that is never released.
 
     Returns:
         A reentrant lock.

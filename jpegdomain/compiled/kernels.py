@@ -105,12 +105,12 @@ def kernel_packages() -> tuple[KernelPackage, ...]:
 def _load_or_compile(function: CompiledFunction) -> Callable[..., Any]:
     from .cache import cache_folder, one_process
 
-    # What threads share relies on single operations of lists and dictionaries; that they suffice without the GIL, too,
-    # nobody has tried.
+    # Data shared by threads relies on atomic operations of lists and dictionaries; whether these are enough without
+    # the GIL has not been tested.
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         raise JpegDomainError(
-            "this package has not been tested on Python without a GIL, and would have to be to be trusted there: start "
-            "Python with PYTHON_GIL=1; threads decode side by side all the same"
+            "jpegdomain has not been tested on Python without a GIL: start Python with PYTHON_GIL=1; threads still "
+            "decode in parallel"
         )
     folder = cache_folder(function.package)
     if folder is None:

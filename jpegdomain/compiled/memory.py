@@ -1,6 +1,6 @@
-"""Large arrays that are used again: a system hands memory out in pages, each with an interruption, and clears it.
+"""Large arrays that are reused: the system provides memory in pages, each with a page fault, and clears it.
 
-For as many files as a batch has that takes as long as decoding them.
+For the files of a batch, that takes as long as decoding them.
 """
 
 import weakref
@@ -13,11 +13,11 @@ __all__ = ["Lender"]
 
 
 class Lender:
-    """Hands out memory, and takes it back by itself when nothing is left of what was made of it.
+    """Lends memory, and takes it back automatically when no array in it is left.
 
     Args:
-        blocks: The most blocks that wait for their next use.
-        size: Bytes of a block, the most; more are handed out, but not used again.
+        blocks: The largest number of blocks that are kept for their next use.
+        size: The largest size of a block in bytes; larger blocks are not reused.
     """
 
     def __init__(self, blocks: int, size: int) -> None:
@@ -28,18 +28,18 @@ class Lender:
         self._lent: dict[int, Any] = {}
 
     def lend(self, size: int, *, read_only: bool = False) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Hand out uninitialised memory.
+        """Lend uninitialised memory.
 
         Args:
-            size: Bytes.
-            read_only: Whether the second array cannot be written, nor what is cut of it be made writeable.
+            size: Size in bytes.
+            read_only: Whether the second array is read-only, and neither it nor its views can be made writeable.
 
         Returns:
-            The memory, to write to, and the same as an array to make others of: while one of these is there, the memory
-            is not used again.
+            The memory as a writeable array, and as an array to make others from: while one of these is left, the memory
+            is not reused.
         """
         block = self._found(size)
-        # Its base is no array: of what is cut of it, it is the base itself.
+        # Its base is not an array: it is itself the base of its views.
         shown = np.frombuffer(block.data.toreadonly() if read_only else block.data, np.uint8)
         number = id(shown)
 
@@ -47,7 +47,7 @@ class Lender:
             self._lent.pop(number, None)
             if block.size <= self._size:
                 self._spare.append(block)
-                # What was used last is most like what comes next.
+                # The block used last is most likely to fit next.
                 del self._spare[: -self._blocks]
 
         self._lent[number] = weakref.ref(shown, gone)

@@ -64,7 +64,7 @@ def _work(call: FeatureCall, shape: tuple[int, ...], itemsize: int) -> tuple[flo
 def results_of_steps(found: FeatureCalls) -> set[fx.Node]:
     """Return the results of steps, nodes of the source's graph."""
     # A step is a convolution with the batch norm, the addition and the activation function that follow it, as far as
-    # nobody else reads what they hand on. The entry is no step: it gives what the first layers want.
+    # nothing else reads their results. The entry is not a step: it returns what the first layers need.
     return {node for node, call in found.calls.items() if not call.returns_pixels and not _inside(node, found)}
 
 

@@ -51,9 +51,9 @@ class Collate:
     With ``on_error="skip"``, here or in the data set, files that cannot be part of a batch are left out: damaged ones,
     those with two components or too small for a crop, and, without a preprocess, those of another size than most of
     their batch. `JpegBatch.reports` names them, also from workers, and so does a `LeftOutWarning` in the main process.
-    A batch that lost all its files gets a usable file of an earlier batch, so that no batch from torch's loader is
-    empty, and all processes have the same number of batches. If this process has had no usable file yet, it gets the
-    next one of the `JpegDataset`; with a ``Subset``, of which the data set knows nothing, it may lie outside that.
+    A batch that lost all its files gets a usable file from an earlier batch, so that no batch from torch's loader is
+    empty, and all processes have the same number of batches. If there is no earlier batch in this process, it gets the
+    next usable file of the `JpegDataset`, which can be outside a ``torch.utils.data.Subset``.
 
     Args:
         preprocess: As for `collate`; with one, images of any sizes and samplings make a batch. If None, the data set's

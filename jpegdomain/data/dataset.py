@@ -127,8 +127,8 @@ class JpegDataset(Dataset[Item]):
         return Items(items, positions, reports, skip=self.on_error == "skip", others=others)
 
     def _others(self, usable: Sequence[int], last: int) -> Iterator[Items]:
-        """Read stand-ins, one at a time: those of earlier batches, latest first; those after `last`, cyclically."""
-        # Of a part of the data set, such as torch's Subset, no more is known here than what was asked for.
+        """Read replacements, one at a time: those of earlier batches, latest first; then those after `last`."""
+        # If the loader uses a part of the data set, such as torch's Subset, only requested items are known here.
         for index in reversed(usable):
             yield self.__getitems__([index])
         for step in range(1, len(self)):
