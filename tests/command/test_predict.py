@@ -187,6 +187,7 @@ class Written:
         return write
 
 
+@pytest.mark.slow
 def test_processes_share_the_work(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, "_PART", 8)
     expected = whole(folder, tmp_path / "whole.parquet")

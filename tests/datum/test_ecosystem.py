@@ -44,6 +44,7 @@ def test_one_graph(frequencies):
 
 
 @compiles
+@pytest.mark.slow
 def test_one_graph_trains():
     model, given = resnet().train(), pixels(2, 3, 40, 56)
     expected = gradients(copy.deepcopy(model), given)

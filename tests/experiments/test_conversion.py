@@ -133,7 +133,8 @@ def test_more_networks_go_on_from_fewer(folder, tmp_path, monkeypatch):
     assert seen == [[2]]
 
 
-@pytest.mark.parametrize("module", ["conversion", pytest.param("jpeg_training", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["conversion", "jpeg_training"])
 def test_two_processes_give_one_process_its_bits(folder, tmp_path, module):
     given = ["--networks", "3", "--group", "1"]
     {"conversion": conversion, "jpeg_training": jpeg_training}[module].main(
@@ -145,6 +146,7 @@ def test_two_processes_give_one_process_its_bits(folder, tmp_path, module):
     assert not (tmp_path / "2.partial").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(folder, tmp_path):
     """Killed outright as soon as a group is on disk, at whatever moment of the next that is."""
     given = ["--networks", "3", "--group", "1"]

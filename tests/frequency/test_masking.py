@@ -311,6 +311,7 @@ def test_copies_and_plans(kept):
 
 
 @from_torch_2_7
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [LOPSIDED, NormalisedGate(deciding(), STATISTICS)], ids=["set", "gate"])
 def test_exportable_networks_mask_too(kept):
     net = converted(kept).double()
@@ -327,6 +328,7 @@ def test_exportable_networks_mask_too(kept):
 
 
 @from_torch_2_7
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [LOPSIDED, Loudest()], ids=["set", "gate"])
 def test_compiled_networks_mask_too(kept):
     net = converted(kept).double()
