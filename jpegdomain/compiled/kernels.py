@@ -174,7 +174,10 @@ def _from_cache(function: CompiledFunction, folder: Path | None) -> Callable[...
 
 
 def _compile(function: CompiledFunction, folder: Path | None) -> Callable[..., Any]:
+    # Numba imports numpy.ma at a function's first call. A child forked while another thread does so would wait for
+    # ever, from Python 3.12 on. Here a fork waits until it is done.
     import numba
+    import numpy.ma  # noqa: F401
 
     from .jit import OPTIONS
     from .shortcuts import shortcuts
