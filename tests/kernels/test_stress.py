@@ -7,7 +7,6 @@ import pytest
 from .cases import CONVOLUTIONS, OPERATIONS, draw
 from .stress import ISAS, faults
 
-
 _SLOW = {"AVX2", "DEFAULT"}
 """Most CPUs', and this one's."""
 
