@@ -329,7 +329,9 @@ def test_what_is_left_out_is_said_in_the_main_process(workers, kind):
             ((batch, labels),) = DataLoader(dataset, 6, collate_fn=collate, num_workers=workers)
         assert labels.tolist() == [0, 2, 4, 5]
         assert len(batch) == 4
-        assert sorted("item 1" in str(one.message) or "item 3" in str(one.message) for one in warned) == [True, True]
+        # Python 3.12 and newer warn of forks besides.
+        said = [str(one.message) for one in warned if one.category is LeftOutWarning]
+        assert ["item 1" in one or "item 3" in one for one in said] == [True, True]
     if kind is jd.Collate:
         assert [report.item for report in batch.reports if report.left_out] == [1, 3]
 
