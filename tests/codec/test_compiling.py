@@ -113,7 +113,7 @@ def test_without_a_folder_it_works_and_says_so(file, tmp_path):
     )
     printed, said = outcome(process("-c", nowhere + READ, file, XDG_CACHE_HOME=tmp_path / "home"))
     assert printed.startswith("16×24")
-    assert "in every process: no folder to keep it in can be written" in said
+    assert "in every process, since no cache folder is writable" in said
     assert said.count("\n") == 1
 
 

@@ -61,14 +61,17 @@ def test_one_of_each_family(name):
     assert_same_function(name, "transform", **small)
 
 
+FUSED = {"convnext_tiny", "efficientnet_b0", "googlenet", "regnet_y_400mf", "shufflenet_v2_x0_5"}
+
+
 @pytest.mark.parametrize(
-    "name", ["convnext_tiny", "efficientnet_b0", "googlenet", "regnet_y_400mf", "shufflenet_v2_x0_5"]
+    "name", [name if name in FUSED else pytest.param(name, marks=pytest.mark.slow) for name in ONE_OF_EACH]
 )
-def test_the_fused_plan_of_some(name):
+def test_the_fused_plan(name):
     assert_same_function(name, "fused")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", [name for name in cnn_classifiers() if name not in LARGE])
 def test_all(name):
     assert_same_function(name, "transform", "fused")
