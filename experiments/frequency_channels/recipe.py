@@ -80,9 +80,9 @@ _GATE_RATE = 50.0
 _GATE_MARGIN = 0.5
 """A gate's learning rate, without momentum, and the margin by which it keeps every channel at first.
 
-A penalty pushes all channels alike; what tells them apart is the task's gradient, a thousand times as small as that of
-a penalty of weight 10. So the penalty's weight is small and the rate is large: with 0.05 and 50 a gate of 24
-followed its target within two channels, with 10 and 0.1 it swung between 7 and 167.
+A penalty pushes all channels alike, and only the task's gradient, which is much smaller than that of a penalty of
+weight 1, tells them apart. So the penalty's weight is small and the rate is large: with their product alone, a gate
+swings between few channels and nearly all.
 """
 _FINE = 1000
 """Steps of a schedule over the whole training."""

@@ -62,6 +62,7 @@ class _Run:
             raise SystemExit("--batch: batch norm needs two images a step or more")
         if batch % options.parts:
             raise SystemExit(f"--parts: a batch of {batch} images cannot be divided into {options.parts} equal parts")
+        # Refused now rather than after the statistics.
         here.team.share(range(options.parts))
         self.recipe = Recipe(
             epochs=options.epochs,

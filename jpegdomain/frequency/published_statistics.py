@@ -1,4 +1,4 @@
-"""The normalisation constants that Xu et al. released with their networks."""
+"""The normalisation constants that Xu et al. released with their networks (DCTNet, `classification/datasets`)."""
 
 from typing import Final
 

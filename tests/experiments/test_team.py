@@ -2,7 +2,7 @@
 
 import json
 import os
-import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,47 +26,80 @@ TOGETHER = (
 )
 
 
-def launched(count, *command):
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*launch, *command], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+def together(given, output):
+    """Start two processes that train each network together, as torchrun does, whose own are in other sessions."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "experiments.frequency_channels", *given, "--processes-per-network", "2"]
+    shared = {"PYTHONPATH": str(ROOT), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    return [
+        subprocess.Popen(
+            [*command, "--output", str(output)],
+            cwd=ROOT,
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
 
 
 def losses(report):
     return torch.tensor([epoch["loss"] for one in report["result"]["each"] for epoch in one["epochs"]])
 
 
-@pytest.mark.slow
-def test_two_processes_train_as_one_does(folder, tmp_path):
-    given = ["--data", str(folder), *SMALL, *TOGETHER]
-    alone = experiment.main([*given, "--output", str(tmp_path / "1.json")])
-    output = tmp_path / "2.json"
-    process = launched(
-        2, "-m", "experiments.frequency_channels", *given, "--processes-per-network", "2", "--output", str(output)
+@pytest.fixture(scope="module")
+def given(folder):
+    return ["--data", str(folder), *SMALL, *TOGETHER]
+
+
+@pytest.fixture(scope="module")
+def alone(given, tmp_path_factory):
+    """What one process finds."""
+    return experiment.main([*given, "--output", str(tmp_path_factory.mktemp("alone") / "result.json")])
+
+
+def assert_same(report, alone):
+    torch.testing.assert_close(losses(report), losses(alone), rtol=0, atol=1e-5)
+    found, expected = (
+        [[one[key] for key in ("variant", "seed", "top1")] for one in own["result"]["each"]] for own in (report, alone)
     )
-    # Killed once a network's first epoch is done, and taken up by one process.
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does(given, alone, tmp_path):
+    output = tmp_path / "result.json"
+    for process in together(given, output):
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    report = json.loads(output.read_text())
+    assert report["environment"]["processes"] == 2
+    assert_same(report, alone)
+
+
+@pytest.mark.slow
+def test_one_process_goes_on_where_two_were_killed(given, alone, tmp_path, capsys):
+    output = tmp_path / "result.json"
+    processes = together(given, output)
+    # Once a network's first epoch is done.
     deadline = time.monotonic() + 120
-    while process.poll() is None and not list(output.with_suffix(".partial").glob("*.pt")):
+    while not list(output.with_suffix(".partial").glob("*.pt")):
+        assert all(process.poll() is None for process in processes)
         assert time.monotonic() < deadline, "no epoch was finished"
         time.sleep(0.02)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    _, said = process.communicate()
-    if not output.exists():
-        again = launched(
-            2, "-m", "experiments.frequency_channels", *given, "--processes-per-network", "2", "--output", str(output)
-        )
-        _, said = again.communicate(timeout=120)
-        assert again.returncode == 0, said
-    together = json.loads(output.read_text())
-    assert together["environment"]["processes"] == 2
-    torch.testing.assert_close(losses(together), losses(alone), rtol=0, atol=1e-5)
-    rows = [
-        [one[key] for one in report["result"]["each"] for key in ("variant", "top1")] for report in (alone, together)
-    ]
-    assert rows[0] == rows[1]
+    for process in processes:
+        process.kill()
+        process.communicate()
+    assert not output.exists()
+    capsys.readouterr()
+    report = experiment.main([*given, "--output", str(output)])
+    assert report["environment"]["processes"] == 1
+    assert_same(report, alone)
+    # It did not begin again: of the first network's six steps, three had been taken.
+    assert "| 3/6 [" in capsys.readouterr().err
 
 
 def test_processes_are_divided_into_teams():
