@@ -109,9 +109,7 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--whole-run", nargs="+", type=int, default=[64, 1024, 4096], help="of --whole (64 1024 4096)")
     parser.add_argument("--threads", type=int, default=2, help="beside one (default 2)")
     parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
-    parser.add_argument(
-        "--output", type=Path, default=Path("results/threads.json"), help="default results/threads.json"
-    )
+    parser.add_argument("--output", type=Path, default=_RESULT, help=f"default {_RESULT}")
     options = parser.parse_args(given)
     sets: list[tuple[str, Compose | None, list[int]]] = [(text, _RESIZED, options.run) for text in options.files or []]
     sets += [(text, None, options.whole_run) for text in options.whole or []]
