@@ -1,0 +1,64 @@
+"""The bytes that a network's channels take, and whether it is right on what is read from them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import jpegdomain as jd
+from experiments.frequency_channels.answers import File, answers
+from experiments.frequency_channels.saved import Saved
+from experiments.lib.paired import counts
+from experiments.lib.truncated import Truncated, truncated
+from jpegdomain.frequency import CHANNELS, all_channels
+from jpegdomain.frequency.bandwidth import scan_bytes
+
+__all__ = ["Sums", "arriving", "measured"]
+
+Sums = dict[str, Any]
+"""Sums over images, plain values."""
+
+
+def arriving(one: Saved, images: Sequence[jd.JpegImage], keep: Tensor | None) -> Truncated:
+    """Write files with the channels alone that a network takes: all for pixels, of a gate's those in `keep`."""
+    if keep is not None:
+        return truncated(images, keep)
+    return truncated(images, all_channels() if one.variant.selection is None else one.variant.selection)
+
+
+def measured(
+    networks: Sequence[Saved], files: Sequence[File], preprocesses: Sequence[str], settings: dict[str, Any]
+) -> Sums:
+    """Test all networks on some files, as they are and as they arrive.
+
+    Returns:
+        'images'; 'original' and 'all' bytes ('scan', 'file'); by preprocess and network's name the right answers on the
+        files, on the truncated ones and how these differ, and their bytes.
+    """
+    if not files:
+        return {"images": 0}
+    images = [file.image for file in files]
+    device = next(networks[0].model.parameters()).device
+    labels = torch.tensor([file.label for file in files], device=device)
+    every = truncated(images, all_channels())
+    sums: Sums = {
+        "images": len(files),
+        "original": {"scan": sum(scan_bytes(file.data) for file in files), "file": sum(len(f.data) for f in files)},
+        "all": {"scan": every.scan, "file": every.file},
+    }
+    # Networks of several seeds take the same sets.
+    known = {None: every, tuple(range(CHANNELS)): every}
+    for preprocess in preprocesses:
+        rows = sums[preprocess] = {}
+        for one in networks:
+            right, keep = answers(one, images, labels, preprocess, settings)
+            selection = one.variant.selection
+            key = None if selection is None else tuple(sorted(selection.indices))
+            arrived = known[key] if keep is None and key in known else arriving(one, images, keep)
+            if keep is None:
+                known[key] = arrived
+            again = right if arrived is every else answers(one, arrived.images, labels, preprocess, settings)[0]
+            rows[one.name] = {"right": int(right.sum()), "truncated": counts(again, right)}
+            rows[one.name] |= {"scan": arrived.scan, "file": arrived.file}
+    return sums

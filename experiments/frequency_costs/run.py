@@ -1,0 +1,135 @@
+"""Bytes, operations, time and accuracy of trained networks, all of the same images.
+
+    python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5 --weights weights
+    python -m experiments.frequency_costs results/frequency_channels-….json --weights weights --data imagenette-160
+
+Takes the networks of a report of `experiments.frequency_channels` or `experiments.frequency_normalisation` as they were
+saved, and tests each on the test files as they are and on the truncated files: what is read of a JPEG file in which
+only the channels that the network takes were sent (`jpegdomain.frequency.bandwidth.selected`), of a gate those that it
+keeps of the image. The bytes are those of these truncated files; 'all' are those of files with all channels, coded in
+the same way, which networks on pixels get.
+
+Two preprocesses: 'test' is that of the trainings' tests. It resizes the files, so that a set's channels are not those
+of the file. 'whole' leaves them as they are: then the luma channels that the network takes of a truncated file are
+exactly those of the file, and those of chroma, too, if it is not subsampled. A chroma block of a 4:2:0 file covers four
+luma blocks, and its frequencies are half as high: of chroma, a set keeps a quarter of what it has on the luma grid.
+
+All other channels set to zero in its input are no test of a network that takes no others: that is 'files as they are'.
+
+Time is that of one image after the other, bytes read, resized and classified by one thread in single precision: rounds
+over all networks, medians, and ratios to RGB round by round.
+"""
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.frequency_channels.answers import PREPROCESSES, read
+from experiments.frequency_channels.inputs import Files, find_files
+from experiments.frequency_channels.saved import add_saved, fingerprint, load, read_report
+from experiments.frequency_costs.bytes import measured
+from experiments.frequency_costs.figures import figure
+from experiments.frequency_costs.latency import latencies
+from experiments.frequency_costs.results import summary, table
+from experiments.lib import arguments
+from experiments.lib.distributed import World, world
+from experiments.lib.environment import decisive, describe, save
+from experiments.lib.journal import Journal
+
+__all__ = ["main"]
+
+_TRAINED = ("model", "data", "classes", "side", "short", "frequency_side", "precision", "layer2_stride", "epochs")
+_TIMED = 16
+"""Files that are timed, one after the other."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = arguments.parser("experiments.frequency_costs", __doc__)
+    add_saved(parser)
+    parser.add_argument("--limit", type=arguments.positive, help="test on about this many files, evenly spread")
+    parser.add_argument(
+        "--preprocess", nargs="+", choices=PREPROCESSES, default=[*PREPROCESSES], help="default: test whole"
+    )
+    parser.add_argument("--batch", type=arguments.positive, help="images at a time (default: the training's)")
+    parser.add_argument("--repeats", type=arguments.positive, default=48, help="rounds of the timing (default 48)")
+    arguments.add_machine(parser, "results/frequency_costs.json")
+    return parser
+
+
+def _identity(files: Files) -> str:
+    return hashlib.sha256(repr(files.identity()).encode()).hexdigest()[:16]
+
+
+def _units(files: Files, batch: int) -> dict[str, Sequence[int]]:
+    return {str(start): range(start, min(start + batch, len(files))) for start in range(0, len(files), batch)}
+
+
+def _write(report: dict[str, Any], output: Path) -> None:
+    save(report, output)
+    image = output.with_suffix(".png")
+    figure(report, image)
+    print(f"{table(report)}\n\nwrote {output}\nwrote {image}")
+
+
+def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
+    trained = read_report(options.report, options.variants)
+    networks = load(trained, options.weights, here.device)
+    _, testing = find_files(options.data, options.limit)
+    if testing.classes != trained["settings"]["classes"]:
+        raise SystemExit(
+            f"--data: {options.data} has {testing.classes} classes, the networks {trained['settings']['classes']}"
+        )
+    # Channels of noise are those of a batch.
+    batch = options.batch or trained["settings"]["batch"]
+    settings = {name: trained["settings"].get(name) for name in _TRAINED}
+    described = settings | {
+        "report": options.report.name,
+        "trained_at": trained["environment"]["commit"],
+        "weights": fingerprint(networks, options.weights),
+        "files": options.data.name,
+        "fingerprint": _identity(testing),
+        "preprocess": options.preprocess,
+        "batch": batch,
+        "repeats": options.repeats,
+    }
+    environment = describe(here.device) | {"processes": here.size}
+    journal = Journal(options.output.with_suffix(".partial"), described | decisive(environment), here.rank)
+    units = _units(testing, batch)
+    parts = here.share(
+        list(units),
+        journal,
+        lambda name: measured(networks, read(testing, units[name]), options.preprocess, settings),
+        "batches of test files",
+    )
+    times = None
+    if here.first:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        step = -(-len(testing) // _TIMED)
+        timed = read(testing, range(0, len(testing), step))
+        times = latencies(networks, timed, options.repeats, settings)
+        torch.set_num_threads(threads)
+    report = {
+        "experiment": "frequency_costs",
+        "settings": described,
+        "environment": environment,
+        "result": summary(list(parts.values()), networks, options.preprocess, times or {}),
+    }
+    here.conclude(journal, partial(_write, report, options.output))
+    return report
+
+
+def main(given: list[str] | None = None) -> dict[str, Any]:
+    """Run from the command line."""
+    options = _parser().parse_args(given)
+    with world(options.device, options.threads) as here:
+        return _run(options, here)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""Bytes and accuracies of the same images: against Pillow, a naive DCT, networks whose answers are known by hand."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import jpegdomain as jd
+from experiments.frequency_channels import run as training
+from experiments.frequency_channels.answers import File, answers
+from experiments.frequency_channels.network import Classifier
+from experiments.frequency_channels.saved import Saved, load, read_report
+from experiments.frequency_channels.variants import Variant
+from experiments.frequency_costs import bytes as costs_bytes
+from experiments.frequency_costs import run as experiment
+from experiments.frequency_costs.bytes import measured
+from experiments.frequency_costs.figures import frontier
+from experiments.frequency_costs.results import summary, table
+from experiments.lib.truncated import truncated
+from jpegdomain.frequency import ChannelSet, Frontend, published
+from tests.codec.oracle import forward, jpeg, pillow
+
+SETTINGS = {"side": 8, "short": 8, "frequency_side": 16, "precision": "float32"}
+VARIANTS = ("RGB", "24S+noise-4", "learned-24")
+
+
+def picture(label, number, side=40):
+    """Smooth colours within 40…215, so that no decoder clips: one way or the other by label."""
+    y, x = np.mgrid[:side, :side]
+    wave = np.sin((x if label else y) / (2 + number / 4) + number)
+    colours = np.array([50, 30, -40]) * wave[..., None] + np.array([0, 10, -20]) * np.cos((x + y) / 9)[..., None]
+    return np.clip(128 + colours, 40, 215).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Files of both samplings, and networks trained on them, with their report."""
+    root = tmp_path_factory.mktemp("costs")
+    for split, count in (("train", 6), ("val", 5)):
+        for label, name in enumerate("ab"):
+            (root / "data" / split / name).mkdir(parents=True)
+            for number in range(count):
+                data = jpeg(picture(label, number), quality=80, subsampling=2 * (number % 2))
+                (root / "data" / split / name / f"{number}.jpg").write_bytes(data)
+    given = ["--data", str(root / "data"), "--model", "resnet10", "--variants", *VARIANTS, "--seeds", "1"]
+    given += ["--side", "16", "--short", "16", "--epochs", "1", "--batch", "6", "--precision", "float32"]
+    training.main([*given, "--threads", "1", "--weights", str(root / "weights"), "--output", str(root / "t.json")])
+    return root
+
+
+def run(root, output, *given):
+    places = [str(root / "t.json"), "--weights", str(root / "weights"), "--data", str(root / "data")]
+    report = experiment.main([*places, "--output", str(output), "--threads", "1", "--repeats", "2", *given])
+    assert json.loads(output.read_text()) == json.loads(json.dumps(report))
+    assert not output.with_suffix(".partial").exists()
+    return report
+
+
+def test_networks_answer_as_after_their_training_and_bytes_are_those_of_the_files(trained, tmp_path, capsys):
+    report = run(trained, tmp_path / "costs.json")
+    result, paths = report["result"], sorted((trained / "data" / "val").rglob("*.jpg"))
+    assert result["images"] == len(paths) == 10
+    lines = {one["variant"]: one for one in result["each"]}
+    assert set(lines) == {*VARIANTS, "gate-24"}
+    for line in lines.values():
+        assert line["test"]["top1"] == pytest.approx(line["trained_top1"])
+        assert min(line["time"][part]["milliseconds"] for part in ("bytes", "network")) > 0
+    assert result["original"]["file"] == pytest.approx(np.mean([path.stat().st_size for path in paths]))
+    images = [jd.read_jpeg(path) for path in paths]
+    whole = np.mean([len(jd.write_jpeg(image)) for image in images])
+    assert result["all"]["file"] == pytest.approx(whole)
+    pixels = lines["RGB"]
+    assert pixels["test"]["file"] == pixels["whole"]["file"] == result["all"]["file"]
+    assert (pixels["test"]["difference"], pixels["test"]["standard_error"]) == (0, 0)
+    kept = truncated(images, published("24S"))
+    for own in (lines["24S+noise-4"]["test"], lines["24S+noise-4"]["whole"]):
+        assert own["file"] == pytest.approx(sum(map(len, kept.data)) / 10)
+        assert own["scan"] < own["file"] < whole
+    assert lines["RGB"]["time"]["bytes"]["ratio"]["median"] == 1
+    assert table(report) in capsys.readouterr().out
+    assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_interrupted_run_goes_on(trained, tmp_path, monkeypatch):
+    given = ("--batch", "4", "--variants", "24S+noise-4", "--preprocess", "whole")
+    expected = run(trained, tmp_path / "expected.json", *given)["result"]
+    calls, own = [], costs_bytes.measured
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return own(*arguments)
+
+    monkeypatch.setattr(experiment, "measured", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(trained, tmp_path / "cut.json", *given)
+    found = run(trained, tmp_path / "cut.json", *given)["result"]
+    assert len(calls) == 2 + 2
+    for result in (expected, found):
+        for line in (*result["each"], *result["variants"].values()):
+            del line["time"]
+    assert found == expected
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_what_arrives_is_the_file_with_zeros(subsampling):
+    """Pillow decodes the written file; the DCT of its samples is that of the original's, or zero."""
+    data = jpeg(picture(1, 3, 32), quality=80, subsampling=subsampling)
+    kept = published("24S")
+    arrived = truncated([jd.read_jpeg(data)], kept)
+    assert arrived.file == len(arrived.data[0]) < len(data)
+    assert 0 < arrived.scan < arrived.file
+    before, after = (forward(pillow(one, "YCbCr")[..., 0]) for one in (data, arrived.data[0]))
+    mask = kept.mask()[0].flatten().numpy()
+    # Samples are rounded to whole levels.
+    np.testing.assert_allclose(after[..., mask], before[..., mask], atol=4)
+    assert np.abs(after[..., ~mask]).max() < 4 < np.abs(before[..., ~mask]).max()
+
+
+class OneChannel(nn.Module):
+    """Class 1 where the first channel's mean magnitude is above a threshold."""
+
+    def __init__(self, threshold):
+        super().__init__()
+        self.threshold = nn.Parameter(torch.tensor(float(threshold)))
+
+    def forward(self, x):
+        seen = x[:, 0].abs().mean((1, 2))
+        return torch.stack([torch.full_like(seen, 0.0) + self.threshold, seen], 1)
+
+
+def looking_at(channel, threshold=1.0):
+    selection = ChannelSet.of_indices([channel])
+    return Saved(
+        Variant("one", selection),
+        0,
+        Classifier(Frontend(selection), None, OneChannel(threshold)).eval(),
+        {"top1": 1.0, "operations": 1},
+    )
+
+
+def with_coefficient(component, place, value, subsampling):
+    """A gray 32×32 file, and one coefficient in all blocks of a component."""
+    image = jd.read_jpeg(jpeg(np.full((32, 32, 3), 128, np.uint8), quality=75, subsampling=subsampling))
+    parts = list(image.components)
+    coefficients = parts[component].coefficients.copy()
+    coefficients[..., place] = value
+    parts[component] = replace(parts[component], coefficients=coefficients)
+    return jd.write_jpeg(replace(image, components=tuple(parts)))
+
+
+def files(component, place, subsampling):
+    data = [with_coefficient(component, place, value, subsampling) for value in (0, 3, 0, 5)]
+    return [File(one, jd.read_jpeg(one), number % 2) for number, one in enumerate(data)]
+
+
+@pytest.mark.parametrize("component", [0, 1])
+def test_of_whole_444_files_nothing_that_a_network_sees_is_lost(component):
+    one = looking_at(64 * component + 2)
+    sums = measured([one], files(component, 2, 0), ["whole"], SETTINGS)
+    assert sums["whole"]["one-0"]["right"] == 4
+    assert sums["whole"]["one-0"]["truncated"] == {"right": 4, "gained": 0, "lost": 0}
+    # All that these files have is in the set.
+    assert sums["whole"]["one-0"]["file"] == sums["all"]["file"]
+
+
+def test_of_420_files_half_of_chromas_frequencies_are_lost():
+    """Frequency 2 of a chroma block is 1 of each of the two luma blocks below it: seen there, but not sent."""
+    one = looking_at(64 + 1, threshold=3.0)
+    given = files(1, 2, 2)
+    sums = measured([one], given, ["whole"], SETTINGS)
+    assert sums["whole"]["one-0"]["right"] == 4
+    assert sums["whole"]["one-0"]["truncated"] == {"right": 2, "gained": 0, "lost": 2}
+    result = summary([sums], [one], ["whole"], {})
+    own = result["each"][0]["whole"]
+    assert (own["top1"], own["truncated_top1"], own["difference"]) == (1.0, 0.5, -0.5)
+    # Differences 0, −1, 0, −1: variance ¼.
+    assert own["standard_error"] == pytest.approx(0.5 / 2)
+
+
+def test_real_420_files_keep_their_luma():
+    image = jd.read_jpeg(jpeg(picture(0, 2, 32), quality=80, subsampling=2))
+    kept = published("24S")
+    arrived = truncated([image], kept).images[0]
+    before, after = (
+        jd.frequency.frequency_channels(jd.collate([one], dtype=torch.float64), kept) for one in (image, arrived)
+    )
+    luma = len(kept.y)
+    torch.testing.assert_close(after[:, :luma], before[:, :luma], rtol=0, atol=1e-9)
+    assert (after[:, luma:] - before[:, luma:]).abs().max() > 1
+
+
+def test_pixels_of_whole_files_are_as_much_smaller_as_in_training():
+    seen = []
+
+    class Seen(nn.Module):
+        def forward(self, batch):
+            seen.append(tuple(batch.extent))
+            return torch.zeros(len(batch), 3, 1, 1)
+
+    for name, large in (("RGB", False), ("RGB-large", True)):
+        one = Saved(Variant(name, large=large), 0, Classifier(Seen(), None, nn.Flatten()), {})
+        data = [jpeg(picture(0, 1, side)[:32], subsampling=0) for side in (40, 48, 40)]
+        images = [jd.read_jpeg(one) for one in data]
+        answers(one, images, torch.zeros(3, dtype=torch.long), "whole", SETTINGS)
+    assert seen == [(16, 20), (16, 24), (32, 40), (32, 48)]
+
+
+def test_the_frontier():
+    points = [(3, 0.7), (1, 0.5), (2, 0.4), (2, 0.6), (3, 0.6), (4, 0.7)]
+    assert frontier(points) == [(1, 0.5), (2, 0.6), (3, 0.7)]
+
+
+def test_weights_of_another_network_are_refused(trained, tmp_path):
+    report = read_report(trained / "t.json")
+    for name in ("RGB-0", "24S+noise-4-0", "learned-24-0"):
+        (tmp_path / f"{name}.pt").write_bytes((trained / "weights" / "gate-24-0.pt").read_bytes())
+    wanted = ("RGB", "24S+noise-4", "learned-24")
+    for name in wanted:
+        with pytest.raises(SystemExit, match="is not that of") as caught:
+            load(read_report(trained / "t.json", [name]), tmp_path)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(SystemExit, match=r"has no RGB-0\.pt"):
+        load(report, trained)
+    report["settings"]["model"] = "resnet18"
+    with pytest.raises(SystemExit, match="is not that of RGB on resnet18"):
+        load(report, trained / "weights")
+
+
+def test_the_channels_of_a_random_set_are_checked(trained, tmp_path):
+    report = read_report(trained / "t.json", ["24S+noise-4"])
+    (one,) = report["result"]["each"]
+    one["variant"] = "24T+noise-4"
+    (tmp_path / "24T+noise-4-0.pt").write_bytes((trained / "weights" / "24S+noise-4-0.pt").read_bytes())
+    with pytest.raises(SystemExit, match=r"this state is for 24S .* the frontend selects 24T"):
+        load(report, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "cannot be read as a report"), ('{"experiment": "generality"}', "is no report of")],
+)
+def test_other_files_than_reports_are_refused(tmp_path, content, message):
+    path = tmp_path / "report.json"
+    path.write_text(content)
+    with pytest.raises(SystemExit, match=message):
+        read_report(path)
+
+
+def test_unknown_variants_and_other_classes_are_refused(trained, tmp_path):
+    with pytest.raises(SystemExit, match=r"has no 24D"):
+        run(trained, tmp_path / "x.json", "--variants", "24D")
+    for split in ("train", "val"):
+        (tmp_path / "other" / split / "a").mkdir(parents=True)
+        (tmp_path / "other" / split / "a" / "0.jpg").write_bytes(jpeg(picture(0, 0)))
+    with pytest.raises(SystemExit, match="has 1 classes, the networks 2"):
+        run(trained, tmp_path / "x.json", "--data", str(tmp_path / "other"))
