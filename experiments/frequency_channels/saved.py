@@ -12,15 +12,18 @@ import torch
 from torch import nn
 
 from experiments.frequency_channels.entries import NoisyEntry, PixelEntry
+from experiments.frequency_channels.inputs import Files, find_files
 from experiments.frequency_channels.network import Classifier, build
 from experiments.frequency_channels.variants import PIXELS, Variant, variant
+from experiments.lib import arguments
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import ChannelSet, Frontend
 from jpegdomain.geometry import Extent
 from jpegdomain.preprocess import CenterCrop, Compose, Resize, Transform
 
-__all__ = ["Saved", "add_saved", "fingerprint", "load", "middle", "read_report", "whole"]
+__all__ = ["Saved", "Trained", "add_saved", "load", "middle", "opened", "read_report", "whole"]
 
+_TRAINED = ("model", "data", "classes", "side", "short", "frequency_side", "precision", "layer2_stride", "epochs")
 _EXPERIMENTS = ("frequency_channels", "frequency_normalisation")
 
 
@@ -54,6 +57,53 @@ def add_saved(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, required=True, help="folder that its --weights saved the networks in")
     parser.add_argument("--data", type=Path, required=True, help="the folder that its --data named")
     parser.add_argument("--variants", nargs="+", help="of those in the report (default: all)")
+    parser.add_argument("--limit", type=arguments.positive, help="test on about this many files, evenly spread")
+    parser.add_argument("--batch", type=arguments.positive, help="images at a time (default: the training's)")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """All that the options of `add_saved` name.
+
+    Args:
+        settings: Of the trainings.
+        networks: They.
+        testing: Files to test them with.
+        units: Batches of these by name.
+        described: What an experiment's numbers depend on.
+    """
+
+    settings: dict[str, Any]
+    networks: list[Saved]
+    testing: Files
+    units: dict[str, Sequence[int]]
+    described: dict[str, Any]
+
+
+def opened(options: argparse.Namespace, device: torch.device) -> Trained:
+    """Open what the options of `add_saved` name.
+
+    Raises:
+        SystemExit: If something is missing, or they do not belong together.
+    """
+    report = read_report(options.report, options.variants)
+    networks = load(report, options.weights, device)
+    _, testing = find_files(options.data, options.limit)
+    settings = report["settings"]
+    if testing.classes != settings["classes"]:
+        raise SystemExit(f"--data: {options.data} has {testing.classes} classes, the networks {settings['classes']}")
+    # Channels of noise are those of a batch.
+    batch, count = options.batch or settings["batch"], len(testing)
+    described = {name: settings.get(name) for name in _TRAINED} | {
+        "report": options.report.name,
+        "trained_at": report["environment"]["commit"],
+        "weights": _fingerprint(networks, options.weights),
+        "files": options.data.name,
+        "fingerprint": hashlib.sha256(repr(testing.identity()).encode()).hexdigest()[:16],
+        "batch": batch,
+    }
+    units = {str(start): range(start, min(start + batch, count)) for start in range(0, count, batch)}
+    return Trained(settings, networks, testing, units, described)
 
 
 def read_report(path: Path, variants: Sequence[str] | None = None) -> dict[str, Any]:
@@ -106,7 +156,7 @@ def load(report: dict[str, Any], folder: Path, device: torch.device | str = "cpu
     return found
 
 
-def fingerprint(saved: Sequence[Saved], folder: Path) -> str:
+def _fingerprint(saved: Sequence[Saved], folder: Path) -> str:
     """Return a short hash of the files."""
     digest = hashlib.sha256()
     for one in saved:

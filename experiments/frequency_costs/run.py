@@ -21,8 +21,6 @@ over all networks, medians, and ratios to RGB round by round.
 """
 
 import argparse
-import hashlib
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,8 +28,7 @@ from typing import Any
 import torch
 
 from experiments.frequency_channels.answers import PREPROCESSES, read
-from experiments.frequency_channels.inputs import Files, find_files
-from experiments.frequency_channels.saved import add_saved, fingerprint, load, read_report
+from experiments.frequency_channels.saved import add_saved, opened
 from experiments.frequency_costs.bytes import measured
 from experiments.frequency_costs.figures import figure
 from experiments.frequency_costs.latency import latencies
@@ -43,7 +40,6 @@ from experiments.lib.journal import Journal
 
 __all__ = ["main"]
 
-_TRAINED = ("model", "data", "classes", "side", "short", "frequency_side", "precision", "layer2_stride", "epochs")
 _TIMED = 16
 """Files that are timed, one after the other."""
 
@@ -51,22 +47,12 @@ _TIMED = 16
 def _parser() -> argparse.ArgumentParser:
     parser = arguments.parser("experiments.frequency_costs", __doc__)
     add_saved(parser)
-    parser.add_argument("--limit", type=arguments.positive, help="test on about this many files, evenly spread")
     parser.add_argument(
         "--preprocess", nargs="+", choices=PREPROCESSES, default=[*PREPROCESSES], help="default: test whole"
     )
-    parser.add_argument("--batch", type=arguments.positive, help="images at a time (default: the training's)")
     parser.add_argument("--repeats", type=arguments.positive, default=48, help="rounds of the timing (default 48)")
     arguments.add_machine(parser, "results/frequency_costs.json")
     return parser
-
-
-def _identity(files: Files) -> str:
-    return hashlib.sha256(repr(files.identity()).encode()).hexdigest()[:16]
-
-
-def _units(files: Files, batch: int) -> dict[str, Sequence[int]]:
-    return {str(start): range(start, min(start + batch, len(files))) for start in range(0, len(files), batch)}
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
@@ -77,41 +63,22 @@ def _write(report: dict[str, Any], output: Path) -> None:
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
-    trained = read_report(options.report, options.variants)
-    networks = load(trained, options.weights, here.device)
-    _, testing = find_files(options.data, options.limit)
-    if testing.classes != trained["settings"]["classes"]:
-        raise SystemExit(
-            f"--data: {options.data} has {testing.classes} classes, the networks {trained['settings']['classes']}"
-        )
-    # Channels of noise are those of a batch.
-    batch = options.batch or trained["settings"]["batch"]
-    settings = {name: trained["settings"].get(name) for name in _TRAINED}
-    described = settings | {
-        "report": options.report.name,
-        "trained_at": trained["environment"]["commit"],
-        "weights": fingerprint(networks, options.weights),
-        "files": options.data.name,
-        "fingerprint": _identity(testing),
-        "preprocess": options.preprocess,
-        "batch": batch,
-        "repeats": options.repeats,
-    }
+    trained = opened(options, here.device)
+    networks, settings = trained.networks, trained.settings
+    described = trained.described | {"preprocess": options.preprocess, "repeats": options.repeats}
     environment = describe(here.device) | {"processes": here.size}
     journal = Journal(options.output.with_suffix(".partial"), described | decisive(environment), here.rank)
-    units = _units(testing, batch)
-    parts = here.share(
-        list(units),
-        journal,
-        lambda name: measured(networks, read(testing, units[name]), options.preprocess, settings),
-        "batches of test files",
-    )
+
+    def work(name: str) -> dict[str, Any]:
+        return measured(networks, read(trained.testing, trained.units[name]), options.preprocess, settings)
+
+    parts = here.share(list(trained.units), journal, work, "batches of test files")
     times = None
     if here.first:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        step = -(-len(testing) // _TIMED)
-        timed = read(testing, range(0, len(testing), step))
+        step = -(-len(trained.testing) // _TIMED)
+        timed = read(trained.testing, range(0, len(trained.testing), step))
         times = latencies(networks, timed, options.repeats, settings)
         torch.set_num_threads(threads)
     report = {

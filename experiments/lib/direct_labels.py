@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-__all__ = ["label"]
+__all__ = ["label", "line_labels"]
 
 _SIZE = 8
 """Points."""
@@ -68,3 +68,38 @@ def label(axes: Axes, points: Mapping[str, Point], colors: Mapping[str, str], do
             arrowprops=line if number >= 4 else None,
         ).set_in_layout(False)
         names.append(boxes[number])
+
+
+def line_labels(axes: Axes, ends: Mapping[str, Point], colors: Mapping[str, str]) -> None:
+    """Write the names of lines to the right of their ends, as far apart as they need to be.
+
+    Args:
+        axes: To write in; its vertical limits are fixed by this.
+        ends: Name → last point.
+        colors: Name → colour.
+    """
+    if not ends:
+        return
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    drawn = axes.get_figure()
+    assert isinstance(drawn, Figure)
+    gap = 1.25 * _SIZE / (axes.get_position().height * drawn.get_figheight() * 72) * (high - low)
+    names = sorted(ends, key=lambda name: ends[name][1])
+    heights = [ends[name][1] for name in names]
+    # Upwards until none overlaps, then back by half of what the topmost was moved.
+    for place in range(1, len(heights)):
+        heights[place] = max(heights[place], heights[place - 1] + gap)
+    back = (heights[-1] - ends[names[-1]][1]) / 2
+    for name, y in zip(names, heights, strict=True):
+        line = {"arrowstyle": "-", "color": colors[name], "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
+        axes.annotate(
+            name,
+            ends[name],
+            xytext=(axes.get_xlim()[1], y - back),
+            fontsize=_SIZE,
+            color=colors[name],
+            verticalalignment="center",
+            annotation_clip=False,
+            arrowprops=line,
+        )
