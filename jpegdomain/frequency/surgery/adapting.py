@@ -33,8 +33,8 @@ def adapt(
     blocks as a larger patch has.
 
     The other designs are those of Gueguen et al. (NeurIPS 2018, figure 3), for ResNets on images of the RGB network's
-    own size: 28×28 blocks for 224×224 pixels. Stem and layer1 are replaced, the input gets a batch norm, and layer2 keeps
-    the resolution. Their networks take the channels of ``frequency_channels(…, chroma='nearest')``, in which every
+    own size: 28×28 blocks for 224×224 pixels. Stem and layer1 are replaced, the input gets a batch norm, and layer2
+    keeps the resolution. Their networks take the channels of ``frequency_channels(…, chroma='nearest')``, in which each
     chroma block of a 4:2:0 file is repeated for 2×2 luma blocks; where a design takes chroma at its own resolution, it
     takes every second one.
 

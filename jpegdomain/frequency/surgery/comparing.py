@@ -15,7 +15,7 @@ from .entering import Channels, Design, channel_count
 
 __all__ = ["TAKEN", "Comparison", "compare", "image_scale"]
 
-TAKEN = "torchvision's ResNets (ResNeXt and Wide ResNet, too), MobileNetV2, vision transformers, Faster R-CNN and Mask R-CNN"
+TAKEN = "torchvision's ResNets, ResNeXts and Wide ResNets, MobileNetV2, vision transformers, Faster and Mask R-CNN"
 """Networks that surgery can be performed on, for messages."""
 
 
