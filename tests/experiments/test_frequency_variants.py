@@ -155,6 +155,7 @@ def test_operations_are_counted_by_hand():
     assert operations(fine, 24, 160) > 2 * operations(network, 24, 160)
 
 
+@pytest.mark.slow
 def test_a_learned_set_is_trained_after_its_gate(folder, tmp_path):
     given = ["--data", str(folder), *SMALL, "--model", "resnet10", "--epochs", "1"]
     names = ["--variants", "learned-24", "gate-24", "lambda-0.05", "24S+noise-8", "RGB-large"]
