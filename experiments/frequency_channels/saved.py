@@ -88,18 +88,20 @@ def opened(options: argparse.Namespace, device: torch.device) -> Trained:
     """
     report = read_report(options.report, options.variants)
     networks = load(report, options.weights, device)
-    _, testing = find_files(options.data, options.limit)
+    training, testing = find_files(options.data, options.limit)
     settings = report["settings"]
     if testing.classes != settings["classes"]:
         raise SystemExit(f"--data: {options.data} has {testing.classes} classes, the networks {settings['classes']}")
     # Channels of noise are those of a batch.
     batch, count = options.batch or settings["batch"], len(testing)
+    own = hashlib.sha256(repr((training.identity(), testing.identity())).encode()).hexdigest()[:16]
     described = {name: settings.get(name) for name in _TRAINED} | {
         "report": options.report.name,
         "trained_at": report["environment"]["commit"],
         "weights": _fingerprint(networks, options.weights),
         "files": options.data.name,
-        "fingerprint": hashlib.sha256(repr(testing.identity()).encode()).hexdigest()[:16],
+        "fingerprint": own,
+        "same_files": own == settings["fingerprint"],
         "batch": batch,
     }
     units = {str(start): range(start, min(start + batch, count)) for start in range(0, count, batch)}

@@ -1,6 +1,7 @@
 """Top-1 over bytes, operations and time, and the networks that no other surpasses in both."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,16 @@ def _kind(name: str) -> str:
     return "gate" if own.gated else "pixels" if own.selection is None else "channels"
 
 
+def _along(steps: Sequence[tuple[float, float]], count: int = 24) -> list[tuple[float, float]]:
+    """Points along a line of steps, that names should keep off."""
+    found = []
+    for (left, low), (right, high) in pairwise(steps):
+        shares = [number / count for number in range(count + 1)]
+        found += [(left + share * (right - left), low) for share in shares]
+        found += [(right, low + share * (high - low)) for share in shares]
+    return found
+
+
 def _panel(axes: Axes, result: _Row, preprocess: str, cost: Callable[[_Row], float]) -> _Marks:
     """Draw dots, means and frontier."""
     points: dict[str, tuple[float, float]] = {}
@@ -61,7 +72,7 @@ def _panel(axes: Axes, result: _Row, preprocess: str, cost: Callable[[_Row], flo
     axes.set_axisbelow(True)
     axes.grid(color="0.93")
     axes.spines[["top", "right"]].set_visible(False)
-    return points, dots
+    return points, dots + _along(best)
 
 
 def figure(report: _Row, path: Path) -> None:

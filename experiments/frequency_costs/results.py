@@ -124,4 +124,7 @@ def table(report: dict[str, Any]) -> str:
     header = ["network", "trained on", "epochs", "test files", "bytes of a file as it is", "with all channels"]
     row = [settings["model"], settings["data"], str(settings["epochs"]), f"{result['images']:,}"]
     row += [f"{result[kind]['file']:,.0f}" for kind in ("original", "all")]
+    if settings["same_files"] and "test" in settings["preprocess"]:
+        header.append("largest difference to the trainings' own top-1, points")
+        row.append(f"{100 * max(abs(line['test']['top1'] - line['trained_top1']) for line in result['each']):.1f}")
     return "\n\n".join([*tables, markdown.table(header, [row])])

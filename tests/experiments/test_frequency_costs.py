@@ -55,6 +55,8 @@ def test_networks_answer_as_after_their_training_and_bytes_are_those_of_the_file
         assert own["file"] == pytest.approx(sum(map(len, kept.data)) / 10)
         assert own["scan"] < own["file"] < whole
     assert lines["RGB"]["time"]["bytes"]["ratio"]["median"] == 1
+    assert report["settings"]["same_files"]
+    assert table(report).endswith(" | 0.0 |")
     assert table(report) in capsys.readouterr().out
     assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
 
@@ -75,6 +77,7 @@ def test_an_interrupted_run_goes_on(trained, tmp_path, monkeypatch):
         run(trained, tmp_path / "cut.json", *given)
     found = run(trained, tmp_path / "cut.json", *given)["result"]
     assert len(calls) == 2 + 2
+    assert found["images"] == 10
     for result in (expected, found):
         for line in (*result["each"], *result["variants"].values()):
             del line["time"]
