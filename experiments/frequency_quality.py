@@ -11,61 +11,34 @@ the difference to the network on RGB of the same seed, paired by image.
 """
 
 import argparse
-import io
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 import jpegdomain as jd
 from experiments.frequency_channels.answers import File, answers, read
 from experiments.frequency_channels.saved import Saved, add_saved, opened
 from experiments.lib import arguments
 from experiments.lib.distributed import World, world
+from experiments.lib.encoded_again import BY, quality
 from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
 from experiments.lib.paired import counts
 from experiments.lib.quality_results import AS_THEY_ARE, figure, summary, table
-from jpegdomain.preprocess.augmentation.quality import requantize
-from jpegdomain.tables import CHROMINANCE, LUMINANCE, quality_table
 
-__all__ = ["BY", "main"]
+__all__ = ["main"]
 
 QUALITIES = (20, 35, 50, 65, 75, 85, 95)
-
-
-def _encoded(file: File, quality: int) -> bytes:
-    """Decode a file to pixels of 8 bits and encode it again, of its own sampling, by Pillow."""
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(file.data)) as image:
-        image.save(buffer, "JPEG", quality=quality, subsampling="keep")
-    return buffer.getvalue()
-
-
-def _requantised(file: File, quality: int) -> bytes:
-    """Quantise a file's coefficients again."""
-    luma, chroma = (quality_table(base, quality).reshape(-1) for base in (LUMINANCE, CHROMINANCE))
-    return jd.write_jpeg(requantize(file.image, luma, chroma))
-
-
-BY = {"encoded": _encoded, "requantised": _requantised}
-"""How files get another quality."""
-
-
-def _quality(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
-        raise argparse.ArgumentTypeError(f"a quality is a whole number, 1…100; got {text!r}")
-    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = arguments.parser("experiments.frequency_quality", __doc__)
     add_saved(parser)
     parser.add_argument(
-        "--qualities", type=_quality, nargs="+", default=[*QUALITIES], help="default 20 35 50 65 75 85 95"
+        "--qualities", type=quality, nargs="+", default=[*QUALITIES], help="default 20 35 50 65 75 85 95"
     )
     parser.add_argument("--by", choices=BY, default="encoded", help="how files get them (default encoded)")
     arguments.add_machine(parser, "results/frequency_quality.json")
@@ -80,9 +53,9 @@ def _tested(
     if not files:
         return found
     labels = torch.tensor([file.label for file in files], device=next(networks[0].model.parameters()).device)
-    for quality in (None, *qualities):
-        key = AS_THEY_ARE if quality is None else str(quality)
-        data = [file.data if quality is None else BY[by](file, quality) for file in files]
+    for number in (None, *qualities):
+        key = AS_THEY_ARE if number is None else str(number)
+        data = [file.data if number is None else BY[by](file.data, number) for file in files]
         images = [jd.read_jpeg(one) for one in data]
         right = {one.name: answers(one, images, labels, "test", settings)[0] for one in networks}
         rows = {}

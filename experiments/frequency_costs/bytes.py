@@ -9,6 +9,7 @@ from torch import Tensor
 import jpegdomain as jd
 from experiments.frequency_channels.answers import File, answers
 from experiments.frequency_channels.saved import Saved
+from experiments.lib.encoded_again import encoded
 from experiments.lib.paired import counts
 from experiments.lib.truncated import Truncated, truncated
 from jpegdomain.frequency import CHANNELS, all_channels
@@ -27,14 +28,24 @@ def arriving(one: Saved, images: Sequence[jd.JpegImage], keep: Tensor | None) ->
     return truncated(images, all_channels() if one.variant.selection is None else one.variant.selection)
 
 
+def coded_alike(data: Sequence[bytes]) -> Truncated:
+    """Code files that were encoded elsewhere as the truncated ones are: with the Huffman tables that suit them best."""
+    return truncated([jd.read_jpeg(one) for one in data], all_channels())
+
+
 def measured(
-    networks: Sequence[Saved], files: Sequence[File], preprocesses: Sequence[str], settings: dict[str, Any]
+    networks: Sequence[Saved],
+    files: Sequence[File],
+    preprocesses: Sequence[str],
+    qualities: Sequence[int],
+    settings: dict[str, Any],
 ) -> Sums:
     """Test all networks on some files, as they are and as they arrive.
 
     Returns:
         'images'; 'original' and 'all' bytes ('scan', 'file'); by preprocess and network's name the right answers on the
-        files, on the truncated ones and how these differ, and their bytes.
+        files, on the truncated ones and how these differ, and their bytes; of networks on pixels the same, under
+        'qualities', of files encoded again.
     """
     if not files:
         return {"images": 0}
@@ -48,17 +59,24 @@ def measured(
         "all": {"scan": every.scan, "file": every.file},
     }
     # Networks of several seeds take the same sets.
-    known = {None: every, tuple(range(CHANNELS)): every}
-    for preprocess in preprocesses:
-        rows = sums[preprocess] = {}
-        for one in networks:
-            right, keep = answers(one, images, labels, preprocess, settings)
-            selection = one.variant.selection
-            key = None if selection is None else tuple(sorted(selection.indices))
-            arrived = known[key] if keep is None and key in known else arriving(one, images, keep)
-            if keep is None:
-                known[key] = arrived
-            again = right if arrived is every else answers(one, arrived.images, labels, preprocess, settings)[0]
-            rows[one.name] = {"right": int(right.sum()), "truncated": counts(again, right)}
-            rows[one.name] |= {"scan": arrived.scan, "file": arrived.file}
-    return sums
+    known = {tuple(range(CHANNELS)): every}
+    again = {number: coded_alike([encoded(file.data, number) for file in files]) for number in qualities}
+
+    def row(one: Saved, preprocess: str) -> Sums:
+        right, keep = answers(one, images, labels, preprocess, settings)
+
+        def sent(arrived: Truncated) -> Sums:
+            own = right if arrived is every else answers(one, arrived.images, labels, preprocess, settings)[0]
+            return {"sent": counts(own, right), "scan": arrived.scan, "file": arrived.file}
+
+        selection, found = one.variant.selection, {"right": int(right.sum())}
+        if keep is not None:
+            return found | sent(arriving(one, images, keep))
+        if selection is None:
+            return found | sent(every) | {"qualities": {str(number): sent(other) for number, other in again.items()}}
+        key = tuple(sorted(selection.indices))
+        if key not in known:
+            known[key] = arriving(one, images, None)
+        return found | sent(known[key])
+
+    return sums | {preprocess: {one.name: row(one, preprocess) for one in networks} for preprocess in preprocesses}

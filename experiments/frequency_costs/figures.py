@@ -16,6 +16,8 @@ __all__ = ["figure", "frontier"]
 
 _COLORS = {"pixels": "0.35", "channels": "#0b6e4f", "gate": "#c1440e"}
 _LABELS = {"pixels": "pixels", "channels": "frequency channels", "gate": "channels behind a gate"}
+_BYTES = "bytes of the file that is sent, 10³"
+
 _Row = dict[str, Any]
 _Marks = tuple[dict[str, tuple[float, float]], list[tuple[float, float]]]
 
@@ -41,6 +43,15 @@ def _kind(name: str) -> str:
     return "gate" if own.gated else "pixels" if own.selection is None else "channels"
 
 
+def _at_qualities(result: _Row, preprocess: str) -> dict[str, tuple[float, float]]:
+    """Means of networks on pixels on files encoded again."""
+    return {
+        f"{name}, quality {number}": (own["file"] / 1e3, 100 * own["sent_top1"]["mean"])
+        for name, row in result["variants"].items()
+        for number, own in row[preprocess].get("qualities", {}).items()
+    }
+
+
 def _along(steps: Sequence[tuple[float, float]], count: int = 24) -> list[tuple[float, float]]:
     """Points along a line of steps, that names should keep off."""
     found = []
@@ -57,15 +68,19 @@ def _panel(axes: Axes, result: _Row, preprocess: str, cost: Callable[[_Row], flo
     dots: list[tuple[float, float]] = []
     for name, row in result["variants"].items():
         own = [line for line in result["each"] if line["variant"] == name]
-        places = [(cost(line), 100 * line[preprocess]["truncated_top1"]) for line in own]
+        places = [(cost(line), 100 * line[preprocess]["sent_top1"]) for line in own]
         dots += places
         color = _COLORS[_kind(name)]
         axes.plot(*zip(*places, strict=True), "o", color=color, markersize=4, alpha=0.45, markeredgewidth=0)
         points[name] = (
             sum(place[0] for place in places) / len(places),
-            100 * row[preprocess]["truncated_top1"]["mean"],
+            100 * row[preprocess]["sent_top1"]["mean"],
         )
         axes.plot(*points[name], "D", color=color, markersize=6, markeredgecolor="white", zorder=3)
+    if axes.get_xlabel() == _BYTES:
+        for name, point in _at_qualities(result, preprocess).items():
+            points[name] = point
+            axes.plot(*point, "D", color=_COLORS["pixels"], markersize=5, markerfacecolor="white", zorder=3)
     best = frontier(list(points.values()))
     axes.plot(*zip(*best, strict=True), color="0.6", linewidth=1.2, drawstyle="steps-post", zorder=1)
     axes.margins(x=0.16, y=0.09)
@@ -76,11 +91,11 @@ def _panel(axes: Axes, result: _Row, preprocess: str, cost: Callable[[_Row], flo
 
 
 def figure(report: _Row, path: Path) -> None:
-    """Draw top-1 on the truncated files over each cost: networks as dots, means as diamonds, the frontier as steps."""
+    """Draw top-1 on what is sent over each cost: networks as dots, means as diamonds, the frontier as steps."""
     result, settings = report["result"], report["settings"]
     preprocess = settings["preprocess"][0]
     costs: dict[str, Callable[[_Row], float]] = {
-        "bytes of the truncated file, 10³": lambda line: line[preprocess]["file"] / 1e3,
+        _BYTES: lambda line: line[preprocess]["file"] / 1e3,
         "operations of the network, 10⁹": lambda line: line["operations"] / 1e9,
     }
     if all(line["time"] is not None for line in result["each"]):
@@ -91,14 +106,16 @@ def figure(report: _Row, path: Path) -> None:
     for axes, (title, cost) in zip(panels, costs.items(), strict=True):
         axes.set_xlabel(title)
         marks.append(_panel(axes, result, preprocess, cost))
-    panels[0].set_ylabel("top-1 on the truncated files, %")
+    panels[0].set_ylabel("top-1 on what is sent, %")
     kinds = dict.fromkeys(_kind(name) for name in result["variants"])
     for kind in kinds:
         panels[-1].plot([], [], "D", color=_COLORS[kind], label=f"mean, {_LABELS[kind]}")
+    if _at_qualities(result, preprocess):
+        panels[-1].plot([], [], "D", color="0.35", markerfacecolor="white", markersize=5, label="encoded again")
     panels[-1].plot([], [], color="0.6", linewidth=1.2, label="surpassed by no other mean")
     panels[-1].plot([], [], "o", color="0.35", markersize=4, alpha=0.45, label="each network")
     drawn.legend(
-        *panels[-1].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, fontsize="small"
+        *panels[-1].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False, fontsize="small"
     )
     drawn.suptitle(
         f"{settings['model']}, {settings['epochs']} epochs on {settings['data']}: {result['images']:,} test files, "
@@ -107,5 +124,5 @@ def figure(report: _Row, path: Path) -> None:
     )
     drawn.draw_without_rendering()
     for axes, (points, dots) in zip(panels, marks, strict=True):
-        label(axes, points, {name: _COLORS[_kind(name)] for name in points}, dots)
+        label(axes, points, {name: _COLORS[_kind(name.partition(",")[0])] for name in points}, dots)
     drawn.savefig(path, dpi=150)

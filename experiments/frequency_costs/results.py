@@ -13,6 +13,8 @@ from experiments.lib.paired import difference
 
 __all__ = ["summary", "table"]
 
+_MEANS = ("difference", "standard_error", "scan", "file")
+
 
 def summary(
     parts: Sequence[dict[str, Any]],
@@ -30,7 +32,7 @@ def summary(
 
     Returns:
         'images'; 'original' and 'all' bytes an image; 'each': network by network variant, seed, operations, time, the
-        top-1 that the training reported, and by preprocess top-1 on the files and on the truncated ones, their
+        top-1 that the training reported, and by preprocess top-1 on the files and on what is sent, their
         difference paired by image with its standard error, and bytes an image; 'variants': spreads over seeds.
     """
     parts = [part for part in parts if part["images"]]
@@ -41,6 +43,10 @@ def summary(
     def bytes_of(rows: Sequence[dict[str, int]]) -> dict[str, float]:
         return {kind: sum(row[kind] for row in rows) / images for kind in ("scan", "file")}
 
+    def sent(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+        right, gained, lost = (sum(row["sent"][key] for row in rows) for key in ("right", "gained", "lost"))
+        return {"sent_top1": right / images, **difference(gained, lost, images), **bytes_of(rows)}
+
     each = []
     for one in networks:
         line: dict[str, Any] = {"variant": one.variant.name, "seed": one.seed}
@@ -48,12 +54,9 @@ def summary(
         line |= {"time": times.get(one.name)}
         for preprocess in preprocesses:
             rows = [part[preprocess][one.name] for part in parts]
-            right, again, gained, lost = (
-                sum(row["right"] for row in rows),
-                *(sum(row["truncated"][key] for row in rows) for key in ("right", "gained", "lost")),
-            )
-            own = {"top1": right / images, "truncated_top1": again / images, **difference(gained, lost, images)}
-            line[preprocess] = own | bytes_of(rows)
+            own = line[preprocess] = {"top1": sum(row["right"] for row in rows) / images, **sent(rows)}
+            if "qualities" in rows[0]:
+                own["qualities"] = {key: sent([row["qualities"][key] for row in rows]) for key in rows[0]["qualities"]}
         each.append(line)
     result = {"images": images, **{kind: bytes_of([part[kind] for part in parts]) for kind in ("original", "all")}}
     names = dict.fromkeys(line["variant"] for line in each)
@@ -75,23 +78,33 @@ def _variant(lines: Sequence[dict[str, Any]], preprocesses: Sequence[str]) -> di
         row.setdefault("time", {})[part] = own
     for preprocess in preprocesses:
         kept = [line[preprocess] for line in lines]
-        row[preprocess] = {key: spread([one[key] for one in kept]) for key in ("top1", "truncated_top1")}
-        for key in ("difference", "standard_error", "scan", "file"):
-            row[preprocess][key] = statistics.fmean(one[key] for one in kept)
+        own = row[preprocess] = {"top1": spread([one["top1"] for one in kept]), **_sent(kept)}
+        if "qualities" in kept[0]:
+            own["qualities"] = {key: _sent([one["qualities"][key] for one in kept]) for key in kept[0]["qualities"]}
     return row
 
 
+def _sent(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    means = {key: statistics.fmean(row[key] for row in rows) for key in _MEANS}
+    return {"sent_top1": spread([row["sent_top1"] for row in rows]), **means}
+
+
 def _bytes_table(result: dict[str, Any], preprocess: str) -> str:
-    whole = result["all"]["scan"]
     rows = []
     for name, row in result["variants"].items():
-        own = row[preprocess]
-        cells = [name, str(row["seeds"])]
-        cells += [percent_cell(own[key], row["seeds"]) for key in ("top1", "truncated_top1")]
-        cells.append(f"{100 * own['difference']:+.1f} ± {100 * own['standard_error']:.1f}")
-        rows.append([*cells, f"{own['scan']:,.0f}", f"{own['scan'] / whole:.0%}", f"{own['file']:,.0f}"])
-    header = ["input", "seeds", "top-1 on the files, %", "top-1 on truncated files, %", "difference"]
+        own, seeds = row[preprocess], row["seeds"]
+        first = [str(seeds), percent_cell(own["top1"], seeds)]
+        rows.append([name, *first, *_sent_cells(own, seeds, result)])
+        for number, other in own.get("qualities", {}).items():
+            rows.append([f"{name}, encoded at quality {number}", *first, *_sent_cells(other, seeds, result)])
+    header = ["input", "seeds", "top-1 on the files, %", "top-1 on what is sent, %", "difference"]
     return markdown.table([*header, "entropy-coded bytes an image", "of all", "file bytes an image"], rows)
+
+
+def _sent_cells(own: dict[str, Any], seeds: int, result: dict[str, Any]) -> list[str]:
+    pair = f"{100 * own['difference']:+.1f} ± {100 * own['standard_error']:.1f}"
+    share = f"{own['scan'] / result['all']['scan']:.0%}"
+    return [percent_cell(own["sent_top1"], seeds), pair, f"{own['scan']:,.0f}", share, f"{own['file']:,.0f}"]
 
 
 def _ratio(own: dict[str, Any]) -> str:

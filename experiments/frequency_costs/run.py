@@ -7,7 +7,8 @@ Takes the networks of a report of `experiments.frequency_channels` or `experimen
 saved, and tests each on the test files as they are and on the truncated files: what is read of a JPEG file in which
 only the channels that the network takes were sent (`jpegdomain.frequency.bandwidth.selected`), of a gate those that it
 keeps of the image. The bytes are those of these truncated files; 'all' are those of files with all channels, coded in
-the same way, which networks on pixels get.
+the same way, which networks on pixels get. To send all channels at a lower quality is the other way to send less:
+networks on pixels are also tested on the files decoded, and encoded again by libjpeg, at some qualities.
 
 Two preprocesses: 'test' is that of the trainings' tests. It resizes the files, so that a set's channels are not those
 of the file. 'whole' leaves them as they are: then the luma channels that the network takes of a truncated file are
@@ -35,6 +36,7 @@ from experiments.frequency_costs.latency import latencies
 from experiments.frequency_costs.results import summary, table
 from experiments.lib import arguments
 from experiments.lib.distributed import World, world
+from experiments.lib.encoded_again import quality
 from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
 
@@ -49,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     add_saved(parser)
     parser.add_argument(
         "--preprocess", nargs="+", choices=PREPROCESSES, default=[*PREPROCESSES], help="default: test whole"
+    )
+    parser.add_argument(
+        "--qualities",
+        type=quality,
+        nargs="*",
+        default=[20, 50],
+        help="that files are encoded at again for networks on pixels (default 20 50)",
     )
     parser.add_argument("--repeats", type=arguments.positive, default=48, help="rounds of the timing (default 48)")
     arguments.add_machine(parser, "results/frequency_costs.json")
@@ -65,12 +74,14 @@ def _write(report: dict[str, Any], output: Path) -> None:
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     trained = opened(options, here.device)
     networks, settings = trained.networks, trained.settings
-    described = trained.described | {"preprocess": options.preprocess, "repeats": options.repeats}
+    qualities = sorted(set(options.qualities))
+    described = trained.described | {"preprocess": options.preprocess, "qualities": qualities}
+    described["repeats"] = options.repeats
     environment = describe(here.device) | {"processes": here.size}
     journal = Journal(options.output.with_suffix(".partial"), described | decisive(environment), here.rank)
 
     def work(name: str) -> dict[str, Any]:
-        return measured(networks, read(trained.testing, trained.units[name]), options.preprocess, settings)
+        return measured(networks, read(trained.testing, trained.units[name]), options.preprocess, qualities, settings)
 
     parts = here.share(list(trained.units), journal, work, "batches of test files")
     times = None

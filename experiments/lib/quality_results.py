@@ -19,6 +19,7 @@ AS_THEY_ARE = "as they are"
 """Key of the files that were not changed."""
 
 _PIXELS = ("RGB", "RGB-large", "YCbCr")
+_PALETTE = ("#0b6e4f", "#c1440e", "#3c6fb0", "#9457a8", "#c9a227", "#5aa469", "#7b4b2a", "#d1739b")
 
 
 def summary(parts: Sequence[dict[str, Any]], networks: Sequence[tuple[str, int]]) -> dict[str, Any]:
@@ -117,15 +118,16 @@ def figure(report: dict[str, Any], path: Path) -> None:
     """Draw top-1 over quality, and its difference to RGB; pixels dashed, bands over all seeds."""
     result, settings = report["result"], report["settings"]
     names = list(result["variants"])
-    palette = ("#222222", "#8a8a8a", "#0b6e4f", "#c1440e", "#3c6fb0", "#9457a8", "#c9a227", "#5aa469", "#7b4b2a")
-    colors = {name: palette[place % len(palette)] for place, name in enumerate(names)}
+    colors = dict(zip([name for name in names if name in _PIXELS], ("#222222", "#777777", "#aaaaaa"), strict=False))
+    others = [name for name in names if name not in _PIXELS]
+    colors |= {name: _PALETTE[place % len(_PALETTE)] for place, name in enumerate(others)}
     paired = any("difference" in row[AS_THEY_ARE] for name, row in result["variants"].items() if name != "RGB")
     drawn = Figure(figsize=(12 if paired else 6.4, 4.6), layout="constrained")
     panels = drawn.subplots(1, 2 if paired else 1, squeeze=False)[0]
     _panel(panels[0], report, colors, "top1")
     panels[0].set_ylabel("top-1, %")
     if paired:
-        panels[1].axhline(0, color=colors["RGB"], linestyle="--", linewidth=1)
+        panels[1].axhline(0, color="#222222", linestyle="--", linewidth=1)
         _panel(panels[1], report, colors, "difference")
         panels[1].set_ylabel("top-1 − that of RGB, points")
     drawn.suptitle(

@@ -18,6 +18,7 @@ from experiments.frequency_costs import run as experiment
 from experiments.frequency_costs.bytes import measured
 from experiments.frequency_costs.figures import frontier
 from experiments.frequency_costs.results import summary, table
+from experiments.lib.encoded_again import encoded
 from experiments.lib.truncated import truncated
 from jpegdomain.frequency import ChannelSet, Frontend, published
 from tests.codec.oracle import forward, jpeg, pillow
@@ -50,6 +51,13 @@ def test_networks_answer_as_after_their_training_and_bytes_are_those_of_the_file
     pixels = lines["RGB"]
     assert pixels["test"]["file"] == pixels["whole"]["file"] == result["all"]["file"]
     assert (pixels["test"]["difference"], pixels["test"]["standard_error"]) == (0, 0)
+    low = [encoded(path.read_bytes(), 20) for path in paths]
+    again = np.mean([len(jd.write_jpeg(jd.read_jpeg(one))) for one in low])
+    for own in (pixels["test"], pixels["whole"]):
+        assert list(own["qualities"]) == ["20", "50"]
+        assert own["qualities"]["20"]["file"] == pytest.approx(again)
+        assert again < own["qualities"]["50"]["file"] < whole
+    assert not any("qualities" in lines[name]["test"] for name in lines if name != "RGB")
     kept = truncated(images, published("24S"))
     for own in (lines["24S+noise-4"]["test"], lines["24S+noise-4"]["whole"]):
         assert own["file"] == pytest.approx(sum(map(len, kept.data)) / 10)
@@ -139,9 +147,9 @@ def files(component, place, subsampling):
 @pytest.mark.parametrize("component", [0, 1])
 def test_of_whole_444_files_nothing_that_a_network_sees_is_lost(component):
     one = looking_at(64 * component + 2)
-    sums = measured([one], files(component, 2, 0), ["whole"], SETTINGS)
+    sums = measured([one], files(component, 2, 0), ["whole"], [], SETTINGS)
     assert sums["whole"]["one-0"]["right"] == 4
-    assert sums["whole"]["one-0"]["truncated"] == {"right": 4, "gained": 0, "lost": 0}
+    assert sums["whole"]["one-0"]["sent"] == {"right": 4, "gained": 0, "lost": 0}
     # All that these files have is in the set.
     assert sums["whole"]["one-0"]["file"] == sums["all"]["file"]
 
@@ -150,12 +158,12 @@ def test_of_420_files_half_of_chromas_frequencies_are_lost():
     """Frequency 2 of a chroma block is 1 of each of the two luma blocks below it: seen there, but not sent."""
     one = looking_at(64 + 1, threshold=3.0)
     given = files(1, 2, 2)
-    sums = measured([one], given, ["whole"], SETTINGS)
+    sums = measured([one], given, ["whole"], [], SETTINGS)
     assert sums["whole"]["one-0"]["right"] == 4
-    assert sums["whole"]["one-0"]["truncated"] == {"right": 2, "gained": 0, "lost": 2}
+    assert sums["whole"]["one-0"]["sent"] == {"right": 2, "gained": 0, "lost": 2}
     result = summary([sums], [one], ["whole"], {})
     own = result["each"][0]["whole"]
-    assert (own["top1"], own["truncated_top1"], own["difference"]) == (1.0, 0.5, -0.5)
+    assert (own["top1"], own["sent_top1"], own["difference"]) == (1.0, 0.5, -0.5)
     # Differences 0, −1, 0, −1: variance ¼.
     assert own["standard_error"] == pytest.approx(0.5 / 2)
 
