@@ -145,7 +145,7 @@ RESULTS = {
         (
             "python -m benchmarks.network --model resnet18",
             "python -m benchmarks.network --model resnet50",
-            "python -m benchmarks.network --model resnet18 --training",
+            "python -m benchmarks.network --model resnet18 --train",
             "python -m benchmarks.memory",
         ),
     ),
