@@ -270,7 +270,7 @@ def test_a_killed_run_goes_on(tmp_path, processes):
     assert not (tmp_path / "asm_error.json").exists()
     again = started(tmp_path, *given)
     printed, _ = again.communicate(timeout=300)
-    assert re.search("going on after [2-7] of 8 parts", printed)
+    assert re.search("resuming after [2-7] of 8 parts", printed)
     resumed = json.loads((tmp_path / "asm_error.json").read_text())["result"]
     assert resumed == run(tmp_path / "whole", *given)["result"]
 
@@ -332,14 +332,14 @@ def test_a_network_without_relu(tmp_path, monkeypatch):
     [
         (["--source", "noise"], "2"),
         (["--blocks", "0"], "2"),
-        (["--blocks", "1"], "an interval needs 2 or more"),
-        (["--seed", "-1"], "a number from 0 on"),
+        (["--blocks", "1"], "2 or more are needed for an interval"),
+        (["--seed", "-1"], "a whole number ≥ 0"),
         (["--model", "resnet18"], "--model has no meaning for --source box"),
         (["--source", "random", "--data", "cifar10"], "--data has no meaning for --source random"),
         (["--download"], "--download has no meaning for --source box"),
         (["--source", "activations", "--blocks", "5"], "--blocks has no meaning for --source activations"),
         (["--source", "activations", "--seed", "0"], "--seed has no meaning"),
-        (["--source", "activations", "--limit", "1"], "has 1 image; an interval needs 2 or more"),
+        (["--source", "activations", "--limit", "1"], "has 1 image; 2 or more are needed for an interval"),
         (["--source", "activations", "--data", "nowhere"], "nowhere is not a folder"),
         (["--source", "activations", "--model", "resnet19"], "no model is called 'resnet19'"),
         (["--source", "activations", "--model", "resnet18", "--weights", "x.th"], "there is no file x.th"),

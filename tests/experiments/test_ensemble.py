@@ -96,7 +96,7 @@ def test_training_that_goes_astray_names_the_network(data):
 
 
 def test_too_few_images(data):
-    with pytest.raises(ValueError, match="20 images to train on, fewer than a batch of 21"):
+    with pytest.raises(ValueError, match="only 20 training images, fewer than a batch of 21"):
         train([build().double()], [0], data, epochs=1, batch=21, description="", quiet=True)
 
 

@@ -50,7 +50,7 @@ def test_images_of_several_sizes_cannot_be_trained_on(tmp_path):
         (tmp_path / "class").mkdir(exist_ok=True)
         Image.new("RGB", size).save(tmp_path / "class" / f"{name}.jpg")
     options = SimpleNamespace(data=str(tmp_path), root=None, download=False, limit=None)
-    with pytest.raises(SystemExit, match="images of 8×16 and of 8×8: networks are trained on equal sizes"):
+    with pytest.raises(SystemExit, match="images of 8×16 and of 8×8: all training images must have the same size"):
         load_all(arguments.images(options), torch.float32, torch.device("cpu"), quiet=True)
 
 

@@ -25,7 +25,7 @@ def test_tables_come_from_the_results(document):
 def test_every_table_has_its_place():
     text = "".join(document.read_text() for document in DOCUMENTS)
     assert [name for name in readme.RESULTS if f"<!-- table: {name} -->" not in text] == []
-    with pytest.raises(ValueError, match="no table 'nothing'"):
+    with pytest.raises(ValueError, match="there is no table 'nothing'"):
         filled("<!-- table: nothing -->\n<!-- /table -->")
     with pytest.raises(ValueError, match="behind its place"):
         filled("<!-- table: summary -->")

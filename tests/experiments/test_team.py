@@ -108,7 +108,7 @@ def test_processes_are_divided_into_teams():
     assert [Team(rank, 2, 0, 1).share([1, 2, 3, 4]) for rank in range(2)] == [[1, 2], [3, 4]]
     with pytest.raises(SystemExit, match="4 processes cannot be divided into teams of 3"):
         joined(0, 4, 3)
-    with pytest.raises(SystemExit, match="3 parts of a batch cannot be divided by 2 processes"):
+    with pytest.raises(SystemExit, match="3 parts of a batch cannot be divided equally among 2 processes"):
         Team(0, 2, 0, 1).share([1, 2, 3])
     with pytest.raises(SystemExit, match="1 processes cannot be divided into teams of 2"):
         experiment.main(["--data", "x", "--processes-per-network", "2"])
