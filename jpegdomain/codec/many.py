@@ -19,16 +19,16 @@ from .workspace import Arena
 __all__ = ["Part", "cut", "ends_of", "errors_of", "read_parts"]
 
 Part: TypeAlias = Decoded | list[Result]
-"""The results of some files, in order."""
+"""Results of several files, in order."""
 
 _MOST: Final = 1 << 19
-"""Bytes of the files of one call, the most: their coefficients find room in an arena's block."""
+"""Largest number of bytes of files in one call, so that their coefficients fit into an arena's block."""
 _WORTH: Final = 1 << 16
-"""Bytes for each thread; for fewer, starting one takes longer than it saves."""
+"""Smallest number of bytes for a thread; with fewer, starting a thread takes longer than it saves."""
 _LEAST: Final = 1 << 18
-"""Bytes of a piece, if a thread has several: of fewer, what Python does for a piece would count."""
+"""Bytes of a piece, if a thread has several; with fewer, Python's own work for each piece would matter."""
 _FILES: Final = 64
-"""Files of a piece, the most, where it is not known how large they are."""
+"""Largest number of files in a piece, if it is not known how large they are."""
 _SHARES: Final = 4
 """Pieces for each thread, if they are large enough."""
 

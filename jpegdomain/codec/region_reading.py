@@ -37,7 +37,7 @@ def read_region(data: bytes, name: str, region: Region | None, settings: Setting
     Returns:
         The record.
     """
-    # Only the whole file shows whether it violates the standard anywhere, and what is left of it if it is damaged.
+    # Only the whole file shows whether it violates the standard anywhere, and what is left of a damaged file.
     partly = settings.on_error == "raise" and not settings.strict
     image = _read_only_scan(data, name, region, settings, threads) if partly else None
     if image is None:

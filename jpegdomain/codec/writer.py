@@ -28,7 +28,7 @@ _COMPONENTS: Final = {"gray": 1, "unknown": 2, "ycbcr": 3, "rgb": 3, "cmyk": 4, 
 _LARGEST_SIDE: Final = 65535
 _LARGEST_FACTOR: Final = 4
 _LARGEST_INTERVAL: Final = 65535
-# The space in 255 segments besides their names and numbers.
+# The space in 255 segments, without their names and numbers.
 _LARGEST_PROFILE: Final = 255 * (65533 - 14)
 
 

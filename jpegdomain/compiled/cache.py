@@ -167,7 +167,7 @@ def _fingerprint(package: KernelPackage) -> str:
         platform.machine(),
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),
-        # The processor that NUMBA_CPU_NAME and others name in place of this one.
+        # The processor that NUMBA_CPU_NAME and related variables name instead of this one.
         settings.CPU_NAME,
         settings.CPU_FEATURES,
         settings.ENABLE_AVX,

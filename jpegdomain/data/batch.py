@@ -54,7 +54,7 @@ class JpegBatch:
     dtype: torch.dtype
     records: Records | None
     memory: Memory | None = None
-    # Not a field: torch.compile's graphs depend on fields.
+    # Not a field, because torch.compile's graphs depend on fields.
     reports: ClassVar[tuple[FileReport, ...]] = ()
     normalisation: ClassVar[Normalisation | None] = None
     mixtures: ClassVar[tuple[Mixture, ...]] = ()

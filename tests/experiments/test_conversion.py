@@ -171,7 +171,7 @@ def test_a_killed_run_goes_on(folder, tmp_path):
         (["--data", "nowhere"], "nowhere has no folders train and test"),
         (["--data", "cifar100"], "needs --root FOLDER"),
         (["--data", "mnist", "--root", "nowhere"], "mnist: nowhere: Dataset not found"),
-        (["--batch", "101"], "only 100 images to train on"),
+        (["--batch", "101"], "only 100 training images"),
         (["--networks", "0"], None),
         (["--frequencies", "1-16"], None),
     ],

@@ -27,7 +27,7 @@ def test_every_table_has_its_place():
     assert [name for name in readme.RESULTS if f"<!-- table: {name} -->" not in text] == []
     with pytest.raises(ValueError, match="there is no table 'nothing'"):
         filled("<!-- table: nothing -->\n<!-- /table -->")
-    with pytest.raises(ValueError, match="behind its place"):
+    with pytest.raises(ValueError, match="after its marker"):
         filled("<!-- table: summary -->")
 
 
