@@ -99,7 +99,7 @@ def _adobe_transform(image: JpegImage) -> int:
 
 
 def _chunks(data: bytes, head: int) -> list[bytes]:
-    """Cut data into pieces that fit into segments after so many other bytes; one piece if it is empty."""
+    """Cut data into pieces that fit into segments after a number of other bytes; one piece if it is empty."""
     size = _LARGEST_PAYLOAD - head
     return [data[at : at + size] for at in range(0, len(data) or 1, size)]
 

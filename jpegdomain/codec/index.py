@@ -144,7 +144,7 @@ class JpegIndex:
 
 
 def _kinds(parts: int) -> list[tuple[Any, int]]:
-    """Return type and width of the columns of a scan of so many components: steps of position, bits, DC, hashes."""
+    """Return type and width of the columns of a scan with this many components: steps of position, bits, DC, hashes."""
     return [(np.dtype("<u4"), 1), (np.dtype("<u1"), 1), (np.dtype("<i2"), parts), (np.dtype("<u4"), 1)]
 
 

@@ -40,7 +40,7 @@ class _Reading:
     Attributes:
         sources: All sources.
         numbers: Their positions, which name sources without a name.
-        place: How such a position is written.
+        place: How the position is written.
         settings: The options.
         arenas: One for each thread; None for a single file, which gets memory of exactly its size.
     """
@@ -168,7 +168,7 @@ def ends_of(files: Sequence[bytes]) -> Integers:
 
 
 def cut(ends: Integers, most: int) -> list[range]:
-    """Divide files, given by `ends_of`, into runs of at most so many bytes, or of one file."""
+    """Divide files, given by `ends_of`, into runs of at most this many bytes, or of one file."""
     pieces = []
     start = before = 0
     while start < len(ends):

@@ -126,7 +126,7 @@ class _Directory(NamedTuple):
     order: str  # "<" or ">"
     announced: int  # how many entries it should have
     entries: list[_Entry]  # those that are there
-    stop: int  # the position behind them
+    stop: int  # the position after them
 
 
 def tiff_orientation(block: bytes) -> int | None:

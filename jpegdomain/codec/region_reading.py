@@ -61,7 +61,7 @@ def _read_only_scan(
     report = state.tolist()
     span, layout = lay_out(data, report, name, region, settings)
     grid = grid_of(state, span)
-    # Only as many intervals as come before the window's end.
+    # Only the intervals before the window's end.
     last = (grid.bottom - 1) * grid.columns + grid.right - 1
     entries = np.zeros((last // every + 1 if every else 1, L.ENTRY), np.int64)
     entries[0, L.ENTRY_AT] = state[L.AT]

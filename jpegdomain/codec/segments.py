@@ -15,7 +15,7 @@ _FIRST_WITH_LENGTH: Final = 0xC0
 """Markers below this are reserved, or TEM, and have no payload."""
 _READ: Final = frozenset({SOF0, SOF1, SOF2, SOF9, SOF10})
 _NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
-"""DHT, JPG and DAC, whose numbers are among those of frame headers."""
+"""DHT, JPG and DAC, whose numbers are between those of frame headers."""
 
 
 class Segment(NamedTuple):

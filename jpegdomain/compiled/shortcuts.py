@@ -83,7 +83,7 @@ def _optimise(usual: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def _finalise(usual: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Finish a library, without machine code if nobody calls it."""
+    """Finish a library, without machine code if nothing outside calls it."""
 
     def finalise(library: Any) -> None:
         if _is_called(library):

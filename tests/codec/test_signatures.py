@@ -48,7 +48,7 @@ BOX = b"\0\0\0\x18ftyp"
         (b"RIFF\0\0\0\0AVI LIST", "it is a RIFF container"),
         *[(BOX + brand, "it is a HEIC image") for brand in (b"heic", b"heix", b"mif1", b"msf1", b"hevc")],
         (BOX + b"avis", "it is an AVIF image"),
-        (BOX + b"isom", "it is an MP4 or QuickTime film"),
+        (BOX + b"isom", "it is an MP4 or QuickTime video"),
         (b"\xff\x0a\xfa\x1f", "it is a JPEG XL codestream"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "it is a JPEG XL image"),
         (POINTER, "it is a Git LFS pointer instead of the file itself; run git lfs pull"),

@@ -292,7 +292,7 @@ def test_dicts_triples_and_images_alone(tmp_path):
         ([{"image": {"url": "x"}, "label": 1}], "'bytes' or 'path'; got the keys 'url'"),
         ([(files(1)[0], 1), {"image": files(1)[0]}], "all be tuples, all dicts"),
         ([(files(1)[0], 1), (files(1)[0], 1, 2)], "the same length"),
-        ([(files(1)[0], None)], "entry 1 of the items cannot be combined to a batch"),
+        ([(files(1)[0], None)], "entry 1 of the items cannot be combined into a batch"),
         ([{"image": files(1)[0], "box": [1]}, {"image": files(1)[0], "box": [1, 2]}], "the column 'box' cannot"),
         ([{"image": files(1)[0], "box": [1]}, {"image": files(1)[0]}], "same keys"),
         ([()], "an empty one"),

@@ -192,7 +192,7 @@ def _search(tables: Tables, base: int, look: int) -> tuple[int, int]:
 
 
 Word: TypeAlias = Any
-"""np.uint64; mypy knows no arithmetic between it and integers that Numba would not turn into floats."""
+"""np.uint64; in mypy's types, arithmetic with integers is only possible where Numba would make floats."""
 
 _PROBE_SHIFT = np.uint64(64 - L.PROBE)
 

@@ -119,7 +119,7 @@ def _goes_on(state: Integers) -> bool:
 
 @compiled
 def _is_band(first: int, last: int, count: int, state: Integers) -> bool:
-    """Return whether two bytes can be Ss and Se of a scan of so many components."""
+    """Return whether two bytes can be Ss and Se of a scan with this many components."""
     if first == 0:
         return last == 0 or (last == 63 and state[L.PROGRESSIVE] == 0)
     return state[L.PROGRESSIVE] == 1 and count == 1 and first <= last <= 63
