@@ -69,7 +69,7 @@ def test_wrong_shapes_fail():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_values_that_are_no_numbers_fail(value):
+def test_values_that_are_not_numbers_fail(value):
     for layer in (scaled(value), lambda x: decode(x) * value):
         with pytest.raises(AssertionError):
             assert_commutes(layer, lambda x: x, (13, 9))

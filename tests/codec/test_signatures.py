@@ -1,4 +1,4 @@
-"""Other formats in a JPEG's clothes, and what servers and tools leave in an image's place."""
+"""Other formats named like JPEG files, and what servers and tools leave instead of an image."""
 
 import io
 
@@ -77,7 +77,7 @@ BOX = b"\0\0\0\x18ftyp"
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
-def test_what_is_no_jpeg_file_is_named_as_what_it_is(data, name, tmp_path):
+def test_other_files_are_named_as_what_they_are(data, name, tmp_path):
     path = tmp_path / "cat.jpg"
     path.write_bytes(data)
     for read in (
@@ -93,6 +93,6 @@ def test_what_is_no_jpeg_file_is_named_as_what_it_is(data, name, tmp_path):
 
 
 @pytest.mark.parametrize("piece", [b"<!-- -->", b"<?xml", b"<!--", b" ", b"<!doctype svg", b"<!---->"])
-def test_no_beginning_takes_long(piece):
+def test_no_beginning_takes_long_to_recognise(piece):
     with pytest.raises(NotJpegError):
         read_jpeg(piece * 5000)

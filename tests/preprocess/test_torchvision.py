@@ -1,4 +1,4 @@
-"""Reading torchvision's pipelines: the same numbers come out, on floating-point images."""
+"""Reading torchvision's pipelines: the results are the same, on floating-point images."""
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ PIPELINES = {
 
 
 def on_floats(pipeline, levels):
-    """A pipeline for uint8 images on levels that are floats already: conversions just divide."""
+    """Run a pipeline for uint8 images on levels that are already floats: conversions only divide."""
     if isinstance(pipeline, v1.Compose | v2.Compose | nn.Sequential):
         floating = False
         for step in getattr(pipeline, "transforms", pipeline):
@@ -114,7 +114,7 @@ def on_floats(pipeline, levels):
 def test_pipelines(name):
     pixels = [noise(*size, seed=i) for i, size in enumerate([(61, 83), (90, 47)])]
     if "colours" in name:
-        # So pale that torchvision has nothing to clamp.
+        # Low contrast, so that torchvision has nothing to clamp.
         pixels = [(80 + 0.25 * one).astype(np.uint8) for one in pixels]
     images = [jd.read_jpeg(jpeg(one)) for one in pixels]
     recipe = ours.from_torchvision(PIPELINES[name])
@@ -141,7 +141,7 @@ def test_presets_of_pretrained_weights(weights):
     recipe = ours.from_torchvision(preset)
     image = jd.read_jpeg(jpeg(noise(211, 300)))
     levels = jd.decode_rgb(jd.collate([image], dtype=FLOAT))
-    # The preset itself, but for its conversion to float32.
+    # The preset itself, except for its conversion to float32.
     resized = v1.functional.resize(levels, preset.resize_size, preset.interpolation, antialias=preset.antialias)
     cropped = v1.functional.center_crop(resized, preset.crop_size)
     expected = v1.functional.normalize(cropped / 255, preset.mean, preset.std)
@@ -227,7 +227,7 @@ class Renamed(v2.Resize):
     """Computes what its base computes."""
 
 
-def test_a_class_that_computes_something_else_than_its_base_is_not_read_as_that():
+def test_a_class_that_computes_something_else_than_its_base_is_not_read_as_its_base():
     for step, own in (
         (Unchanged(9), "a Resize with a transform"),
         (Reversed([0.5], [0.5]), "a Normalize with a forward"),
