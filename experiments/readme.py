@@ -15,6 +15,7 @@ from experiments import (
     decoding,
     equivalence,
     frequency_exact,
+    frequency_normalisation,
     generality,
     input_accuracy,
     input_training,
@@ -114,6 +115,15 @@ RESULTS = {
             "    --model resnet18 --weights FILE --crop 160",
         ),
     ),
+    "frequency-normalisation": Result(
+        _each(frequency_normalisation.table),
+        _experiment("frequency_normalisation-*"),
+        (
+            "torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1",
+            "torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1 \\",
+            "    --limit 3200",
+        ),
+    ),
     "generality": Result(_each(generality.table), _experiment("generality"), ("python -m experiments.generality",)),
     "input-accuracy": Result(
         input_accuracy.table,
@@ -189,6 +199,7 @@ FIGURES: dict[str, Callable[[dict[str, Any], Path], None]] = {
     "equivalence": equivalence.figure,
     "frequency_channels": frequency_figures.figure,
     "frequency_exact": frequency_exact.figure,
+    "frequency_normalisation": frequency_normalisation.figure,
     "input_training": input_training.figure,
     "jpeg_training": draw_accuracies,
     "throughput": throughput.figure,

@@ -233,6 +233,7 @@ def test_a_file_that_fails_gives_exit_status_1(tmp_path, monkeypatch):
     assert ended.value.code == 1
 
 
+@pytest.mark.slow
 def test_warm_as_a_module():
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "jpegdomain", "warm", "--only", "codec", "--json"],

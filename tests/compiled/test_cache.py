@@ -94,6 +94,7 @@ def test_packages_do_not_make_one_another_stale(tmp_path, monkeypatch):
     assert before[1] == after[1]
 
 
+@pytest.mark.slow
 def test_one_process_waits_for_the_other(tmp_path):
     (tmp_path / "lock").touch()
     script = (

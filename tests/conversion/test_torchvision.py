@@ -55,7 +55,12 @@ def assert_same_function(name, *plans, **settings):
         assert report.passes(), f"{plan}: {report}"
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH)
+HEAVY = {"densenet121", "inception_v3", "vgg11_bn"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in ONE_OF_EACH]
+)
 def test_one_of_each_family(name):
     small = {} if name in {"googlenet", "inception_v3"} else {"num_classes": 10}
     assert_same_function(name, "transform", **small)
@@ -90,7 +95,12 @@ def test_the_input_may_be_transformed(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["convnext_tiny", "densenet121", "efficientnet_b0", "mobilenet_v3_small", "shufflenet_v2_x0_5"]
+    "name",
+    [
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("convnext_tiny", "densenet121", "efficientnet_b0")),
+        "mobilenet_v3_small",
+        "shufflenet_v2_x0_5",
+    ],
 )
 def test_gradients_in_training(name):
     model, images = prepared(name, num_classes=10)

@@ -36,6 +36,7 @@ def torchrun(*command):
     subprocess.run([*launch, *command], cwd=ROOT, env=environment, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_two_machines_share_the_units(tmp_path):
     """One unit was finished before the interruption, on the second machine; it is not done again."""
     Journal(tmp_path / "1" / "run", {}, rank=1).record("c", ["c", "before"])

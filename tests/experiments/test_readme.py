@@ -195,7 +195,7 @@ def test_the_table_of_frequency_channels_says_how_it_was_made():
         for seed in range(2)
     ]  # fmt: skip
     settings = {"model": "resnet18", "data": "imagenette-160", "training_images": 9469, "test_images": 1000}
-    settings |= {"epochs": 5, "side": 80, "frequency_side": 160}
+    settings |= {"epochs": 5, "side": 80, "frequency_side": 160, "precision": "float32"}
     text = channels_table({"settings": settings, "environment": environment(), "result": summary(each)})
     assert "| 24S | 2 | 1.00 | 5.00 | 62.5 ± 0.0 | 90.0 ± 0.0 | +12.5 ± 0.0 |  | 77.2 | 93.5 |" in text
-    assert text.splitlines()[-1] == "| resnet18 | imagenette-160 | 9,469 | 1,000 | 5 | 80 | 160 |"
+    assert text.splitlines()[-1] == "| resnet18 | imagenette-160 | 9,469 | 1,000 | 5 | 80 | 160 | float32 |"

@@ -238,7 +238,7 @@ def test_an_adapted_network_can_be_pickled():
 @pytest.mark.parametrize(
     ("model", "settings", "message"),
     [
-        (vgg11, {}, "adapt takes torchvision's ResNets .* got VGG"),
+        (vgg11, {}, "adapt takes torchvision's ResNets, .* got VGG"),
         (lambda: adapt(resnet18(), 24), {}, "conv1 is Identity.* not one that has already been adapted"),
         (lambda: adapt(mobilenet_v2(), 24), {}, r"features\[0\] is Identity"),
         (resnet18, {"channels": "24S"}, r"published\('24S'\).*got '24S'"),

@@ -300,6 +300,7 @@ print("untouched")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pages are guarded by mprotect")
+@pytest.mark.slow
 def test_memory_beside_the_tensors_is_neither_read_nor_written():
     done = subprocess.run([sys.executable, "-c", GUARDED], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "untouched\n"), done.stderr
