@@ -22,12 +22,12 @@ def test_tables_come_from_the_results(document):
     assert filled(text) == text
 
 
-def test_every_table_has_its_place():
+def test_unknown_or_unclosed_tables_are_named():
     text = "".join(document.read_text() for document in DOCUMENTS)
     assert [name for name in readme.RESULTS if f"<!-- table: {name} -->" not in text] == []
-    with pytest.raises(ValueError, match="no table 'nothing'"):
+    with pytest.raises(ValueError, match="there is no table 'nothing'"):
         filled("<!-- table: nothing -->\n<!-- /table -->")
-    with pytest.raises(ValueError, match="behind its place"):
+    with pytest.raises(ValueError, match="after its marker"):
         filled("<!-- table: summary -->")
 
 
