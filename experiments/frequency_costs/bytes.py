@@ -28,11 +28,6 @@ def arriving(one: Saved, images: Sequence[jd.JpegImage], keep: Tensor | None) ->
     return truncated(images, all_channels() if one.variant.selection is None else one.variant.selection)
 
 
-def coded_alike(data: Sequence[bytes]) -> Truncated:
-    """Code files that were encoded elsewhere as the truncated ones are: with the Huffman tables that suit them best."""
-    return truncated([jd.read_jpeg(one) for one in data], all_channels())
-
-
 def measured(
     networks: Sequence[Saved],
     files: Sequence[File],
@@ -44,8 +39,8 @@ def measured(
 
     Returns:
         'images'; 'original' and 'all' bytes ('scan', 'file'); by preprocess and network's name the right answers on the
-        files, on the truncated ones and how these differ, and their bytes; of networks on pixels the same, under
-        'qualities', of files encoded again.
+        files, on the truncated ones and how these differ, and their bytes; with the first preprocess under 'qualities'
+        the same of files that were encoded again at each quality before.
     """
     if not files:
         return {"images": 0}
@@ -58,25 +53,31 @@ def measured(
         "original": {"scan": sum(scan_bytes(file.data) for file in files), "file": sum(len(f.data) for f in files)},
         "all": {"scan": every.scan, "file": every.file},
     }
+    again = {number: [jd.read_jpeg(encoded(file.data, number)) for file in files] for number in qualities}
     # Networks of several seeds take the same sets.
-    known = {tuple(range(CHANNELS)): every}
-    again = {number: coded_alike([encoded(file.data, number) for file in files]) for number in qualities}
+    known: dict[tuple[object, ...], Truncated] = {(None, *range(CHANNELS)): every}
+
+    def arrived(one: Saved, keep: Tensor | None, number: int | None) -> Truncated:
+        records = images if number is None else again[number]
+        if keep is not None:
+            return arriving(one, records, keep)
+        selection = one.variant.selection
+        key = (number, *(range(CHANNELS) if selection is None else sorted(selection.indices)))
+        if key not in known:
+            known[key] = arriving(one, records, None)
+        return known[key]
 
     def row(one: Saved, preprocess: str) -> Sums:
         right, keep = answers(one, images, labels, preprocess, settings)
 
-        def sent(arrived: Truncated) -> Sums:
-            own = right if arrived is every else answers(one, arrived.images, labels, preprocess, settings)[0]
-            return {"sent": counts(own, right), "scan": arrived.scan, "file": arrived.file}
+        def sent(number: int | None = None) -> Sums:
+            files_sent = arrived(one, keep, number)
+            own = right if files_sent is every else answers(one, files_sent.images, labels, preprocess, settings)[0]
+            return {"sent": counts(own, right), "scan": files_sent.scan, "file": files_sent.file}
 
-        selection, found = one.variant.selection, {"right": int(right.sum())}
-        if keep is not None:
-            return found | sent(arriving(one, images, keep))
-        if selection is None:
-            return found | sent(every) | {"qualities": {str(number): sent(other) for number, other in again.items()}}
-        key = tuple(sorted(selection.indices))
-        if key not in known:
-            known[key] = arriving(one, images, None)
-        return found | sent(known[key])
+        found = {"right": int(right.sum()), **sent()}
+        return found | {
+            "qualities": {str(number): sent(number) for number in qualities if preprocess == preprocesses[0]}
+        }
 
     return sums | {preprocess: {one.name: row(one, preprocess) for one in networks} for preprocess in preprocesses}

@@ -43,16 +43,7 @@ def _kind(name: str) -> str:
     return "gate" if own.gated else "pixels" if own.selection is None else "channels"
 
 
-def _at_qualities(result: _Row, preprocess: str) -> dict[str, tuple[float, float]]:
-    """Means of networks on pixels on files encoded again."""
-    return {
-        f"{name}, quality {number}": (own["file"] / 1e3, 100 * own["sent_top1"]["mean"])
-        for name, row in result["variants"].items()
-        for number, own in row[preprocess].get("qualities", {}).items()
-    }
-
-
-def _along(steps: Sequence[tuple[float, float]], count: int = 24) -> list[tuple[float, float]]:
+def _along(steps: Sequence[tuple[float, float]], count: int = 60) -> list[tuple[float, float]]:
     """Points along a line of steps, that names should keep off."""
     found = []
     for (left, low), (right, high) in pairwise(steps):
@@ -77,17 +68,21 @@ def _panel(axes: Axes, result: _Row, preprocess: str, cost: Callable[[_Row], flo
             100 * row[preprocess]["sent_top1"]["mean"],
         )
         axes.plot(*points[name], "D", color=color, markersize=6, markeredgecolor="white", zorder=3)
-    if axes.get_xlabel() == _BYTES:
-        for name, point in _at_qualities(result, preprocess).items():
-            points[name] = point
-            axes.plot(*point, "D", color=_COLORS["pixels"], markersize=5, markerfacecolor="white", zorder=3)
-    best = frontier(list(points.values()))
+    others: list[tuple[float, float]] = []
+    for name, row in result["variants"].items() if axes.get_xlabel() == _BYTES else ():
+        lower = [
+            (own["file"] / 1e3, 100 * own["sent_top1"]["mean"]) for own in row[preprocess].get("qualities", {}).values()
+        ]
+        others += lower
+        style: _Row = {"color": _COLORS[_kind(name)], "linewidth": 0.8, "markerfacecolor": "white", "markersize": 4}
+        axes.plot(*zip(points[name], *lower, strict=True), "D-", zorder=2, **style)
+    best = frontier([*points.values(), *others])
     axes.plot(*zip(*best, strict=True), color="0.6", linewidth=1.2, drawstyle="steps-post", zorder=1)
     axes.margins(x=0.16, y=0.09)
     axes.set_axisbelow(True)
     axes.grid(color="0.93")
     axes.spines[["top", "right"]].set_visible(False)
-    return points, dots + _along(best)
+    return points, [*dots, *others, *_along(best)]
 
 
 def figure(report: _Row, path: Path) -> None:
@@ -110,8 +105,9 @@ def figure(report: _Row, path: Path) -> None:
     kinds = dict.fromkeys(_kind(name) for name in result["variants"])
     for kind in kinds:
         panels[-1].plot([], [], "D", color=_COLORS[kind], label=f"mean, {_LABELS[kind]}")
-    if _at_qualities(result, preprocess):
-        panels[-1].plot([], [], "D", color="0.35", markerfacecolor="white", markersize=5, label="encoded again")
+    if settings["qualities"]:
+        title = f"at quality {', '.join(map(str, settings['qualities']))}"
+        panels[-1].plot([], [], "D-", color="0.35", markerfacecolor="white", markersize=4, linewidth=0.8, label=title)
     panels[-1].plot([], [], color="0.6", linewidth=1.2, label="surpassed by no other mean")
     panels[-1].plot([], [], "o", color="0.35", markersize=4, alpha=0.45, label="each network")
     drawn.legend(
@@ -124,5 +120,5 @@ def figure(report: _Row, path: Path) -> None:
     )
     drawn.draw_without_rendering()
     for axes, (points, dots) in zip(panels, marks, strict=True):
-        label(axes, points, {name: _COLORS[_kind(name.partition(",")[0])] for name in points}, dots)
+        label(axes, points, {name: _COLORS[_kind(name)] for name in points}, dots)
     drawn.savefig(path, dpi=150)

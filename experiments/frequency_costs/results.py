@@ -55,7 +55,7 @@ def summary(
         for preprocess in preprocesses:
             rows = [part[preprocess][one.name] for part in parts]
             own = line[preprocess] = {"top1": sum(row["right"] for row in rows) / images, **sent(rows)}
-            if "qualities" in rows[0]:
+            if rows[0]["qualities"]:
                 own["qualities"] = {key: sent([row["qualities"][key] for row in rows]) for key in rows[0]["qualities"]}
         each.append(line)
     result = {"images": images, **{kind: bytes_of([part[kind] for part in parts]) for kind in ("original", "all")}}
@@ -93,18 +93,24 @@ def _bytes_table(result: dict[str, Any], preprocess: str) -> str:
     rows = []
     for name, row in result["variants"].items():
         own, seeds = row[preprocess], row["seeds"]
-        first = [str(seeds), percent_cell(own["top1"], seeds)]
-        rows.append([name, *first, *_sent_cells(own, seeds, result)])
-        for number, other in own.get("qualities", {}).items():
-            rows.append([f"{name}, encoded at quality {number}", *first, *_sent_cells(other, seeds, result)])
+        pair = f"{100 * own['difference']:+.1f} ± {100 * own['standard_error']:.1f}"
+        first = [name, str(seeds), percent_cell(own["top1"], seeds), percent_cell(own["sent_top1"], seeds), pair]
+        rows.append(
+            [*first, f"{own['scan']:,.0f}", f"{own['scan'] / result['all']['scan']:.0%}", f"{own['file']:,.0f}"]
+        )
     header = ["input", "seeds", "top-1 on the files, %", "top-1 on what is sent, %", "difference"]
     return markdown.table([*header, "entropy-coded bytes an image", "of all", "file bytes an image"], rows)
 
 
-def _sent_cells(own: dict[str, Any], seeds: int, result: dict[str, Any]) -> list[str]:
-    pair = f"{100 * own['difference']:+.1f} ± {100 * own['standard_error']:.1f}"
-    share = f"{own['scan'] / result['all']['scan']:.0%}"
-    return [percent_cell(own["sent_top1"], seeds), pair, f"{own['scan']:,.0f}", share, f"{own['file']:,.0f}"]
+def _qualities_table(result: dict[str, Any], preprocess: str, qualities: Sequence[int]) -> str:
+    header, rows = ["input"], []
+    for number in qualities:
+        header += [f"top-1 on what is sent at quality {number}, %", "file bytes an image"]
+    for name, row in result["variants"].items():
+        cells = [row[preprocess]["qualities"][str(number)] for number in qualities]
+        pairs = ((percent_cell(own["sent_top1"], row["seeds"]), f"{own['file']:,.0f}") for own in cells)
+        rows.append([name, *(cell for pair in pairs for cell in pair)])
+    return markdown.table(header, rows)
 
 
 def _ratio(own: dict[str, Any]) -> str:
@@ -132,6 +138,8 @@ def table(report: dict[str, Any]) -> str:
     """
     result, settings = report["result"], report["settings"]
     tables = [f"{PREPROCESSES[one].capitalize()}:\n\n{_bytes_table(result, one)}" for one in settings["preprocess"]]
+    if settings["qualities"]:
+        tables.insert(1, _qualities_table(result, settings["preprocess"][0], settings["qualities"]))
     if all("time" in row for row in result["variants"].values()):
         tables.append(_time_table(result))
     header = ["network", "trained on", "epochs", "test files", "bytes of a file as it is", "with all channels"]

@@ -7,8 +7,8 @@ Takes the networks of a report of `experiments.frequency_channels` or `experimen
 saved, and tests each on the test files as they are and on the truncated files: what is read of a JPEG file in which
 only the channels that the network takes were sent (`jpegdomain.frequency.bandwidth.selected`), of a gate those that it
 keeps of the image. The bytes are those of these truncated files; 'all' are those of files with all channels, coded in
-the same way, which networks on pixels get. To send all channels at a lower quality is the other way to send less:
-networks on pixels are also tested on the files decoded, and encoded again by libjpeg, at some qualities.
+the same way, which networks on pixels get. To send all channels at a lower quality is the other way to send less: the
+networks are also tested on files that were decoded, encoded again by libjpeg at some qualities, and truncated then.
 
 Two preprocesses: 'test' is that of the trainings' tests. It resizes the files, so that a set's channels are not those
 of the file. 'whole' leaves them as they are: then the luma channels that the network takes of a truncated file are
@@ -56,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         "--qualities",
         type=quality,
         nargs="*",
-        default=[20, 50],
-        help="that files are encoded at again for networks on pixels (default 20 50)",
+        default=[20, 10],
+        help="that files are encoded at again, with the first preprocess (default 20 10)",
     )
     parser.add_argument("--repeats", type=arguments.positive, default=48, help="rounds of the timing (default 48)")
     arguments.add_machine(parser, "results/frequency_costs.json")
@@ -74,7 +74,7 @@ def _write(report: dict[str, Any], output: Path) -> None:
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     trained = opened(options, here.device)
     networks, settings = trained.networks, trained.settings
-    qualities = sorted(set(options.qualities))
+    qualities = sorted(set(options.qualities), reverse=True)
     described = trained.described | {"preprocess": options.preprocess, "qualities": qualities}
     described["repeats"] = options.repeats
     environment = describe(here.device) | {"processes": here.size}

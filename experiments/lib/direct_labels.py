@@ -67,7 +67,7 @@ def label(axes: Axes, points: Mapping[str, Point], colors: Mapping[str, str], do
             horizontalalignment="left" if offset[0] > 0 else "right",
             arrowprops=line if number >= 4 else None,
         ).set_in_layout(False)
-        names.append(boxes[number])
+        names.append(boxes[number].padded(_DOT))
 
 
 def line_labels(axes: Axes, ends: Mapping[str, Point], colors: Mapping[str, str]) -> None:

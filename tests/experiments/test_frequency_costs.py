@@ -20,7 +20,7 @@ from experiments.frequency_costs.figures import frontier
 from experiments.frequency_costs.results import summary, table
 from experiments.lib.encoded_again import encoded
 from experiments.lib.truncated import truncated
-from jpegdomain.frequency import ChannelSet, Frontend, published
+from jpegdomain.frequency import ChannelSet, Frontend, all_channels, published
 from tests.codec.oracle import forward, jpeg, pillow
 from tests.experiments.conftest import VARIANTS, picture
 
@@ -51,13 +51,13 @@ def test_networks_answer_as_after_their_training_and_bytes_are_those_of_the_file
     pixels = lines["RGB"]
     assert pixels["test"]["file"] == pixels["whole"]["file"] == result["all"]["file"]
     assert (pixels["test"]["difference"], pixels["test"]["standard_error"]) == (0, 0)
-    low = [encoded(path.read_bytes(), 20) for path in paths]
-    again = np.mean([len(jd.write_jpeg(jd.read_jpeg(one))) for one in low])
-    for own in (pixels["test"], pixels["whole"]):
-        assert list(own["qualities"]) == ["20", "50"]
-        assert own["qualities"]["20"]["file"] == pytest.approx(again)
-        assert again < own["qualities"]["50"]["file"] < whole
-    assert not any("qualities" in lines[name]["test"] for name in lines if name != "RGB")
+    low = [jd.read_jpeg(encoded(path.read_bytes(), 20)) for path in paths]
+    for name, selection in (("RGB", all_channels()), ("24S+noise-4", published("24S"))):
+        own = lines[name]["test"]["qualities"]
+        assert list(own) == ["20", "10"]
+        assert own["20"]["file"] == pytest.approx(truncated(low, selection).file / 10)
+        assert own["10"]["file"] < own["20"]["file"] < lines[name]["test"]["file"]
+        assert "qualities" not in lines[name]["whole"]
     kept = truncated(images, published("24S"))
     for own in (lines["24S+noise-4"]["test"], lines["24S+noise-4"]["whole"]):
         assert own["file"] == pytest.approx(sum(map(len, kept.data)) / 10)
@@ -140,7 +140,7 @@ def with_coefficient(component, place, value, subsampling):
 
 
 def files(component, place, subsampling):
-    data = [with_coefficient(component, place, value, subsampling) for value in (0, 3, 0, 5)]
+    data = [with_coefficient(component, place, value, subsampling) for value in (0, 3, 0, 4)]
     return [File(one, jd.read_jpeg(one), number % 2) for number, one in enumerate(data)]
 
 
@@ -152,6 +152,16 @@ def test_of_whole_444_files_nothing_that_a_network_sees_is_lost(component):
     assert sums["whole"]["one-0"]["sent"] == {"right": 4, "gained": 0, "lost": 0}
     # All that these files have is in the set.
     assert sums["whole"]["one-0"]["file"] == sums["all"]["file"]
+
+
+def test_what_is_sent_at_a_low_quality_is_encoded_and_then_truncated():
+    """Luma's table has 10 at (0, 2), 5 at quality 75 and 50 at quality 10: of 15 and 20 levels nothing is left."""
+    one = looking_at(2)
+    sums = measured([one], files(0, 2, 0), ["whole"], [10, 75], SETTINGS)
+    own = sums["whole"]["one-0"]
+    assert (own["right"], own["sent"]["right"]) == (4, 4)
+    assert own["qualities"]["75"]["sent"] == {"right": 4, "gained": 0, "lost": 0}
+    assert own["qualities"]["10"]["sent"] == {"right": 2, "gained": 0, "lost": 2}
 
 
 def test_of_420_files_half_of_chromas_frequencies_are_lost():
