@@ -24,7 +24,14 @@ from experiments import (
 from experiments.frequency_channels import figures as frequency_figures
 from experiments.frequency_channels import results as frequency_channels
 from experiments.lib import arguments, markdown
-from experiments.lib.benchmark_tables import codec_table, engines_table, network_tables, regions_table, threads_table
+from experiments.lib.benchmark_tables import (
+    codec_table,
+    engines_table,
+    network_tables,
+    regions_table,
+    threads_table,
+    transforms_table,
+)
 from experiments.lib.curves import draw_accuracies
 from experiments.lib.input_tables import end_to_end_table, input_table, loaders_table, rivals_table
 from experiments.lib.summary import summary_table
@@ -171,6 +178,9 @@ RESULTS = {
         ),
     ),
     "regions": Result(_each(regions_table), _benchmark("regions"), ("python -m benchmarks.regions --files FOLDER",)),
+    "transforms": Result(
+        _each(transforms_table), _benchmark("transforms"), ("python -m benchmarks.transforms --threads 1 2",)
+    ),
     "summary": Result(
         summary_table,
         (

@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.lib import markdown
 
-__all__ = ["codec_table", "engines_table", "network_tables", "regions_table", "threads_table"]
+__all__ = ["codec_table", "engines_table", "network_tables", "regions_table", "threads_table", "transforms_table"]
 
 _PLANS = ("fused", "transform")
 _READERS = {
@@ -111,6 +111,25 @@ def engines_table(reports: Sequence[dict[str, Any]]) -> str:
         rows.append(row)
     header = ["network", "spatial, fastest engine", "fused plan, fastest", "ratio", "transform plan, fastest", "ratio"]
     return markdown.table(header, rows)
+
+
+def transforms_table(report: dict[str, Any]) -> str:
+    """Write the times of J, J̃ and ReLU between them, from `benchmarks.transforms`: a row for each shape, one thread."""
+    rows = [row for row in report["result"]["rows"] if row["threads"] == 1]
+    ways = list(dict.fromkeys(row["what"] for row in rows))
+    header = ["shape"]
+    for way in ways:
+        header += [f"{way}, GB/s", "× matrix products"] if way != "copy" else ["copy, GB/s"]
+    table = []
+    for shape in dict.fromkeys(tuple(row["shape"]) for row in rows):
+        own = {row["what"]: row for row in rows if tuple(row["shape"]) == shape}
+        cells = ["×".join(map(str, shape))]
+        for way in ways:
+            cells.append(f"{own[way]['gigabytes_per_second']:.0f}")
+            if way != "copy":
+                cells.append(f"{own[way]['products_over_compiled']['median']:.1f}")
+        table.append(cells)
+    return markdown.table(header, table)
 
 
 def regions_table(report: dict[str, Any]) -> str:
