@@ -35,8 +35,8 @@ def adapt(
     The other designs are those of Gueguen et al. (NeurIPS 2018, figure 3), for ResNets on images of the RGB network's
     own size: 28×28 blocks for 224×224 pixels. They replace the stem and layer1, normalise the input with a batch norm,
     and keep the resolution in layer2. Their input is ``frequency_channels(…, chroma='nearest')``, which repeats each
-    chroma block of a 4:2:0 file for 2×2 luma blocks; a design that needs chroma at its own resolution takes every second
-    block.
+    chroma block of a 4:2:0 file for 2×2 luma blocks; a design that needs chroma at its own resolution takes every
+    second block.
 
     - 'upsampling': all channels enter layer2 at luma's resolution.
     - 'upsampling-rfa': three new blocks precede layer2. They are as wide as layer3 and have kernels of 1, 2 and 3, so
@@ -46,9 +46,17 @@ def adapt(
       kernel 1. Both paths have half of layer3's width, and their outputs together enter the other blocks of layer3.
     - 'late-concat-rfa-thinner': the three parts of the luma path have 3/8, 3/8 and 3/4 of layer3's width, chroma 1/4.
 
-    The figure does not give the widths of the two paths. These are the ones for which the paths together are as wide as
-    layer3, with luma's widths as in the public reimplementation by Deguerre et al. (jpeg_deep). Blocks are of the model's
-    kind, basic or bottleneck.
+    The figure does not give the widths of the two paths. With these, the paths together are as wide as layer3; luma's
+    are those of the public reimplementation by Deguerre et al. (jpeg_deep). Blocks are of the model's kind, basic or
+    bottleneck.
+
+    Faster R-CNN and Mask R-CNN with a ResNet-FPN backbone take images as before, RGB tensors in 0…1, or `FileImage`s,
+    and compute the channels themselves, from the image at twice the size. Targets and detections stay in the image's
+    pixels. The frontend's statistics are in the state dict, under ``transform.frontend``.
+
+    Weights are carried over if their shape stays the same, also those of the first block if there are as many channels
+    as the stem had; others are initialised as in torchvision. `compare` lists the new ones. The convolutions that read
+    the channels require gradients, even if they are carried over or the model is frozen, since their input is new.
 
     Args:
         model: A torchvision model; it is not changed.
