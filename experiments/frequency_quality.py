@@ -29,7 +29,7 @@ from experiments.lib.journal import Journal
 from experiments.lib.paired import counts
 from experiments.lib.quality_results import AS_THEY_ARE, figure, summary, table
 
-__all__ = ["main"]
+__all__ = ["figure", "main", "table"]
 
 QUALITIES = (20, 35, 50, 65, 75, 85, 95)
 

@@ -1,6 +1,7 @@
 """Bytes and accuracies of the same images: against Pillow, a naive DCT, networks whose answers are known by hand."""
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 
 import jpegdomain as jd
 from experiments.frequency_channels.answers import File, answers
+from experiments.frequency_channels.entries import PixelEntry
 from experiments.frequency_channels.network import Classifier
 from experiments.frequency_channels.saved import Saved, load, read_report
 from experiments.frequency_channels.variants import Variant
@@ -17,6 +19,7 @@ from experiments.frequency_costs import bytes as costs_bytes
 from experiments.frequency_costs import run as experiment
 from experiments.frequency_costs.bytes import measured
 from experiments.frequency_costs.figures import frontier
+from experiments.frequency_costs.latency import latencies
 from experiments.frequency_costs.results import summary, table
 from experiments.lib.encoded_again import encoded
 from experiments.lib.truncated import truncated
@@ -178,8 +181,10 @@ def test_of_420_files_half_of_chromas_frequencies_are_lost():
     assert own["standard_error"] == pytest.approx(0.5 / 2)
 
 
-def test_real_420_files_keep_their_luma():
-    image = jd.read_jpeg(jpeg(picture(0, 2, 32), quality=80, subsampling=2))
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_channels_of_truncated_files_are_the_files(subsampling):
+    """All of them at 4:4:4, those of luma at 4:2:0."""
+    image = jd.read_jpeg(jpeg(picture(0, 2, 32), quality=80, subsampling=subsampling))
     kept = published("24S")
     arrived = truncated([image], kept).images[0]
     before, after = (
@@ -187,7 +192,33 @@ def test_real_420_files_keep_their_luma():
     )
     luma = len(kept.y)
     torch.testing.assert_close(after[:, :luma], before[:, :luma], rtol=0, atol=1e-9)
-    assert (after[:, luma:] - before[:, luma:]).abs().max() > 1
+    largest = (after[:, luma:] - before[:, luma:]).abs().max()
+    assert largest > 1 if subsampling else largest < 1e-9
+
+
+class Slow(nn.Module):
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def forward(self, x):
+        time.sleep(self.seconds)
+        return x.new_zeros(len(x), 2)
+
+
+def test_time_is_that_of_the_network_and_relative_to_rgb_of_the_same_seed():
+    entry = PixelEntry("rgb", torch.zeros(3), torch.ones(3))
+    networks = [
+        Saved(Variant(name), seed, Classifier(entry, None, Slow(seconds)), {})
+        for name, seed, seconds in (("RGB", 0, 0.02), ("YCbCr", 0, 0.08), ("YCbCr", 1, 0.08))
+    ]
+    found = latencies(networks, files(0, 2, 0), 3, SETTINGS)
+    for part in ("bytes", "network"):
+        assert found["RGB-0"][part]["milliseconds"] >= 20
+        assert found["RGB-0"][part]["ratio"]["median"] == 1
+        assert found["YCbCr-0"][part]["milliseconds"] >= 80
+        assert 1.5 < found["YCbCr-0"][part]["ratio"]["median"] <= 4.5
+        assert "ratio" not in found["YCbCr-1"][part]
 
 
 def test_pixels_of_whole_files_are_as_much_smaller_as_in_training():
