@@ -64,7 +64,8 @@ def _panel(axes: Axes, result: _Row, preprocess: str, cost: Callable[[_Row], flo
         color = _COLORS[_kind(name)]
         axes.plot(*zip(*places, strict=True), "o", color=color, markersize=4, alpha=0.45, markeredgewidth=0)
         points[name] = (
-            sum(place[0] for place in places) / len(places),
+            # The same operations of several seeds are one cost.
+            round(sum(place[0] for place in places) / len(places), 9),
             100 * row[preprocess]["sent_top1"]["mean"],
         )
         axes.plot(*points[name], "D", color=color, markersize=6, markeredgecolor="white", zorder=3)
@@ -106,7 +107,7 @@ def figure(report: _Row, path: Path) -> None:
     for kind in kinds:
         panels[-1].plot([], [], "D", color=_COLORS[kind], label=f"mean, {_LABELS[kind]}")
     if settings["qualities"]:
-        title = f"at quality {', '.join(map(str, settings['qualities']))}"
+        title = f"at quality {' and '.join(map(str, settings['qualities']))}"
         panels[-1].plot([], [], "D-", color="0.35", markerfacecolor="white", markersize=4, linewidth=0.8, label=title)
     panels[-1].plot([], [], color="0.6", linewidth=1.2, label="surpassed by no other mean")
     panels[-1].plot([], [], "o", color="0.35", markersize=4, alpha=0.45, label="each network")

@@ -10,10 +10,11 @@ keeps of the image. The bytes are those of these truncated files; 'all' are thos
 the same way, which networks on pixels get. To send all channels at a lower quality is the other way to send less: the
 networks are also tested on files that were decoded, encoded again by libjpeg at some qualities, and truncated then.
 
-Two preprocesses: 'test' is that of the trainings' tests. It resizes the files, so that a set's channels are not those
-of the file. 'whole' leaves them as they are: then the luma channels that the network takes of a truncated file are
-exactly those of the file, and those of chroma, too, if it is not subsampled. A chroma block of a 4:2:0 file covers four
-luma blocks, and its frequencies are half as high: of chroma, a set keeps a quarter of what it has on the luma grid.
+Two preprocesses: 'test' is that of the trainings' tests. Where it resizes the files, a channel that the network takes
+is a mixture of several of the file's, and a set with gaps lacks some of them. 'whole' leaves files as they are: then
+the luma channels that the network takes of a truncated file are exactly those of the file, and those of chroma, too, if
+it is not subsampled. A chroma block of a 4:2:0 file covers four luma blocks, and its frequencies are half as high: of
+chroma, a set keeps a quarter of what it has on the luma grid.
 
 All other channels set to zero in its input are no test of a network that takes no others: that is 'files as they are'.
 
