@@ -7,7 +7,7 @@ layers before it give. MobileNetV2's depthwise convolution lets the channels pas
 the projection is fitted to the RGB network's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,11 +18,10 @@ from experiments.frequency_adaptation.regression import Moments
 
 __all__ = ["entrance", "fit_start"]
 
-_POSITIONS = 256
+_POSITIONS = 128
 """Of each batch's feature maps, drawn at random, that a fit uses: neighbours say nearly the same."""
 
 Pairs = Sequence[tuple[Tensor, Tensor]]
-_Rows = Callable[[Tensor], Tensor]
 
 
 def entrance(network: Any) -> list[nn.Module]:
@@ -43,7 +42,8 @@ def fit_start(rgb: nn.Module, adapted: nn.Module, pairs: Pairs) -> float:
         The share of the variance of the RGB network's first block's outputs, before a last ReLU, that is explained.
     """
     modes = [(module, module.training) for module in (*rgb.modules(), *adapted.modules())]
-    rgb.eval(), adapted.eval()
+    rgb.eval()
+    adapted.eval()
     fit = _fit_resnet if hasattr(adapted, "layer1") else _fit_mobilenet
     explained = fit(rgb, adapted, pairs)
     for module, mode in modes:

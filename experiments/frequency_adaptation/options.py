@@ -56,7 +56,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--mean", type=float, nargs=3, default=IMAGENET_MEAN, help="of the RGB input (default ImageNet's)"
     )
     parser.add_argument(
-        "--std", type=float, nargs=3, default=IMAGENET_STD, help="of the RGB input (default ImageNet's)"
+        "--std", type=_share, nargs=3, default=IMAGENET_STD, help="of the RGB input (default ImageNet's)"
     )
     parser.add_argument("--same-padding", action="store_true", help="TensorFlow's padding of strided convolutions")
     parser.add_argument(
@@ -99,13 +99,14 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         help="training files that channels and first blocks are fitted on (default 256)",
     )
     parser.add_argument("--epochs", type=positive, default=1, help="passes over the training files (default 1)")
-    parser.add_argument("--batch", type=positive, default=32, help="images a step (default 32)")
-    parser.add_argument("--lr", type=_amount, default=1e-3, help="largest learning rate of new layers (default 0.001)")
+    parser.add_argument("--batch", type=positive, default=16, help="images a step (default 16)")
     parser.add_argument(
-        "--carried", type=_amount, default=0.1, help="that of carried-over layers, relative to it (default 0.1)"
+        "--lr", type=_amount, default=3e-3, help="largest learning rate of layers that start at random (default 0.003)"
+    )
+    parser.add_argument(
+        "--carried", type=_amount, default=1e-4, help="that of layers trained before, or fitted (default 0.0001)"
     )
     parser.add_argument("--decay", type=_amount, default=0.01, help="AdamW's weight decay (default 0.01)")
-    parser.add_argument("--smoothing", type=_amount, default=0.1, help="of the labels (default 0.1)")
     parser.add_argument("--seed", type=arguments.natural, default=0, help="of the first training (default 0)")
     parser.add_argument("--readers", type=positive, default=1, help="threads that read files ahead (default 1)")
     arguments.add_machine(parser, None, "results/frequency_adaptation-DATA-MODEL.json")

@@ -29,6 +29,7 @@ from torch.optim.swa_utils import update_bn
 import jpegdomain as jd
 from experiments.frequency_adaptation.classes import network_classes
 from experiments.frequency_adaptation.fitting import fit_start
+from experiments.frequency_adaptation.loading import find_samples, load_pretrained
 from experiments.frequency_adaptation.norms import unfold_norms
 from experiments.frequency_adaptation.options import parser
 from experiments.frequency_adaptation.results import figure, fits, summary, table_of
@@ -37,36 +38,18 @@ from experiments.frequency_channels.entries import PixelEntry
 from experiments.frequency_channels.inputs import Inputs, find_files
 from experiments.frequency_channels.network import Classifier, build
 from experiments.frequency_channels.variants import Variant, variant
-from experiments.input_accuracy import labelled_files, same_padding
 from experiments.lib.distributed import World, world
 from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
-from experiments.lib.networks import load_network
 from jpegdomain.frequency import adapt, image_scale
 
 __all__ = ["main"]
 
 _SETTINGS = (
     "model", "mean", "std", "same_padding", "side", "short", "area", "fit", "epochs", "batch", "lr", "carried", "decay",
-    "smoothing", "train",
+    "train",
 )  # fmt: skip
 _RGB = variant("RGB")
-
-
-def _pretrained(options: argparse.Namespace) -> tuple[nn.Module, int]:
-    """Load the network on RGB, in eval mode, and find how many classes it has."""
-    classes = 1000
-    try:
-        if options.weights != "pretrained":
-            saved = torch.load(options.weights, map_location="cpu", weights_only=True)
-            # A classifier ends in the bias of its last layer.
-            classes = len(list(saved.get("state_dict", saved).values())[-1])
-        network = load_network(options.model, options.weights, classes, 3).float()
-    except FileNotFoundError as error:
-        raise SystemExit(f"--weights: there is no file {error.filename}") from error
-    except (RuntimeError, TypeError) as error:
-        raise SystemExit(f"--weights: {options.weights} is no state_dict of {options.model}: {error}") from error
-    return (same_padding(network) if options.same_padding else network), classes
 
 
 class _Run:
@@ -74,7 +57,7 @@ class _Run:
 
     def __init__(self, options: argparse.Namespace, here: World) -> None:
         self.options, self.here = options, here
-        network, count = _pretrained(options)
+        network, count = load_pretrained(options)
         self.rgb = network.to(here.device)
         self.count, self.scale = count, image_scale(network)
         training, fitting = (find_files(options.data, limit)[0] for limit in (options.limit, options.fit))
@@ -88,7 +71,7 @@ class _Run:
         if options.samples is not None:
             if count != 1000:
                 raise SystemExit(f"--samples: they are of ImageNet's 1,000 classes, the network has {count}")
-            paths, labels, _ = labelled_files(options.samples)
+            paths, labels = find_samples(options.samples)
             self.samples = self._inputs(training, jd.JpegDataset(paths, labels))
             identity.append([(path.name, path.stat().st_size) for path in paths])
         fingerprint = hashlib.sha256(repr(identity).encode())
@@ -96,7 +79,7 @@ class _Run:
             fingerprint.update(Path(options.weights).read_bytes())
         values = vars(options)
         self.training = Training(
-            **{name: values[name] for name in ("epochs", "lr", "carried", "decay", "smoothing")}, scope=options.train
+            **{name: values[name] for name in ("epochs", "lr", "carried", "decay")}, scope=options.train
         )
         self.settings: dict[str, Any] = {
             "data": options.data.name,

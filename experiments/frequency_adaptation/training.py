@@ -29,14 +29,13 @@ _WARMUP = 0.1
 
 @dataclass(frozen=True)
 class Training:
-    """AdamW with a cosine, the same for every network but for the rate of carried-over layers.
+    """AdamW with a cosine, the same for every network but for the learning rates.
 
     Args:
         epochs: Passes over the files.
-        lr: Largest learning rate of new layers.
-        carried: Learning rate of carried-over layers, relative to that of new ones.
+        lr: Largest learning rate of layers that start at random.
+        carried: Largest learning rate of layers that were trained before, or fitted.
         decay: Of the weights.
-        smoothing: Of the labels.
         scope: 'entrance' to train stem and first block alone, or what is left of them; 'all' to train all layers.
     """
 
@@ -44,7 +43,6 @@ class Training:
     lr: float
     carried: float
     decay: float
-    smoothing: float
     scope: str
 
     def groups(self, network: nn.Module, start: str) -> list[dict[str, Any]]:
@@ -55,16 +53,16 @@ class Training:
             start: 'kept' for the network on RGB, 'fitted' or 'random' for an adapted one, 'scratch'.
 
         Returns:
-            Groups with a 'factor' of the learning rate.
+            Groups with their largest 'rate'.
         """
         every = list(network.parameters())
         if start == "scratch":
-            return [{"params": every, "factor": 1.0}]
+            return [{"params": every, "rate": self.lr}]
         first = [one for module in entrance(network) for one in module.parameters()]
         ids = {id(one) for one in first}
-        groups = [{"params": first, "factor": self.carried if start == "kept" else 1.0}]
+        groups = [{"params": first, "rate": self.lr if start == "random" else self.carried}]
         if self.scope == "all":
-            groups.append({"params": [one for one in every if id(one) not in ids], "factor": self.carried})
+            groups.append({"params": [one for one in every if id(one) not in ids], "rate": self.carried})
         return groups
 
     def modes(self, model: Classifier, start: str) -> None:
@@ -105,7 +103,7 @@ class Training:
                 sums = torch.zeros(3, device=classes.device)
                 for parts in inputs.train(variant, 1_000_003 * seed + epoch):
                     for group in optimiser.param_groups:
-                        group["lr"] = group["factor"] * self.lr * learning_rate(step / steps, "cosine", _WARMUP)
+                        group["lr"] = group["rate"] * learning_rate(step / steps, "cosine", _WARMUP)
                     sums += self._step(model, parts, classes)
                     optimiser.step()
                     optimiser.zero_grad()
@@ -119,7 +117,7 @@ class Training:
     def _step(self, model: Classifier, parts: Sequence[tuple[jd.JpegBatch, Tensor]], classes: Tensor) -> Tensor:
         labels = classes[torch.cat([own for _, own in parts])]
         logits, _ = model(*(batch for batch, _ in parts))
-        loss = cross_entropy(logits, labels, label_smoothing=self.smoothing)
+        loss = cross_entropy(logits, labels)
         loss.backward()
         right = (logits.argmax(1) == labels).sum()
         return torch.stack([loss.detach() * len(labels), right.float(), torch.full_like(loss, len(labels))])
