@@ -1,1 +1,1 @@
-"""Side by side with what a user would pick instead: one run, interleaved repeats, medians. Never run as tests."""
+"""The library beside what a user would pick instead: one run, interleaved rounds, medians. Never run as tests."""

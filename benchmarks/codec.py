@@ -1,9 +1,9 @@
-"""Reading coefficients beside decoding pixels: from bytes in memory, one thread, each side its own round in turn.
+"""Reading coefficients beside decoding to pixels: from bytes in memory, on one thread, the sides taking turns.
 
     python -m benchmarks.codec --files "ImageNet files=FOLDER" --files "CIFAR-10=FOLDER"
 
-Without --files, the digits that come with the repository. The times are milliseconds a file; the ratios are the median
-(smallest…largest) over the rounds. jpeglib reads from paths only, so it gets the same files on disk.
+Without --files, it reads the digits that come with the repository. Times are in milliseconds per file; ratios are
+medians (smallest…largest) over the rounds. jpeglib reads from paths only, so it is given the same files on disk.
 """
 
 import importlib.metadata
@@ -54,7 +54,7 @@ def _there(package: str) -> bool:
 
 
 def _each(call: Callable[[Any], object], inputs: Sequence[Any]) -> Callable[[], None]:
-    """Call with one after the other; no result outlives the next, as where each is used and let go."""
+    """Call the function on each in turn; each result is freed before the next call, as it usually is in programs."""
 
     def run() -> None:
         for one in inputs:
@@ -69,7 +69,7 @@ def _pillow(file: bytes) -> None:
 
 
 def _pixel_sides(files: Sequence[bytes]) -> Sides:
-    """Complete decodings to pixels."""
+    """Decoders that decode completely, to pixels."""
     tensors = [torch.frombuffer(bytearray(file), dtype=torch.uint8) for file in files]
     sides: Sides = {_TORCHVISION: _each(decode_jpeg, tensors), "Pillow": _each(_pillow, files)}
     if _there("simplejpeg"):
@@ -98,10 +98,10 @@ def _coefficient_sides(files: Sequence[bytes], folder: Path) -> Sides:
 
 
 def _compare(files: Sequence[bytes], repeats: int) -> dict[str, Any]:
-    """All sides on the same files.
+    """Time all sides on the same files.
 
     Returns:
-        Files, bytes of them all, milliseconds a file, and ratios to torchvision's decoding.
+        The number of files, their total bytes, milliseconds per file, and ratios to torchvision's decoding.
     """
     with tempfile.TemporaryDirectory() as folder:
         seconds = interleaved(_coefficient_sides(files, Path(folder)) | _pixel_sides(files), repeats)
@@ -112,7 +112,7 @@ def _compare(files: Sequence[bytes], repeats: int) -> dict[str, Any]:
 
 
 def _threads(files: Sequence[bytes], repeats: int) -> dict[str, Any]:
-    """Two threads beside one."""
+    """Time two threads beside one."""
     many = list(files) * -(-_BATCH // len(files))
     batches = [many[at : at + _BATCH] for at in range(0, len(many), _BATCH)]
     sides: Sides = {
@@ -123,7 +123,7 @@ def _threads(files: Sequence[bytes], repeats: int) -> dict[str, Any]:
 
 
 def _large(file: bytes, repeats: int) -> dict[str, Any]:
-    """One large photograph, of which a small network needs little."""
+    """Time one large photograph, of which a small network needs only the low frequencies."""
     tensor = torch.frombuffer(bytearray(file), dtype=torch.uint8)
 
     def draft() -> None:
@@ -142,12 +142,12 @@ def _large(file: bytes, repeats: int) -> dict[str, Any]:
 
 
 def first_use(file: bytes) -> dict[str, float]:
-    """Time processes that read one file and end.
+    """Time processes that read one file and exit.
 
     Returns:
-        Seconds: to import torch and torchvision, which every user of this package has; then, with a full
-        cache, to import jpegdomain and read the file; and with an empty one, to read it, for a baseline and
-        for a progressive file, which compile separately.
+        Seconds: to import torch and torchvision, which every user of this package has; then, with a full cache, to
+            import jpegdomain and read the file; and with an empty cache, to read a baseline file and a progressive one,
+            which compile separately.
     """
     with tempfile.TemporaryDirectory() as folder:
         baseline, other = Path(folder, "baseline.jpg"), Path(folder, "progressive.jpg")

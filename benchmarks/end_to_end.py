@@ -3,9 +3,9 @@
     python -m benchmarks.end_to_end FOLDER
 
 For each network: ONNX Runtime and OpenVINO, where they are installed, on pixels that torchvision decodes, resizes and
-crops as uint8 and normalises as a batch; the same engines on this library's pixels; and the converted network, fused
-plan, in eager torch. Sides take turns, one thread unless said otherwise; ratios are the fastest side with torchvision's
-input over each of ours, the median (smallest…largest) over the rounds.
+crops as uint8 and normalises as a batch; the same engines on this library's pixels; and the converted network with the
+fused plan in eager torch. The sides take turns, on one thread by default. A ratio is the time of the fastest side with
+torchvision's input over that of one of ours: the median (smallest…largest) over the rounds.
 """
 
 import statistics

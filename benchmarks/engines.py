@@ -1,4 +1,4 @@
-"""A network in the engines that a user can get for it on this CPU: torch.compile, ONNX Runtime, OpenVINO."""
+"""A network in the engines that can run it on this CPU: torch.compile, ONNX Runtime, OpenVINO."""
 
 import ctypes
 import importlib.util
@@ -17,11 +17,11 @@ __all__ = ["check", "compiled", "engines", "in_engines", "keep_memory"]
 _Run = Callable[[], object]
 _Engine = Callable[[Tensor], Any]
 _SAME = 1e-3
-"""How far, relative to the largest logit, another engine's float32 may be off."""
+"""How far another engine's float32 logits may be off, relative to the largest logit."""
 
 
 def keep_memory() -> None:
-    """Let the C library keep what torch frees, as the other engines do with their memory, and zero no new pages."""
+    """Let the C library keep the memory that torch frees, as other engines do, so that no new pages are zeroed."""
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):
         # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h.
@@ -49,7 +49,7 @@ def _onnx_runtime(model: nn.Module, given: Tensor) -> _Engine:
 def _openvino(model: nn.Module, given: Tensor) -> _Engine:
     import openvino
 
-    # By default it may round to bfloat16.
+    # By default OpenVINO may round to bfloat16.
     settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     with tempfile.TemporaryDirectory() as folder:
         compiled = openvino.Core().compile_model(_onnx(model, given, folder), "CPU", settings)
@@ -58,7 +58,7 @@ def _openvino(model: nn.Module, given: Tensor) -> _Engine:
 
 
 def compiled(model: nn.Module, given: Any) -> _Run:
-    """The model compiled by torch with frozen weights."""
+    """Compile the model by torch with frozen weights."""
     fast = torch.compile(model)
 
     def run() -> object:
@@ -72,11 +72,11 @@ _ENGINES: dict[str, tuple[str, Callable[[nn.Module, Tensor], _Engine]]] = {
     "ONNX Runtime": ("onnxruntime", _onnx_runtime),
     "OpenVINO": ("openvino", _openvino),
 }
-"""Name → the package that has to be installed, and how it runs a module of one tensor."""
+"""Name → the package that has to be installed, and the function that prepares a module of one tensor."""
 
 
 def engines(model: nn.Module, given: Tensor) -> dict[str, _Engine]:
-    """Return what runs a network on contiguous tensors shaped as `given`, in every engine that is installed."""
+    """Return, for each installed engine, a function that runs a network on contiguous tensors shaped like `given`."""
     installed = {
         name: run for name, (package, run) in _ENGINES.items() if importlib.util.find_spec(package) is not None
     }
@@ -84,7 +84,7 @@ def engines(model: nn.Module, given: Tensor) -> dict[str, _Engine]:
 
 
 def in_engines(name: str, by_torch: _Run, exported: nn.Module, given: Tensor) -> dict[str, _Run]:
-    """One side in all engines there are; eager is there already."""
+    """Return one side in every installed engine besides eager torch."""
     runs = {f"{name}, torch.compile": by_torch}
     for engine, run in engines(exported, given).items():
         runs[f"{name}, {engine}"] = partial(run, given.contiguous())
@@ -92,7 +92,7 @@ def in_engines(name: str, by_torch: _Run, exported: nn.Module, given: Tensor) ->
 
 
 def check(sides: dict[str, _Run]) -> None:
-    """All engines' logits must be the spatial network's, in float32's precision."""
+    """Raise unless all engines give the spatial network's logits, to the precision of float32."""
     expected = torch.as_tensor(np.asarray(sides["spatial"]()))
     for name, run in sides.items():
         got = torch.as_tensor(np.asarray(run()))

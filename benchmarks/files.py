@@ -1,4 +1,4 @@
-"""The files that the benchmarks read: those of a folder, the same ones progressive, and a large photograph."""
+"""The files that the benchmarks read: a folder's files, the same re-encoded as progressive, and a large photograph."""
 
 import io
 from pathlib import Path
@@ -15,7 +15,7 @@ _LARGE = (4000, 3000)
 
 
 def spread(folder: Path, limit: int) -> list[bytes]:
-    """Read files of a folder and its subfolders, evenly spread over their sorted paths.
+    """Read files from a folder and its subfolders, evenly spread over the sorted paths.
 
     Returns:
         The files' bytes.
@@ -32,7 +32,7 @@ def recoded(file: bytes, progressive: bool) -> bytes:
 
     Args:
         file: A JPEG file.
-        progressive: By libjpeg's default scan script, or as a baseline file.
+        progressive: Whether to use libjpeg's default progressive scan script; else the result is a baseline file.
     """
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(file)) as image:
@@ -41,7 +41,7 @@ def recoded(file: bytes, progressive: bool) -> bytes:
 
 
 def large_photograph(files: list[bytes]) -> bytes:
-    """Make a photograph of 12 megapixels: a small one enlarged, with a sensor's noise, quality 88, 4:2:0."""
+    """Make a photograph of 12 megapixels: a small one enlarged, with sensor noise, at quality 88 and 4:2:0."""
     with Image.open(io.BytesIO(max(files, key=len))) as image:
         enlarged = np.asarray(image.convert("RGB").resize(_LARGE, Image.Resampling.BICUBIC), np.float32)
     noise = np.random.default_rng(0).normal(0, 4, enlarged.shape).astype(np.float32)

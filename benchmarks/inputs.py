@@ -1,12 +1,13 @@
-"""The input stage beside what a user would take instead: JPEG bytes in memory to a normalised float32 batch.
+"""The input stage beside what a user would pick instead: JPEG bytes in memory to a normalised float32 batch.
 
     python -m benchmarks.inputs --files "Imagenette=FOLDER" --whole "CIFAR-10=FOLDER" --photographs "ImageNet=FOLDER"
 
-``--files`` are made 224×224 by Resize(256), CenterCrop(224); so are, each by itself, the large ones among
-``--photographs`` and one of 12 megapixels made from them. ``--whole`` are of one size and enter as they are. Times are
-milliseconds a file, sides in turn, one thread; ratios are the other side's time over ours: how many times as fast we
-are, the median (smallest…largest) over the rounds. Differences are mean absolute ones, in levels of 0…255. Other
-packages' decoders and resizers take part where they are installed: `benchmarks.rivals` names them.
+Resize(256) and CenterCrop(224) bring ``--files`` to 224×224. They do the same to the large files among
+``--photographs`` and to a 12-megapixel file made from them, one file at a time. ``--whole`` files all have one size and
+are used as they are. Times are in milliseconds per file, on one thread, the sides taking turns. A ratio is the other
+side's time over ours, so it says how many times as fast ours is: the median (smallest…largest) over the rounds.
+Differences are mean absolute differences in levels of 0…255. Decoders and resizers of other packages take part where
+they are installed: `benchmarks.rivals` names them.
 """
 
 import io
@@ -47,7 +48,7 @@ _SCALE, _SHIFT = 1 / (255 * _STD), -_MEAN / _STD
 
 
 def _drained(side: Side) -> Callable[[], None]:
-    """No batch outlives the next, as where each is used and let go."""
+    """Run through the batches; each is freed before the next is made, as in a program that uses and drops them."""
 
     def run() -> None:
         for _ in side():
@@ -69,9 +70,9 @@ class Stage:
 
     Args:
         files: The files.
-        batch: Files that are made one tensor.
-        resized: Whether they are made 224×224, or enter as they are.
-        threads: For each side.
+        batch: Number of files in one tensor.
+        resized: Whether they are resized to 224×224, or used as they are.
+        threads: Number of threads of each side.
     """
 
     def __init__(self, files: Sequence[bytes], batch: int, *, resized: bool, threads: int = 1) -> None:
@@ -88,15 +89,15 @@ class Stage:
         self.number_inplace = v2.Compose([v2.ToDtype(torch.float32, scale=True), inplace])
 
     def ours(self) -> Iterator[Tensor]:
-        """Exact."""
+        """Exact pixels."""
         return (self._pixels(self._read(part), self.exact) for part in self.files)
 
     def low_frequencies(self) -> Iterator[Tensor]:
-        """From the frequencies that the smaller image shows, as many as the files' headers say."""
+        """Pixels from only those frequencies that the smaller image can show; their number follows from the headers."""
         return (self._pixels(self._read(part, self.keep(part)), self.low) for part in self.files)
 
     def keep(self, files: Sequence[bytes]) -> int:
-        """How many these are, along each side of a block."""
+        """The number of these frequencies along each side of a block."""
         return max(keep_for(self.low, read_header(file)) for file in files)
 
     def _read(self, files: Sequence[bytes], keep: int = 8) -> list[jd.JpegImage]:
@@ -110,7 +111,7 @@ class Stage:
         return (self._read(part) for part in self.files)
 
     def placed(self) -> Iterator[Any]:
-        """Entropy decoding, and where each pixel goes."""
+        """Entropy decoding and the geometry of each image, without pixels."""
         return (jd.collate(self._read(part), preprocess=self.exact) for part in self.files)
 
     def decoded(self) -> Iterator[Any]:
@@ -122,12 +123,12 @@ class Stage:
         return (torch.stack(self._each(lambda t: self.number(self.geometry(_decoded(t))), p)) for p in self.tensors)
 
     def together(self) -> Iterator[Tensor]:
-        """The same, but one conversion and normalisation for the batch, in place."""
+        """The same, but with one conversion and normalisation for the whole batch, in place."""
         parts = (torch.stack(self._each(lambda t: self.geometry(_decoded(t)), part)) for part in self.tensors)
         return (self.number_inplace(part) for part in parts)
 
     def floats(self) -> Iterator[Tensor]:
-        """Resized as float32: without rounding to levels after the decoder's own, as we do."""
+        """Resized as float32: only the decoder rounds to whole levels, and nothing after it."""
 
         def one(tensor: Tensor) -> Tensor:
             return self.geometry(v2.functional.to_dtype(_decoded(tensor), torch.float32, scale=True))
@@ -136,7 +137,7 @@ class Stage:
         return (v2.functional.normalize(part, list(IMAGENET_MEAN), list(IMAGENET_STD), inplace=True) for part in parts)
 
     def pillow(self, draft: bool = False) -> Iterator[Tensor]:
-        """Pillow's decoding and resizing; with draft it decodes at ½, ¼ or ⅛ where that is large enough."""
+        """Pillow's decoding and resizing; a draft is decoded at ½, ¼ or ⅛ of the size where that is large enough."""
 
         def one(file: bytes) -> Tensor:
             with Image.open(io.BytesIO(file)) as image:
@@ -148,7 +149,7 @@ class Stage:
         return (self.number_inplace(torch.stack(self._each(one, part)).contiguous()) for part in self.files)
 
     def rival(self, rival: Rival) -> Iterator[Tensor]:
-        """Another package's way."""
+        """Another package's decoding and resizing."""
         return (rival(part) for part in self.files)
 
     def _each(self, call: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
@@ -159,7 +160,7 @@ class Stage:
 
 
 def _difference(one: Iterable[Tensor], two: Iterable[Tensor]) -> dict[str, float]:
-    """Mean over each file, then the median and the largest of the files."""
+    """Return the median and the largest of the files' mean absolute differences."""
     means = []
     for a, b in zip(one, two, strict=True):
         means += ((a - b).abs() * (255 * _STD).view(3, 1, 1)).mean((1, 2, 3)).tolist()
@@ -179,10 +180,11 @@ def _measured(sides: dict[str, Side], files: int, repeats: int) -> dict[str, Any
 
 
 def _compare(files: Sequence[bytes], batch: int, repeats: int, *, resized: bool, large: bool) -> dict[str, Any]:
-    """All sides of a set.
+    """Compare all sides on one set of files.
 
     Returns:
-        Milliseconds a file, ratios, the parts of ours and of torchvision's, differences, and two threads.
+        Milliseconds per file, ratios, the times of our parts and of torchvision's, differences, and the times on two
+        threads.
     """
     torch.set_num_threads(1)
     stage = Stage(files, batch, resized=resized)
@@ -234,16 +236,16 @@ def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("benchmarks.inputs", __doc__)
     for option, text in (
-        ("--files", "a set of files that are made 224×224"),
-        ("--whole", "a set of files of one size that enter as they are"),
-        ("--photographs", "a set of files of which the large ones are compared one by one"),
+        ("--files", "a set of files to resize and crop to 224×224"),
+        ("--whole", "a set of files of one size, used as they are"),
+        ("--photographs", "a set of files, the large ones of which are compared one by one"),
     ):
         parser.add_argument(option, action="append", metavar="NAME=FOLDER", default=[], help=text)
-    parser.add_argument("--limit", type=int, default=500, help="files of each set (default 500)")
-    parser.add_argument("--batch", type=int, default=50, help="files of a batch (default 50)")
-    parser.add_argument("--whole-batch", type=int, default=40, help="files of a batch of --whole (default 40)")
+    parser.add_argument("--limit", type=int, default=500, help="files from each set (default 500)")
+    parser.add_argument("--batch", type=int, default=50, help="files per batch (default 50)")
+    parser.add_argument("--whole-batch", type=int, default=40, help="files per batch for --whole (default 40)")
     parser.add_argument(
-        "--megapixels", type=float, default=0.8, help="megapixels from which a photograph is large (default 0.8)"
+        "--megapixels", type=float, default=0.8, help="megapixels from which a photograph counts as large (default 0.8)"
     )
     parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
     parser.add_argument("--output", type=Path, default=Path("results/inputs.json"), help="default results/inputs.json")
@@ -278,7 +280,7 @@ def main(given: list[str] | None = None) -> None:
             add(f"{name}, {options.megapixels:g} megapixels and more", large, 1, large=True)
         add(f"{name}: one of 12 megapixels", [large_photograph(files)], 1, large=True)
     settings = {name: value for name, value in vars(options).items() if name != "output"}
-    # Where the sets lie is nobody's business: their names are enough.
+    # Names only: a report does not show the folders of the machine.
     for name in ("files", "whole", "photographs"):
         settings[name] = [text.partition("=")[0] for text in settings[name]]
     write(options.output, "inputs", settings, result)

@@ -1,14 +1,14 @@
-"""Whole epochs from disk: JPEG folders to normalised 224×224 batches, by data loaders of several packages.
+"""Whole epochs from disk: JPEG folders to normalised 224×224 batches, by the data loaders of several packages.
 
     python -m benchmarks.loaders FOLDER
 
-Each way reads every file of the folder once, in its order, with 0, 1, 2 and 4 worker processes or threads: torch's
-DataLoader with torchvision's decoder and transforms; the same with our collate function, and with batches of
-coefficients that become pixels in the main process; `jpegdomain.loader`; SPDL's threads
-with torchvision's decoder and transforms, where it is installed. A way runs in a
-process of its own, several times, in turn with the others. Wall-clock time counts, and CPU time of all its processes:
-on a machine whose cores are also wanted by a network, that is what an image costs. The first batch, and with it the
-start of workers, is part of the epoch; imports are not.
+Each loader reads every file of the folder once, in sorted order, with 0, 1, 2 and 4 worker processes or threads:
+torch's DataLoader with torchvision's decoder and transforms; the same with our collate function, and with batches of
+coefficients that become pixels in the main process; `jpegdomain.loader`; and, where SPDL is installed, its threads with
+torchvision's decoder and transforms. Each loader runs in a process of its own, several times, in turn with the others.
+Measured are wall-clock time and the CPU time of all processes: the latter is what an image costs on a machine whose
+cores a network needs, too. The first batch, and with it the start of the workers, is part of the epoch; imports are
+not.
 """
 
 import json
@@ -103,7 +103,7 @@ WAYS: dict[str, Way] = {
     "jpegdomain.loader": _own_loader,
     "SPDL, torchvision": _spdl,
 }
-"""Name → the batches of a folder, with a number of worker processes, or of threads for the last two."""
+"""Name → function of a folder and a number of worker processes (threads for the last two) that yields batches."""
 
 
 def _cpu() -> float:
@@ -112,7 +112,7 @@ def _cpu() -> float:
 
 
 def _once(name: str, folder: Path, workers: int) -> dict[str, float]:
-    """One epoch in this process."""
+    """Run one epoch in this process."""
     torch.set_num_threads(1)
     began, cpu, images = time.perf_counter(), _cpu(), 0
     for batch in WAYS[name](folder, workers):
@@ -122,7 +122,7 @@ def _once(name: str, folder: Path, workers: int) -> dict[str, float]:
 
 
 def _measured(name: str, folder: Path, workers: int) -> dict[str, float] | None:
-    """One epoch in a process of its own; None if the way does not run here."""
+    """Run one epoch in a process of its own; None if this loader does not run here."""
     command = [sys.executable, "-m", "benchmarks.loaders", str(folder), "--once", name, "--workers", str(workers)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
@@ -137,8 +137,8 @@ def main(given: list[str] | None = None) -> None:
     parser = arguments.parser("benchmarks.loaders", __doc__)
     parser.add_argument("folder", type=Path, help="class folders of JPEG files")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2, 4], help="default 0 1 2 4")
-    parser.add_argument("--repeats", type=int, default=3, help="epochs of each way (default 3)")
-    parser.add_argument("--once", metavar="WAY", choices=WAYS, help="one epoch of one way, as JSON")
+    parser.add_argument("--repeats", type=int, default=3, help="epochs of each loader (default 3)")
+    parser.add_argument("--once", metavar="WAY", choices=WAYS, help="run one epoch of one loader and print it as JSON")
     parser.add_argument(
         "--output", type=Path, default=Path("results/loaders.json"), help="default results/loaders.json"
     )
@@ -146,7 +146,7 @@ def main(given: list[str] | None = None) -> None:
     if options.once:
         print(json.dumps(_once(options.once, options.folder, options.workers[0])))
         return
-    # SPDL has no way without threads.
+    # SPDL needs at least one thread.
     jobs = [(name, workers) for workers in options.workers for name in WAYS if workers or name != "SPDL, torchvision"]
     rounds: dict[tuple[str, int], list[dict[str, float]]] = {job: [] for job in jobs}
     for _ in tqdm(range(options.repeats), unit="round", leave=False):

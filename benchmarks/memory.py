@@ -1,4 +1,4 @@
-"""What conversion, a batch and a large image take: peak resident memory and time, each in a process of its own.
+"""Peak resident memory and time of a conversion, a batch and a large image, each in a process of its own.
 
 python -m benchmarks.memory
 """
@@ -46,7 +46,7 @@ def _forward(name: str, batch: int, height: int, width: int, side: str) -> dict[
         model(pixels)
     else:
         converted, activation = jd.convert(model, plan=side), jd.encode(pixels)
-        # Who converts has no more use for the source.
+        # After a conversion, the source model is usually no longer needed.
         del model, pixels
         start = time.perf_counter()
         converted(activation)
@@ -54,7 +54,7 @@ def _forward(name: str, batch: int, height: int, width: int, side: str) -> dict[
 
 
 def _apart(call: list[Any]) -> dict[str, float]:
-    """One measurement in a fresh process: a peak never falls again within one."""
+    """Measure in a fresh process: within one process, the peak never falls again."""
     command = [sys.executable, "-m", "benchmarks.memory", "--one", json.dumps(call)]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -73,7 +73,7 @@ def main(given: list[str] | None = None) -> None:
         return
     result = {}
     for plan in _SIDES[1:]:
-        # The transform plan's has the shorter name: it was there first.
+        # The transform plan has the shorter name because it existed first.
         name = "convert_resnet50" if plan == "transform" else f"convert_resnet50_{plan}"
         result[name] = _apart(["resnet50", plan])
         print(f"convert(resnet50), {plan}: {{seconds:.2f}} s, {{extra_gb:.2f}} GB more".format(**result[name]))

@@ -1,13 +1,13 @@
-"""A converted network beside the spatial one, network only: batch in memory, each side in its best memory format.
+"""A converted network beside the spatial one, without the input stage: batches in memory, each side in its best format.
 
     python -m benchmarks.network --model resnet18
     python -m benchmarks.network --model resnet18 --train
     python -m benchmarks.network --model resnet18 --engines --threads 1
 
-In eval, or with --train a whole training step: forward, backward, SGD. The tables say in which kernels a plan's time
-goes. With --engines both sides run in eager torch, and compiled by torch with frozen weights, by ONNX Runtime and by
-OpenVINO, where these are installed: what a user can get for the network on this CPU. Then the C library keeps freed
-memory, as with MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_=2147483647 in the environment.
+It times inference, or with --train a whole training step: forward, backward, SGD. The tables show in which kernels a
+plan spends its time. With --engines, both sides run in every engine that can run them on this CPU: eager torch,
+torch.compile with frozen weights, and ONNX Runtime and OpenVINO where these are installed. The C library then keeps
+freed memory, as with MALLOC_MMAP_MAX_=0 and MALLOC_TRIM_THRESHOLD_=2147483647 in the environment.
 """
 
 import copy
@@ -30,7 +30,7 @@ from experiments.lib import arguments
 _PLANS = ("fused", "transform")
 _WHOLE = "whole"
 _KERNELS = {
-    # What the compiled transforms take is in no operation of torch's: it is what the whole has besides them.
+    # The compiled transforms are no operations of torch: their time is the total less that of all operations.
     "J and J̃ with ReLU and maximum, compiled; Python": (_WHOLE,),
     "J and J̃ as products": ("aten::bmm", "aten::mm"),
     "convolution": (
@@ -65,7 +65,7 @@ _Run = Callable[[], object]
 
 
 def _by_kernel(run: _Run) -> dict[str, float]:
-    """Milliseconds by kind of kernel, one profiled run."""
+    """Return the milliseconds that one profiled run spends in each kind of kernel."""
     with profile(activities=[ProfilerActivity.CPU], acc_events=True) as recorded, record_function(_WHOLE):
         run()
     times = {event.key: event.self_cpu_time_total / 1e3 for event in recorded.key_averages()}
@@ -90,7 +90,7 @@ def _forward(model: nn.Module, images: Any) -> _Run:
 
 
 def _step(model: nn.Module, images: Any, labels: Tensor) -> _Run:
-    """A training step on weights of its own."""
+    """Return a training step, on its own copy of the weights."""
     model = copy.deepcopy(model).train()
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
 
@@ -103,7 +103,7 @@ def _step(model: nn.Module, images: Any, labels: Tensor) -> _Run:
 
 
 def _spatial(model: nn.Module, pixels: Tensor, side: Callable[[nn.Module, Any], _Run]) -> tuple[_Run, str]:
-    """The spatial side in the memory format that is faster for it."""
+    """Return the spatial side in the memory format in which it is faster."""
     layouts = {name: getattr(torch, name) for name in ("channels_last", "contiguous_format")}
     runs = {
         name: side(copy.deepcopy(model).to(memory_format=layout), pixels.contiguous(memory_format=layout))
@@ -115,7 +115,7 @@ def _spatial(model: nn.Module, pixels: Tensor, side: Callable[[nn.Module, Any], 
 
 
 def _fastest(seconds: dict[str, list[float]], name: str) -> str:
-    """The engine with the smallest median among those of one side."""
+    """Return the engine in which one side has the smallest median."""
     runs = [run for run in seconds if run.partition(",")[0] == name]
     return min(runs, key=lambda run: statistics.median(seconds[run]))
 
@@ -135,9 +135,11 @@ def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("benchmarks.network", __doc__)
     parser.add_argument("--model", default="resnet18", help="a torchvision classifier (default resnet18)")
-    parser.add_argument("--plan", choices=(*_PLANS, "both"), default="both", help="plan of the converted side")
-    parser.add_argument("--train", action="store_true", help="time training steps instead of eval")
-    parser.add_argument("--engines", action="store_true", help="time compiled and exported networks, too; eval only")
+    parser.add_argument("--plan", choices=(*_PLANS, "both"), default="both", help="plan of the converted network")
+    parser.add_argument("--train", action="store_true", help="time training steps instead of inference")
+    parser.add_argument(
+        "--engines", action="store_true", help="also time compiled and exported networks; inference only"
+    )
     parser.add_argument("--size", type=int, default=224, help="height and width (default 224)")
     parser.add_argument("--batch", type=int, help="images at a time (default 8, in training 16)")
     parser.add_argument("--repeats", type=int, default=21, help="counted rounds (default 21)")
@@ -145,7 +147,7 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, help="default results/network-MODEL….json")
     options = parser.parse_args(given)
     if options.engines and options.train:
-        parser.error("--engines times eval only")
+        parser.error("--engines times inference only")
     if options.engines:
         keep_memory()
     if options.threads:

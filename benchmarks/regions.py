@@ -1,10 +1,10 @@
-"""Reading regions: a tile of a large image, a large image by two threads, crops in the second pass over a data set.
+"""Reading regions: a tile of a large image, a large image on two threads, crops in the second pass over a data set.
 
     python -m benchmarks.regions --files FOLDER
 
 The large image is a mosaic of the folder's photographs, as 4:2:0 at quality 90. Times are medians over rounds in which
-all sides take turns; ratios are those to reading the whole file, round by round. Passes over data sets are from disk to
-pixels: batches of eight, RandomResizedCrop(224), one thread, without and with indexes, which the first pass makes.
+all sides take turns; ratios compare with reading the whole file in the same round. Passes over data sets go from disk
+to pixels: batches of eight, RandomResizedCrop(224), one thread, without and with indexes, which the first pass makes.
 """
 
 import io
@@ -30,12 +30,12 @@ _WHOLE = "whole"
 _PLAIN = "without indexes"
 _BATCH = 8
 _BANDS = {"below 75 kB": 75, "75 to 150 kB": 150, "150 kB and more": 10**9}
-"""Upper limits in kB of the files that are compared together."""
+"""Upper limits, in kB, of the groups of files that are compared together."""
 _LARGE = "12 megapixels"
 
 
 def mosaic(files: Sequence[bytes], across: int, down: int) -> bytes:
-    """Make an image of across × down photographs of 0.7 megapixels each, one file after the other, again and again."""
+    """Make an image of across × down photographs of 0.7 megapixels each, cycling through the files."""
     width, height = _PHOTOGRAPH
     picture = Image.new("RGB", (across * width, down * height))
     for number in range(across * down):
@@ -48,16 +48,16 @@ def mosaic(files: Sequence[bytes], across: int, down: int) -> bytes:
 
 
 def _compare(file: bytes, side: int, path: Path, repeats: int) -> dict[str, Any]:
-    """Time all ways of reading the file, or a tile in its middle.
+    """Time all ways of reading the file or a tile in its middle.
 
     Returns:
-        Sizes, milliseconds of each way, and ratios to reading the whole.
+        Sizes, milliseconds for each way, and ratios to reading the whole file.
     """
     path.write_bytes(file)
     index = index_jpeg(file)
     restarts = jd.write_jpeg(jd.read_jpeg(file), restart="row")
     height, width = jd.read_jpeg(file).extent
-    # Not where an MCU begins.
+    # An offset at which no MCU begins.
     tile = (height // 2 - side // 2 + 3, width // 2 - side // 2 + 5, side, side)
     seconds = interleaved(
         {
@@ -83,7 +83,7 @@ def _compare(file: bytes, side: int, path: Path, repeats: int) -> dict[str, Any]
 
 
 def passes(files: Sequence[bytes], folder: Path, repeats: int) -> dict[str, Any]:
-    """Time passes over files that are cropped at random, without indexes, with new ones, and with those of before.
+    """Time passes over files that are cropped at random: without indexes, while making them, and with existing ones.
 
     Returns:
         Milliseconds for each file, and ratios to the passes without indexes.
@@ -94,13 +94,13 @@ def passes(files: Sequence[bytes], folder: Path, repeats: int) -> dict[str, Any]
         paths.append(folder / f"{number}.jpg")
         paths[-1].write_bytes(file)
     crop, kept = jd.preprocess.RandomResizedCrop(224), folder / "kept"
-    # Emptying one again would count.
+    # Each pass has a new folder, since the time of emptying an old one would count.
     new = (folder / f"new{number}" for number in itertools.count())
 
     def run(indexes: Path | None = None, seed: int = 0) -> torch.Tensor:
         dataset = jd.JpegDataset(paths, preprocess=crop, indexes=indexes)
         if dataset.indexes is not None:
-            # So that files show, too, for which it does not pay.
+            # Index all sizes, so that the result also shows files for which an index does not pay.
             dataset.indexes.smallest = 0
         torch.manual_seed(seed)
         return torch.cat([pixels for pixels, _ in DataLoader(dataset, _BATCH, collate_fn=jd.PixelCollate())])
@@ -122,7 +122,7 @@ def passes(files: Sequence[bytes], folder: Path, repeats: int) -> dict[str, Any]
 
 
 def _in_bands(files: Sequence[bytes], wanted: Sequence[str]) -> dict[str, list[bytes]]:
-    """Files by their size, at least a batch of each; and one of 12 megapixels."""
+    """Group the files by size, at least a batch in each group, and add one of 12 megapixels."""
     bands: dict[str, list[bytes]] = {name: [] for name in _BANDS}
     for file in dict.fromkeys(files):
         bands[next(name for name, limit in _BANDS.items() if len(file) < 1000 * limit)].append(file)
@@ -136,16 +136,16 @@ def main(given: list[str] | None = None) -> None:
     parser = arguments.parser("benchmarks.regions", __doc__)
     parser.add_argument("--files", type=Path, default=EMBEDDED, help="a folder of photographs")
     parser.add_argument("--repeats", type=int, default=9, help="rounds (default 9)")
-    parser.add_argument("--side", type=int, default=1024, help="of the tile, in pixels (default 1024)")
+    parser.add_argument("--side", type=int, default=1024, help="height and width of the tile in pixels (default 1024)")
     parser.add_argument(
         "--grids",
         nargs="+",
         default=["4x4", "12x12"],
         metavar="AxB",
-        help="photographs across and down (11 and 100 MP)",
+        help="photographs across and down the mosaic (default: 11 and 100 megapixels)",
     )
     names = [*_BANDS, _LARGE]
-    parser.add_argument("--passes", nargs="+", default=names, choices=names, help="files to pass over; default all")
+    parser.add_argument("--passes", nargs="+", default=names, choices=names, help="files in a pass (default: all)")
     parser.add_argument(
         "--output", type=Path, default=Path("results/regions.json"), help="default results/regions.json"
     )

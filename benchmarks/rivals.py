@@ -1,9 +1,9 @@
-"""What else turns JPEG bytes into normalised pixels: decoders and resizers of other packages, as far as installed.
+"""Other packages that turn JPEG bytes into normalised pixels: decoders and resizers, where they are installed.
 
     pip install simplejpeg opencv-python-headless kornia-rs nvidia-dali-cuda120 spdl
 
-Each takes a list of files and returns a float32 (n, 3, 224, 224) batch, normalised as ImageNet's: the shorter side
-becomes 256, the centre is cropped. One thread.
+Each takes a list of files and returns a float32 (n, 3, 224, 224) batch, normalised with ImageNet's statistics, after
+resizing the shorter side to 256 and cropping the centre. Each uses one thread.
 """
 
 import importlib.util
@@ -25,7 +25,7 @@ _MEAN, _STD = (255 * torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_
 
 
 def rivals() -> dict[str, Rival]:
-    """Return all whose packages are installed, by name."""
+    """Return, by name, all rivals whose packages are installed."""
     found: dict[str, Rival] = {}
     if _installed("simplejpeg", "cv2"):
         found |= {
@@ -50,7 +50,7 @@ def _installed(*names: str) -> bool:
 
 
 def _resized(height: int, width: int) -> tuple[int, int]:
-    """Height and width with the shorter side 256, as torchvision rounds the longer one."""
+    """Return the size after resizing the shorter side to 256; the longer one is rounded as torchvision does."""
     if height <= width:
         return _SHORT, int(_SHORT * width / height)
     return int(_SHORT * height / width), _SHORT

@@ -2,12 +2,12 @@
 
     python -m benchmarks.threads --files "ImageNet=FOLDER" --files "Imagenette=FOLDER" --whole "CIFAR-10=FOLDER"
 
-``--files`` are made 224×224 by Resize(256), CenterCrop(224); ``--whole`` are of one size and enter as they are. Each
-set is read with as many files a call as ``--run`` and ``--whole-run`` say. Times are microseconds a file, one thread
-and several in turn; the ratio is how many times as fast several are, the median (smallest…largest) over the rounds. The
-serial share is what one thread spends outside compiled functions, where it holds the GIL. On a machine that does other
-things at the same time no ratio says what threads are worth: the load before and after is in the result. There, as
-root, ``chrt -r 1 python -m benchmarks.threads …`` gives it all cores while it runs.
+Resize(256) and CenterCrop(224) bring ``--files`` to 224×224; ``--whole`` files all have one size and are used as they
+are. ``--run`` and ``--whole-run`` set the number of files per call. Times are in microseconds per file, with one thread
+and several in turn; the ratio says how many times as fast several threads are: the median (smallest…largest) over the
+rounds. The serial share is the share of one thread's time outside compiled functions, where it holds the GIL. Ratios
+mean little on a machine that does other things at the same time, so the result records the load before and after. On
+such a machine, ``chrt -r 1 python -m benchmarks.threads …``, as root, gives the benchmark all cores while it runs.
 """
 
 import os
@@ -31,12 +31,12 @@ _RESIZED = Compose([Resize(256), CenterCrop(224)])
 
 
 class Stages:
-    """A set's files in runs, and what is done with each run.
+    """A set's files, divided into runs, and the two stages that are timed on each run.
 
     Args:
         files: The files.
-        run: Files of a call.
-        preprocess: Of the pixels; None for files of one size.
+        run: Number of files per call.
+        preprocess: Geometry of the pixels; None for files of one size.
     """
 
     def __init__(self, files: Sequence[bytes], run: int, preprocess: Compose | None) -> None:
@@ -44,19 +44,19 @@ class Stages:
         self.preprocess = preprocess
 
     def read(self, threads: int) -> None:
-        """Bytes to coefficients."""
+        """Read bytes to coefficients."""
         for run in self.runs:
             jd.read_jpegs(run, threads=threads)
 
     def pixels(self, threads: int) -> None:
-        """Bytes to pixels."""
+        """Read bytes to pixels."""
         torch.set_num_threads(threads)
         for run in self.runs:
             jd.read_pixels(run, preprocess=self.preprocess, threads=threads)
 
 
 def _serial_share(work: Callable[[int], None]) -> float:
-    """The share of one thread's time that passes outside compiled functions; the least of three."""
+    """Return the share of one thread's time outside compiled functions: the least of three measurements."""
     inside = 0.0
     usual = CompiledFunction.__call__
 
@@ -82,10 +82,10 @@ def _serial_share(work: Callable[[int], None]) -> float:
 def _compare(
     files: Sequence[bytes], run: int, preprocess: Compose | None, threads: int, repeats: int
 ) -> dict[str, Any]:
-    """Time one thread and several.
+    """Time one thread beside several.
 
     Returns:
-        For each stage microseconds a file, the ratio, and the serial share.
+        For each stage: microseconds per file, the ratio, and the serial share.
     """
     stages = Stages(files, run, preprocess)
     result: dict[str, Any] = {"files": len(files), "bytes": sum(map(len, files)), "run": run}
@@ -102,12 +102,26 @@ def _compare(
 def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("benchmarks.threads", __doc__)
-    parser.add_argument("--files", action="append", metavar="NAME=FOLDER", help="a set that is resized; several times")
-    parser.add_argument("--whole", action="append", metavar="NAME=FOLDER", help="a set that enters as it is")
-    parser.add_argument("--limit", type=int, default=512, help="files of each set, or those of a call (default 512)")
-    parser.add_argument("--run", nargs="+", type=int, default=[64, 256], help="of --files a call (default 64 256)")
-    parser.add_argument("--whole-run", nargs="+", type=int, default=[64, 1024, 4096], help="of --whole (64 1024 4096)")
-    parser.add_argument("--threads", type=int, default=2, help="beside one (default 2)")
+    parser.add_argument(
+        "--files", action="append", metavar="NAME=FOLDER", help="a set of files to resize; may be given several times"
+    )
+    parser.add_argument(
+        "--whole", action="append", metavar="NAME=FOLDER", help="a set of files of one size, used as they are"
+    )
+    parser.add_argument(
+        "--limit", type=int, default=512, help="files from each set; at least as many as one call takes (default 512)"
+    )
+    parser.add_argument(
+        "--run", nargs="+", type=int, default=[64, 256], help="files per call for --files (default 64 256)"
+    )
+    parser.add_argument(
+        "--whole-run",
+        nargs="+",
+        type=int,
+        default=[64, 1024, 4096],
+        help="files per call for --whole (default 64 1024 4096)",
+    )
+    parser.add_argument("--threads", type=int, default=2, help="threads to compare with one (default 2)")
     parser.add_argument("--repeats", type=int, default=11, help="counted rounds (default 11)")
     parser.add_argument("--output", type=Path, default=_RESULT, help=f"default {_RESULT}")
     options = parser.parse_args(given)

@@ -14,7 +14,7 @@ __all__ = ["interleaved", "ratio", "write"]
 
 
 def interleaved(sides: Mapping[str, Callable[[], object]], repeats: int, warmup: int = 2) -> dict[str, list[float]]:
-    """Time several ways of doing a thing in turn."""
+    """Time several ways of doing the same thing in turn."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for round_ in tqdm(range(-warmup, repeats), unit="round", leave=False):
         for name, run in sides.items():

@@ -1,9 +1,10 @@
-"""J, J̃ and ReLU between them: the compiled transforms beside torch's matrix products, per shape of a ResNet's layers.
+"""J, J̃ and a ReLU between them: the compiled transforms beside torch's matrix products, for shapes from ResNets.
 
     python -m benchmarks.transforms --threads 1 2
 
 Each side takes channels-last float32 and writes fresh memory; 'in place' writes over its source. GB/s counts each
-coefficient as read once and written once, the least that any way must move; 'copy' is torch's own copy of as much.
+coefficient as read once and written once, the least that any method must move; 'copy' is torch's own copy of the same
+amount.
 """
 
 import statistics
@@ -28,7 +29,7 @@ _RELU = PiecewiseLinear((0.0,), (0.0, 1.0), (0.0, 0.0), (False,), torch.relu)
 
 
 def _sides(pixels: Tensor) -> dict[str, dict[str, Callable[[], Any]]]:
-    """Name → two ways of doing the same; the compiled one first."""
+    """Return name → two ways of computing the same, the compiled one first."""
     extent = Extent(*pixels.shape[2:])
     activation = encode(pixels)
     coefficients = activation.coefficients
@@ -44,7 +45,7 @@ def _sides(pixels: Tensor) -> dict[str, dict[str, Callable[[], Any]]]:
         return separable(padded, matrix)
 
     def rectified(target: Tensor) -> None:
-        # An image at a time, so that what lies between is not written to fresh memory.
+        # One image at a time, so that intermediate results are not written to fresh memory.
         for image in range(len(target)):
             part = slice(image, image + 1)
             target[part] = forward(inverse(target[part]).relu_())

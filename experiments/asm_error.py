@@ -5,12 +5,12 @@ Without arguments, on 10 million random blocks of 4×4 in [−1, 1], box-upscale
     python -m experiments.asm_error
     torchrun --nproc-per-node 2 -m experiments.asm_error
 
-Other blocks: --source random, all 64 pixels drawn; --source activations, what every ReLU of a network is given on
-images. An interrupted run resumes where it stopped.
+Other blocks: with --source random all 64 pixels are drawn; --source activations takes the inputs of every ReLU of a
+network on images. An interrupted run resumes where it stopped.
 
-Three errors, each with its 95 % interval: the mean of the blocks' RMSEs; the RMSE of all pixels; and that, relative to
-the root mean square of the exact ReLU, since activations have any scale. The intervals are those of independent
-samples, blocks where they are drawn and images where they are not.
+It reports three errors, each with its 95 % interval: the mean of the blocks' RMSEs; the RMSE of all pixels; and this
+RMSE relative to the root mean square of the exact ReLU, since activations can have any scale. The intervals assume
+independent samples: blocks if they are drawn, images otherwise.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _HEADINGS = {"block_rmse": "mean of the blocks' RMSEs", "rmse": "RMSE", "relativ
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _SIDES = {"box": 4, "random": 8}
 
-# Filled in after parsing: given where it does not belong, an option would be ignored without a word.
+# Filled in after parsing, so that an option that does not apply is reported instead of silently ignored.
 _FOR_DRAWN = {"blocks": 10_000_000, "seed": 0}
 _FOR_ACTIVATIONS = {
     "data": str(EMBEDDED / "digits"),
@@ -83,19 +83,19 @@ def _options(given: list[str] | None) -> argparse.Namespace:
         if getattr(options, name) is None:
             setattr(options, name, default)
     if drawn and options.blocks < 2:
-        raise SystemExit("--blocks: an interval needs 2 or more")
+        raise SystemExit("--blocks: 2 or more are needed for an interval")
     if drawn and options.seed < 0:
-        raise SystemExit("--seed: a number from 0 on is needed")
+        raise SystemExit("--seed: a whole number ≥ 0 is needed")
     if options.output is None:
         options.output = Path("results") / f"asm_error-{options.source}.json"
     return options
 
 
 def _network_inputs(options: argparse.Namespace, device: torch.device) -> tuple[NetworkInputs, dict[str, Any]]:
-    """Load the network and the images; what they are goes into the settings."""
+    """Load the network and the images, and record in the settings what they are."""
     images = arguments.images(options)
     if len(images) < 2:
-        raise SystemExit(f"--data: {images.name} has {len(images)} image; an interval needs 2 or more")
+        raise SystemExit(f"--data: {images.name} has {len(images)} image; 2 or more are needed for an interval")
     model, settings = load_requested(options, images)
     dtype = _DTYPES[options.dtype]
     model = model.to(device=device, dtype=dtype, memory_format=torch.channels_last)
@@ -108,7 +108,7 @@ def _network_inputs(options: argparse.Namespace, device: torch.device) -> tuple[
 
 
 def _inputs(options: argparse.Namespace, device: torch.device) -> tuple[ReluInputs, dict[str, Any]]:
-    """Find what was asked for; all that the numbers depend on is in the settings."""
+    """Return the inputs that the options ask for, and settings with everything that the numbers depend on."""
     settings = {"source": options.source, "dtype": options.dtype}
     if options.source == "activations":
         inputs, network = _network_inputs(options, device)
@@ -118,7 +118,7 @@ def _inputs(options: argparse.Namespace, device: torch.device) -> tuple[ReluInpu
 
 
 def _summary(sums: dict[Key, Moments], name: str) -> dict[str, Any]:
-    """The estimates for one ReLU, or for all."""
+    """Return the estimates for one ReLU, or for all."""
 
     def estimates(moments: Moments) -> dict[str, Any]:
         return {
@@ -162,7 +162,7 @@ def _title(settings: dict[str, Any], result: dict[str, Any]) -> str:
 
 
 def figure(report: dict[str, Any], path: Path) -> None:
-    """Draw the mean of the blocks' RMSEs; of activations the relative RMSE, and how it differs from ReLU to ReLU."""
+    """Draw the mean of the blocks' RMSEs; for activations, the relative RMSE and its range over the ReLUs."""
     settings, result = report["settings"], report["result"]
     drawn = settings["source"] != "activations"
     quantity = "block_rmse" if drawn else "relative_rmse"

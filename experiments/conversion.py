@@ -1,9 +1,9 @@
-"""Train spatial three-block networks, convert each, compare: Ehrlich & Davis (2019), table 1 and figure 4b.
+"""Train spatial three-block networks, convert each, and compare: Ehrlich & Davis (2019), table 1 and figure 4b.
 
     python -m experiments.conversion --data mnist --root FOLDER --networks 100
     torchrun --nproc-per-node 4 -m experiments.conversion --data cifar10-jpeg --device cuda
 
-An interrupted run resumes where it stopped: groups of networks that are finished are kept beside the result.
+An interrupted run resumes where it stopped: finished groups of networks are kept beside the result.
 """
 
 import argparse
@@ -43,8 +43,8 @@ def compare(network: nn.Module, test: Labelled, frequencies: list[int]) -> dict[
     """Compare a network with its conversion on a test set.
 
     Returns:
-        Plain values: both accuracies, how many top-1 differ and how many of these are no ties, the largest |Δlogit| and
-        |logit|, and the accuracies of the sweep.
+        Plain values: both accuracies, how many top-1 answers differ and how many of these are not ties, the largest
+        |Δlogit| and |logit|, and the accuracies of the sweep.
     """
     converted = jd.convert(network)
     sweep = [(method, n) for n in frequencies for method in METHODS]

@@ -1,9 +1,10 @@
-"""How far `jpegdomain.decode_rgb` lies from an 8-bit decoder: what rounding and clamping take away.
+"""How far `jpegdomain.decode_rgb` is from an 8-bit decoder: what rounding and clamping remove.
 
     python -m experiments.decoding FOLDER
 
-For every JPEG file below the folder: mean and largest |difference| from Pillow's decoding, as decoded and clamped to
-0…255. What is left after clamping is rounding, and libjpeg's clamping of each component before the colour matrix.
+For every JPEG file below the folder: mean and largest |difference| from Pillow's decoding, both as decoded and after
+clamping to 0…255. The differences that remain after clamping come from rounding, and from libjpeg's clamping of each
+component before the colour matrix.
 """
 
 from pathlib import Path
@@ -60,7 +61,7 @@ def table(report: dict[str, Any]) -> str:
 def main(given: list[str] | None = None) -> dict[str, Any]:
     """Run from the command line."""
     parser = arguments.parser("experiments.decoding", __doc__)
-    parser.add_argument("folder", type=Path, help="folder of JPEG files, searched recursively")
+    parser.add_argument("folder", type=Path, help="folder of JPEG files, including its subfolders")
     parser.add_argument("--output", type=Path, default=Path("results/decoding.json"))
     options = parser.parse_args(given)
     paths = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in _SUFFIXES)

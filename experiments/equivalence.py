@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--frequencies",
         type=arguments.frequencies,
-        help="sweep ASM and APX over these, as in 1-15; default: 1-15 on the embedded digits, else none",
+        help="also test ASM and APX at these, as in 1-15; default: 1-15 on the embedded digits, else none",
     )
     parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")
     parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="dtype to compute in (default float64)")
@@ -50,12 +50,12 @@ def _parser() -> argparse.ArgumentParser:
 
 @dataclass
 class Tally:
-    """What is counted over the images.
+    """Counts over the images.
 
     Args:
-        images: Seen so far.
-        correct: Right answers, by model.
-        agree: Images with the same top-1 of the spatial and the converted model.
+        images: Number of images so far.
+        correct: Number of right answers, by model.
+        agree: Number of images for which the spatial and the converted model have the same top-1.
         deviation: Largest |difference| of their logits.
         magnitude: Largest |logit| of the spatial model.
     """
@@ -67,7 +67,7 @@ class Tally:
     magnitude: float = 0.0
 
     def compare(self, spatial: Tensor, converted: Tensor, labels: Tensor) -> None:
-        """Count one batch of the two models that must agree.
+        """Count one batch for the two models, which must agree.
 
         Args:
             spatial: (n, classes) logits.
@@ -95,7 +95,7 @@ class Tally:
         self.correct[key] = self.correct.get(key, 0) + int((logits.argmax(1) == labels).sum())
 
     def accuracy(self, key: str) -> float:
-        """A model's accuracy so far.
+        """Return a model's accuracy so far.
 
         Returns:
             0…1.
@@ -171,7 +171,7 @@ _NETWORKS = (
     ("CIFAR ResNet-32", "CIFAR-10 as JPEG files, quality 75"),
     ("torchvision resnet18", "Imagenette, 160 px, whole files"),
 )
-"""Of the committed results, in the table's order."""
+"""Network and images of the committed results, in the table's order."""
 
 
 def table(reports: Sequence[dict[str, Any]]) -> str:

@@ -45,7 +45,8 @@ def table(report: dict[str, Any]) -> str:
     settings = report["settings"]
     row = [settings["model"], settings["data"]]
     row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs", "frequency_side")]
-    header = ["network", "data", "training files", "test files", "epochs", "side of the images, px"]
+    header = ["network", "data", "training files", "test files", "epochs", "side of the images, px", "precision"]
+    row.append(settings["precision"])
     return f"{table_of(report)}\n\n{markdown.table(header, [row])}"
 
 

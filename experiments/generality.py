@@ -1,10 +1,10 @@
-"""Every CNN classifier of the installed torchvision: does it convert, how far is it from its source, what is an island?
+"""Every CNN classifier of the installed torchvision: does it convert, how exactly, and with which islands?
 
     python -m experiments.generality
 
-Random weights, batch norms calibrated on random images (see `experiments.lib.calibrated`); for each model and plan the
-largest deviation from the spatial model, relative to the largest logit, and the calls that have no closed form in the
-transform domain and run as J∘f∘J̃.
+The models have random weights, and batch norms calibrated on random images (see `experiments.lib.calibrated`). For each
+model and plan, the result has the largest deviation from the spatial model, relative to the largest logit, and the
+calls that have no closed form in the transform domain and run as J∘f∘J̃.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def measure(
     except jd.errors.JpegDomainError as error:
         return result | {"converts": False, "reason": str(error)}
     for path, parameter in converted.named_parameters():
-        # The same values: the largest model need not be held twice.
+        # The original has the same values, and the largest models should not be in memory twice.
         parameter.data = model.get_parameter(path).data
     report = jd.verify(model, converted, jd.encode(images[4:]))
     logits = model(images[4:])
@@ -123,7 +123,7 @@ def _family(name: str) -> str:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Write for each family how many models pass, their largest deviations, and the transform plan's islands."""
+    """Write for each family how many models pass, the largest deviations, and the transform plan's islands."""
     families: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for name in sorted(report["result"]):
         families[_family(name)].append(report["result"][name])

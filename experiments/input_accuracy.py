@@ -1,11 +1,11 @@
-"""A network's answers from this library's exact pixels beside those from torchvision's decoder and transforms.
+"""A network's answers on this library's exact pixels, beside those on pixels from torchvision's decoder and transforms.
 
     python -m experiments.input_accuracy FOLDER --model resnet18 --weights FILE --resize 146 --crop 128
     python -m experiments.input_accuracy FOLDER --model mobilenet_v2 --weights FILE --mean .5 --std .5 --same-padding
 
-The folder has a subfolder for each class, in the order of the network's; or files whose names end in an ImageNet
-class's, such as n01728572_thunder_snake.JPEG. torchvision's side is its decoder, Resize and CenterCrop on uint8, with
-the rounding that this brings; ours is the same without any rounding.
+The folder has a subfolder for each class, in the order of the network's classes; or it has files whose names end in the
+name of an ImageNet class, such as n01728572_thunder_snake.JPEG. torchvision's side is its decoder, Resize and
+CenterCrop on uint8, which round; ours is the same without any rounding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,13 +32,13 @@ _SUFFIXES = {".jpg", ".jpeg"}
 
 
 def labelled_files(folder: Path) -> tuple[list[Path], list[int], int]:
-    """Find a folder's files and their classes.
+    """Find the files in a folder and their classes.
 
     Returns:
-        The paths, their classes, and how many classes there are.
+        The paths, their classes, and the number of classes.
 
     Raises:
-        ValueError: If a file's name ends in no ImageNet class.
+        ValueError: If a file's name does not end in the name of an ImageNet class.
     """
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
@@ -65,7 +65,7 @@ def same_padding(network: nn.Module) -> nn.Module:
 
 
 class _Sides:
-    """The same files as normalised pixels, in two ways."""
+    """The same files as normalised pixels, computed in two ways."""
 
     def __init__(self, resize: int | None, crop: int, mean: Sequence[float], std: Sequence[float]) -> None:
         steps = [] if resize is None else [Resize(resize)]
@@ -88,7 +88,7 @@ def compare(network: nn.Module, sides: _Sides, paths: Sequence[Path], labels: Se
     """Compare a network's answers.
 
     Returns:
-        Right answers of either side, differing ones, and how far the pixels and the logits lie apart.
+        Right answers of either side, differing answers, and how far apart the pixels and the logits are.
     """
 
     def answers() -> Iterator[tuple[Tensor, Tensor, float]]:

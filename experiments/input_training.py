@@ -1,10 +1,10 @@
-"""The same training from this library's exact pixels and from torchvision's: loss curves and accuracy side by side.
+"""The same training on this library's exact pixels and on torchvision's: loss curves and accuracies side by side.
 
     python -m experiments.input_training TRAIN TEST --size 64 --epochs 2 --seeds 3
 
-TRAIN and TEST have a subfolder for each class. A resnet18 is trained from scratch by SGD, once with each side's pixels
-and for each seed: with the same initial weights, the same order of files, and the same random crops and flips, drawn
-from the same random numbers. torchvision decodes, crops and resizes as uint8. An interrupted run goes on where it was.
+TRAIN and TEST have a subfolder for each class. A resnet18 is trained from scratch by SGD for each seed, once on each
+side's pixels, with the same initial weights, the same order of files, and the same random crops and flips. torchvision
+decodes, crops and resizes as uint8. An interrupted run resumes where it stopped.
 """
 
 import statistics
@@ -33,11 +33,11 @@ __all__ = ["figure", "main", "pipelines", "sides", "table"]
 Side = Callable[[Sequence[bytes], Any], Tensor]
 
 _SHOWN = 10
-"""Steps that one point of a loss curve is the mean of."""
+"""Number of steps averaged in one point of a loss curve."""
 
 
 def pipelines(size: int) -> dict[str, Any]:
-    """Return the pipelines of training and testing, as torchvision has them."""
+    """Return torchvision's pipelines for training and testing."""
     end = [v2.ToDtype(torch.float32, scale=True), v2.Normalize(IMAGENET_MEAN, IMAGENET_STD)]
     crop = [v2.RandomResizedCrop(size, scale=(0.35, 1.0), antialias=True), v2.RandomHorizontalFlip()]
     return {
@@ -56,7 +56,7 @@ def _torchvisions(files: Sequence[bytes], pipeline: Any) -> Tensor:
 
 
 sides: dict[str, Side] = {"jpegdomain": _ours, "torchvision": _torchvisions}
-"""Name → what makes pixels of files by a pipeline, its random numbers from torch's global generator."""
+"""Name → function that makes pixels from files by a pipeline; it draws from torch's global generator."""
 
 _Files = tuple[list[bytes], Tensor]
 
@@ -101,7 +101,7 @@ def _accuracy(network: torch.nn.Module, side: Side, data: _Files, pipeline: Any,
 
 
 def table(report: dict[str, Any]) -> str:
-    """Write final accuracies for the documentation: each seed's, and their mean."""
+    """Write the final accuracies for the documentation: of each seed, and their mean."""
     runs = report["result"]["runs"]
     seeds = sorted({run["seed"] for run in runs})
     rows = []
@@ -113,7 +113,7 @@ def table(report: dict[str, Any]) -> str:
 
 
 def figure(report: dict[str, Any], path: Path) -> None:
-    """Draw the loss curves, a panel for each seed."""
+    """Draw the loss curves, one panel for each seed."""
     runs = report["result"]["runs"]
     seeds = sorted({run["seed"] for run in runs})
     drawing = matplotlib.figure.Figure(figsize=(3.2 * len(seeds), 2.8), layout="constrained")
@@ -137,7 +137,7 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--size", type=arguments.positive, default=64, help="height and width (default 64)")
     parser.add_argument("--epochs", type=arguments.positive, default=2, help="default 2")
     parser.add_argument("--batch", type=arguments.positive, default=64, help="default 64")
-    parser.add_argument("--seeds", type=arguments.positive, default=3, help="how many (default 3)")
+    parser.add_argument("--seeds", type=arguments.positive, default=3, help="number of seeds (default 3)")
     parser.add_argument("--output", type=Path, help="default results/input_training-FOLDER.json")
     options = parser.parse_args(given)
     data = {}

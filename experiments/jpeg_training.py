@@ -5,8 +5,8 @@ Ehrlich & Davis (2019), figure 4c: do the weights learn to cope with the approxi
     python -m experiments.jpeg_training --data mnist --root FOLDER --networks 5
     torchrun --nproc-per-node 4 -m experiments.jpeg_training --data cifar10-jpeg --device cuda
 
-Network i starts from the weights, and sees the images in the order, of network i of `experiments.conversion`. An
-interrupted run resumes where it stopped: groups of networks that are finished are kept beside the result.
+Network i has the same initial weights, and the same order of images, as network i of `experiments.conversion`. An
+interrupted run resumes where it stopped: finished groups of networks are kept beside the result.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def _accuracy(network: jd.ConvertedModel, test: Labelled) -> float:
 
 
 def _pairs(options: argparse.Namespace) -> list[tuple[int, int]]:
-    """Seed and frequencies of every network of one method; more networks only lengthen the row."""
+    """Return seed and frequencies of every network of one method; more networks only make the list longer."""
     return [(options.seed + number, n) for number in range(options.networks) for n in options.frequencies]
 
 
@@ -77,7 +77,7 @@ def _group(run: TrainingRun, unit: str) -> list[dict[str, Any]]:
 
 
 def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
-    """Summarise all networks."""
+    """Summarise the results of all networks."""
     found: dict[str, dict[str, list[float]]] = {}
     for one in each:
         found.setdefault(str(one["frequencies"]), {}).setdefault(one["method"], []).append(one["accuracy"])

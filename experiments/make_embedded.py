@@ -1,6 +1,6 @@
 """Make `experiments/embedded`: 300 test digits of MNIST as JPEG files, and a small ResNet trained on MNIST.
 
-They are what experiments and tests use when no data folder is given. Run from the repository's root:
+Experiments and tests use them if no data folder is given. Run from the repository's root:
 
     python -m experiments.make_embedded --mnist FOLDER
 """
@@ -24,7 +24,7 @@ from jpegdomain.models import three_block_net
 EMBEDDED = Path(__file__).parent / "embedded"
 PADDING = 2  # 28×28 becomes 32×32, a whole number of 8×8 blocks: Ehrlich & Davis (2019)
 IMAGES_PER_CLASS = 30
-QUALITIES = (50, 75, 90, 95)  # coprime in number to PROGRESSIVE_EVERY: each quality occurs in both modes
+QUALITIES = (50, 75, 90, 95)  # their number is coprime to PROGRESSIVE_EVERY, so each quality occurs in both modes
 PROGRESSIVE_EVERY = 5
 ARCHITECTURE: dict[str, Any] = {"channels_in": 1, "classes": 10, "channels": (8, 16, 32)}
 BATCH = 128
@@ -47,7 +47,7 @@ def choose_digits(labels: Tensor, seed: int) -> list[int]:
 
     Args:
         labels: (n,) labels.
-        seed: Fixes the draw.
+        seed: Seed of the draw.
     """
     rng = np.random.default_rng(seed)
     chosen: list[int] = []
@@ -64,7 +64,7 @@ def write_digits(folder: Path, pixels: Tensor, labels: Tensor, indices: list[int
         folder: Where the class folders go.
         pixels: (n, 1, 32, 32) uint8.
         labels: (n,) labels.
-        indices: Which of the n to write.
+        indices: Indices of the images to write.
     """
     for stale in folder.glob("[0-9]/*.jpg"):
         stale.unlink()
@@ -91,9 +91,9 @@ def read_digits(folder: Path) -> tuple[Tensor, Tensor]:
 
 
 def shift_randomly(pixels: Tensor) -> Tensor:
-    """Shift each image by up to `MAX_SHIFT` pixels each way.
+    """Shift each image by up to `MAX_SHIFT` pixels in each direction.
 
-    The shift is cyclic, which moves in only zeros: `MAX_SHIFT` is no wider than the padding.
+    The shift is cyclic, but moves only zeros across the edge, since `MAX_SHIFT` is no wider than the padding.
 
     Args:
         pixels: (n, 1, 32, 32).
@@ -106,7 +106,7 @@ def shift_randomly(pixels: Tensor) -> Tensor:
 
 
 def batches(pixels: Tensor, labels: Tensor, epochs: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield shuffled, augmented training batches; an epoch's incomplete last batch is dropped.
+    """Yield shuffled, augmented training batches; the last batch of an epoch is dropped if it is incomplete.
 
     Args:
         pixels: (n, 1, 32, 32) uint8.
@@ -128,7 +128,7 @@ def train(pixels: Tensor, labels: Tensor, seed: int, epochs: int) -> nn.Module:
     Args:
         pixels: (n, 1, 32, 32) uint8.
         labels: (n,) labels.
-        seed: Fixes the initial weights, the order and the shifts.
+        seed: Seed of the initial weights, the order and the shifts.
         epochs: Passes over the data.
     """
     torch.manual_seed(seed)
@@ -178,7 +178,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Write the images, train the network, measure it on both test sets and save it."""
     arguments = parse_arguments()
-    torch.set_num_threads(1)  # the order of float additions, hence the weights, depends on it
+    torch.set_num_threads(1)  # the order of float additions, and hence the weights, depend on the number of threads
     test = load_mnist(arguments.mnist, train=False, download=arguments.download)
     digits = arguments.out / "digits"
     write_digits(digits, *test, choose_digits(test[1], arguments.seed))
@@ -190,7 +190,7 @@ def main() -> None:
         "epochs": arguments.epochs,
         "accuracy": accuracy(net, *test),
         "accuracy_digits": accuracy(net, *read_digits(digits)),
-        "torch": str(torch.__version__),  # a str subclass otherwise, which weights_only refuses
+        "torch": str(torch.__version__),  # otherwise a subclass of str, which weights_only refuses
         "command": "python -m experiments.make_embedded --mnist FOLDER"
         f" --seed {arguments.seed} --epochs {arguments.epochs}",
     }

@@ -1,4 +1,4 @@
-"""Write the tables of the README and of the documentation from the committed results, or draw a result's figure again.
+"""Write the tables of the README and the documentation from the committed results, or redraw a result's figure.
 
 python -m experiments.readme
 python -m experiments.readme results/conversion-mnist.json
@@ -15,6 +15,7 @@ from experiments import (
     decoding,
     equivalence,
     frequency_exact,
+    frequency_normalisation,
     generality,
     input_accuracy,
     input_training,
@@ -23,7 +24,14 @@ from experiments import (
 from experiments.frequency_channels import figures as frequency_figures
 from experiments.frequency_channels import results as frequency_channels
 from experiments.lib import arguments, markdown
-from experiments.lib.benchmark_tables import codec_table, engines_table, network_tables, regions_table, threads_table
+from experiments.lib.benchmark_tables import (
+    codec_table,
+    engines_table,
+    network_tables,
+    regions_table,
+    threads_table,
+    transforms_table,
+)
 from experiments.lib.curves import draw_accuracies
 from experiments.lib.input_tables import end_to_end_table, input_table, loaders_table, rivals_table
 from experiments.lib.summary import summary_table
@@ -34,7 +42,7 @@ __all__ = ["DOCUMENTS", "FIGURES", "README", "RESULTS", "ROOT", "Result", "fille
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCUMENTS = (README, *sorted((ROOT / "docs" / "results").glob("*.md")))
-"""Files with places for tables."""
+"""Files that contain generated tables."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +50,10 @@ class Result:
     """A table of the README or of the documentation.
 
     Args:
-        table: From the reports to Markdown.
-        files: Patterns of the JSON files below the repository, in the order in which `table` takes their reports.
-        commands: What measured them; with none the table stands without its origins.
+        table: Function from the reports to Markdown.
+        files: Patterns of the JSON files, relative to the repository, in the order in which `table` takes their
+            reports.
+        commands: Commands that measured them; without any, the table is written without its origins.
     """
 
     table: Callable[[Sequence[dict[str, Any]]], str]
@@ -52,7 +61,7 @@ class Result:
     commands: tuple[str, ...] = ()
 
     def made(self) -> str:
-        """The table of the committed results; below it, folded, how they were measured."""
+        """Return the table of the committed results and, folded, how they were measured."""
         paths = [path for pattern in self.files for path in sorted(ROOT.glob(pattern))]
         reports = [json.loads(path.read_text()) for path in paths]
         table = self.table(reports)
@@ -113,6 +122,15 @@ RESULTS = {
             "    --model resnet18 --weights FILE --crop 160",
         ),
     ),
+    "frequency-normalisation": Result(
+        _each(frequency_normalisation.table),
+        _experiment("frequency_normalisation-*"),
+        (
+            "torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1",
+            "torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1 \\",
+            "    --limit 3200",
+        ),
+    ),
     "generality": Result(_each(generality.table), _experiment("generality"), ("python -m experiments.generality",)),
     "input-accuracy": Result(
         input_accuracy.table,
@@ -145,7 +163,7 @@ RESULTS = {
         (
             "python -m benchmarks.network --model resnet18",
             "python -m benchmarks.network --model resnet50",
-            "python -m benchmarks.network --model resnet18 --training",
+            "python -m benchmarks.network --model resnet18 --train",
             "python -m benchmarks.memory",
         ),
     ),
@@ -160,6 +178,9 @@ RESULTS = {
         ),
     ),
     "regions": Result(_each(regions_table), _benchmark("regions"), ("python -m benchmarks.regions --files FOLDER",)),
+    "transforms": Result(
+        _each(transforms_table), _benchmark("transforms"), ("python -m benchmarks.transforms --threads 1 2",)
+    ),
     "summary": Result(
         summary_table,
         (
@@ -179,7 +200,7 @@ RESULTS = {
         ),
     ),
 }
-"""Name of a table's place → how it is made."""
+"""Name of a table in the documents → how it is made."""
 
 
 FIGURES: dict[str, Callable[[dict[str, Any], Path], None]] = {
@@ -188,18 +209,19 @@ FIGURES: dict[str, Callable[[dict[str, Any], Path], None]] = {
     "equivalence": equivalence.figure,
     "frequency_channels": frequency_figures.figure,
     "frequency_exact": frequency_exact.figure,
+    "frequency_normalisation": frequency_normalisation.figure,
     "input_training": input_training.figure,
     "jpeg_training": draw_accuracies,
     "throughput": throughput.figure,
 }
-"""Experiment → how its figure is drawn."""
+"""Experiment → function that draws its figure."""
 
 
 def filled(text: str) -> str:
     """Return a document's text with every table made from the results.
 
     Raises:
-        ValueError: If a place has no end, or no table of its name.
+        ValueError: If a table has no end marker, or its name is unknown.
     """
     closing = "<!-- /table -->"
     first, *rest = text.split("<!-- table: ")
@@ -207,7 +229,7 @@ def filled(text: str) -> str:
         name, found, body = part.partition(" -->")
         _, closed, after = body.partition(closing)
         if not (found and closed and name in RESULTS):
-            raise ValueError(f"no table {name!r}, or no {closing} behind its place")
+            raise ValueError(f"there is no table {name!r}, or no {closing} after its marker")
         first += f"<!-- table: {name} -->\n\n{RESULTS[name].made()}\n\n{closing}{after}"
     return first
 
@@ -215,7 +237,7 @@ def filled(text: str) -> str:
 def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("experiments.readme", __doc__)
-    parser.add_argument("results", type=Path, nargs="*", help="JSON files whose figures are drawn, beside them")
+    parser.add_argument("results", type=Path, nargs="*", help="JSON files whose figures are redrawn beside them")
     paths = parser.parse_args(given).results
     for path in paths:
         report = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""Write one page, with figures, that sets Ehrlich & Davis's (2019) numbers beside measured ones.
+"""Write one page, with figures, that shows the numbers of Ehrlich & Davis (2019) beside measured ones.
 
 python -m experiments.report
 python -m experiments.report --results results
@@ -22,14 +22,14 @@ __all__ = ["FIGURES", "PAGE", "RESULTS", "learning_table", "main", "methods_tabl
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "paper.md"
 FIGURES = "figures/"
-"""Where the documentation has the figures, seen from its page."""
+"""Folder of the figures, relative to the documentation's page."""
 
 _CLOSE, _NEAR = 0.01, 0.05
 _SHOWN = (1, 3, 5, 7)
 _SOURCES = {
-    "box": "random 4×4 blocks, box-upscaled: the paper's",
+    "box": "random 4×4 blocks, box-upscaled, as in the paper",
     "random": "random 8×8 blocks",
-    "activations": "what the ReLUs of a network are given",
+    "activations": "inputs of a network's ReLUs",
 }
 
 Report = dict[str, Any]
@@ -39,9 +39,9 @@ def reports_of(folder: Path, experiment: str, key: str) -> dict[str, Report]:
     """Read the results of one experiment.
 
     Args:
-        folder: Of JSON files.
-        experiment: Its name, with which the files' names begin.
-        key: One of its settings.
+        folder: Folder of JSON files.
+        experiment: Name of the experiment, with which the files' names begin.
+        key: Name of a setting; the reports are returned by its values.
     """
     return {report["settings"][key]: report for report in _reports(folder, experiment)}
 
@@ -52,15 +52,15 @@ def _reports(folder: Path, experiment: str) -> list[Report]:
 
 
 def _name(data: str) -> str:
-    """The paper's name for a data set, or for a folder of its images as JPEG files."""
+    """Return the paper's name for a data set, or for a folder of its images as JPEG files."""
     return data.removesuffix("-jpeg")
 
 
 def title(data: str) -> str:
-    """Name a data set for people.
+    """Return a readable name of a data set.
 
     Args:
-        data: Its name or its folder's, where -jpeg stands for JPEG files.
+        data: Name of the data set or of its folder, in which -jpeg stands for JPEG files.
 
     Returns:
         Such as 'CIFAR-10, as JPEG files'.
@@ -70,7 +70,7 @@ def title(data: str) -> str:
 
 
 def _runs(reports: Sequence[Report]) -> str:
-    """How the networks were trained, and where."""
+    """Return how the networks were trained, and where."""
     counts = ("networks", "batch", "epochs", "training_images", "test_images", "seed")
     rows = []
     for report in reports:
@@ -88,7 +88,7 @@ def _origins(reports: Sequence[Report]) -> str:
 
 
 def table_1(reports: Sequence[Report]) -> str:
-    """Write the paper's table 1, its numbers beside ours."""
+    """Write the paper's table 1, with its numbers beside ours."""
     rows = []
     for name, paper in TABLE_1.items():
         found = [report for report in reports if _name(report["settings"]["data"]) == name]
@@ -112,7 +112,7 @@ def table_1(reports: Sequence[Report]) -> str:
 
 
 def _curves(report: dict[str, Any]) -> str:
-    """Accuracy over frequencies, one row per number."""
+    """Return the accuracy over frequencies, one row per number."""
     result = report["result"]
     interim = FIGURE_4C.get(_name(report["settings"]["data"]), {}) if report["experiment"] == "jpeg_training" else {}
     header = ["frequencies", "ASM", "APX"] + (["authors' ASM", "authors' APX"] if interim else [])
@@ -133,7 +133,7 @@ def _trained(report: Report) -> str:
 
 
 def methods_table(reports: Sequence[Report]) -> str:
-    """Write at which numbers of frequencies a method is ahead, and how many are enough.
+    """Write the numbers of frequencies at which a method is ahead, and how many frequencies are enough.
 
     Args:
         reports: Of `experiments.conversion` and `experiments.jpeg_training`.
@@ -149,7 +149,7 @@ def methods_table(reports: Sequence[Report]) -> str:
 
 
 def learning_table(reports: Sequence[Report]) -> str:
-    """Write the accuracy that approximation costs networks that were trained with it, beside those that were not.
+    """Write how much accuracy approximation costs networks that were trained with it, and networks that were not.
 
     Args:
         reports: Of `experiments.conversion` and `experiments.jpeg_training`; data sets with both are shown.
@@ -162,7 +162,7 @@ def learning_table(reports: Sequence[Report]) -> str:
                 how = [f"{method.upper()}, {_trained(report)}", "-".join(map(str, settings["channels"]))]
                 cells = [_fall(lost[n]) if n in lost else "" for n in _SHOWN]
                 rows.append([*how, str(settings["epochs"]), *cells, str(enough(report["result"], method, _NEAR))])
-    header = ["accuracy lost against 15 frequencies", "channels", "epochs", *(f"at {n}" for n in _SHOWN)]
+    header = ["accuracy lost compared with 15 frequencies", "channels", "epochs", *(f"at {n}" for n in _SHOWN)]
     return markdown.table([*header, f"within {_NEAR} from"], rows)
 
 
@@ -172,7 +172,7 @@ def _fall(value: float) -> str:
 
 
 def _lost(result: dict[str, Any], method: str) -> dict[int, float]:
-    """What each number of frequencies loses against 15; empty without 15."""
+    """Return what each number of frequencies loses compared with 15; empty without 15."""
     means = {int(n): row[method]["mean"] for n, row in result["frequencies"].items() if method in row}
     return {n: means[15] - mean for n, mean in means.items()} if 15 in means else {}
 
@@ -227,8 +227,8 @@ def page(folder: Path, figures: str = "") -> str:
     """Write the page and draw its figures.
 
     Args:
-        folder: Of JSON files, and of the figures.
-        figures: What the page puts before the figures' names.
+        folder: Folder of the JSON files and of the figures.
+        figures: Prefix of the figures' names on the page.
     """
     conversion = reports_of(folder, "conversion", "data")
     training = reports_of(folder, "jpeg_training", "data")
@@ -271,7 +271,7 @@ those on the original images. ± is one standard deviation over networks.
 ## Figure 4b: accuracy of converted networks
 
 A method is ahead at a number of frequencies if zero is outside the 95 % interval of the mean difference there, paired
-by network. The last columns give the number of frequencies from which on accuracy stays close to that at 15.
+by network. The last columns give the smallest number of frequencies from which accuracy stays close to that at 15.
 
 {methods_table(list(conversion.values()))}
 
@@ -295,14 +295,14 @@ The accuracy that networks lose by approximation, if they were trained with it o
 
 ## Figure 5: throughput
 
-The paper draws the images a second of both models, in training and in testing, for three data sets, on a Pascal
-GPU, in batches of 40. It prints no numbers, and concludes that the JPEG model is faster in both. Measured here is the
-whole way from a file's bytes to logits or to a training step, in batches of 40 too, on a CPU; the network on pixels
-decodes the files first. The numbers are how many times as many images a second a plan has as that network.
+The paper plots the throughput of both models, in images per second, in training and in testing, for three data sets, on
+a Pascal GPU, in batches of 40. It prints no numbers, and concludes that the JPEG model is faster in both. Here the
+whole way from a file's bytes to logits or to a training step was measured, also in batches of 40, on a CPU; the spatial
+network decodes the files first. The numbers are the throughput of each plan, divided by that of the spatial network.
 
 {throughput.ratios_table(_reports(folder, "throughput"))}
 
-A ratio above 1 is the paper's claim. In testing it holds for the fused plan; in training it holds for neither.
+The paper claims a ratio above 1. In testing this holds for the fused plan; in training it holds for neither plan.
 """
 
 
@@ -310,7 +310,9 @@ def main(given: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = arguments.parser("experiments.report", __doc__)
     parser.add_argument(
-        "--results", type=Path, help="folder of JSON files; its page is REPORT.md (default: the documentation's page)"
+        "--results",
+        type=Path,
+        help="folder of JSON files and REPORT.md (default: the committed ones and the documentation's page)",
     )
     folder = parser.parse_args(given).results
     if folder is not None and not folder.is_dir():

@@ -50,8 +50,8 @@ def constant(build: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 found = kept.setdefault(key, alone.submit(build, *key).result())
         return found
 
-    # Compilers name a constant tensor after its function: of several, only the last would be left. So the constant
-    # is the name under which the tensor can be found.
+    # Compilers name a constant tensor after its function: of several constants, only the last would be left. So the
+    # constant is the name under which the tensor can be found.
     @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
     def name_of(*key: Any) -> str:
         name = re.sub(r"\W", "_", "_".join([build.__module__, build.__qualname__, *map(str, key)]))

@@ -40,7 +40,7 @@ def assert_commutes(
         seed: Seed of the random pixels.
 
     Raises:
-        AssertionError: If the square does not close; the message says where the difference is largest.
+        AssertionError: If the layers disagree; the message says where the difference is largest.
     """
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randn(batch, channels, *extent, generator=generator, dtype=torch.float64).to(dtype)
@@ -63,6 +63,6 @@ def assert_commutes(
     if not difference.max().item() <= limit:
         place = tuple(int(i) for i in torch.unravel_index(difference.argmax(), difference.shape))
         raise AssertionError(
-            f"the square does not close: |difference| {difference.max().item():.3g} > {limit:.3g} at {place}, "
+            f"the layers disagree: |difference| {difference.max().item():.3g} > {limit:.3g} at {place}, "
             f"extent {Extent(*extent)}"
         )

@@ -1,4 +1,4 @@
-"""Naive twins of the linear maps and the layers, in numpy loops: ITU-T T.81 and Ehrlich & Davis (2019) read literally.
+"""Naive versions of the linear maps and layers, in numpy loops: ITU-T T.81 and Ehrlich & Davis (2019) taken literally.
 
 Nothing here comes from jpegdomain, and no transform from a library.
 """
@@ -142,7 +142,7 @@ def max_pool(exact, approximation, kernel, stride, padding, dilation, ceil_mode)
     for axis, size in enumerate(sizes):
         places = (size + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis]
         count = (math.ceil(places) if ceil_mode else math.floor(places)) + 1
-        # A window may not start in the padding behind the image.
+        # A window may not start in the padding after the image.
         counts.append(count - ((count - 1) * stride[axis] >= size + padding[axis]))
     result = np.zeros((n, c, *counts))
     for i, j, y, x in np.ndindex(*result.shape):

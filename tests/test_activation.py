@@ -1,4 +1,4 @@
-"""The datum: a feature map's shape in pixels, its tensor in coefficients."""
+"""The activation: a feature map's shape in pixels, its tensor in coefficients."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from jpegdomain.errors import ExtentMismatchError
 from jpegdomain.geometry import Extent
 
 
-def test_it_answers_as_the_pixels_would():
+def test_an_activation_answers_as_its_pixels_would():
     pixels = torch.randn(2, 3, 13, 9)
     x = encode(pixels)
     assert x.coefficients.shape == (2, 3, 16, 16)

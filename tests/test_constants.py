@@ -1,4 +1,4 @@
-"""Constants are ordinary tensors, whatever mode they are first wanted in."""
+"""Constants are ordinary tensors, whatever mode they are first requested in."""
 
 import itertools
 import threading
@@ -19,7 +19,7 @@ def ramp(size, dtype, device):
 
 
 def fresh():
-    """Arguments that nobody has called with yet."""
+    """Return arguments that have not been used yet."""
     return next(_numbers), torch.float64, torch.device("cpu")
 
 
@@ -54,7 +54,7 @@ def while_compiled(key):
     "first",
     [in_inference_mode, among_fake_tensors, under_vmap, under_grad, on_another_default_device, while_compiled],
 )
-def test_the_first_call_leaves_no_mark(first):
+def test_the_mode_of_the_first_call_leaves_no_trace(first):
     key = fresh()
     first(key)
     again = ramp(*key)
@@ -87,6 +87,6 @@ def test_several_constants_in_one_graph():
     torch.testing.assert_close(run(torch.zeros(1)), torch.tensor([1.5 + 25 + 1]))
 
 
-def test_errors_are_the_callers():
+def test_errors_reach_the_caller():
     with pytest.raises(RuntimeError, match="number of steps must be non-negative"):
         ramp(-1, torch.float64, torch.device("cpu"))

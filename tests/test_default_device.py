@@ -1,4 +1,4 @@
-"""A default device that the user has set does not reach the library's constants."""
+"""A default device set by the user does not affect the library's constants."""
 
 import torch
 
@@ -9,7 +9,7 @@ from jpegdomain.geometry import Extent
 def test_constants_are_made_where_they_are_used():
     pixels = torch.randn(2, 3, 11, 7, dtype=torch.float64)
     with torch.device("meta"):
-        # Extents that no other test uses: nothing of this is in a cache yet.
+        # No other test uses these extents, so nothing is in a cache yet.
         x = encode(pixels)
         result = decode(batch_norm(x, None, None, training=True))
         ones = constant_image(Extent(1003, 1005))

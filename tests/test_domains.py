@@ -1,4 +1,4 @@
-"""The cheapest assignment of domains, against all assignments there are."""
+"""The cheapest assignment of domains, compared with all possible assignments."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ from jpegdomain.domains import Operation, choose_domains
 
 
 def work(operations, domains):
-    """The definition, written out: every operation's own work and each conversion that is needed, once."""
+    """The definition written out: the work of every operation, and each necessary conversion once."""
     total = 0.0
     for operation in operations:
         runs = domains[operation.name]
@@ -54,7 +54,7 @@ def test_no_assignment_costs_less(seed):
     assert work(operations, choose_domains(operations)) == least
 
 
-def test_pixels_where_both_are_equal():
+def test_pixels_are_chosen_if_both_cost_the_same():
     assert choose_domains([Operation("a", (), 3, 3, 0), Operation("b", ("a",), 1, 1, 5)]) == {
         "a": "pixels",
         "b": "pixels",

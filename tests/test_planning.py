@@ -90,11 +90,11 @@ def test_the_order_of_the_forms_is_the_measured_one():
 
 @pytest.mark.parametrize("channels", [64, 128, 256])
 @pytest.mark.parametrize("window", [Window.of(3, 1, 1), Window.of(3, 2, 1), Window.of(1), Window.of(1, 2)])
-def test_wide_layers_are_factored(channels, window):
+def test_wide_layers_use_the_factored_form(channels, window):
     assert choose_form(Convolution(8, channels, channels, 1, window, Extent(28, 28))) == "factored"
 
 
-def test_one_small_block_is_dense():
+def test_one_small_block_uses_the_dense_form():
     tiny = Convolution(1, 1, 1, 1, WINDOW, Extent(8, 8))
     assert choose_form(tiny) == "dense"
     assert choose_form(tiny, limit=4 * 64**2) == "dense"
@@ -136,6 +136,6 @@ def test_the_plan_prints_as_a_table():
     ]
 
 
-def test_an_empty_plan_has_a_total_of_nothing():
+def test_the_total_of_an_empty_plan_is_zero():
     assert Plan(1, Extent(8, 8), ()).total == Cost()
     assert "total" in str(Plan(1, Extent(8, 8), ()))

@@ -1,4 +1,4 @@
-"""Pretrained weights and real files: JPEGDOMAIN_DATA names the folder they lie in."""
+"""Pretrained weights and real files, in the folder named by JPEGDOMAIN_DATA."""
 
 import itertools
 import json
@@ -108,7 +108,7 @@ def test_decode_rgb_of_photographs_is_pillows_but_for_rounding_and_clamping(data
 
 
 def test_what_is_left_of_the_difference_is_rounding(data):
-    """With libjpeg's clamping of components and colours put in, nothing is further off than its roundings add up to."""
+    """With libjpeg's clamping of components and colours added, no difference exceeds the sum of its roundings."""
     for path in sorted((data / "imagenet-samples").glob("*.JPEG"))[::4]:
         image = jd.read_jpeg(path)
         planes = decoded(image)  # clamps each component

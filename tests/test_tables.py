@@ -1,4 +1,4 @@
-"""The tables, against the figures of ITU-T T.81 typed in once more, and against what libjpeg writes."""
+"""The tables, against the figures of ITU-T T.81, typed in separately, and against what libjpeg writes."""
 
 import io
 

@@ -26,7 +26,7 @@ def _hardtanh(x, low, min_val=-1.0, max_val=1.0):
     return torch.where(low >= max_val, max_val, torch.where(low > min_val, x, min_val))
 
 
-# What becomes of x where the low-passed pixels decide on the piece.
+# Name → function of x and the low-passed pixels, which decide on the piece.
 PIECES = {
     F.relu: lambda x, low: x * (low > 0),
     torch.relu_: lambda x, low: x * (low > 0),
@@ -38,7 +38,7 @@ PIECES = {
 
 
 class LowPass(TorchFunctionMode):
-    """While this is on, low-passed pixels choose the pieces and the maxima of feature maps.
+    """While this is active, low-passed pixels choose the pieces and the maxima of feature maps.
 
     By 'asm' of the exact pixels, by 'apx' of the low-passed ones.
     """

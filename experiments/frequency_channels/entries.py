@@ -5,13 +5,15 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from tqdm import tqdm
 
 import jpegdomain as jd
 from jpegdomain.decoding import to_pixels
 from jpegdomain.errors import InputError
+from jpegdomain.geometry import BLOCK
 
-__all__ = ["NoisyEntry", "PixelEntry", "fit_pixels"]
+__all__ = ["HalvedChromaEntry", "NoisyEntry", "PixelEntry", "fit_pixels"]
 
 _STILL = 1e-3
 """Levels; a channel with a smaller standard deviation does not vary."""
@@ -52,6 +54,34 @@ class PixelEntry(nn.Module):
         """
         if state["pixels"] != self.target:
             raise InputError(f"this state is of {state['pixels']} pixels, the network takes {self.target}")
+
+
+class HalvedChromaEntry(nn.Module):
+    """Files to all channels in levels, as they would be stored in 4:2:0.
+
+    Cb and Cr are averaged over 2×2 pixels, and each of their blocks is repeated for the 2×2 blocks of luma that it
+    covers, as `frequency_channels(…, chroma='nearest')` does with the blocks of a 4:2:0 file. That function takes whole
+    files only; this one takes the random crops of training, too.
+    """
+
+    def forward(self, batch: jd.JpegBatch) -> Tensor:
+        """Compute the channels.
+
+        Returns:
+            (n, 192, ⌈h/8⌉, ⌈w/8⌉), row-major.
+        """
+        planes = to_pixels(batch, "ycbcr") - 128
+        luma = _blocks(planes[:, :1])
+        # Of an odd number of pixels the last ones are averaged among themselves.
+        halves = F.avg_pool2d(planes[:, 1:], 2, ceil_mode=True)
+        chroma = _blocks(halves).repeat_interleave(2, 2).repeat_interleave(2, 3)
+        return torch.cat((luma, chroma[..., : luma.shape[2], : luma.shape[3]]), 1)
+
+
+def _blocks(planes: Tensor) -> Tensor:
+    """(n, c, h, w) → (n, 64·c, ⌈h/8⌉, ⌈w/8⌉), the DCT of each block."""
+    coefficients = jd.encode(planes).coefficients
+    return coefficients.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
 
 
 class NoisyEntry(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.frequency_channels.entries import NoisyEntry, PixelEntry, fit_pixels
+from experiments.frequency_channels.entries import HalvedChromaEntry, NoisyEntry, PixelEntry, fit_pixels
 from experiments.frequency_channels.variants import AUTHORS, PIXELS, TEMPERED, Variant
 from experiments.lib.team import ALONE, Team
 from jpegdomain import preprocess as pp
@@ -123,10 +123,12 @@ class Inputs:
 
     def image_side(self, variant: Variant) -> int:
         """Side of the images that a variant's pixels or channels are taken of."""
-        return self._scale(variant) * self.side
+        return self.scale_of(variant) * self.side
 
-    def _scale(self, variant: Variant) -> int:
-        return self.scale if variant.large or variant.selection is not None else 1
+    def scale_of(self, variant: Variant) -> int:
+        """Side of the images that a variant's pixels or channels are taken of, over `side`."""
+        large = variant.large or (variant.selection is not None and not variant.halved)
+        return self.scale if large else 1
 
     def _crops(self, scale: int) -> pp.Transform:
         crop = pp.RandomResizedCrop(scale * self.side, scale=(self.area, 1.0))
@@ -149,7 +151,7 @@ class Inputs:
             jd.loader(
                 self.training,
                 size,
-                preprocess=self._crops(self._scale(variant)),
+                preprocess=self._crops(self.scale_of(variant)),
                 sampler=[index for step in range(self.steps) for index in _part(order, step * self.parts + part, size)],
                 threads=self.threads,
                 device=self.device,
@@ -170,7 +172,7 @@ class Inputs:
         Returns:
             Batches, in the files' order.
         """
-        scale = self._scale(variant)
+        scale = self.scale_of(variant)
         middle = pp.Compose([pp.Resize(scale * self.short), pp.CenterCrop(scale * self.side)])
         count, team = len(self.testing), self.team
         own = range(count * team.rank // team.size, count * (team.rank + 1) // team.size)
@@ -180,10 +182,12 @@ class Inputs:
 
     def entry(self, variant: Variant) -> nn.Module:
         """Build the first layer of a variant's network, from batches to normalised pixels or channels."""
+        if variant.halved:
+            return HalvedChromaEntry()
         if variant.selection is not None:
             entry = Frontend(variant.selection, self._normalised(variant.normalisation))
             return NoisyEntry(entry, variant.noise) if variant.noise else entry
-        target, scale = PIXELS[variant.name], self._scale(variant)
+        target, scale = PIXELS[variant.name], self.scale_of(variant)
         if (target, scale) not in self._pixels:
             self._pixels[target, scale] = fit_pixels(self._sample(scale, f"statistics of {variant.name}"), target)
         return PixelEntry(target, *self._pixels[target, scale])
@@ -194,7 +198,7 @@ class Inputs:
         Returns:
             Batches without labels.
         """
-        return self._sample(self._scale(variant), f"sample for {variant.name}")
+        return self._sample(self.scale_of(variant), f"sample for {variant.name}")
 
     def _normalised(self, normalisation: float | str | None) -> ChannelStatistics:
         if normalisation is None:

@@ -13,10 +13,13 @@ from experiments.lib.team import ALONE, Team
 from jpegdomain.frequency import ChannelGate, adapt
 from jpegdomain.geometry import BLOCK
 
-__all__ = ["SMALL", "Classifier", "build", "operations", "plain"]
+__all__ = ["SMALL", "TRANSFORMER", "Classifier", "build", "operations", "plain"]
 
 SMALL = "resnet10"
 """torchvision's ResNet with one basic block a stage, for experiments with many networks."""
+
+TRANSFORMER = "vit_tiny"
+"""torchvision's vision transformer with 8×8 patches and six layers of width 192: on channels, a patch is a block."""
 
 
 class TeamGate(ChannelGate):
@@ -66,13 +69,21 @@ class Classifier(nn.Module):
         return self.network(x), keep
 
 
-def plain(model: str, classes: int) -> nn.Module:
+def plain(model: str, classes: int, side: int) -> nn.Module:
     """Build a network on pixels with random weights.
 
     Args:
-        model: A torchvision classifier's name, or `SMALL`.
+        model: A torchvision classifier's name, `SMALL` or `TRANSFORMER`.
         classes: Of the data.
+        side: Of its images; only a transformer depends on it.
+
+    Raises:
+        SystemExit: If the transformer cannot divide its images into patches.
     """
+    if model == TRANSFORMER:
+        if side % BLOCK:
+            raise SystemExit(f"--side: {TRANSFORMER} takes multiples of {BLOCK}, got {side}")
+        return torchvision.models.VisionTransformer(side, BLOCK, 6, 3, 192, 768, num_classes=classes)
     if model == SMALL:
         return torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1], classes)
     return torchvision.models.get_model(model, weights=None, num_classes=classes)
@@ -84,6 +95,7 @@ def build(
     model: str,
     classes: int,
     seed: int,
+    side: int,
     layer2_stride: int = 2,
     team: Team = ALONE,
 ) -> Classifier:
@@ -95,14 +107,15 @@ def build(
         model: As for `plain`.
         classes: Of the data.
         seed: Of the weights.
+        side: Of the images of a network on pixels.
         layer2_stride: As for `adapt`, of networks on frequency channels.
         team: The processes that train it.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = plain(model, classes)
+        network = plain(model, classes, side)
         if variant.selection is not None:
-            network = adapt(network, variant.channels, layer2_stride=layer2_stride)
+            network = adapt(network, variant.channels, layer2_stride=layer2_stride, design=variant.design)
         gate = TeamGate(variant.channels, team) if variant.gated else None
     return Classifier(entry, gate, network.to(memory_format=torch.channels_last))
 

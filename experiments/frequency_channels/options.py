@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torchvision
 
-from experiments.frequency_channels.network import SMALL
+from experiments.frequency_channels.network import SMALL, TRANSFORMER
 from experiments.frequency_channels.presets import PRESETS
-from experiments.frequency_channels.recipe import PRECISIONS, SCHEDULES
+from experiments.frequency_channels.recipe import OPTIMISERS, PRECISIONS, SCHEDULES
 from experiments.frequency_channels.variants import variant
 from experiments.lib import arguments
 from jpegdomain.errors import InputError
@@ -15,12 +15,13 @@ from jpegdomain.errors import InputError
 __all__ = ["parser"]
 
 _MODELS = ("resnet", "resnext", "wide_resnet", "mobilenet_v2")
+_KNOWN = f"a ResNet of torchvision, {SMALL}, mobilenet_v2, or {TRANSFORMER}"
 
 
 def _model(text: str) -> str:
     known = text in torchvision.models.list_models(torchvision.models) and text.startswith(_MODELS)
-    if not known and text != SMALL:
-        raise argparse.ArgumentTypeError(f"a ResNet of torchvision, {SMALL}, or mobilenet_v2; got {text!r}")
+    if not known and text not in {SMALL, TRANSFORMER}:
+        raise argparse.ArgumentTypeError(f"{_KNOWN}; got {text!r}")
     return text
 
 
@@ -73,9 +74,12 @@ def parser(experiment: str, description: str | None, preset: str) -> argparse.Ar
         default=preset,
         help=f"of all options below up to --smoothing (default {preset})",
     )
-    parser.add_argument("--model", type=_model, help=f"a ResNet of torchvision, {SMALL}, or mobilenet_v2")
+    parser.add_argument("--model", type=_model, help=_KNOWN)
     parser.add_argument(
-        "--variants", type=_variant, nargs="+", help="RGB, DCT-192, 24S, gate-24, learned-24, DCT-192@0, …"
+        "--variants",
+        type=_variant,
+        nargs="+",
+        help="RGB, DCT-192, 24S, gate-24, learned-24, DCT-192@0, Late-Concat-RFA, …",
     )
     parser.add_argument("--seeds", type=positive, help="networks per variant")
     parser.add_argument("--side", type=positive, help="side of the RGB network's images")
@@ -85,6 +89,7 @@ def parser(experiment: str, description: str | None, preset: str) -> argparse.Ar
     parser.add_argument("--epochs", type=positive, help="passes over the training files")
     parser.add_argument("--batch", type=positive, help="images a step")
     parser.add_argument("--lr", type=_amount, help="largest learning rate, for 256 images a step")
+    parser.add_argument("--optimiser", choices=OPTIMISERS, help="SGD with momentum, or AdamW for transformers")
     parser.add_argument("--schedule", choices=SCHEDULES, help="learning-rate schedule")
     parser.add_argument("--warmup", type=_amount, help="epochs in which the learning rate rises")
     parser.add_argument("--decay", type=_amount, help="weight decay")

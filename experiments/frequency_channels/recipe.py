@@ -11,8 +11,9 @@ from experiments.frequency_channels.network import Classifier
 from experiments.frequency_channels.variants import Variant
 from jpegdomain.frequency import CHANNELS, ChannelGate, Schedule
 
-__all__ = ["PRECISIONS", "SCHEDULES", "Recipe", "learning_rate", "resolved"]
+__all__ = ["OPTIMISERS", "PRECISIONS", "SCHEDULES", "Recipe", "learning_rate", "resolved"]
 
+OPTIMISERS = ("sgd", "adamw")
 SCHEDULES = ("cosine", "step")
 
 
@@ -90,7 +91,7 @@ _FINE = 1000
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with momentum, at the same rates for every variant.
+    """SGD with momentum, or AdamW, at the same rates for every variant.
 
     Args:
         epochs: Passes over the files.
@@ -103,6 +104,7 @@ class Recipe:
         smoothing: Of the labels.
         gate_weight: Of the penalty that draws a gate to its target.
         precision: 'float32' or 'bfloat16'.
+        optimiser: One of `OPTIMISERS`.
     """
 
     epochs: int
@@ -115,13 +117,22 @@ class Recipe:
     smoothing: float
     gate_weight: float
     precision: str
+    optimiser: str = "sgd"
 
     def autocast(self, device: torch.device) -> AbstractContextManager[None]:
         """Compute in the recipe's precision."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
-    def optimiser(self, model: Classifier) -> torch.optim.SGD:
-        """Make the optimiser; a gate has neither weight decay nor momentum, and a constant rate."""
+    def new_optimiser(self, model: Classifier) -> torch.optim.Optimizer:
+        """Make the optimiser; a gate has neither weight decay nor momentum, and a constant rate.
+
+        Raises:
+            SystemExit: If a gate would be trained by AdamW.
+        """
+        if self.optimiser == "adamw":
+            if model.gate is not None:
+                raise SystemExit("--optimiser adamw: gates are trained by sgd only")
+            return torch.optim.AdamW(model.network.parameters(), self.lr, weight_decay=self.decay, fused=True)
         rule = {"momentum": _MOMENTUM, "nesterov": self.nesterov}
         groups = [{"params": list(model.network.parameters()), "weight_decay": self.decay, **rule}]
         if model.gate is not None:

@@ -14,7 +14,9 @@ are normalised with statistics of the training files.
 'gate-24' takes all 192 channels through a gate that learns which 24 to keep, image by image; 'learned-24' is Xu et
 al.'s own procedure: train such a gate, take the 24 channels that it keeps most often of the training files, and train
 a network on these from scratch. 'lambda-0.01' has the penalty of their eq. (2) instead of a target. 'random-24',
-'luma-24' and '24S+noise-168' are controls.
+'luma-24' and '24S+noise-168' are controls. 'UpSampling', 'Deconvolution-RFA' and 'Late-Concat-RFA' are networks by
+Gueguen et al. (2018), which take luma and chroma at their own resolutions, of crops of the RGB network's size. With
+`--preset transformer-10` a vision transformer is trained whose patches are blocks.
 
 Several processes share the networks, on the CPU best with one thread each. An interrupted run resumes after the last
 epoch that it finished.
@@ -75,10 +77,11 @@ class _Run:
             smoothing=options.smoothing,
             gate_weight=options.gate_weight,
             precision=resolved(options.precision, here.device),
+            optimiser=options.optimiser,
         )
         # Only the kind of network matters.
         with torch.device("meta"):
-            self.scale = image_scale(plain(options.model, self.classes))
+            self.scale = image_scale(plain(options.model, self.classes, options.side))
         self.inputs = Inputs(
             training,
             testing,
@@ -129,7 +132,9 @@ class _Run:
 
     def _trained(self, own: Variant, seed: int) -> tuple[dict[str, Any], Classifier]:
         options, entry = self.options, self.inputs.entry(own)
-        model = build(own, entry, options.model, self.classes, seed, options.layer2_stride, self.here.team)
+        model = build(
+            own, entry, options.model, self.classes, seed, options.side, options.layer2_stride, self.here.team
+        )
         model = model.to(self.here.device)
         counted = operations(model.network, own.channels, self.inputs.image_side(own))
         done = self.trainer.train(model, own, seed)
@@ -151,9 +156,8 @@ class _Run:
 
     def _input_size(self, own: Variant) -> float:
         """Numbers that a network takes, relative to RGB at its own size."""
-        if own.channels:
-            return own.channels * self.scale**2 / CHANNELS
-        return float(self.scale**2 if own.large else 1)
+        share = own.numbers_per_block / CHANNELS if own.channels else 1.0
+        return share * self.inputs.scale_of(own) ** 2
 
     def _gated(self, own: Variant, tested: Tested) -> dict[str, Any]:
         """What a gate kept of the test images; the network's input is that large on average."""

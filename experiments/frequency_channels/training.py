@@ -134,7 +134,7 @@ class Trainer:
         unit = f"{variant.name}-{seed}"
         if model.gate is not None:
             self.recipe.prepare(model.gate, variant)
-        optimiser = self.recipe.optimiser(model)
+        optimiser = self.recipe.new_optimiser(model)
         done: dict[str, Any] = {"epochs": [], "seconds": 0.0}
         if (state := self.checkpoints.load(unit, self.device)) is not None:
             model.load_state_dict(state["model"])

@@ -7,12 +7,22 @@ from typing import Literal
 
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, ChannelSet, all_channels, published
+from jpegdomain.frequency.surgery import Design
 from jpegdomain.geometry import BLOCK
 
-__all__ = ["AUTHORS", "PIXELS", "TEMPERED", "Variant", "variant"]
+__all__ = ["AUTHORS", "DESIGNS", "PIXELS", "TEMPERED", "Variant", "variant"]
 
 PIXELS: dict[str, Literal["rgb", "ycbcr"]] = {"RGB": "rgb", "YCbCr": "ycbcr", "RGB-large": "rgb"}
 """Variants that are fed with pixels → the channels of the pixels."""
+
+DESIGNS: dict[str, Design] = {
+    "UpSampling": "upsampling",
+    "UpSampling-RFA": "upsampling-rfa",
+    "Deconvolution-RFA": "deconvolution-rfa",
+    "Late-Concat-RFA": "late-concat-rfa",
+    "Late-Concat-RFA-Thinner": "late-concat-rfa-thinner",
+}
+"""Variants by Gueguen et al. → how their channels enter; chroma has half of luma's resolution."""
 
 AUTHORS, TEMPERED = "authors", "tempered"
 """Normalisations besides a floor: the constants of Xu et al.'s released networks, and the square root of the std."""
@@ -31,6 +41,7 @@ class Variant:
         noise: Channels of unit white noise that the network gets besides.
         large: Whether pixels are of the size that frequency channels are taken of.
         normalisation: A floor in levels, `AUTHORS` or `TEMPERED`; None for the default floor.
+        design: How channels enter the network.
     """
 
     name: str
@@ -41,6 +52,7 @@ class Variant:
     noise: int = 0
     large: bool = False
     normalisation: float | str | None = None
+    design: Design = "first-block"
 
     @property
     def gated(self) -> bool:
@@ -57,6 +69,16 @@ class Variant:
         """Frequency channels, and noise, that the network takes; 0 for pixels."""
         return 0 if self.selection is None else len(self.selection) + self.noise
 
+    @property
+    def halved(self) -> bool:
+        """True if chroma has half of luma's resolution."""
+        return self.design != "first-block"
+
+    @property
+    def numbers_per_block(self) -> int:
+        """Numbers that the network takes for each block of luma."""
+        return CHANNELS // 2 if self.halved else self.channels
+
     def static(self, selection: ChannelSet) -> "Variant":
         """Return the variant of a learned set."""
         return Variant(self.name, selection, normalisation=self.normalisation)
@@ -72,6 +94,8 @@ def variant(name: str, seed: int = 0) -> Variant:
             - a published set such as '24S' or 'DCT-192', 'luma-N' for the N first of luma in zigzag order, or
               'random-N' for N drawn by the network's seed;
             - '24S+noise-N': a published set, and N channels of unit white noise;
+            - 'UpSampling', 'UpSampling-RFA', 'Deconvolution-RFA', 'Late-Concat-RFA' or 'Late-Concat-RFA-Thinner': all
+              channels of an image at the networks' own size, by Gueguen et al.;
             - 'gate-N': all channels behind a gate that should keep N, 'lambda-X': behind one that pays X a channel;
             - 'learned-N': the N channels that the gate of 'gate-N' keeps most often, trained from scratch.
 
@@ -84,6 +108,8 @@ def variant(name: str, seed: int = 0) -> Variant:
     """
     if name in PIXELS:
         return Variant(name, large=name.endswith("-large"))
+    if name in DESIGNS:
+        return Variant(name, all_channels(), design=DESIGNS[name])
     plain, _, given = name.partition("@")
     normalisation = _normalisation(name, given) if "@" in name else None
     if found := re.fullmatch(r"(gate|learned)-(\d+)", plain):
@@ -103,8 +129,8 @@ def variant(name: str, seed: int = 0) -> Variant:
         selection = published(base)
     except InputError as error:
         raise InputError(
-            "variants are RGB, YCbCr, RGB-large, gate-N, lambda-X, learned-N, random-N, luma-N and the published sets: "
-            f"{error}"
+            f"variants are RGB, YCbCr, RGB-large, {', '.join(DESIGNS)}, gate-N, lambda-X, learned-N, random-N, luma-N "
+            f"and the published sets: {error}"
         ) from error
     extra = _number(noise, name, 1000) if "+noise-" in plain else 0
     return Variant(name, selection, noise=extra, normalisation=normalisation)

@@ -1,4 +1,4 @@
-"""ASM and APX at any number of frequencies on one converted model, and what several networks make of them."""
+"""ASM and APX at any number of frequencies on one converted model, and their accuracies over several networks."""
 
 import statistics
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def masked_layers(network: nn.Module) -> list[nn.Module]:
 
 
 def set_approximation(converted: jd.ConvertedModel, method: str, frequencies: int) -> None:
-    """Set every approximated layer of a converted model, as ``convert`` with these options would.
+    """Set every approximated layer of a converted model as ``convert`` with these options would.
 
     Args:
         converted: The model.
@@ -36,7 +36,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     """Summarise one number of several networks.
 
     Returns:
-        mean, std (the sample's; 0 for one network), smallest and largest.
+        mean, std (sample standard deviation; 0 for one network), smallest and largest.
     """
     return {
         "mean": statistics.fmean(values),
@@ -50,7 +50,7 @@ def accuracy_table(result: dict[str, Any]) -> str:
     """Format the accuracies of several networks over frequencies.
 
     Args:
-        result: With `spread` of accuracies by method by number of frequencies, under 'frequencies'.
+        result: Its 'frequencies' maps numbers of frequencies to methods to the `spread` of their accuracies.
     """
     methods = list(dict.fromkeys(method for row in result["frequencies"].values() for method in row))
     lines = ["  frequencies   " + "   ".join(f"{method.upper():<15}" for method in methods).rstrip()]

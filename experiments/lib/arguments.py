@@ -1,4 +1,4 @@
-"""What the experiments' command lines have in common: numbers, devices, data sets."""
+"""Options that the experiments' command lines have in common: numbers, devices, data sets."""
 
 import argparse
 import os
@@ -26,7 +26,7 @@ _TESTS = ("test", "val")
 
 
 def parser(module: str, description: str | None) -> argparse.ArgumentParser:
-    """Make the parser of a module that is run by ``python -m``; the description keeps its line breaks."""
+    """Make the parser of a module run by ``python -m``; the description keeps its line breaks."""
     return argparse.ArgumentParser(
         prog=f"python -m {module}", description=description, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -42,7 +42,7 @@ def frequencies(text: str) -> list[int]:
         Such as [1, 2, 3, 15].
 
     Raises:
-        argparse.ArgumentTypeError: If they are not numbers of 1…15.
+        argparse.ArgumentTypeError: If they are not numbers in 1…15.
     """
     numbers: list[int] = []
     try:
@@ -52,7 +52,7 @@ def frequencies(text: str) -> list[int]:
     except ValueError:
         numbers = []
     if not numbers or min(numbers) < 1 or max(numbers) > 15:
-        raise argparse.ArgumentTypeError(f"frequencies are numbers of 1…15, as in 1-15 or 6,10,15; got {text!r}")
+        raise argparse.ArgumentTypeError(f"frequencies must be numbers in 1…15, as in 1-15 or 6,10,15; got {text!r}")
     return sorted(set(numbers))
 
 
@@ -79,7 +79,7 @@ def natural(text: str) -> int:
 
 
 def device(text: str) -> torch.device:
-    """Read a device's name.
+    """Read the name of a device.
 
     Args:
         text: Such as 'cpu', 'cuda' or 'cuda:1'.
@@ -98,8 +98,8 @@ def add_data(parser: argparse._ActionsContainer, default: str | None = None) -> 
     """Add the options that name a data set.
 
     Args:
-        parser: To add to.
-        default: Folder of JPEG files to test on if none is named; without it there must be images to train on, too.
+        parser: The parser to add to.
+        default: Folder of JPEG files to test on if none is named; None for experiments that also train.
     """
     folder = "one subfolder of JPEG files per class"
     parser.add_argument(
@@ -132,9 +132,9 @@ def add_machine(parser: argparse.ArgumentParser, output: str | None, named: str 
     """Add the options for the device and the output.
 
     Args:
-        parser: To add to.
-        output: Default path of the result, or None where it follows from other options.
-        named: What it is then, for the help.
+        parser: The parser to add to.
+        output: Default path of the result, or None if it follows from other options.
+        named: How ``--help`` names the path in that case.
     """
     parser.add_argument(
         "--device", type=device, default="cpu", help="device (default cpu); under torchrun, cuda is one GPU per process"
@@ -142,7 +142,7 @@ def add_machine(parser: argparse.ArgumentParser, output: str | None, named: str 
     parser.add_argument(
         "--threads",
         type=positive,
-        help="threads of each process; the same bits need the same number (default: torch's own, 1 under torchrun)",
+        help="threads of each process; results depend on it in the last bits (default: torch's own, 1 under torchrun)",
     )
     path = None if output is None else Path(output)
     parser.add_argument("--output", type=Path, default=path, help=f"default {output or named}")
@@ -152,9 +152,9 @@ def add_networks(parser: argparse.ArgumentParser, networks: int, group: int) -> 
     """Add the options of networks to train.
 
     Args:
-        parser: To add to.
-        networks: Default number of them, per point of the curve where there are several.
-        group: Default number of those that are trained at once.
+        parser: The parser to add to.
+        networks: Default number of networks; for a curve with several points, per point.
+        group: Default number of networks that are trained at once.
     """
     parser.add_argument("--networks", type=positive, default=networks, help=f"networks to train (default {networks})")
     parser.add_argument(
@@ -168,8 +168,8 @@ def add_networks(parser: argparse.ArgumentParser, networks: int, group: int) -> 
     )
     parser.add_argument("--channels", type=positive, nargs=3, default=(16, 32, 64), help="channels of the three blocks")
     parser.add_argument("--epochs", type=positive, default=10, help="passes over the training images (default 10)")
-    parser.add_argument("--batch", type=positive, default=40, help="images a step, as the authors (default 40)")
-    parser.add_argument("--seed", type=int, default=0, help="network i is drawn with seed + i (default 0)")
+    parser.add_argument("--batch", type=positive, default=40, help="images per step (default 40, as in the paper)")
+    parser.add_argument("--seed", type=int, default=0, help="network i has seed + i (default 0)")
     parser.add_argument("--weights", type=Path, help="folder to save each trained network's weights in (default: none)")
 
 
@@ -177,8 +177,8 @@ def images(options: argparse.Namespace, train: bool = False) -> Images:
     """Open the images that the options name.
 
     Args:
-        options: With `add_data`'s arguments.
-        train: The training rather than the test split, of a named data set.
+        options: The parsed options of `add_data`.
+        train: Whether to open the training split of a named data set instead of the test split.
 
     Raises:
         SystemExit: If they are not there.
@@ -206,10 +206,10 @@ def _folder_alone(options: argparse.Namespace) -> None:
 
 
 def split(options: argparse.Namespace) -> tuple[Images, Images]:
-    """Open the images to train with and those to test with.
+    """Open the images for training and those for testing.
 
     Args:
-        options: With `add_data`'s arguments; a folder has the subfolders train, and test or val.
+        options: The parsed options of `add_data`; a folder has the subfolders train, and test or val.
 
     Raises:
         SystemExit: If they are not there.

@@ -1,11 +1,11 @@
-"""Tables of the benchmarks: files, the networks alone, regions."""
+"""Tables of the benchmarks: files, networks alone, regions, threads."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from experiments.lib import markdown
 
-__all__ = ["codec_table", "engines_table", "network_tables", "regions_table", "threads_table"]
+__all__ = ["codec_table", "engines_table", "network_tables", "regions_table", "threads_table", "transforms_table"]
 
 _PLANS = ("fused", "transform")
 _READERS = {
@@ -30,7 +30,7 @@ _FIRST_USE = {
 
 
 def codec_table(report: dict[str, Any]) -> str:
-    """Write the times of reading files, from `benchmarks.codec`: by set of files, one large file, the first use."""
+    """Write the times of reading files, from `benchmarks.codec`: sets of files, one large file, the first use."""
     result = report["result"]
     rows = []
     for suffix, part in (("", result["sets"]), (", progressive", result["progressive"])):
@@ -54,10 +54,10 @@ def codec_table(report: dict[str, Any]) -> str:
 
 
 def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any]) -> str:
-    """Write the times and memory of the networks alone.
+    """Write the times and memory of networks alone.
 
     Args:
-        reports: Of `benchmarks.network`, resnet18's first; the plans that all of them have are shown.
+        reports: Of `benchmarks.network`, resnet18's first; the plans that all reports have are shown.
         memory: Of `benchmarks.memory`.
 
     Returns:
@@ -96,7 +96,7 @@ def network_tables(reports: Sequence[dict[str, Any]], memory: dict[str, Any]) ->
 
 
 def engines_table(reports: Sequence[dict[str, Any]]) -> str:
-    """Write how both plans stand against the fastest engine for the spatial network, from `benchmarks.network`."""
+    """Write how both plans compare with the fastest engine for the spatial network, from `benchmarks.network`."""
     rows = []
     for report in reports:
         settings, result = report["settings"], report["result"]
@@ -113,8 +113,27 @@ def engines_table(reports: Sequence[dict[str, Any]]) -> str:
     return markdown.table(header, rows)
 
 
+def transforms_table(report: dict[str, Any]) -> str:
+    """Write the times of J, J̃ and ReLU between them, from `benchmarks.transforms`: a row for each shape, one thread."""
+    rows = [row for row in report["result"]["rows"] if row["threads"] == 1]
+    ways = list(dict.fromkeys(row["what"] for row in rows))
+    header = ["shape"]
+    for way in ways:
+        header += [f"{way}, GB/s", "× matrix products"] if way != "copy" else ["copy, GB/s"]
+    table = []
+    for shape in dict.fromkeys(tuple(row["shape"]) for row in rows):
+        own = {row["what"]: row for row in rows if tuple(row["shape"]) == shape}
+        cells = ["×".join(map(str, shape))]
+        for way in ways:
+            cells.append(f"{own[way]['gigabytes_per_second']:.0f}")
+            if way != "copy":
+                cells.append(f"{own[way]['products_over_compiled']['median']:.1f}")
+        table.append(cells)
+    return markdown.table(header, table)
+
+
 def regions_table(report: dict[str, Any]) -> str:
-    """Write the times of reading regions, from `benchmarks.regions`: a row for each way, two columns for each image."""
+    """Write the times of reading regions, from `benchmarks.regions`: a row for each way, columns for each image."""
     images = [image for name, image in report["result"].items() if name != "passes"]
     header = ["way"]
     for image in images:
@@ -139,7 +158,7 @@ def regions_table(report: dict[str, Any]) -> str:
 
 
 def _passes_table(passes: dict[str, Any]) -> str:
-    """A row for each kind of file: what passes with indexes cost, those without being 1."""
+    """Return one row for each kind of file: the time of passes with indexes over that of passes without."""
     rows = []
     for name, measured in passes.items():
         row = [name, f"{next(iter(measured['milliseconds'].values())):.2f}"]
@@ -147,7 +166,7 @@ def _passes_table(passes: dict[str, Any]) -> str:
         rows.append([*row, f"{measured['index_bytes'] / measured['bytes']:.1%}"])
     header = [
         "files",
-        "without indexes, ms a file",
+        "without indexes, ms per file",
         "× that, first pass",
         "× that, second pass",
         "index, of the file's size",
@@ -156,7 +175,7 @@ def _passes_table(passes: dict[str, Any]) -> str:
 
 
 def threads_table(report: dict[str, Any]) -> str:
-    """Write what threads are worth, from `benchmarks.threads`: a row for each set and number of files a call."""
+    """Write what threads are worth, from `benchmarks.threads`: one row for each set and number of files per call."""
     count = report["settings"]["threads"]
     header = ["files"]
     for stage in ("coefficients", "pixels"):

@@ -1,7 +1,7 @@
-"""torchvision's CNN classifiers with random weights through which an image can still be seen at the other end.
+"""torchvision's CNN classifiers, with random weights for which the logits still depend on the image.
 
-With the weights and the running statistics that torchvision draws, activations of deep networks vanish or blow up, and
-logits hardly depend on the image: a comparison could not fail.
+With the random weights and running statistics that torchvision sets, the activations of deep networks vanish or
+explode, and the logits hardly depend on the image: a comparison could not fail.
 """
 
 from typing import Any
@@ -16,14 +16,14 @@ _TRANSFORMERS = ("maxvit", "swin", "vit")
 
 
 def cnn_classifiers() -> list[str]:
-    """List the installed torchvision's classifiers except the transformers, the smallest first."""
+    """List the classifiers of the installed torchvision except transformers, the smallest first."""
     names = torchvision.models.list_models(module=torchvision.models)
     cnns = [name for name in names if not name.startswith(_TRANSFORMERS)]
     return sorted(cnns, key=lambda name: torchvision.models.get_model_weights(name).DEFAULT.meta["num_params"])
 
 
 def smallest_extent(name: str) -> tuple[int, int]:
-    """Return a small height and width that a classifier still takes, with partial blocks in its feature maps."""
+    """Return a small height and width that a classifier still accepts, with partial blocks in its feature maps."""
     return {"inception_v3": (91, 83), "alexnet": (67, 75)}.get(name, (35, 43))
 
 
@@ -35,19 +35,19 @@ def classifier(name: str, seed: int = 0, **settings: Any) -> nn.Module:
     """
     torch.manual_seed(seed)
     if name in {"googlenet", "inception_v3"}:
-        # Their own initialisation draws truncated normals by rejection, which takes minutes.
+        # Their own initialisation draws truncated normals by rejection sampling, which takes minutes.
         settings = {"init_weights": False} | settings
     return torchvision.models.get_model(name, weights=None, **settings).eval()
 
 
 @torch.no_grad()
 def calibrate(model: nn.Module, images: Tensor, seed: int = 0) -> nn.Module:
-    """Perturb the norms' parameters, and give batch norms statistics that keep activations at their scale.
+    """Perturb the norms' parameters, and give batch norms statistics that keep activations at a constant scale.
 
     Args:
         model: Changed in place; in eval mode.
         images: (n, c, h, w) of the model's dtype; batch norms take their statistics, perturbed, from these.
-        seed: Of the perturbations.
+        seed: Seed of the perturbations.
     """
     generator = torch.Generator().manual_seed(seed)
 

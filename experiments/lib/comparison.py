@@ -1,4 +1,4 @@
-"""What the accuracies of several networks say about ASM and APX: who is ahead, and how many frequencies are enough."""
+"""ASM and APX compared by the accuracies of several networks: which is ahead, and how many frequencies are enough."""
 
 import math
 import statistics
@@ -10,10 +10,10 @@ __all__ = ["ahead", "enough", "numbers", "paired"]
 
 
 def paired(result: dict[str, Any]) -> dict[int, list[float]]:
-    """Compare ASM with APX network by network: the same seed, hence the same first weights and order of images.
+    """Compare ASM with APX network by network: networks of one seed have the same initial weights and order of images.
 
     Returns:
-        By number of frequencies, each seed's accuracy with ASM less that with APX, for the seeds that have both.
+        By number of frequencies, the accuracy with ASM minus that with APX, for each seed that has both.
     """
     found: dict[int, dict[int, dict[str, float]]] = {}
     for one in result["each"]:
@@ -29,11 +29,11 @@ def paired(result: dict[str, Any]) -> dict[int, list[float]]:
 
 
 def ahead(result: dict[str, Any]) -> dict[str, list[int]]:
-    """Find at which numbers of frequencies a method is ahead beyond chance.
+    """Find the numbers of frequencies at which a method is significantly ahead.
 
     Returns:
-        'asm' and 'apx': where zero lies outside the 95 % interval (Student's t) of the mean paired difference, at each
-        number by itself; 'neither': everywhere else.
+        'asm' and 'apx': where zero is outside the 95 % interval (Student's t) of the mean paired difference, at each
+        number by itself; 'neither': all other numbers.
     """
     verdict: dict[str, list[int]] = {"asm": [], "apx": [], "neither": []}
     for n, differences in paired(result).items():
@@ -51,10 +51,10 @@ def enough(result: dict[str, Any], method: str, loss: float) -> int | None:
     Args:
         result: As for `paired`.
         method: 'asm' or 'apx'.
-        loss: Of mean accuracy against 15 frequencies that still counts as close.
+        loss: Largest loss of mean accuracy, compared with 15 frequencies, that counts as close.
 
     Returns:
-        The smallest number from which on every number is close; None if 15 is not among the numbers.
+        The smallest number such that it and all larger ones are close; None if 15 is not among the numbers.
     """
     means = {int(n): row[method]["mean"] for n, row in result["frequencies"].items() if method in row}
     if 15 not in means:

@@ -48,7 +48,7 @@ def plot_frequencies(
     Args:
         axes: To draw on.
         curves: By method, 'asm' and 'apx'.
-        title: Of the panel.
+        title: Title of the panel.
         ylabel: What the values are.
         reference: Label and value of a dashed line to compare with.
         top: Upper end of the vertical axis, which starts at 0; None leaves it to the values.
@@ -63,7 +63,7 @@ def plot_frequencies(
             axes.fill_between(numbers, low, high, color=color, alpha=0.2, linewidth=0)
         values = list(curve.values.values())
         axes.plot(numbers, values, color=color, marker=marker, markersize=4, label=method.upper())
-    axes.set(xlabel="spatial frequencies that decide (15 is exact)", ylabel=ylabel)
+    axes.set(xlabel="number of spatial frequencies (15 is exact)", ylabel=ylabel)
     axes.set_title(title, fontsize="medium")
     axes.set_ylim(0, top)
     axes.set_xticks(sorted({n for curve in curves.values() for n in curve.values}))
@@ -85,9 +85,9 @@ def draw_frequencies(
     """Draw a figure of one panel into a file.
 
     Args:
-        path: Of the image; its suffix decides on the format.
+        path: Path of the image; its suffix selects the format.
         curves: By method, 'asm' and 'apx'.
-        title: Of the figure.
+        title: Title of the figure.
         ylabel: What the values are.
         reference: Label and value of a dashed line to compare with.
         top: Upper end of the vertical axis, which starts at 0; None leaves it to the values.
@@ -98,7 +98,7 @@ def draw_frequencies(
 
 
 def _curves(result: dict[str, Any]) -> dict[str, Curve]:
-    """Read the mean over networks, and one standard deviation to either side."""
+    """Read the mean over networks, and one standard deviation on either side."""
     made = {}
     for method in METHODS:
         rows = {int(n): row[method] for n, row in result["frequencies"].items() if method in row}

@@ -1,7 +1,8 @@
 """One process or many: the same script run by ``python -m`` or by ``torchrun`` on several processes or machines.
 
 Every process, or every team of processes that train one network together, takes its share of the units of work and
-keeps them in its own journal. Finished results, plain values, travel between teams; gradients travel within one.
+keeps the results in its own journal. Teams exchange finished results, as plain values; within a team, processes
+exchange gradients.
 """
 
 import os
@@ -21,7 +22,7 @@ from experiments.lib.team import ALONE, Team, joined
 
 __all__ = ["World", "world"]
 
-# A process that is done waits for the slowest.
+# A process that has finished waits for the slowest one.
 _PATIENCE = timedelta(days=30)
 
 
@@ -30,10 +31,10 @@ class World:
     """This process among those that share a run.
 
     Args:
-        rank: Number of this process.
+        rank: Rank of this process.
         size: Number of processes.
-        device: That this process computes on.
-        team: The processes that work on a unit together.
+        device: Device that this process computes on.
+        team: Processes that work on a unit together.
     """
 
     rank: int
@@ -47,7 +48,7 @@ class World:
         return self.rank == 0
 
     def gather(self, value: Any) -> list[Any]:
-        """Collect one value of each process."""
+        """Collect one value from each process."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
@@ -56,7 +57,7 @@ class World:
 
     @contextmanager
     def one_first(self) -> Iterator[None]:
-        """Run the body in one process of each machine first, so that the others find what it fetches."""
+        """Run the body in one process of each machine first, so that the others find what it has fetched."""
         alone = int(os.environ.get("LOCAL_RANK", "0")) == 0
         if not alone:
             self.gather(None)
@@ -67,18 +68,18 @@ class World:
     def share(
         self, units: Sequence[str], journal: Journal, work: Callable[[str], Any], description: str
     ) -> dict[str, Any]:
-        """Work on every unit once, in any process; units in a journal are done already.
+        """Work on every unit once, in any process; units in a journal are already done.
 
         Args:
-            units: Names of all of the work.
-            journal: Of this process.
-            work: From a unit's name to its result, plain values. What it gives may depend on nothing but the name.
-            description: Of the work, for the progress bar.
+            units: Names of all units.
+            journal: Journal of this process.
+            work: Function from a unit's name to its result, as plain values. The result may depend only on the name.
+            description: Text for the progress bar.
         """
         done = {unit for finished in self.gather(list(journal.results)) for unit in finished}
         todo = [unit for unit in units if unit not in done]
         if self.first and len(todo) < len(units):
-            print(f"{description}: going on after {len(units) - len(todo)} of {len(units)} parts")
+            print(f"{description}: resuming after {len(units) - len(todo)} of {len(units)} parts")
         mine = todo[self.team.number :: self.team.teams]
         for unit in tqdm(mine, desc=description, unit="part", disable=not self.first):
             result = work(unit)
@@ -93,29 +94,29 @@ class World:
         """Write the result in the first process, then remove every process's journal."""
         if self.first:
             write()
-        # No process may remove its parts before the whole is written.
+        # No process may remove its parts before the whole result is written.
         self.gather(None)
         journal.remove()
 
 
 @contextmanager
 def world(device: torch.device | str, threads: int | None = None, together: int = 1) -> Iterator[World]:
-    """Join the processes that ``torchrun`` started, or be alone, and make arithmetic repeatable.
+    """Join the processes that ``torchrun`` started, or run alone, and make arithmetic repeatable.
 
     Args:
-        device: To compute on; 'cuda' stands for one GPU per process of a machine, shared where there are fewer.
-        threads: Of each process, or None for torch's own choice. Sums over a batch are split by threads: the same
-            numbers to the last bit need the same number of threads.
-        together: Processes that work on each unit together.
+        device: Device to compute on; 'cuda' means one GPU per process of a machine, shared if there are fewer GPUs.
+        threads: Threads of each process, or None for torch's own choice. Threads split the sums over a batch, so
+            results are equal to the last bit only with the same number of threads.
+        together: Number of processes that work on each unit together.
 
     Yields:
-        This process's place.
+        This process, as a `World`.
 
     Raises:
         SystemExit: If the processes cannot be divided into such teams.
     """
     device = torch.device(device)
-    # TensorFloat-32 would be the largest deviation by far.
+    # Rounding to TensorFloat-32 would cause the largest deviation by far.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     if threads is not None:
@@ -128,13 +129,13 @@ def world(device: torch.device | str, threads: int | None = None, together: int 
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    # Plain values travel, from memory to memory, whatever the networks run on.
+    # Processes exchange plain values in main memory, whatever device the networks run on.
     dist.init_process_group("gloo", timeout=_PATIENCE)
     try:
         rank, size = dist.get_rank(), dist.get_world_size()
         yield World(rank, size, device, joined(rank, size, together))
     finally:
-        # Destroying the group joins gloo's threads without letting go of the interpreter's lock; one that still has to
-        # free a tensor of the last exchange waits for that lock, for ever.
+        # Destroying the group joins gloo's threads without releasing the GIL; a thread that still has to free a tensor
+        # of the last exchange would wait for the GIL for ever.
         time.sleep(0.1)
         dist.destroy_process_group()

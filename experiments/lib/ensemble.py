@@ -1,7 +1,7 @@
-"""Many small networks of one architecture, each trained on its own: one vmapped step for all of them, where it pays.
+"""Many small networks of one architecture, trained independently: one vmapped step for all of them, where this pays.
 
 A network's initial weights and the order of its images follow from its own seed. Which networks share a step changes
-nothing but the last bits of float32 sums.
+only the last bits of float32 sums.
 """
 
 import copy
@@ -22,19 +22,19 @@ from experiments.lib.labelled import Labelled
 
 __all__ = ["seeded", "train"]
 
-# Steps before a CUDA graph is captured: libraries choose and load their kernels in them.
+# Steps before a CUDA graph is captured, in which libraries choose and load their kernels.
 _WARM_UP = 3
 
 
 def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """Build a network with the initial weights of a seed, whatever was drawn before."""
+    """Build a network whose initial weights depend only on the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build()
 
 
 class _Step:
-    """One step of Adam for every network at once; on a GPU a captured graph, since the kernels are many and short."""
+    """One step of Adam for every network at once; on a GPU a captured graph, since there are many short kernels."""
 
     def __init__(self, networks: Sequence[nn.Module], data: Labelled, batch: int) -> None:
         self.networks = networks
@@ -45,7 +45,7 @@ class _Step:
         self.frequencies = self._frequencies()
         parameters, self.buffers = stack_module_state(list(networks))
         self.parameters = {name: values.detach().requires_grad_() for name, values in parameters.items()}
-        # Its arithmetic is element by element: one Adam for the stack is one for each network.
+        # Adam works element by element, so one Adam on the stacked weights equals one for each network.
         self.optimizer = torch.optim.Adam(self.parameters.values(), capturable=self.device.type == "cuda")
         self.chosen = torch.zeros(len(networks), batch, dtype=torch.int64, device=self.device)
         self.losses = torch.zeros(len(networks), device=self.device)
@@ -53,7 +53,7 @@ class _Step:
         self.taken = 0
 
     def _frequencies(self) -> Tensor:
-        """(networks, masked layers), no columns for spatial networks."""
+        """Return (networks, masked layers); spatial networks have no columns."""
         numbers = [[layer.frequencies for layer in masked_layers(network)] for network in self.networks]
         return torch.tensor(numbers, dtype=torch.int64, device=self.device)
 
@@ -117,27 +117,28 @@ def train(
     """Train networks with Adam's defaults, each on its own order of the images.
 
     Args:
-        networks: Of one architecture, on the data's device: spatial ones, or converted ones; layers that approximate
-            may differ in their frequencies but not in their method. They are trained in place and left in eval mode.
-        seeds: Of each network's order.
-        data: To train on, an activation for converted networks; what an epoch leaves over after its last whole batch
-            is dropped.
+        networks: Networks of one architecture, on the data's device, all spatial or all converted. Approximating layers
+            may differ in their frequencies but not in their method. The networks are trained in place and left in eval
+            mode.
+        seeds: Seed of each network's order of images.
+        data: Training data; an activation for converted networks. The last batch of an epoch is dropped if it is
+            incomplete.
         epochs: Passes over the data.
-        batch: Images of a step, per network.
-        description: For the progress bar.
-        together: Whether all networks take each step at once, or are trained one after another; by default together
-            unless on the CPU, which one small network occupies.
+        batch: Images per step and network.
+        description: Text for the progress bar.
+        together: Whether all networks take each step at once, or are trained one after another. By default they are
+            trained together, except on the CPU, which a single small network keeps busy.
         quiet: Whether to show no progress.
 
     Returns:
         Each network's mean loss over the last epoch.
 
     Raises:
-        ValueError: If there are fewer images than a batch takes.
+        ValueError: If there are fewer images than a batch needs.
         FloatingPointError: If a network's loss is not finite.
     """
     if len(data) < batch:
-        raise ValueError(f"there are {len(data)} images to train on, fewer than a batch of {batch}")
+        raise ValueError(f"there are only {len(data)} training images, fewer than a batch of {batch}")
     if together is None:
         together = data.device.type != "cpu"
     groups = [slice(None)] if together else [slice(number, number + 1) for number in range(len(networks))]
@@ -164,7 +165,7 @@ def _train(
         losses = (step.losses / steps).tolist()
         lost = [seed for seed, loss in zip(seeds, losses, strict=True) if not math.isfinite(loss)]
         if lost:
-            raise FloatingPointError(f"training diverged: no finite loss of the networks with seeds {lost}")
+            raise FloatingPointError(f"training diverged: the losses of the networks with seeds {lost} are not finite")
         progress.set_postfix(loss=sum(losses) / len(losses))
     step.give_back()
     for network in networks:

@@ -1,4 +1,4 @@
-"""Where and with what a result was measured; it stands beside every number."""
+"""The environment in which a result was measured; it is saved with every result."""
 
 import json
 import os
@@ -24,12 +24,12 @@ def _commit() -> str:
         root = Path(__file__).parents[2]
         return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
-    # A copy on another machine is told what it is a copy of.
+    # A copy without a .git folder, on another machine, is told its commit.
     if "JPEGDOMAIN_COMMIT" in os.environ:
         return os.environ["JPEGDOMAIN_COMMIT"]
     try:
         commit = git("rev-parse", "--short=12", "HEAD")
-        # Results lying about change no result.
+        # Files of earlier results do not make the working tree dirty.
         changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!*/results/*", ":!README.md")
     except (OSError, subprocess.CalledProcessError):
         return "unknown (not a git checkout)"
@@ -64,7 +64,7 @@ def describe(device: torch.device | str = "cpu") -> dict[str, Any]:
 
 
 def decisive(environment: dict[str, Any]) -> dict[str, Any]:
-    """Pick what the last bits of a result depend on: parts of a run are put together only if they agree in it."""
+    """Pick what the last bits of a result depend on: parts of a run are combined only if they agree on it."""
     return {name: environment[name] for name in ("commit", "device", "threads", "torch")}
 
 

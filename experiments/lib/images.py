@@ -18,12 +18,12 @@ from jpegdomain.preprocess import Transform
 __all__ = ["DATASETS", "Batch", "FileBatches", "Images", "JpegFiles", "LosslessImages"]
 
 DATASETS = {"mnist": MNIST, "cifar10": CIFAR10, "cifar100": CIFAR100}
-"""The torchvision data sets that can be named instead of a folder."""
+"""The torchvision data sets that can be given by name instead of a folder."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The same images for each of the models that are compared.
+    """The same images for each of the compared models.
 
     Args:
         jpeg: For the converted model.
@@ -48,11 +48,11 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def identity(self) -> object:
-        """Identify the images by a `repr`, so that an interrupted run resumes on the same ones only."""
+        """Identify the images by a `repr`, so that an interrupted run resumes only on the same images."""
         ...
 
     def units(self, size: int) -> list[list[int]]:
-        """Cut the set into batches of equal extents, always the same ones."""
+        """Divide the set into batches of one extent each, always the same batches."""
         ...
 
     def encoded(
@@ -80,7 +80,7 @@ class JpegFiles:
 
     Args:
         root: The folder.
-        limit: Take every k-th file so that about this many remain; None for all.
+        limit: Take every k-th file, so that about this many remain; None for all.
     """
 
     def __init__(self, root: Path, limit: int | None = None) -> None:
@@ -138,7 +138,7 @@ class FileBatches:
     def __init__(self, files: JpegFiles, preprocess: Transform | None, batch: int, device: torch.device) -> None:
         self._files, self._preprocess, self._device = files, preprocess, device
         numbers = range(len(files))
-        # What a crop leaves is of one size.
+        # After a crop, all images have the same size.
         self.units = (
             files.units(batch)
             if preprocess is None
@@ -146,7 +146,7 @@ class FileBatches:
         )
 
     def read(self, unit: list[int]) -> tuple[list[jd.JpegImage], jd.JpegBatch, Tensor]:
-        """Records, the batch that enters the network, and labels of some of the files."""
+        """Return records, the batch that enters the network, and labels of some of the files."""
         paths, labels = zip(*(self._files.samples[number] for number in unit), strict=True)
         images = jd.read_jpegs(paths)
         batch = jd.collate(images, preprocess=self._preprocess, device=self._device)
@@ -158,9 +158,9 @@ class LosslessImages:
 
     Args:
         name: One of `DATASETS`; MNIST is zero-padded to 32×32 as in the paper.
-        root: Folder that torchvision's class reads.
+        root: Folder that torchvision's data set class reads.
         download: Let torchvision fetch what is missing.
-        limit: Take every k-th image so that about this many remain; None for all.
+        limit: Take every k-th image, so that about this many remain; None for all.
         train: The training rather than the test split.
     """
 

@@ -1,4 +1,4 @@
-"""Tables of the input stage: by set of files, beside other packages, whole epochs of data loaders, bytes to logits."""
+"""Tables of the input stage: sets of files, other packages, whole epochs of data loaders, bytes to logits."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ __all__ = ["end_to_end_table", "input_table", "loaders_table", "rivals_table"]
 
 
 def input_table(report: dict[str, Any]) -> str:
-    """Write the times of the input stage, from `benchmarks.inputs`: a row for each set of files."""
+    """Write the times of the input stage, from `benchmarks.inputs`: one row for each set of files."""
     ours, low = "jpegdomain", "jpegdomain, low frequencies"
     torchvisions = ("torchvision, uint8", "torchvision, uint8, normalised as a batch")
     rows = []
@@ -17,7 +17,7 @@ def input_table(report: dict[str, Any]) -> str:
         median, ratios = result["median_ms"], result["ratios"]
 
         def compared(mine: str, others: Sequence[str], ratios: dict[str, Any] = ratios) -> str:
-            # Against the fastest of them.
+            # Compared with torchvision's fastest way.
             found = [ratios[mine][other]["median"] for other in others if other in ratios.get(mine, {})]
             return f"{min(found):.2f}" if found else ""
 
@@ -38,7 +38,7 @@ def _spread(ratio: dict[str, float]) -> str:
 
 
 def rivals_table(report: dict[str, Any]) -> str:
-    """Write how many times as fast ours is as each other way, and how far that is off, from `benchmarks.inputs`."""
+    """Write how many times as fast ours is as each other package, and how far that is off, from `benchmarks.inputs`."""
     sets = {name: result for name, result in report["result"].items() if "DALI, CPU" in result["median_ms"]}
     sets = sets or report["result"]
     ways = list(dict.fromkeys(way for result in sets.values() for way in result["ratios"]["jpegdomain"]))
@@ -58,7 +58,7 @@ def rivals_table(report: dict[str, Any]) -> str:
 
 
 def loaders_table(report: dict[str, Any]) -> str:
-    """Write images a second and CPU milliseconds per image, from `benchmarks.loaders`."""
+    """Write images per second and CPU milliseconds per image, from `benchmarks.loaders`."""
     found = {(row["way"], row["workers"]): row for row in report["result"]["rows"]}
     workers = sorted({number for _, number in found})
     rows = []

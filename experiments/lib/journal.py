@@ -1,4 +1,4 @@
-"""Results of finished units of work, kept on disk as they come, so that an interrupted run resumes where it stopped."""
+"""Results of finished units of work, saved as they come, so that an interrupted run resumes where it stopped."""
 
 import json
 import os
@@ -13,9 +13,9 @@ class Journal:
     """One line of JSON per finished unit, in a folder beside the result; each process appends to its own file.
 
     Args:
-        folder: Of the run; made if it does not exist.
-        settings: All that the results depend on, plain values.
-        rank: Number of this process.
+        folder: Folder of the run; made if it does not exist.
+        settings: Everything that the results depend on, as plain values.
+        rank: Rank of this process.
 
     Raises:
         SystemExit: If the folder holds results of other settings.
@@ -24,7 +24,7 @@ class Journal:
     def __init__(self, folder: Path, settings: dict[str, Any], rank: int = 0) -> None:
         self.folder = folder
         self.results: dict[str, Any] = {}
-        # As JSON gives them back, tuples and number keys are something else.
+        # JSON turns tuples into lists and number keys into strings; compare what it gives back.
         self._settings = json.loads(json.dumps(settings))
         folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(folder.glob("*.jsonl")):
@@ -33,7 +33,7 @@ class Journal:
         self._mend()
 
     def _mend(self) -> None:
-        """Drop the half line that a kill left at the end of this process's file, and begin it if it holds no result."""
+        """Drop the incomplete line that a kill left at the end of this process's file; begin an empty file."""
         lines = self._path.read_bytes().split(b"\n")[:-1] if self._path.exists() else []
         kept = lines if len(lines) > 1 else []
         if self._path.exists():
@@ -42,7 +42,7 @@ class Journal:
             self._append({"settings": self._settings})
 
     def _take_up(self, path: Path) -> None:
-        # What follows the last line break is half a line: a kill's, or another process's that is writing it now.
+        # What follows the last line break is incomplete: a kill cut it off, or another process is writing it now.
         lines = path.read_bytes().split(b"\n")[:-1]
         if not lines:
             return
@@ -59,7 +59,7 @@ class Journal:
     def record(self, unit: str, result: Any) -> None:
         """Keep one unit's result."""
         self._append({"unit": unit, "result": result})
-        # The same values whether a unit was done now or before an interruption.
+        # Pass through JSON, so that a unit has the same values now as after an interruption.
         self.results[unit] = json.loads(json.dumps(result))
 
     def _append(self, entry: dict[str, Any]) -> None:

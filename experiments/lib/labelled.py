@@ -1,4 +1,4 @@
-"""A whole labelled set in memory, in either domain, for training and testing small networks."""
+"""A whole labelled set in memory, as pixels or as an activation, for training and testing small networks."""
 
 from dataclasses import dataclass
 
@@ -39,8 +39,8 @@ class Labelled:
         """Decode to pixels.
 
         Returns:
-            The same images as pixels, in contiguous memory: spatial networks are torch's own, and in channels-last
-            memory some of its kernels have faults (`jpegdomain.functional.faulty_kernels`).
+            The same images as pixels, in contiguous memory: spatial networks run on torch's own kernels, some of which
+            have faults in channels-last memory (`jpegdomain.functional.faulty_kernels`).
         """
         if isinstance(self.images, Tensor):
             return self
@@ -48,7 +48,7 @@ class Labelled:
         return Labelled(torch.cat(parts), self.labels)
 
     def parts(self, size: int = _AT_ONCE) -> list[Tensor] | list[jd.Activation]:
-        """Cut the images into batches."""
+        """Divide the images into batches."""
         if isinstance(self.images, Tensor):
             return list(self.images.split(size))
         return [jd.Activation(part, self.images.extent) for part in self.images.coefficients.split(size)]
@@ -71,8 +71,8 @@ def load_all(images: Images, dtype: torch.dtype, device: torch.device, quiet: bo
             whole = jd.Activation(part.coefficients.new_empty(len(images), *part.coefficients.shape[1:]), part.extent)
         if part.extent != whole.extent:
             raise SystemExit(
-                f"{images.name} has images of {whole.extent} and of {part.extent}: networks are trained on equal "
-                "sizes, cut or resize the files first"
+                f"{images.name} has images of {whole.extent} and of {part.extent}: all training images must have "
+                "the same size; crop or resize the files first"
             )
         whole.coefficients[unit] = part.coefficients
     if whole is None:

@@ -1,4 +1,4 @@
-"""Tables in Markdown, and the one that says where results come from."""
+"""Tables in Markdown, and the table of where results come from."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,11 +20,11 @@ def _machine(environment: dict[str, Any]) -> str:
 
 
 def origins(names: Sequence[str], reports: Sequence[dict[str, Any]]) -> str:
-    """Write the machine, versions, commit and day of each result.
+    """Write the machine, versions, commit and date of each result.
 
     Args:
-        names: Of the reports, as the table shows them.
-        reports: With the environment in which each was measured.
+        names: Names of the reports, as the table shows them.
+        reports: The reports, each with the environment in which it was measured.
     """
     rows = []
     for name, report in zip(names, reports, strict=True):

@@ -1,4 +1,4 @@
-"""Sums over independent samples, and ratios of them with confidence intervals; the sums of parts add up."""
+"""Sums over independent samples, and their ratios with confidence intervals; sums over parts can be added."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch import Tensor
 
 __all__ = ["Estimate", "Moments"]
 
-# Of the standard normal distribution: 95 % lie within.
+# 95 % of the standard normal distribution are within ± this.
 _NORMAL_95 = 1.959963984540054
 
 
@@ -30,11 +30,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums of products of what was measured on each sample.
+    """Sums of products of the quantities measured on each sample.
 
     Args:
-        names: Of the measured quantities; the first is 'samples', 1 on each.
-        products: Σ xᵢxⱼ over the samples, a row per quantity.
+        names: Names of the quantities; the first is 'samples', which is 1 on each sample.
+        products: Σ xᵢxⱼ over the samples, one row per quantity.
     """
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Moments:
         """Sum over samples.
 
         Args:
-            names: Of the quantities.
+            names: Names of the quantities.
             table: (quantities, samples) float64.
         """
         table = torch.cat([torch.ones_like(table[:1]), table])
@@ -56,19 +56,19 @@ class Moments:
         return Moments(self.names, [[a + b for a, b in zip(*pair, strict=True)] for pair in rows])
 
     def total(self, name: str) -> float:
-        """The sum of one quantity over the samples."""
+        """Return the sum of one quantity over the samples."""
         return self.products[0][self.names.index(name)]
 
     def ratio(self, above: str, below: str) -> Estimate:
         """Estimate the ratio of two sums: R = Σv/Σw, Var R ≈ N/(N−1)·Σ(v − R·w)²/(Σw)².
 
-        Where w is the same on all samples, that is the mean's usual interval.
+        If w is the same on all samples, this is the usual interval of the mean.
         """
         ratio, deviation = self._ratio(above, below)
         return Estimate(ratio, ratio - _NORMAL_95 * deviation, ratio + _NORMAL_95 * deviation)
 
     def root_of_ratio(self, above: str, below: str) -> Estimate:
-        """Estimate √(Σv/Σw); its deviation is the ratio's times the slope of the root there (delta method)."""
+        """Estimate √(Σv/Σw); its standard error is the ratio's times the slope of the root (delta method)."""
         ratio, deviation = self._ratio(above, below)
         root = math.sqrt(ratio)
         half = _NORMAL_95 * deviation / (2 * root) if root else 0.0
@@ -79,5 +79,5 @@ class Moments:
         samples, total = self.products[0][0], self.products[0][w]
         ratio = self.products[0][v] / total
         squares = self.products[v][v] - 2 * ratio * self.products[v][w] + ratio**2 * self.products[w][w]
-        # Where all samples are equal, rounding may leave a little less than nothing.
+        # If all samples are equal, rounding may make the variance slightly negative.
         return ratio, math.sqrt(max(squares, 0.0) * samples / (samples - 1)) / total

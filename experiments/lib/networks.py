@@ -1,4 +1,4 @@
-"""Models by name: the embedded one, those of `jpegdomain.models`, and every classifier of torchvision."""
+"""Models by name: the embedded model, the models of `jpegdomain.models`, and every classifier of torchvision."""
 
 import argparse
 import hashlib
@@ -29,7 +29,7 @@ def load_embedded() -> nn.Module:
 def _state(path: Path) -> dict[str, Any]:
     saved = torch.load(path, map_location="cpu", weights_only=True)
     state = saved.get("state_dict", saved)
-    # DataParallel's checkpoints carry its name before every key.
+    # In DataParallel's checkpoints, every key begins with 'module.'.
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
@@ -38,16 +38,16 @@ def load_network(name: str, weights: str | None, classes: int, channels: int) ->
 
     Args:
         name: 'embedded', 'three_block', 'cifar_resnet20', 'cifar_resnet32', or a torchvision classifier.
-        weights: A file with a ``state_dict``, 'pretrained' for torchvision's own, or None for random ones, the same
+        weights: A file with a ``state_dict``, 'pretrained' for torchvision's own, or None for random weights, the same
             each time.
-        classes: Of the data, for models without weights of their own.
-        channels: Of the images, for 'three_block'.
+        classes: Number of classes, for models without weights of their own.
+        channels: Channels of the images, for 'three_block'.
 
     Returns:
         The model in eval mode and float32.
 
     Raises:
-        ValueError: If the model is unknown, or cannot have the weights.
+        ValueError: If the model is unknown, or the weights do not fit.
     """
     if name == "embedded":
         if weights is not None:
@@ -58,7 +58,7 @@ def load_network(name: str, weights: str | None, classes: int, channels: int) ->
             raise ValueError(f"only torchvision's models have pretrained weights to fetch, not {name!r}")
         return torchvision.models.get_model(name, weights="DEFAULT").eval()
     if weights is None:
-        # Every process of a run, and a resumed run, must have the same one.
+        # Every process of a run, and a resumed run, must have the same random weights.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return _built(name, classes, channels).eval()
@@ -79,10 +79,10 @@ def _built(name: str, classes: int, channels: int) -> nn.Module:
 
 
 def load_requested(options: argparse.Namespace, images: Images) -> tuple[nn.Module, dict[str, Any]]:
-    """Build the model that a command line names, for the images that it names.
+    """Build the model that the options name, for the images that they name.
 
     Returns:
-        The model, and what an experiment's numbers depend on: of the images, the weights, mean and std.
+        The model, and what an experiment's numbers depend on: images, weights, mean and std.
 
     Raises:
         SystemExit: If the model or the file does not exist.

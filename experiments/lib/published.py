@@ -1,4 +1,4 @@
-"""Figures that others published, to stand beside ours."""
+"""Published numbers, to compare ours with."""
 
 __all__ = ["FIGURE_4C", "TABLE_1", "XU_TABLE_1", "XU_TABLE_2"]
 

@@ -1,4 +1,4 @@
-"""How far ASM and APX are from the exact ReLU, on random blocks or on the inputs of a network's ReLUs."""
+"""The errors of ASM and APX against the exact ReLU, on random blocks or on the inputs of a network's ReLUs."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -27,43 +27,43 @@ Key = tuple[str, str, int]
 _QUANTITIES = ("blocks", "block_rmse", "error", "pixels", "signal")
 
 Receive: TypeAlias = Callable[[str, jd.Activation, jd.Activation], None]
-"""Takes the name of a ReLU, its input, and what the exact ReLU makes of it."""
+"""Function of the name of a ReLU, its input, and the exact ReLU's output."""
 
 Samples: TypeAlias = Literal["blocks", "images"]
-"""What was drawn independently of all else: the blocks of one image were not."""
+"""What counts as an independent sample: blocks if they are drawn, images otherwise."""
 
 ALL = "all"
-"""Name of the inputs of no ReLU in particular."""
+"""Name of the sum over all ReLUs."""
 
 _UNIT = 100_000
 """Drawn blocks in a unit of work."""
 
 _AT_ONCE = 4096
-"""Drawn blocks in one activation: a megabyte of float32, one core's second-level cache."""
+"""Drawn blocks in one activation: a megabyte of float32, the size of a core's second-level cache."""
 
 
 class ReluInputs(Protocol):
-    """Inputs of one or several ReLUs, cut into units of work."""
+    """Inputs of one or several ReLUs, divided into units of work."""
 
     units: list[str]
     samples: Samples
 
     def feed(self, unit: str, receive: Receive) -> None:
-        """Make one unit's inputs, always the same ones, a bounded number at a time."""
+        """Make the inputs of one unit, always the same, a bounded number at a time."""
         ...
 
 
 class DrawnInputs:
-    """Blocks with pixels uniform in [−1, 1), as channels of one activation, so that J and J̃ are few large products.
+    """Blocks with pixels uniform in [−1, 1), as channels of one activation, so that J and J̃ are a few large products.
 
-    The seed and a unit's number fix its blocks, whichever process draws them and whatever it computes in.
+    The seed and the number of a unit determine its blocks, whichever process draws them and whatever the dtype.
 
     Args:
-        side: Of the pixels that are drawn: 4, each box-upscaled to 2×2 (the paper's figure 4a), or 8.
-        blocks: How many.
-        seed: Of all units.
-        dtype: Of the activations.
-        device: Of the activations.
+        side: Height and width of the drawn pixels: 4, each box-upscaled to 2×2 (the paper's figure 4a), or 8.
+        blocks: Number of blocks.
+        seed: Seed of all units.
+        dtype: Dtype of the activations.
+        device: Device of the activations.
     """
 
     samples: Samples = "blocks"
@@ -87,14 +87,14 @@ class DrawnInputs:
 
 
 class NetworkInputs:
-    """The inputs of every ReLU of a network on images, while all its ReLUs are exact.
+    """The inputs of every ReLU of a network on images, when all its ReLUs are exact.
 
     Args:
         converted: The network, at 15 frequencies.
-        images: To run on.
-        batch: Images in a unit.
-        dtype: Of the network.
-        device: Of the network.
+        images: Images to run on.
+        batch: Images per unit.
+        dtype: Dtype of the network.
+        device: Device of the network.
 
     Raises:
         ValueError: If the network has no ReLU.
@@ -118,7 +118,7 @@ class NetworkInputs:
 
         def take(name: str, pixels: Tensor) -> None:
             x = jd.encode(pixels)
-            # One module can be several ReLUs of a block.
+            # One module can be called several times in a block.
             calls[name] += 1
             place = name if calls[name] == 1 else f"{name} ({calls[name]})"
             receive(place, x, jd.functional.pointwise(x, torch.relu))
@@ -133,12 +133,12 @@ class NetworkInputs:
 
 
 def _by_block(values: Tensor) -> Tensor:
-    """Sum over the 64 places of each block: (n, c, 8X, 8Y) → (n, c, X, Y) float64."""
+    """Sum over the 64 positions of each block: (n, c, 8X, 8Y) → (n, c, X, Y) float64."""
     return values.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).sum((3, 5)).double()
 
 
 def _pixels_by_block(extent: Extent, device: torch.device) -> Tensor:
-    """(X, Y) pixels of each block that lie inside the extent."""
+    """Return (X, Y): how many pixels of each block are inside the extent."""
     sizes = partial(torch.tensor, dtype=torch.float64, device=device)
     rows, columns = (sizes([min(BLOCK, size - start) for start in range(0, size, BLOCK)]) for size in extent)
     return rows[:, None] * columns
@@ -148,12 +148,12 @@ def _pixels_by_block(extent: Extent, device: torch.device) -> Tensor:
 def measure(inputs: ReluInputs, unit: str) -> dict[Key, Moments]:
     """Measure ASM and APX on one unit of inputs.
 
-    By Parseval, the squared error of a block's coefficients is that of its pixels. In blocks that an image ends in, the
-    pixels inside count; outside, both results are zero.
+    By Parseval's theorem, the squared error of a block's coefficients is that of its pixels. In partial blocks only the
+    pixels inside the image count; outside it, both results are zero.
 
     Returns:
         Sums over `inputs.samples` of: blocks; their RMSEs; squared error; pixels; squares of the exact ReLU ('signal').
-        Where the inputs are of several ReLUs, `ALL` is the sum over them.
+        If there are several ReLUs, `ALL` is the sum over them.
     """
     sums: dict[Key, Moments] = {}
     together: dict[Key, Tensor] = {}
@@ -179,12 +179,12 @@ def measure(inputs: ReluInputs, unit: str) -> dict[Key, Moments]:
 
 
 def plain(sums: dict[Key, Moments]) -> list[Any]:
-    """Sums as plain values for JSON."""
+    """Return the sums as plain values for JSON."""
     return [[*key, moments.products] for key, moments in sums.items()]
 
 
 def add_up(parts: list[list[Any]]) -> dict[Key, Moments]:
-    """Add units up in their order: a sum of floats depends on it, and so on nothing else."""
+    """Add up the units in their order, so that the sum of floats depends on nothing else."""
     sums: dict[Key, Moments] = {}
     for part in parts:
         for name, method, n, products in part:

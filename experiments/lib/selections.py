@@ -1,4 +1,4 @@
-"""Frequency channels chosen by different rules, in growing numbers: what `experiments.frequency_exact` compares."""
+"""Frequency channels chosen by different rules, in growing numbers, which `experiments.frequency_exact` compares."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ RULES = {
 """Rule → its title."""
 
 COUNTS = (8, 16, 24, 32, 48, 64, 96, 128, 160)
-"""Channels kept by the rules that give an order."""
+"""Numbers of channels to keep, for the rules that give an order."""
 
 _PUBLISHED = (6, 12, 24, 32, 48, 64)
 
@@ -31,7 +31,7 @@ class Selection:
 
     Args:
         rule: One of `RULES`, or 'all'.
-        kept: The channels.
+        kept: The kept channels.
     """
 
     rule: str
@@ -39,7 +39,7 @@ class Selection:
 
     @property
     def key(self) -> str:
-        """The key of the setting in a result."""
+        """Key of the setting in a result."""
         return f"{self.rule}-{len(self.kept)}"
 
 
@@ -47,8 +47,8 @@ def selections(variance: Tensor) -> list[Selection]:
     """List every setting, all 192 channels first.
 
     - square, triangle, learned: the sets of Xu et al. (CVPR 2020).
-    - zigzag: of each frequency in zigzag order, Y, Cb and Cr: low spatial frequencies α+β of all components alike.
-    - luma: Y's frequencies in zigzag order, then of each frequency Cb and Cr.
+    - zigzag: frequencies in zigzag order, each for Y, Cb and Cr: low spatial frequencies α+β of all components alike.
+    - luma: the frequencies of Y in zigzag order, then those of Cb and Cr, alternately.
     - energy: the channels of the largest variance over the data.
     """
     frequencies = [int(frequency) for frequency in ZIGZAG]

@@ -1,4 +1,4 @@
-"""The README's table, which sums up the other results."""
+"""The README's table, which summarises the other results."""
 
 from collections.abc import Sequence
 from typing import Any

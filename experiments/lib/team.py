@@ -1,4 +1,4 @@
-"""Processes that train one network together: its batches divided among them, sums and gradients over all of it."""
+"""Processes that train one network together, each on a part of a batch; sums and gradients are over all parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class Team:
     """This process among those that train one network.
 
     Args:
-        rank: Number of this process in its team.
-        size: Number of processes in it.
-        number: Of the team, among all teams of a run.
-        teams: How many there are.
-        group: Of the team's processes; None for a single one.
+        rank: Rank of this process in its team.
+        size: Number of processes in the team.
+        number: Number of the team among all teams of a run.
+        teams: Number of teams.
+        group: The team's process group; None for a single process.
     """
 
     rank: int = 0
@@ -34,32 +34,32 @@ class Team:
 
     @property
     def first(self) -> bool:
-        """True in the process that writes what the team found."""
+        """True in the process that writes the team's results."""
         return self.rank == 0
 
     def share(self, parts: Sequence[_Part]) -> list[_Part]:
-        """Pick this process's parts, as many as every other's.
+        """Pick this process's parts; every process gets the same number.
 
         Raises:
             SystemExit: If they cannot be divided equally.
         """
         if len(parts) % self.size:
             raise SystemExit(
-                f"--parts: {len(parts)} parts of a batch cannot be divided by {self.size} processes equally"
+                f"--parts: {len(parts)} parts of a batch cannot be divided equally among {self.size} processes"
             )
         each = len(parts) // self.size
         return list(parts[self.rank * each : (self.rank + 1) * each])
 
     def sum(self, values: Tensor) -> Tensor:
-        """Add the processes' tensors; gradients are added, too."""
+        """Add up the processes' tensors; gradients are added up, too."""
         return values if self.size == 1 else all_reduce(values, group=self.group)
 
     def mean(self, values: Tensor) -> Tensor:
-        """Average the processes' tensors; gradients are added, as `wrapped` averages them."""
+        """Average the processes' tensors; gradients are added up, since `wrapped` averages them."""
         return self.sum(values) / self.size
 
     def gather(self, value: Any) -> list[Any]:
-        """Collect one plain value of each process, in the order of their ranks."""
+        """Collect one plain value from each process, in the order of ranks."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
@@ -73,7 +73,7 @@ class Team:
         return nn.parallel.DistributedDataParallel(model, process_group=self.group, broadcast_buffers=False)
 
     def synchronise(self, model: nn.Module) -> None:
-        """Let all batch norms of a model take their statistics from the whole team's batch."""
+        """Make all batch norms of a model take their statistics from the whole team's batch."""
         if self.size == 1:
             return
         for module in list(model.modules()):
@@ -83,11 +83,11 @@ class Team:
 
 
 class _TeamBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes, which have equally many values; torch's own needs a GPU.
+    """Batch norm over the batches of all processes, which have equal sizes; torch's own needs a GPU.
 
     Args:
-        source: Whose parameters and running statistics it takes over.
-        team: The processes.
+        source: Batch norm whose parameters and running statistics it takes over.
+        team: The team of processes.
     """
 
     def __init__(self, source: nn.BatchNorm2d, team: Team) -> None:
@@ -99,7 +99,7 @@ class _TeamBatchNorm(nn.BatchNorm2d):
         self._team = team
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise; in training by the mean and variance of the whole batch."""
+        """Normalise; in training, by the mean and variance of the whole batch."""
         if not self.training:
             return super().forward(x)
         wide = x.float()
@@ -120,16 +120,16 @@ class _TeamBatchNorm(nn.BatchNorm2d):
 
 
 ALONE = Team()
-"""A process that trains by itself."""
+"""The team of a process that trains by itself."""
 
 
 def joined(rank: int, size: int, each: int) -> Team:
     """Divide all processes of a run into teams of neighbours.
 
     Args:
-        rank: Of this process.
-        size: Of the run.
-        each: Processes of a team.
+        rank: Rank of this process.
+        size: Number of processes of the run.
+        each: Number of processes per team.
 
     Raises:
         SystemExit: If the processes cannot be divided into such teams.

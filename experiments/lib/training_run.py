@@ -1,4 +1,4 @@
-"""What the experiments that train three-block networks share: data, settings, groups of networks, the result's file."""
+"""What experiments that train three-block networks share: data, settings, groups of networks, and the result file."""
 
 import argparse
 import hashlib
@@ -28,12 +28,11 @@ class TrainingRun:
     """One run of such an experiment in one process.
 
     Args:
-        experiment: Its name.
-        options: With the arguments of `arguments.add_data`, ``add_networks`` and ``add_machine``, and networks, group
-            and frequencies.
-        here: This process's place among those that share the run.
+        experiment: Name of the experiment.
+        options: The parsed options of `arguments.add_data`, ``add_networks`` and ``add_machine``.
+        here: This process, among those that share the run.
         decoded: Whether the networks are trained on pixels.
-        more: The experiment's own options on which its results depend.
+        more: Other options of the experiment on which its results depend.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class TrainingRun:
         with here.one_first():
             training, testing = arguments.split(options)
         if len(training) < options.batch:
-            raise SystemExit(f"--batch: there are only {len(training)} images to train on")
+            raise SystemExit(f"--batch: there are only {len(training)} training images")
         if options.output is None:
             options.output = Path("results") / f"{experiment}-{Path(options.data).name}.json"
         self.build = partial(three_block_net, training.channels, training.classes, tuple(options.channels))
@@ -73,7 +72,7 @@ class TrainingRun:
         return [seeded(self.build, seed).to(self.here.device) for seed in seeds]
 
     def train(self, networks: Sequence[nn.Module], seeds: Sequence[int], names: Sequence[str]) -> list[float]:
-        """Train networks side by side and keep their weights if that was asked for.
+        """Train networks side by side, and save their weights if requested.
 
         Returns:
             Each network's mean loss over the last epoch.
@@ -102,10 +101,10 @@ class TrainingRun:
         """Train and test all groups of networks, then write the result and its figure and print its table.
 
         Args:
-            units: Names of the groups.
-            work: From a group's name to its networks' results.
-            summary: From all networks' results to the experiment's.
-            table: From the whole report to what is printed.
+            units: Names of the groups of networks.
+            work: Function from the name of a group to the results of its networks.
+            summary: Function from the results of all networks to the experiment's result.
+            table: Function from the whole report to the printed table.
         """
         groups = self.here.share(units, self.journal, work, "groups of networks")
         report = {

@@ -1,1 +1,1 @@
-"""Figure 5 of Ehrlich & Davis (2019), made honest: `run` is the experiment, the others are its parts."""
+"""Figure 5 of Ehrlich & Davis (2019), from the files' bytes: `run` is the experiment, the others are its parts."""

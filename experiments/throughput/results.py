@@ -1,4 +1,4 @@
-"""The figure of `experiments.throughput`, Ehrlich & Davis's figure 5 with its parts apart, and its table."""
+"""The figure of `experiments.throughput`, which is figure 5 of Ehrlich & Davis divided into stages, and its tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +14,8 @@ __all__ = ["figure", "ratios_table", "table"]
 
 _COLORS = {"decoding": "#c1440e", "preprocessing": "#e3b23c", "network": "#0b6e4f"}
 _LABELS = {
-    "decoding": "decoding (pixels; for JPEG plans entropy decoding alone)",
-    "preprocessing": "preprocessing (for JPEG plans with IDCT, chroma, colour)",
+    "decoding": "decoding (JPEG plans: only entropy decoding)",
+    "preprocessing": "preprocessing (JPEG plans: with IDCT, chroma, colour)",
     "network": "network",
 }
 _NAMES = {"spatial": "spatial", "fused": "JPEG,\nfused plan", "transform": "JPEG,\ntransform plan"}
@@ -40,7 +40,7 @@ def _panel(axes: Axes, title: str, sides: dict[str, Any]) -> None:
     axes.set_xticks(range(len(names)), [_NAMES[name] for name in names])
     axes.set_ylim(0, 1.2 * max(bottom))
     axes.set_title(title, fontsize="medium")
-    axes.set_ylabel("ms an image, stages timed apart")
+    axes.set_ylabel("ms per image, stages timed separately")
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
@@ -61,10 +61,10 @@ def figure(report: dict[str, Any], path: Path) -> None:
 
 
 def ratios_table(reports: Sequence[dict[str, Any]]) -> str:
-    """Write how many times as many images a second each plan has as the network that decodes first.
+    """Write the throughput of each plan, divided by that of the network that decodes first.
 
     Returns:
-        Markdown: medians with the range over rounds, a row for each data set and mode.
+        Markdown: medians with the range over rounds, one row for each data set and mode.
     """
     rows = []
     for report in reports:
@@ -82,7 +82,7 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
     """Write the times from bytes to logits, side by side.
 
     Returns:
-        Markdown: a row for each side, mode and data set, and whether the logits are the same.
+        Markdown: one row for each side, mode and data set, and whether the logits are the same.
     """
     names = {"spatial": "pixels first", "fused": "JPEG, fused plan", "transform": "JPEG, transform plan"}
     rows, checks = [], []

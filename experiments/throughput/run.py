@@ -1,15 +1,15 @@
-"""From JPEG bytes to logits, and through a training step: pixels first beside coefficients, each part by itself.
+"""From JPEG bytes to logits, or through a training step: decoding to pixels first beside coefficients, stage by stage.
 
     python -m experiments.throughput
     python -m experiments.throughput --data cifar10-jpeg/test --model three_block
     python -m experiments.throughput --data imagenette-160/val --model resnet18 --limit 500
 
 Without arguments it takes the digits and the network that come with the repository. Ehrlich & Davis (2019), figure 5,
-shows the throughput of both networks on three data sets, as bars without numbers; there the files' decoding is timed
-inside the spatial network's loop, and the JPEG network is one with 6 frequencies. Here both sides begin with the files'
-bytes in memory, decode with the same number of threads, and each stage is timed apart as well as all together; the JPEG
-network is the exact one unless --frequencies says otherwise. Rounds are interleaved batch by batch; an interrupted run
-resumes with the round at which it stopped.
+shows the throughput of both networks on three data sets, as bars without numbers. There, decoding the files is timed
+inside the spatial network's loop, and the JPEG network uses 6 frequencies. Here, both sides begin with the files' bytes
+in memory and decode with the same number of threads; each stage is timed separately, and all stages together; and the
+JPEG network is the exact one unless --frequencies says otherwise. The sides alternate batch by batch; an interrupted
+run resumes with the round at which it stopped.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def _geometry(text: str) -> Geometry:
         return Geometry()
     resize, _, crop = text.partition(",")
     if not (resize.isdecimal() and crop.isdecimal() and 0 < int(crop) <= int(resize)):
-        raise argparse.ArgumentTypeError(f"short side and crop, as in 256,224, or none; got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be the short side and the crop, as in 256,224, or none; got {text!r}")
     return Geometry(int(resize), int(crop))
 
 
@@ -49,20 +49,22 @@ def _parser() -> argparse.ArgumentParser:
     arguments.add_data(parser, default="embedded")
     arguments.add_model(parser)
     parser.add_argument("--batch", type=arguments.positive, default=40, help="images at a time (default 40)")
-    parser.add_argument("--plan", choices=JPEG_SIDES, action="append", help="plan of the JPEG side (default both)")
+    parser.add_argument(
+        "--plan", choices=JPEG_SIDES, action="append", help="plan of the converted network (default both)"
+    )
     parser.add_argument("--mode", choices=MODES, action="append", help="what is timed (default both)")
     parser.add_argument(
         "--frequencies",
         type=int,
         choices=range(1, 16),
         default=15,
-        help="frequencies of the JPEG side (default 15: exact)",
+        help="frequencies of the converted network (default 15: exact)",
     )
     parser.add_argument(
         "--size",
         type=_geometry,
         help="short side and crop before the network, as in 256,224, or none\n"
-        "(default: none where all files have one size, else 256,224)",
+        "(default: none if all files have the same size, else 256,224)",
     )
     parser.add_argument("--rounds", type=arguments.positive, default=5, help="counted passes of each side (default 5)")
     arguments.add_machine(parser, None, "results/throughput-DATA-MODEL.json")
@@ -76,8 +78,8 @@ def _rss_gb() -> float:
 
 
 def _peak(setting: Setting, side: str, mode: Mode) -> dict[str, float]:
-    """Run two batches of one side in this process and say what it took."""
-    # The first file compiles or loads the decoder, on either side.
+    """Run two batches of one side in this process, and return time and peak memory."""
+    # On either side, the first file compiles or loads the decoder.
     jd.read_jpegs(setting.batches[0][0])
     before = _rss_gb()
     _, build = setting.builders(side, mode)[0]
@@ -89,14 +91,14 @@ def _peak(setting: Setting, side: str, mode: Mode) -> dict[str, float]:
 
 
 def _peak_apart(given: list[str], side: str, mode: Mode) -> dict[str, float]:
-    """The same in a fresh process: a peak never falls again within one."""
+    """Do the same in a fresh process: within one process, the peak never falls again."""
     command = [sys.executable, "-m", "experiments.throughput", *given, "--peak", side, "--mode", mode]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def _check(setting: Setting, journal: Journal) -> dict[str, Any]:
-    """Compare the logits, a batch at a time, in float64."""
+    """Compare the logits, batch by batch, in float64."""
     double = setting.model.double()
     plans = {plan: setting.converted(plan, double).to(setting.device) for plan in JPEG_SIDES}
     double.to(setting.device)
@@ -111,14 +113,14 @@ def _check(setting: Setting, journal: Journal) -> dict[str, Any]:
 
 
 def _rounds(setting: Setting, journal: Journal, mode: Mode) -> list[dict[str, Any]]:
-    """Time all sides, round by round; those that a journal holds are not done again."""
+    """Time all sides, round by round; rounds in the journal are not repeated."""
     names = [f"{mode} {number}" for number in range(setting.options.rounds)]
     todo = [name for name in names if name not in journal.results]
     if todo:
         fastest = {side: setting.fastest(side, mode) for side in ("spatial", *setting.plans)}
         chains = {side: chain for side, (chain, _) in fastest.items()}
         chosen = {side: way for side, (_, way) in fastest.items()}
-        # The first batch, and the last, which may be of another size.
+        # Warm up with the first batch, and with the last, which may have another size.
         timed_round(chains, [setting.batches[0], setting.batches[-1]], setting.device)
         for name in tqdm(todo, desc=mode, unit="round", leave=False):
             seconds = timed_round(chains, setting.batches, setting.device)
@@ -207,6 +209,6 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     options = _parser().parse_args(given)
     if options.threads:
         torch.set_num_threads(options.threads)
-    # Batches have one size: let both sides use the fastest convolutions.
+    # All batches have the same size: let both sides use the fastest convolutions.
     torch.backends.cudnn.benchmark = True
     return _run(options, given)

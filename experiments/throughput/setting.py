@@ -31,8 +31,8 @@ class Files:
     Args:
         files: Their bytes.
         labels: (n,) class numbers.
-        images: What they were taken from.
-        alike: Whether all have one size.
+        images: The images that they were made from.
+        alike: Whether all have the same size.
     """
 
     files: Sequence[bytes]
@@ -47,7 +47,7 @@ class Files:
 
 
 def _encoded(images: LosslessImages) -> list[bytes]:
-    """Pixels of a torchvision data set as JPEG files."""
+    """Encode the pixels of a torchvision data set as JPEG files."""
     files = []
     for levels in images.levels:
         buffer = io.BytesIO()
@@ -84,7 +84,7 @@ class Setting:
     """The files, networks, modes and plans of a run.
 
     Args:
-        options: As the command line has them; what follows from other options is filled in.
+        options: The parsed options; those that follow from others are filled in.
 
     Raises:
         SystemExit: If files or network do not exist, or the files cannot form batches.
@@ -92,7 +92,7 @@ class Setting:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options, self.device = options, options.device
-        # As DATA/SPLIT: a folder called 'test' says little.
+        # DATA/SPLIT, since a folder name such as 'test' says little.
         self.name = "/".join(Path(options.data).parts[-2:])
         if options.data == "embedded":
             options.data = str(EMBEDDED / "digits")
@@ -101,7 +101,7 @@ class Setting:
         self.files: Files = load_files(options)
         self.geometry: Geometry = options.size or (Geometry() if self.files.alike else Geometry(256, 224))
         if self.geometry == Geometry() and not self.files.alike:
-            raise SystemExit("--size none: the files have several sizes; give a short side and a crop, as in 256,224")
+            raise SystemExit("--size none: the files have different sizes; give a short side and a crop, as in 256,224")
         self.model, self.described = load_requested(options, self.files.images)
         self.batches = self.files.batches(options.batch)
         self.threads = torch.get_num_threads()
@@ -124,7 +124,7 @@ class Setting:
         )
 
     def builders(self, side: str, mode: Mode) -> list[tuple[int, Callable[[], Chain]]]:
-        """List the ways to set a side up: files in one thread or several, in each memory format."""
+        """List the ways to set up a side: reading in one thread or several, in each memory format."""
         counts = sorted({1, self.threads})
         if side != "spatial":
             converted = self.converted(side, self.model)
@@ -140,10 +140,10 @@ class Setting:
         ]
 
     def fastest(self, side: str, mode: Mode) -> tuple[Chain, dict[str, Any]]:
-        """Set a side up in the way that is fastest on the first batch."""
+        """Set up a side in the way that is fastest on the first batch."""
         builders = self.builders(side, mode)
         chains = [build() for _, build in builders]
-        # In turn, so that a slow moment hits all of them.
+        # In turn, so that a slow moment affects all of them.
         tries = [[self._once(chain) for chain in chains] for _ in range(_TRIES)]
         times = [min(times) for times in zip(*tries, strict=True)]
         best = times.index(min(times))

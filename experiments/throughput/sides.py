@@ -1,6 +1,6 @@
 """The ways from JPEG bytes to logits that `experiments.throughput` times: pixels first, or coefficients.
 
-Each is a chain of steps, so that the parts can be timed apart and the whole together.
+Each is a chain of steps, so that the stages can be timed separately and together.
 """
 
 import copy
@@ -31,24 +31,24 @@ _Network: TypeAlias = Callable[[Any, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Geometry:
-    """What happens to an image before the network: nothing, or an antialiased resize and a crop.
+    """The geometry of an image before the network: unchanged, or an antialiased resize and a crop.
 
     Args:
         resize: The short side, or None to leave the size.
-        crop: Height and width of the centre that is cut out, or None.
+        crop: Height and width of the centre crop, or None.
     """
 
     resize: int | None = None
     crop: int | None = None
 
     def ours(self) -> pp.Transform | None:
-        """The preprocess of `jpegdomain.collate`."""
+        """Return the preprocess for `jpegdomain.collate`."""
         if self.resize is None or self.crop is None:
             return None
         return pp.Compose([pp.Resize(self.resize), pp.CenterCrop(self.crop)])
 
     def theirs(self) -> Callable[[Tensor], Tensor]:
-        """The same as torchvision's transforms of one image."""
+        """Return the same as torchvision's transforms of one image."""
         if self.resize is None or self.crop is None:
             return nn.Identity()
         return v2.Compose([v2.Resize(self.resize, antialias=True), v2.CenterCrop(self.crop)])
@@ -59,11 +59,11 @@ class Chain:
     """One way from bytes to logits.
 
     Args:
-        steps: Name → function of what the step before gave; the first takes the files' bytes, the last one the
+        steps: Name → function of the previous step's result; the first takes the files' bytes, the last returns the
             network's input.
-        network: From that input and labels to logits.
-        entry: The part of `network` that is preprocessing, timed by itself; None where there is none.
-        memory_format: Of the network's activations.
+        network: Function from that input and labels to logits.
+        entry: The part of `network` that is preprocessing, timed separately; None if there is none.
+        memory_format: Memory format of the network's activations.
     """
 
     steps: dict[str, Callable[[Any], Any]]
@@ -72,7 +72,7 @@ class Chain:
     memory_format: str
 
     def run(self, files: Sequence[bytes], labels: Tensor) -> Tensor:
-        """From a batch of files to logits."""
+        """Run from a batch of files to logits."""
         value: Any = files
         for step in self.steps.values():
             value = step(value)
@@ -90,7 +90,7 @@ def _inference(model: nn.Module) -> _Network:
 
 
 def _training(model: nn.Module) -> _Network:
-    """Forward, backward and a step of SGD, on weights of its own."""
+    """Return forward, backward and a step of SGD, on a separate copy of the weights."""
     model = model.train()
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
 
@@ -117,10 +117,10 @@ def spatial_chain(
     threads: int,
     memory_format: torch.memory_format,
 ) -> Chain:
-    """Build what a user would pick: ``decode_jpeg``, torchvision's transforms on uint8, the network.
+    """Build what a user would usually do: ``decode_jpeg``, torchvision's transforms on uint8, the network.
 
-    Files are decoded, resized and cropped by as many threads as the network has. What moves to the device is uint8;
-    scaling and normalisation happen there, a batch at a time.
+    Files are decoded, resized and cropped by as many threads as the network has. Batches are moved to the device as
+    uint8, and scaled and normalised there.
     """
     kind = ImageReadMode.GRAY if entry.channels == 1 else ImageReadMode.RGB
     transform = geometry.theirs()
@@ -135,7 +135,7 @@ def spatial_chain(
         batch = torch.stack(mapped(transform, images))
         if device.type == "cuda":
             batch = batch.pin_memory().to(device, non_blocking=True)
-        # What ToDtype(scale=True) and Normalize do, in one pass less.
+        # Equal to ToDtype(scale=True) and Normalize, with one pass less.
         return torch.addcmul(shift, batch.float(), scale).contiguous(memory_format=memory_format)
 
     own = copy.deepcopy(model).to(device=device, memory_format=memory_format)

@@ -1,4 +1,4 @@
-"""What is measured: times of chains side by side, and whether they compute the same."""
+"""Measurements: the times of chains side by side, and whether they compute the same."""
 
 import statistics
 import time
@@ -16,7 +16,7 @@ from jpegdomain.decoding import Entry
 __all__ = ["STAGES", "checked", "summary", "timed_round", "total"]
 
 STAGES = ("decoding", "preprocessing", "network")
-"""In their order; what 'decoding' holds differs: entropy decoding alone, or everything up to pixels."""
+"""The stages in their order; 'decoding' is only entropy decoding, or everything up to pixels, depending on the side."""
 
 _Batches = Sequence[tuple[Sequence[bytes], Tensor]]
 
@@ -31,7 +31,7 @@ def _synchronised(device: torch.device) -> Callable[[], float]:
 
 
 def _apart(chain: Chain, files: Sequence[bytes], labels: Tensor, now: Callable[[], float]) -> dict[str, float]:
-    """Seconds of each stage; the network's entry counts as preprocessing."""
+    """Return the seconds of each stage; the network's entry counts as preprocessing."""
     seconds: dict[str, float] = {}
     value: Any = files
     for name, step in chain.steps.items():
@@ -51,10 +51,10 @@ def _apart(chain: Chain, files: Sequence[bytes], labels: Tensor, now: Callable[[
 
 
 def timed_round(chains: dict[str, Chain], batches: _Batches, device: torch.device) -> dict[str, dict[str, float]]:
-    """Take all batches through all chains once: in one go, then in stages.
+    """Run all batches through all chains once: first as a whole, then stage by stage.
 
     Returns:
-        For each side the seconds of the whole pass ('together'), of its stages, and of all cores ('cpu').
+        For each side: the seconds of the whole pass ('together'), of its stages, and the CPU time of all cores ('cpu').
     """
     now = _synchronised(device)
     names = list(chains)
@@ -80,7 +80,7 @@ def summary(rounds: Sequence[dict[str, dict[str, float]]], images: int, against:
     """Summarise the rounds.
 
     Returns:
-        For each side milliseconds an image, images a second, and how many times the other side's throughput it has.
+        For each side: milliseconds per image, images per second, and its throughput over the other side's.
     """
     result: dict[str, Any] = {}
     for side in rounds[0]:
@@ -102,7 +102,7 @@ def _input(parts: dict[str, float]) -> float:
 
 
 def _pixels(file: bytes, entry: Entry, geometry: Geometry, device: torch.device) -> Tensor:
-    """(1, c, h, w) levels: the float decoding of the whole file, then torchvision's transforms on it."""
+    """Return (1, c, h, w) levels: the float decoding of the whole file, after torchvision's transforms."""
     batch = jd.collate([jd.read_jpeg(file)], dtype=torch.float64, device=device)
     decode = jd.decode_luma if entry.channels == 1 else jd.decode_rgb
     return geometry.theirs()(decode(batch))
@@ -118,18 +118,18 @@ def checked(
 ) -> dict[str, Any]:
     """Compare the logits on one batch.
 
-    The spatial network gets `decode_rgb` of each file by itself, resized and cropped by torchvision in float64.
+    The spatial network gets `decode_rgb` of each file, resized and cropped by torchvision in float64.
 
     Args:
         model: The spatial model, in float64 and eval mode.
         plans: Its conversions, in float64 too.
-        files: The batch.
-        geometry: Before the network.
-        device: That all are on.
+        files: The files of the batch.
+        geometry: Geometry of the images before the network.
+        device: Device of the models.
 
     Returns:
-        Files, the largest logit, on how many files both plans have the same top-1; for each plan the largest deviation
-        from the spatial network and how often its top-1 is that.
+        The number of files; the largest logit; for how many files both plans have the same top-1; and for each plan,
+        the largest deviation from the spatial network and for how many files it has the same top-1.
     """
     entry = plans["fused"].jpeg_entry
     levels = torch.cat([_pixels(file, entry, geometry, device) for file in files])
@@ -138,7 +138,7 @@ def checked(
     batch = jd.collate(jd.read_jpegs(files), preprocess=geometry.ours(), dtype=torch.float64, device=device)
     logits = {plan: converted(batch) for plan, converted in plans.items()}
     if not all(values.isfinite().all() for values in (expected, *logits.values())):
-        raise FloatingPointError("a logit is not a finite number: nothing can be compared")
+        raise FloatingPointError("a logit is not a finite number, so nothing can be compared")
     winners = {plan: values.argmax(1) for plan, values in logits.items()}
     return {
         "files": len(files),

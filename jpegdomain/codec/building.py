@@ -41,10 +41,10 @@ _ROW_MAJOR: Final = np.argsort(ZIGZAG)
 class FrameLayout:
     """What all files with the same frame header have in common."""
 
-    extent: Extent  # the image's
+    extent: Extent  # extent of the image
     color: Color
-    cuts: tuple[tuple[slice, tuple[int, int, int]], ...]  # for each component where its coefficients lie, their shape
-    parts: tuple[tuple[int, tuple[int, int], Extent], ...]  # for each component its identifier, factors and extent
+    cuts: tuple[tuple[slice, tuple[int, int, int]], ...]  # for each component: place and shape of its coefficients
+    parts: tuple[tuple[int, tuple[int, int], Extent], ...]  # for each component: its identifier, factors and extent
 
 
 @functools.lru_cache(maxsize=1024)
@@ -69,7 +69,7 @@ def layout_of(report: Sequence[int], keep: int, extent: tuple[int, int] | None =
 
     With an extent, this is the layout of a part of the image with this size.
     """
-    # The frame's own height may be 0, where a DNL segment has it.
+    # The height in the frame header may be 0, if a DNL segment has it.
     height, width = extent or (report[HEIGHT], report[WIDTH])
     return _layout(report[COUNT], report[FRAME_PARTS], height, width, keep, report[JFIF], report[ADOBE])
 

@@ -50,10 +50,10 @@ class CodeBook:
 
 def _optimal_table(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Make the table, BITS and HUFFVAL, that codes symbols of these frequencies in the fewest bits (K.1 to K.4)."""
-    # The code lengths are those of Huffman's tree with one more symbol, of frequency 1, whose code is then taken out,
-    # so that no code is all ones; lengths above 16 are shortened. A symbol of frequency 0 gets no code.
+    # The code lengths are those of a Huffman tree with an extra symbol of frequency 1, whose code is then removed, so
+    # that no code consists only of ones; lengths above 16 are shortened. A symbol of frequency 0 gets no code.
     sizes = np.zeros(257, np.int64)
-    # The symbol after the last is the reserved one.
+    # The symbol after the last one is the reserved symbol.
     CODE_SIZES(np.append(counts, 1), sizes, np.full(257, -1, np.int64))
     numbers = np.bincount(sizes, minlength=_LONGEST + 1)
     numbers[0] = 0

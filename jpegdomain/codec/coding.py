@@ -20,7 +20,7 @@ EACH_ROW: Final = -1
 """A restart marker between any two rows of MCUs."""
 
 _LARGEST_MCU: Final = 10
-# Those whose first and last component look alike, so that these share Huffman tables and the others do.
+# Colour models whose first and last components are similar: these share Huffman tables, and so do the others.
 _LUMA_AND_CHROMA: Final = {"ycbcr", "ycck"}
 
 
@@ -77,7 +77,7 @@ def mcu_layout(image: JpegImage, parts: Sequence[Component]) -> tuple[list[tuple
         # A scan of one component has no MCUs of several blocks, whatever its factors (A.2.2).
         return [(1, 1)], parts[0].extent.blocks
     factors = [part.factors for part in parts]
-    # The image's own, of which not all need be in the scan.
+    # The components of the image; not all of them need be in the scan.
     vertical, horizontal = (max(part.factors[axis] for part in image.components) for axis in (0, 1))
     return factors, (-(-image.extent.height // (8 * vertical)), -(-image.extent.width // (8 * horizontal)))
 

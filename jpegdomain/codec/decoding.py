@@ -53,12 +53,12 @@ def decode(data: bytes, name: str, settings: Settings, arena: Arena | None = Non
 
 
 def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, arena: Arena | None) -> JpegImage:
-    # A missing component has coefficients 0, so any steps will do.
+    # A missing component has coefficients 0, so its steps can be anything.
     quant = np.ones((1, 4, 64), np.uint16)
     out, keep = workspace.small, settings.keep
     mode = L.STRICT if settings.strict else L.LENIENT
     lost = workspace.lost
-    # The marker of a progressive frame near the beginning may be a thumbnail's.
+    # The marker of a progressive frame near the beginning may belong to a thumbnail.
     likely_progressive = PROGRESSIVE.is_loaded and data.find(_PROGRESSIVE_FRAME, 0, _NEAR) > 0
     function = PROGRESSIVE if likely_progressive else SEQUENTIAL
 
@@ -95,7 +95,7 @@ def _decode(data: bytes, name: str, settings: Settings, workspace: Workspace, ar
         function = ARITHMETIC
         report = run(mode)
     if report[L.OUTCOME] == L.NEEDS_ROOM:
-        # A sequential reader writes every block; the others add to what is there.
+        # A sequential reader writes every block; the others add to existing values.
         out = _memory(report[L.ROOM] + L.MARGIN, function is not SEQUENTIAL, arena)
         report = run(mode)
     if report[L.OUTCOME] == L.FAULTY:
@@ -159,7 +159,7 @@ def decode_some(
     workspace = acquire()
     try:
         out = workspace.out if arena is None else arena.lend()
-        # Faulty files are read again, alone; so are those for which there is no room.
+        # Faulty files, and files for which there is no room, are read again, one by one.
         SEQUENTIAL(
             workspace.joined(files),
             bounds,

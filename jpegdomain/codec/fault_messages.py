@@ -119,7 +119,7 @@ def _format(reason: str, marker: int, details: list[int]) -> str:
 def _kind(marker: int) -> str:
     """Name the kind of a frame that is not read (T.81 table B.1)."""
     if marker in {0xDE, 0xF7}:
-        # These announce their kind of frame without being one.
+        # These markers announce a kind of frame without starting one.
         return "hierarchical" if marker == 0xDE else "JPEG-LS"
     bits = {"hierarchical": marker & 4, "arithmetic-coded": marker & 8, "lossless": marker & 3 == 3}
     return " ".join(name for name, bit in bits.items() if bit)

@@ -61,7 +61,7 @@ def quantisation_segment(tables: Sequence[NDArray[np.uint16]]) -> bytes:
 
 def frame_segment(image: JpegImage, slots: Sequence[int], *, progressive: bool = False) -> bytes:
     """Write the frame header (B.2.2) with each component's slot of a quantisation table."""
-    # SOF0, or SOF1 if a table has 16-bit steps, which baseline decoders need not read.
+    # SOF0; or SOF1 if a table has 16-bit steps, which baseline decoders need not support.
     wide = any(int(part.table.max()) > _WIDEST_BASELINE_STEP for part in image.components)
     payload = struct.pack(">BHHB", 8, *image.extent, len(image.components))
     for part, slot in zip(image.components, slots, strict=True):
@@ -93,13 +93,13 @@ def scan_segment(
 def _adobe_transform(image: JpegImage) -> int:
     given = image.adobe or 0
     if image.color == "ycbcr" and not image.jfif:
-        # Here the marker decides, and 0 would mean RGB.
+        # Here the transform byte determines the colour model, and 0 would mean RGB.
         return given or 1
     return _ADOBE_TRANSFORMS.get(image.color, given)
 
 
 def _chunks(data: bytes, head: int) -> list[bytes]:
-    """Cut data into pieces that fit into segments after so many other bytes; one piece if it is empty."""
+    """Cut data into pieces that fit into segments after a number of other bytes; one piece if it is empty."""
     size = _LARGEST_PAYLOAD - head
     return [data[at : at + size] for at in range(0, len(data) or 1, size)]
 

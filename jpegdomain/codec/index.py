@@ -19,9 +19,9 @@ __all__ = ["JpegIndex", "ScanIndex"]
 
 _MAGIC: Final = b"JPEGIDX1"
 _CHECKSUM: Final = struct.Struct("<I")
-# Of an index: the file's size, its headers' checksum, MCUs from one entry point to the next, scans.
+# For an index: the file's size, the headers' checksum, MCUs from one entry point to the next, number of scans.
 _HEAD: Final = struct.Struct("<QIIB")
-# Of a scan: where its header, its data and what follows begin; entry points; components.
+# For a scan: where its header, its data and what follows begin; number of entry points; number of components.
 _SCAN: Final = struct.Struct("<QQQIB")
 _STUFFED: Final = 0xFF
 _END: Final = b"\xff\xd9"
@@ -51,7 +51,7 @@ class ScanIndex:
     def ends_the_file(self, data: bytes) -> bool:
         """Whether an end-of-image marker follows directly after the last MCU."""
         at, bit = self.entries[-1, : L.ENTRY_BIT + 1].tolist()
-        # A partly used byte ends here, and so does an FF with the 00 stuffed after it.
+        # A partly used byte counts as used, and so does an FF with the 00 stuffed after it.
         end = at + (0 if bit == 0 else 2 if data[at] == _STUFFED else 1)
         return end == self.stop and data.startswith(_END, end)
 
@@ -144,7 +144,7 @@ class JpegIndex:
 
 
 def _kinds(parts: int) -> list[tuple[Any, int]]:
-    """Return type and width of the columns of a scan of so many components: steps of position, bits, DC, hashes."""
+    """Return type and width of the columns of a scan with this many components: steps of position, bits, DC, hashes."""
     return [(np.dtype("<u4"), 1), (np.dtype("<u1"), 1), (np.dtype("<i2"), parts), (np.dtype("<u4"), 1)]
 
 

@@ -49,7 +49,7 @@ class IndexedFile:
         self._pieces, self._index, self._settings = pieces, index, settings
         self._quant = np.ones((1, 4, 64), np.uint16)
         self._heads = _heads(pieces, index)
-        # The scans' data is not in the heads, so its length must not be checked.
+        # The data of the scans is not in the heads, so its length must not be checked.
         self._states = [state_behind_header(head, L.KEEP, self._quant) for head in self._heads]
         seen: set[int] = set()
         for state in self._states:

@@ -48,7 +48,7 @@ def index_jpeg(source: Source, *, every: int = 8) -> JpegIndex:
     if index is None:
         # Reading the file raises an error that says what is wrong.
         decode(data, name, Settings(8, "raise", None, MAX_SCANS, False))
-        reason = "it cannot be entered in the middle: it is not sequential with Huffman coding, or irregular"
+        reason = "decoding cannot start in its middle: it is not sequential with Huffman coding, or irregular"
         raise UnsupportedJpegError(message(name, reason, advice="read its regions without an index"))
     return index
 

@@ -19,16 +19,16 @@ from .workspace import Arena
 __all__ = ["Part", "cut", "ends_of", "errors_of", "read_parts"]
 
 Part: TypeAlias = Decoded | list[Result]
-"""The results of some files, in order."""
+"""Results of several files, in order."""
 
 _MOST: Final = 1 << 19
-"""Bytes of the files of one call, the most: their coefficients find room in an arena's block."""
+"""Largest number of bytes of files in one call, so that their coefficients fit into an arena's block."""
 _WORTH: Final = 1 << 16
-"""Bytes for each thread; for fewer, starting one takes longer than it saves."""
+"""Smallest number of bytes for a thread; with fewer, starting a thread takes longer than it saves."""
 _LEAST: Final = 1 << 18
-"""Bytes of a piece, if a thread has several: of fewer, what Python does for a piece would count."""
+"""Bytes of a piece, if a thread has several; with fewer, Python's own work for each piece would matter."""
 _FILES: Final = 64
-"""Files of a piece, the most, where it is not known how large they are."""
+"""Largest number of files in a piece, if it is not known how large they are."""
 _SHARES: Final = 4
 """Pieces for each thread, if they are large enough."""
 
@@ -40,7 +40,7 @@ class _Reading:
     Attributes:
         sources: All sources.
         numbers: Their positions, which name sources without a name.
-        place: How such a position is written.
+        place: How the position is written.
         settings: The options.
         arenas: One for each thread; None for a single file, which gets memory of exactly its size.
     """
@@ -168,7 +168,7 @@ def ends_of(files: Sequence[bytes]) -> Integers:
 
 
 def cut(ends: Integers, most: int) -> list[range]:
-    """Divide files, given by `ends_of`, into runs of at most so many bytes, or of one file."""
+    """Divide files, given by `ends_of`, into runs of at most this many bytes, or of one file."""
     pieces = []
     start = before = 0
     while start < len(ends):

@@ -21,20 +21,20 @@ Color = Literal["gray", "ycbcr", "rgb", "cmyk", "ycck", "unknown"]
 _EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC: Final = b"ICC_PROFILE\0"
-# What Pillow looks for where EXIF has no orientation: an attribute or an element.
+# What Pillow looks for if EXIF has no orientation: an attribute or an element.
 _XMP_ORIENTATION: Final = re.compile(rb'tiff:Orientation(="|>)([0-9])')
 _ORDERS: Final = {
     b"II*\0": "<",
     b"MM\0*": ">",
-    # Two that no writer should write, and the big-endian BigTIFF, whose directory Pillow reads as any other's.
+    # Two that no writer should use, and the big-endian BigTIFF, whose directory Pillow reads like any other.
     b"II\0*": "<",
     b"MM*\0": ">",
     b"MM\0+": ">",
 }
 _ORIENTATION: Final = 0x0112
 _SHORT: Final = 3
-# TIFF 6.0, section 2, and the later types 13, IFD, and 16, LONG8: how `struct` writes one value. The tag's bytes and
-# texts are no numbers: Pillow gives them as such, and turns nothing.
+# TIFF 6.0, section 2, and the later types 13, IFD, and 16, LONG8: how `struct` writes one value. If the tag's value is
+# bytes or text, Pillow does not convert it to a number, and does not turn the image.
 _TYPES: Final = dict(
     zip((*range(1, 14), 16), ["s", "s", "H", "I", "II", "b", "s", "h", "i", "ii", "f", "d", "I", "Q"], strict=True)
 )
@@ -126,7 +126,7 @@ class _Directory(NamedTuple):
     order: str  # "<" or ">"
     announced: int  # how many entries it should have
     entries: list[_Entry]  # those that are there
-    stop: int  # the position behind them
+    stop: int  # the position after them
 
 
 def tiff_orientation(block: bytes) -> int | None:

@@ -116,7 +116,7 @@ def progressive_scans(image: JpegImage, restart: int | None = None) -> list[byte
 def _sizes(*, ac: bool) -> NDArray[np.int64]:
     """(1024,): the number of bits that follow each symbol of two Huffman tables, and those without a symbol."""
     symbols = np.arange(256)
-    # Of AC, EOBn is n·16 and followed by n bits; 240 is a run of zeros.
+    # For AC, EOBn is n·16 and followed by n bits; 240 is a run of zeros.
     ended = ac & (symbols % 16 == 0) & (symbols != 0xF0)
     own = np.where(ended, symbols // 16, symbols % 16)
     sizes = np.zeros(4 * 256, np.int64)
@@ -128,4 +128,4 @@ def _sizes(*, ac: bool) -> NDArray[np.int64]:
 _DC_SIZES: Final = _sizes(ac=False)
 _AC_SIZES: Final = _sizes(ac=True)
 _ENTRIES: Final = 128
-"""At most so many entries a block: a symbol for each coefficient, and bits behind it."""
+"""Largest number of entries per block: a symbol for each coefficient, and the bits after it."""

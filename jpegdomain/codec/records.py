@@ -116,7 +116,7 @@ class Component:
                 array.flags.writeable = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Arrays come writeable out of a pickle (a data loader's worker sends one): go through the constructor.
+        # Unpickled arrays, such as those from a data loader's worker, are writeable, so go through the constructor.
         return Component, tuple(getattr(self, field.name) for field in fields(self))
 
     @property
@@ -161,7 +161,7 @@ class JpegImage:
     orientation: int
     progressive: bool
     source: str
-    # Made by a factory, these defaults are not attributes of the class: see `__getattr__`.
+    # These defaults are made by a factory, so that they are not attributes of the class: see `__getattr__`.
     jfif: bool = field(default_factory=bool)
     adobe: int | None = field(default_factory=type(None))
     icc: bytes | None = field(default_factory=type(None))
@@ -174,18 +174,19 @@ class JpegImage:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            # Records of many files are made when they are accessed: that takes longer than decoding a small file, and
-            # a batch has no need of them. What is there already, or is a default of the class, does not come here.
+            # Records of many files are made when they are accessed: this takes longer than decoding a small file, and a
+            # batch does not need them. This is not called for attributes that already exist or are defaults of the
+            # class.
             if name not in _FIELDS or "_promise" not in vars(self):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             decoded, number = vars(self)["_promise"]
             for own, value in decoded.attributes(number, name).items():
-                # Of two threads that come here at once, both get what the first one made.
+                # If two threads come here at once, both get what the first one made.
                 vars(self).setdefault(own, value)
             return vars(self)[name]
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy, in this process or another, holds what the record says.
+        # A copy, in this process or another, has the record's contents.
         return {own: getattr(self, own) for own in _FIELDS}
 
     @property

@@ -37,7 +37,7 @@ def read_region(data: bytes, name: str, region: Region | None, settings: Setting
     Returns:
         The record.
     """
-    # Only the whole file shows whether it violates the standard anywhere, and what is left of it if it is damaged.
+    # Only the whole file shows whether it violates the standard anywhere, and what is left of a damaged file.
     partly = settings.on_error == "raise" and not settings.strict
     image = _read_only_scan(data, name, region, settings, threads) if partly else None
     if image is None:
@@ -61,7 +61,7 @@ def _read_only_scan(
     report = state.tolist()
     span, layout = lay_out(data, report, name, region, settings)
     grid = grid_of(state, span)
-    # Only as many intervals as come before the window's end.
+    # Only the intervals before the window's end.
     last = (grid.bottom - 1) * grid.columns + grid.right - 1
     entries = np.zeros((last // every + 1 if every else 1, L.ENTRY), np.int64)
     entries[0, L.ENTRY_AT] = state[L.AT]

@@ -1,4 +1,4 @@
-"""Which MCUs of an image a region needs, and the record of them cut out of the whole image's."""
+"""The MCUs of an image that a region needs, and their record, cut out of the record of the whole image."""
 
 import operator
 from collections.abc import Sequence

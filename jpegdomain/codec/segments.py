@@ -9,23 +9,23 @@ from .kernel.markers import DNL, EOI, SOF0, SOF1, SOF2, SOF9, SOF10, SOI, SOS
 __all__ = ["DNL", "EOI", "SOI", "SOS", "FrameHeader", "Segment", "is_frame", "is_read", "segments"]
 
 
-# FF bytes may fill up to a marker. FF 00 and restart markers belong to a scan, and mean nothing elsewhere.
+# Fill bytes FF may come before a marker. FF 00 and restart markers belong to a scan, and mean nothing elsewhere.
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _FIRST_WITH_LENGTH: Final = 0xC0
 """Markers below this are reserved, or TEM, and have no payload."""
 _READ: Final = frozenset({SOF0, SOF1, SOF2, SOF9, SOF10})
 _NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
-"""DHT, JPG and DAC, whose numbers are among those of frame headers."""
+"""DHT, JPG and DAC, whose numbers are between those of frame headers."""
 
 
 class Segment(NamedTuple):
     """One marker and what belongs to it."""
 
     marker: int  # its second byte
-    start: int  # where it begins, with the FF bytes that fill up to it
+    start: int  # where it begins, including fill bytes FF
     at: int  # the last FF before `marker`
-    payload: bytes  # what follows the length, shorter than that says if the data ends first
-    stop: int  # the position behind it by its length, which may lie behind the end of the data
+    payload: bytes  # what follows the length; shorter than the length says if the data ends early
+    stop: int  # the position after it according to its length, which may be after the end of the data
 
 
 class FrameHeader(NamedTuple):

@@ -52,7 +52,7 @@ def load(source: object, number: int | None = None, place: str = SOURCES) -> tup
         InputError: If `source` is not a `Source`.
     """
     if isinstance(source, bytes):
-        # The usual case, which must be fast.
+        # The most common case, which must be fast.
         return source, named("<bytes>", number, place)
     if isinstance(source, Held):
         return source.data, source.name

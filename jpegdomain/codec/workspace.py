@@ -98,7 +98,7 @@ class Arena:
         return self._shown[self._at - size : self._at]
 
 
-# A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
+# A list's append and pop are atomic, so threads need no lock, and a fork cannot inherit one.
 _free: list[Workspace] = []
 
 

@@ -28,7 +28,7 @@ _COMPONENTS: Final = {"gray": 1, "unknown": 2, "ycbcr": 3, "rgb": 3, "cmyk": 4, 
 _LARGEST_SIDE: Final = 65535
 _LARGEST_FACTOR: Final = 4
 _LARGEST_INTERVAL: Final = 65535
-# The space in 255 segments besides their names and numbers.
+# The space in 255 segments, without their names and numbers.
 _LARGEST_PROFILE: Final = 255 * (65533 - 14)
 
 
@@ -54,11 +54,12 @@ def write_jpeg(
 
     Args:
         image: A complete record: read without ``keep``, or built from such a record with ``dataclasses.replace``.
-        path: Where to write the file, too: a path, where it is written completely or not at all, or a file object
-            opened for binary writing, which is written to at its current position.
-        restart: Write a restart marker (E.1.4) after every so many minimum coded units, 1…65535, or 'row', after each
-            row of them. At a marker, a region or another thread can start decoding, and earlier damage ends. None
-            writes no markers. In scans of one component, which most scans of progressive files are, a unit is a block.
+        path: Where to write the file in addition: a path, where it is written completely or not at all, or a file
+            object opened for binary writing, which is written to at its current position.
+        restart: Write a restart marker (E.1.4) after every n minimum coded units, for n in 1…65535; 'row' writes one
+            after each row of them. Decoding can start at a marker, for a region or in another thread, and damage does
+            not spread past the next marker. None writes no markers. In scans of one component, which most scans of
+            progressive files are, a unit is a block.
         progressive: Whether to write a progressive file.
 
     Returns:

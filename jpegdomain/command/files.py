@@ -160,7 +160,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _unusable(image: JpegImage) -> str | None:
-    """Why an image that was read cannot be put in a batch."""
+    """Return why an image that was read cannot be put in a batch."""
     try:
         check_color(image)
         _ = image.upsampling

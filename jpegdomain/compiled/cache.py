@@ -68,7 +68,7 @@ def code_for_others(package: KernelPackage) -> str | None:
             for note in sorted(parent.glob(f"{package.name}-*/{_NOTE}")):
                 other = note.read_text().strip()
                 if other != own and any(note.parent.rglob("*.nbi")):
-                    return f"the code in {note.parent} is for the processor {other}, this is {own}"
+                    return f"the code in {note.parent} is for the processor {other}, but this one is {own}"
     return None
 
 
@@ -117,7 +117,7 @@ def one_process(folder: Path) -> Iterator[None]:
     """Keep other processes from compiling into a folder; on systems without such locks, the last one to finish wins."""
     with (folder / "lock").open("ab") as file:
         if fcntl is not None:
-            # Where the file system knows no locks, go on without one.
+            # If the file system has no locks, continue without one.
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -167,7 +167,7 @@ def _fingerprint(package: KernelPackage) -> str:
         platform.machine(),
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),
-        # The processor that NUMBA_CPU_NAME and others name in place of this one.
+        # The processor that NUMBA_CPU_NAME and related variables name instead of this one.
         settings.CPU_NAME,
         settings.CPU_FEATURES,
         settings.ENABLE_AVX,

@@ -1,7 +1,7 @@
 """Locks for processes that fork."""
 
 # A fork takes locks in the reverse order of their registration, and importing Numba takes these two modules' locks
-# while it holds ours: so theirs must be registered before ours, or a fork and a first use would wait for each other.
+# while it holds ours. So theirs must be registered before ours, or a fork and a first use would wait for each other.
 import concurrent.futures.thread  # noqa: F401
 import logging  # noqa: F401
 import os

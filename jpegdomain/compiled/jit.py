@@ -9,8 +9,8 @@ __all__ = ["OPTIONS", "compiled", "inlined"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# No function here makes an array, and Python holds those that it passes: so there is nothing to count. Counting
-# references, an atomic operation, costs a tenth of the time.
+# No function here makes an array, and Python holds references to the arrays that it passes, so references need not be
+# counted. Counting them, with atomic operations, would cost a tenth of the time.
 OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
 
 # A function that Python never calls needs no wrapper for it, which would take a fifth of the time to compile.
@@ -21,9 +21,9 @@ _names: set[str] = set()
 
 def compiled(function: Function) -> Function:
     """Compile a function when another one first uses it; raise ValueError if its ``__qualname__`` is not its own."""
-    # The linker knows a function by its ``__module__`` and ``__qualname__`` and by the types of its arguments: of two
-    # functions of one factory that share them, loaded from two processes' caches, it would run the first in the place
-    # of both.
+    # The linker identifies a function by its ``__module__``, its ``__qualname__`` and the types of its arguments. If
+    # two functions of one factory, loaded from two processes' caches, have the same, it would run the first instead of
+    # the second.
     return cast(Function, _once(njit(**_INNER)(_named(function))))
 
 

@@ -19,7 +19,7 @@ __all__ = ["CompiledFunction", "KernelPackage", "kernel_packages"]
 _packages: "list[KernelPackage]" = []
 _said: list[str] = []
 _LONG: Final = 5
-"""Seconds of compiling from which further functions in a process are announced, too."""
+"""From this many seconds of compiling, further functions in a process are announced, too."""
 _loaded: "dict[CompiledFunction, Callable[..., Any]]" = {}
 
 _one_at_a_time = lock_that_forks_wait_for()
@@ -174,8 +174,8 @@ def _from_cache(function: CompiledFunction, folder: Path | None) -> Callable[...
 
 
 def _compile(function: CompiledFunction, folder: Path | None) -> Callable[..., Any]:
-    # Numba imports numpy.ma at a function's first call. A child forked while another thread does so would wait for
-    # ever, from Python 3.12 on. Here a fork waits until it is done.
+    # Numba imports numpy.ma when a function is first called. From Python 3.12 on, a child forked while another thread
+    # does so would wait for ever. Here a fork waits until the import is done.
     import numba
     import numpy.ma  # noqa: F401
 
@@ -201,6 +201,6 @@ def _compile(function: CompiledFunction, folder: Path | None) -> Callable[..., A
     finally:
         if collecting:
             gc.enable()
-    # One signature: a call with other arrays is a mistake, not a reason to compile for seconds.
+    # Only one signature: a call with other arrays is a mistake, and no reason to compile for seconds.
     dispatcher.disable_compile()
     return dispatcher

@@ -23,7 +23,7 @@ class Lender:
     def __init__(self, blocks: int, size: int) -> None:
         self._blocks = blocks
         self._size = size
-        # A list's single operations are atomic: so threads need no lock, and a fork cannot inherit one.
+        # Single operations on a list are atomic, so threads need no lock, and a fork cannot inherit one.
         self._spare: list[NDArray[np.uint8]] = []
         self._lent: dict[int, Any] = {}
 
@@ -39,7 +39,7 @@ class Lender:
             is not reused.
         """
         block = self._found(size)
-        # Its base is not an array: it is itself the base of its views.
+        # Its base is not an array, so it is itself the base of its views.
         shown = np.frombuffer(block.data.toreadonly() if read_only else block.data, np.uint8)
         number = id(shown)
 

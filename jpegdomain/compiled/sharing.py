@@ -49,8 +49,8 @@ def shared(work: Callable[[_Job], _Result], jobs: Iterable[_Job], threads: int) 
 
     ends = []
     for _ in range(min(threads, len(given)) - 1):
-        # A `threading.Thread` has the caller wait until it has begun: a third of a millisecond, in which tens of small
-        # files are decoded.
+        # A `threading.Thread` makes the caller wait until it has started: a third of a millisecond, enough to decode
+        # tens of small files.
         end = _thread.allocate_lock()
         end.acquire()
         _thread.start_new_thread(help_out, (end,))

@@ -1,8 +1,8 @@
-"""Skip work of Numba's that kernels do not need: compiling then takes half the time.
+"""Skip work of Numba that kernels do not need: compiling then takes half the time.
 
-Numba optimises every function separately and makes machine code of it. But a kernel's functions are linked into the one
-that Python calls, optimised there once more, and never called on their own. Numba also looks up the type of each
-operation again each time, and compares settings value by value to do so.
+Numba optimises every function separately and generates machine code for it. But a kernel's functions are linked into
+the one that Python calls, optimised there once more, and never called on their own. Numba also looks up the type of an
+operation anew every time, and compares settings value by value to do so.
 
 These are Numba's internals. With a release that has different ones, the same code is compiled, only more slowly.
 """
@@ -36,7 +36,7 @@ _NEEDED: Final = {
 
 @contextmanager
 def shortcuts() -> Iterator[None]:
-    """Skip this work for what this thread compiles meanwhile; other threads' functions are compiled as usual."""
+    """Skip this work for what this thread compiles in the meantime; other threads compile as usual."""
     with ExitStack() as stack:
         if all(hasattr(holder, name) for holder, names in _NEEDED.items() for name in names):
             for holder, name, make in (
@@ -74,7 +74,7 @@ def _replaced(holder: Any, name: str, make: Callable[[Any], Any], owner: int) ->
 def _is_called(library: Any) -> bool:
     """Whether Python or C calls a function of this library; if not, others take it in."""
     names = [function.name for function in library._final_module.functions if not function.is_declaration]
-    # A library without any has come from the cache, as machine code.
+    # A library without any came from the cache, as machine code.
     return not names or any(name.startswith(_ENTRANCES) for name in names)
 
 
@@ -83,7 +83,7 @@ def _optimise(usual: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def _finalise(usual: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Finish a library, without machine code if nobody calls it."""
+    """Finish a library, without machine code if nothing outside calls it."""
 
     def finalise(library: Any) -> None:
         if _is_called(library):
@@ -134,7 +134,7 @@ def _call_type(usual: Callable[..., Any]) -> Callable[..., Any]:
 
 def _equal(usual: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def equal(settings: Any, other: Any) -> Any:
-        # Most are equal in what has been set; what has not been set has a default.
+        # Most are equal in the settings that have been set; the others have defaults.
         same = type(settings) is type(other) and settings._values == other._values
         return same or usual(settings, other)
 
@@ -142,7 +142,7 @@ def _equal(usual: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _hash(usual: Callable[[Any], int]) -> Callable[[Any], int]:
-    # It is that of the settings' names.
+    # It is the hash of the settings' names.
     known: dict[type, int] = {}
 
     def hash_of(settings: Any) -> int:

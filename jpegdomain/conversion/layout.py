@@ -113,7 +113,7 @@ def _moved(node: fx.Node, before: Layout) -> Layout | None:
     if not constants((*node.args[1:], *settings.values())):
         return None
     x = Activation(torch.empty((BLOCK,) * before.ndim, device="meta"), Extent(BLOCK, BLOCK), axes=before.axes)
-    # ``stack`` inserts an axis, too.
+    # ``stack`` also inserts an axis.
     function = MOVES.get(node.target, functional.unsqueeze)
     try:
         after = function(x, *(node.args[1:] or (() if settings else (0,))), **settings)

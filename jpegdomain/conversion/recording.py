@@ -94,8 +94,8 @@ def plan_of(model: Any, extent: Extent, batch: int, args: tuple[Any, ...], kwarg
         image = Activation(torch.zeros(sizes, dtype=like.dtype, device=device), extent)
         return _rows(model, device, hooks, (image, *args), kwargs)
 
-    # On the meta device only shapes are computed; but code that looks at values needs some, and
-    # some code hooks its own modules.
+    # On the meta device only shapes are computed; but code that looks at values needs real ones, and some code hooks
+    # its own modules.
     ways = [(torch.device("meta"), False), (like.device, False), (like.device, True)]
     about = model._jpeg_source.reason, model._jpeg_source.unsized
     for way in ways[model._jpeg_plan is None : -1]:

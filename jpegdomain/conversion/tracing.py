@@ -135,7 +135,7 @@ def trace(model: nn.Module, training: bool = False) -> Traced:
     try:
         traced = _follow(model, {})
     except UntraceableModelError:
-        # It may branch on a flag: the graph is then of the branch without it.
+        # The code may branch on a flag; the graph then has the branch without it.
         if not defaults:
             raise
         return _follow(model, defaults)

@@ -54,7 +54,7 @@ class JpegBatch:
     dtype: torch.dtype
     records: Records | None
     memory: Memory | None = None
-    # Not a field: torch.compile's graphs depend on fields.
+    # Not a field, because torch.compile's graphs depend on fields.
     reports: ClassVar[tuple[FileReport, ...]] = ()
     normalisation: ClassVar[Normalisation | None] = None
     mixtures: ClassVar[tuple[Mixture, ...]] = ()
@@ -243,7 +243,7 @@ def _unpacked(extent: Extent, dtype: torch.dtype, packed: Packed) -> JpegBatch:
 for _kind in (JpegBatch, JpegImage):
     register_leaf(
         _kind,
-        "geometry and colours belong into the preprocess (jpegdomain.preprocess, or torchvision's own there), MixUp "
-        "and CutMix are those of jpegdomain.data, everything else belongs behind jpegdomain.read_pixels or "
-        "jpegdomain.PixelCollate, which give pixels",
+        "geometry and colours belong in the preprocess (jpegdomain.preprocess, or torchvision's transforms there), "
+        "MixUp and CutMix come from jpegdomain.data, and everything else belongs after jpegdomain.read_pixels or "
+        "jpegdomain.PixelCollate, which return pixels",
     )

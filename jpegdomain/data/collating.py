@@ -183,4 +183,4 @@ class Collate:
 
 def _stand_in(items: Items) -> FileReport:
     (image, _), (position,) = items[0], items.positions
-    return FileReport(position, image.source, "stands in for a batch whose files were all left out", False)
+    return FileReport(position, image.source, "replaces a batch whose files were all left out", False)

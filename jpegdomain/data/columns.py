@@ -117,7 +117,7 @@ def _column(values: Sequence[Any], name: str) -> Any:
     try:
         return default_collate(list(values))
     except (TypeError, RuntimeError) as error:
-        raise InputError(f"{name} cannot be combined to a batch: {error}; leave it out of the items") from error
+        raise InputError(f"{name} cannot be combined into a batch: {error}; leave it out of the items") from error
 
 
 def moved(loaded: Any, move: Callable[[Any], Any]) -> Any:

@@ -81,7 +81,7 @@ class JpegDataset(Dataset[Item]):
             raise InputError(f"each file needs one label: got {len(files)} files and {len(labels)} labels")
         check_on_error(on_error)
         self.limits = Limits("keep" if on_error == "keep" else "raise", max_pixels, max_scans, strict)
-        # Raises for invalid values now rather than in a worker process.
+        # Raise errors about invalid values now rather than in a worker process.
         read_jpegs([], keep=8 if keep is None else keep, **self.limits._asdict())
         self.files = files
         self.targets = range(len(files)) if labels is None else labels

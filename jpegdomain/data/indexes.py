@@ -131,7 +131,7 @@ class IndexFolder:
             index.save(kept)
         except OSError as error:
             self._full = True
-            warnings.warn(f"no further indexes are written to {self.folder}: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"no more indexes will be written to {self.folder}: {error}", RuntimeWarning, stacklevel=2)
 
     def _opened(self, source: Source, index: JpegIndex, kept: Path) -> UnreadImage | None:
         file = IndexedFile(open_pieces(source), index, self._settings)

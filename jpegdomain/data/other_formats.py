@@ -58,10 +58,10 @@ def decode_other(data: bytes, source: str, max_pixels: int | None = None) -> Pix
     """
     extent, orientation = _header(data)
     if extent is None:
-        return JpegFileError(f"{source}: no JPEG, PNG, WebP or GIF file, or its header is cut off")
+        return JpegFileError(f"{source}: not a JPEG, PNG, WebP or GIF file, or its header is cut off")
     if max_pixels is not None and extent.height * extent.width > max_pixels:
         reason = f"{extent.height}×{extent.width} pixels are more than max_pixels, {max_pixels}"
-        return JpegTooLargeError(f"{source}: {reason}; raise the limit if the file is to be trusted")
+        return JpegTooLargeError(f"{source}: {reason}; raise the limit if you trust the file")
     # torchvision takes longer to import than this package.
     from torchvision.io import ImageReadMode, decode_image
 

@@ -101,7 +101,7 @@ def _kept(key: Hashable, make: Callable[[], RenderLayout]) -> RenderLayout:
 
 
 def _places(plane: Plane) -> NDArray[np.int64]:
-    """(images + 1,): where each image's coefficients begin and the last one's end."""
+    """Return (images + 1,): where each image's coefficients begin, and where the last one's end."""
     blocks = [rows * columns for rows, columns in (extent.blocks for extent in plane.extents)]
     return plane.quantised.shape[1] * np.cumsum([0, *blocks])
 

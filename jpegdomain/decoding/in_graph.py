@@ -47,7 +47,7 @@ def _decode(
     dtype: torch.dtype,
     channels_last: bool,
 ) -> Tensor:
-    # That module imports this one.
+    # Imported here, because that module imports this one.
     from .affine import to_pixels
 
     batch = JpegBatch(Extent(height, width), dtype, None, unseal(quantised, block, header))

@@ -43,7 +43,7 @@ def _of_levels() -> tuple[Tensor, Tensor]:
     return one, one / 2
 
 
-# A tensor takes as long to make as a small file to decode.
+# Making a tensor takes as long as decoding a small file.
 @functools.lru_cache(maxsize=64)
 def _of(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Tensor, Tensor]:
     means, stds = (torch.tensor(values, dtype=torch.float64, device="cpu").expand(3) for values in (mean, std))

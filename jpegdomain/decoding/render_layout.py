@@ -152,7 +152,7 @@ def _bands(needs: Sequence[_Need], height: int, stride: int) -> tuple[NDArray[np
     bands, rows = _cut(needs, height, height)
     while rows * stride > _CACHE and len(bands) < height:
         size = -(-height // len(bands))
-        # Towards what would fit if rows were needed evenly, but no less than half.
+        # Aim for what would fit if rows were needed evenly, but for no less than half.
         smaller = max(size // 2, min(size - 1, size * _CACHE // (rows * stride)))
         following, fewer = _cut(needs, height, max(1, smaller))
         if fewer > 0.9 * rows:

@@ -28,10 +28,10 @@ TOGETHER: Final = 64
 _WORTH_A_THREAD: Final = 1 << 20
 """Number of output numbers below which starting a thread takes longer than it saves."""
 
-# Batches so large that their memory goes back to the system each time spend as long on it as on all the arithmetic.
+# If a batch is so large that its memory is returned to the system each time, this takes as long as all the arithmetic.
 _batches: Final = Lender(2, 1 << 26)
 
-# A list's append and pop are atomic: so threads need no lock, and a fork cannot inherit one.
+# A list's append and pop are atomic, so threads need no lock, and a fork cannot inherit one.
 _scratch: list[NDArray[np.float32]] = []
 
 

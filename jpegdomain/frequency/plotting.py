@@ -65,7 +65,7 @@ def plot_rates(rates: Tensor, axes: "Sequence[Axes] | None" = None, *, order: Or
     grids = rates.detach().cpu().double().view(len(COMPONENTS), BLOCK, BLOCK).numpy()
     for panel, grid, component in zip(panels, grids, COMPONENTS, strict=True):
         drawn = panel.imshow(grid, cmap="YlGnBu", vmin=0, vmax=1)
-        _dress(panel, f"{component}: {grid.sum():.1f} an image", order, np.where(grid > 0.55, "white", _DARK_TEXT))
+        _dress(panel, f"{component}: {grid.sum():.1f} per image", order, np.where(grid > 0.55, "white", _DARK_TEXT))
     if axes is None:
         figure.colorbar(drawn, ax=panels, shrink=0.85, pad=0.015, label="share of images that keep it")
         figure.suptitle(f"{grids.sum():.1f} of {CHANNELS} channels per image, numbered {order}", fontsize=10)

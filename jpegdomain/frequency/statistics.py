@@ -132,10 +132,10 @@ def fit_statistics(
     so that rounding errors are not amplified.
 
     Networks divide by max(std, floor). Standard deviations range from hundreds of levels (luma's DC) to thousandths,
-    and a channel divided by less than a level is noise as strong as the image. On a third of Imagenette, a small ResNet
-    on all 192 channels reached 39 % without a floor, 52 % with a floor of 8 levels and 57 % with one of 32; on 24
-    channels (24S) it reached 57 % with a floor of 8 and 58 % with one of 32 (one seed, ± 1.6 points). Hence the
-    default. `experiments.frequency_normalisation` repeats this at full size.
+    and a channel divided by less than a level is noise as strong as the image. On a third of Imagenette, small ResNets
+    on all 192 channels reached 38.9 ± 1.5 % without a floor, 48.9 ± 1.6 % with a floor of 8 levels and 55.0 ± 1.4 %
+    with one of 32; those on 24 channels (24S) reached 55.7 ± 1.5 %. These are three seeds of
+    `experiments.frequency_normalisation`, hence the default.
 
     Args:
         batches: `JpegBatch`es, tensors of RGB pixels, or tuples of one of these and labels, as from a data loader; of

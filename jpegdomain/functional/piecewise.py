@@ -50,7 +50,8 @@ class PiecewiseLinear:
             (n, c, h, w): Σ_i mask_i(approximation)·(slopes[i]·exact + intercepts[i]).
         """
         if self._rectifies:
-            # `exact` where approximation > 0, else 0: in one pass, on a CPU in a twentieth of the time of torch.where.
+            # `exact` where approximation > 0, else 0, in one pass; on a CPU this takes a twentieth of the time of
+            # torch.where.
             return torch.ops.aten.threshold_backward(exact, approximation, 0.0)
         result = self._piece(0, exact)
         for index, (edge, closed) in enumerate(zip(self.breakpoints, self.closed, strict=True), start=1):

@@ -50,7 +50,7 @@ class BandedMatrix:
         self.weights.flags.writeable = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Arrays come writeable out of a pickle.
+        # Unpickled arrays are writeable.
         return BandedMatrix, (self.size, self.starts, self.weights)
 
     def __repr__(self) -> str:

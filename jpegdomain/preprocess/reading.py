@@ -93,10 +93,10 @@ class Reading:
         if made is None:
             return False
         if self.mean is not None and isinstance(made, CenterCrop | Pad | RandomCrop | timm.PadThenCrop):
-            refuse(step, "its fill is black only before Normalize: put it in front of it")
+            refuse(step, "its fill is black only before Normalize: put it before Normalize")
         if isinstance(made, ColorMatrix | ColorJitter | RandomGrayscale | RandomChannelPermutation):
             if self.mean is not None:
-                refuse(step, "colours change before Normalize: put it in front of it")
+                refuse(step, "colours change before Normalize: put it before Normalize")
             if self.floating and self.scale == 255:
                 refuse(step, "torchvision clamps floats to 0…1, and these are 0…255: give ToDtype scale=True")
         self.steps.append(made)
@@ -137,7 +137,7 @@ class Reading:
             self.take(inner)
         steps, self.steps = self.steps, before.pop("steps")
         if any(vars(self)[name] != value for name, value in before.items()):
-            refuse(step, "the values of an image depend on a draw: convert and normalise all images")
+            refuse(step, "it converts or normalises images at random: convert and normalise all images")
         self.steps.append(RandomApply(steps, step.p))
 
     def _erase(self, step: Any) -> None:

@@ -30,7 +30,7 @@ def own_setting(step: object, settings: dict[Any, Any]) -> Any:
     for kind in (tv_tensors.Image, torch.Tensor, "others"):
         if kind in settings:
             return settings[kind]
-    return refuse(step, "it has settings for other types only, none for images")
+    return refuse(step, "it has settings only for other types than images")
 
 
 def _fill(step: Any, scale: float) -> list[float]:
@@ -68,7 +68,7 @@ def _color_jitter(step: Any, _: float) -> Transform:
 
 def _grayscale(step: Any, _: float) -> Transform:
     if step.num_output_channels != 3:
-        refuse(step, "it leaves one channel, and R, G and B are wanted: give it num_output_channels=3")
+        refuse(step, "it returns one channel, but R, G and B are needed: give it num_output_channels=3")
     return Grayscale()
 
 

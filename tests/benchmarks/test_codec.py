@@ -10,10 +10,10 @@ from benchmarks import codec
 from benchmarks.files import EMBEDDED, large_photograph, recoded, spread
 
 
-# Deprecated as it is since torchvision 0.29, its decoder is what users have.
+# torchvision's decoder is deprecated since version 0.29, but users have it.
 @pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities of TorchVision:DeprecationWarning")
-def test_it_runs_on_the_digits_and_writes_its_figures(tmp_path, monkeypatch, capsys):
-    # Processes of their own and a large photograph take long; they have nothing to do with how the sides compare.
+def test_it_runs_on_the_digits_and_writes_its_results(tmp_path, monkeypatch, capsys):
+    # Separate processes and a large photograph take long, and do not matter for how the sides compare.
     monkeypatch.setattr(codec, "first_use", lambda file: {"cold_first_file": 0.0})
     monkeypatch.setattr(codec, "large_photograph", lambda files: files[0])
     output = tmp_path / "codec.json"

@@ -8,9 +8,9 @@ from benchmarks import inputs
 from benchmarks.files import EMBEDDED
 
 
-# Deprecated as it is since torchvision 0.29, its decoder is what users have.
+# torchvision's decoder is deprecated since version 0.29, but users have it.
 @pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities of TorchVision:DeprecationWarning")
-def test_it_runs_on_the_digits_and_writes_its_figures(tmp_path, monkeypatch, capsys):
+def test_it_runs_on_the_digits_and_writes_its_results(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(inputs, "_SHORT", 32)
     monkeypatch.setattr(inputs, "_CROP", 28)
     monkeypatch.setattr(inputs, "large_photograph", lambda files: files[0])
@@ -23,7 +23,7 @@ def test_it_runs_on_the_digits_and_writes_its_figures(tmp_path, monkeypatch, cap
     for name, measured in result.items():
         assert {"jpegdomain", "torchvision, uint8"} <= measured["median_ms"].keys()
         assert measured["ratios"]["jpegdomain"].keys() >= {"torchvision, uint8"}
-        # An 8-bit decoder rounds and clamps, on digits with their black ground more than elsewhere.
+        # An 8-bit decoder rounds and clamps, on digits with their black background more than elsewhere.
         assert measured["difference"]["torchvision, uint8"]["largest"] < 5, name
     assert str(EMBEDDED) not in output.read_text()
     assert "two threads" in capsys.readouterr().out

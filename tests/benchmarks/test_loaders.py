@@ -19,7 +19,7 @@ def folder(tmp_path):
     return tmp_path / "data"
 
 
-def test_ways_give_the_same_pixels(folder):
+def test_all_loaders_give_the_same_pixels(folder):
     names = [name for name in loaders.WAYS if "SPDL" not in name]
     got = {name: torch.cat(list(loaders.WAYS[name](folder, 0))) for name in names}
     exact = got.pop("jpegdomain.loader")
@@ -40,7 +40,7 @@ def test_loaders_are_timed_in_processes_of_their_own(folder, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*LeafSpec:FutureWarning", "ignore:# The axis name")
-def test_end_to_end(folder, tmp_path, capsys):
+def test_bytes_to_logits_are_timed_in_every_engine(folder, tmp_path, capsys):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     given = ["--models", "squeezenet1_1", "--limit", "8", "--batch", "4", "--repeats", "2"]

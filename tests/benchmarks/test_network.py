@@ -7,7 +7,7 @@ import pytest
 from benchmarks import network
 
 
-@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("training", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_both_plans_beside_the_spatial_network(tmp_path, capsys, training):
     output = tmp_path / "network.json"
     train = ["--train"] if training else []

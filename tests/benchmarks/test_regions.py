@@ -5,7 +5,7 @@ import json
 from benchmarks import regions
 
 
-def test_it_runs_on_the_digits_and_writes_its_figures(tmp_path, capsys):
+def test_it_runs_on_the_digits_and_writes_its_results(tmp_path, capsys):
     output = tmp_path / "regions.json"
     sizes = ["--grids", "1x1", "--side", "100", "--passes", "below 75 kB"]
     regions.main([*sizes, "--repeats", "2", "--output", str(output)])

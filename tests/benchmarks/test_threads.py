@@ -7,7 +7,7 @@ import torch
 from benchmarks import threads
 
 
-def test_it_runs_on_the_digits_and_writes_its_figures(tmp_path, capsys):
+def test_it_runs_on_the_digits_and_writes_its_results(tmp_path, capsys):
     output, usual = tmp_path / "threads.json", torch.get_num_threads()
     threads.main(["--limit", "12", "--run", "5", "40", "--repeats", "2", "--output", str(output)])
     result = json.loads(output.read_text())["result"]

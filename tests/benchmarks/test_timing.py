@@ -12,7 +12,7 @@ def test_sides_take_turns_and_warm_up_uncounted():
     assert {name: len(rounds) for name, rounds in seconds.items()} == {"a": 3, "b": 3}
 
 
-def test_ratios_are_of_the_same_round():
+def test_ratios_compare_times_of_the_same_round():
     assert ratio([2.0, 9.0, 8.0], [1.0, 3.0, 1.0]) == {"median": 3.0, "smallest": 2.0, "largest": 8.0}
 
 

@@ -1,7 +1,7 @@
 """A slow arithmetic encoder, T.81's flow charts one by one, for the slow JPEG encoder beside this file.
 
 The code stream is one Python integer, so there is no carry to propagate and no output to hold back. Bins have the
-names of tables F.4 and F.5. Of jpegdomain it knows Table D.3; libjpeg, which reads its files as well, has its own.
+names of tables F.4 and F.5. From jpegdomain it has only Table D.3; libjpeg, which also reads its files, has its own.
 """
 
 import collections
@@ -10,12 +10,12 @@ from jpegdomain.codec.kernel.arithmetic import ESTIMATES
 
 
 def usual(slot):
-    """Conditioning where no DAC gives another: L, U, Kx (B.2.4.3)."""
+    """Return the conditioning that holds without a DAC segment: L, U, Kx (B.2.4.3)."""
     return 0, 1, 5
 
 
 class Interval:
-    """What is coded between two restarts. `conditioning` gives L, U and Kx of a slot."""
+    """The code between two restart markers. `conditioning` gives L, U and Kx of a slot."""
 
     def __init__(self, scan, conditioning=usual):
         self.scan, self.conditioning = scan, conditioning
@@ -30,7 +30,7 @@ class Interval:
         estimate = int(ESTIMATES[state])
         less_likely = estimate & 0xFFFF
         larger = self.size - less_likely
-        # The more probable symbol has the lower part, and always the larger one.
+        # The more probable symbol has the lower part, which is always the larger one.
         lower = (bit == state >> 7) == (larger >= less_likely)
         self.visited.add(state & 127)
         if lower:
@@ -38,7 +38,7 @@ class Interval:
         else:
             self.code += larger
             self.size = less_likely
-        # Bins adapt at a renormalisation only.
+        # Bins adapt only when the interval is renormalised.
         if self.size < 0x8000 and name is not None:
             self.bins[name] = estimate >> 16 & 255 if bit == state >> 7 else estimate >> 24
         while self.size < 0x8000:
@@ -47,7 +47,8 @@ class Interval:
             self.shifts += 1
 
     def finish(self, zeros=0):
-        """The data, from the number in the last interval that ends in most zeros (D.1.8), and more zeros if asked."""
+        """Return the data: the number in the last interval that ends in most zeros (D.1.8), and more zeros if
+        requested."""
         low, high = self.code, self.code + self.size - 1
         number = high >> 16 << 16
         if number < low:
@@ -57,7 +58,7 @@ class Interval:
         return packed.replace(b"\xff", b"\xff\0") + bytes(zeros)
 
     def block(self, position, slot, values):
-        """Code a block in zigzag order, as far as the scan holds it."""
+        """Code the part of a block that is in the scan, in zigzag order."""
         first, last, high, low = self.scan[1:5]
         if first == 0 and high:
             self.decide(None, values[0] >> low & 1)
@@ -83,7 +84,7 @@ class Interval:
                 self.magnitude((slot, "DC"), size - 1, 1)
 
     def magnitude(self, table, size, first):
-        """Code that `size` has a bit beyond the first so many, or no more; then its bits below the highest."""
+        """Code how many bits `size` has from `first` on, then its bits below the highest."""
         length = size.bit_length()
         for bit in range(first, length + 1):
             self.decide((*table, "X", bit), int(bit < length))

@@ -1,6 +1,6 @@
-"""A slow JPEG encoder that can do everything: any factors, any scans, sequential or progressive, odd tables.
+"""A slow JPEG encoder for everything: any factors, any scans, sequential or progressive, unusual tables.
 
-It knows nothing of jpegdomain, and it need not be trusted: libjpeg reads its files as well.
+It uses nothing from jpegdomain, and it need not be trusted: libjpeg reads its files, too.
 """
 
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ ZIGZAG = np.array([8 * (s - i if s % 2 == 0 else i) + (i if s % 2 == 0 else s - 
 
 
 class Part(NamedTuple):
-    """A component: its whole padded grid (rows, columns, 64), row-major; what is beyond `blocks` only fills MCUs."""
+    """A component: its whole padded grid (rows, columns, 64), row-major; blocks beyond `blocks` only fill MCUs."""
 
     identifier: int
     factors: tuple
@@ -41,9 +41,9 @@ class Scan(NamedTuple):
 
 
 def encode(size, parts, scans, *, progressive=False, style="flat", fill=0, height_later=False, head=b"", coder=None):
-    """A whole file. `head` stands behind SOI, `fill` FFs before every marker segment, DNL instead of the height.
-
-    `coder` makes of a scan what codes an interval of it arithmetically; without one, Huffman codes of a style do.
+    """Return a whole file: `head` comes after SOI, `fill` FFs before every marker segment, and DNL instead of the
+    height. `coder` makes an arithmetic coder for each interval of a scan; without it, Huffman codes of a style are
+    used.
     """
     padding = b"\xff" * fill
     wide = any(part.table.max() > 255 for part in parts)
@@ -200,12 +200,12 @@ def magnitude(value):
 
 
 def code_lengths(count, style):
-    """Numbers of codes by length 1…16 for so many symbols, all ones left free."""
+    """Return numbers of codes by length 1…16 for a number of symbols; the code of all ones is not used."""
     numbers = [0] * 16
     if style == "flat":
         numbers[count.bit_length() - 1] = count
     else:
-        # One code of each length, then the longest: far from the best, and legal.
+        # One code of each length, then the longest: far from optimal, but valid.
         short = min(count, 7)
         numbers[:short] = [1] * short
         numbers[15] += count - short

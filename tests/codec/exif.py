@@ -1,4 +1,4 @@
-"""EXIF blocks by hand: TIFF directories with whatever is asked for in them."""
+"""EXIF blocks made by hand: TIFF directories with any entries."""
 
 import struct
 
@@ -26,6 +26,6 @@ def tiff(order, *entries, head=None, start=8, count=None, tail=b"", following=b"
 
 
 def oriented(data, orientation):
-    """A JPEG file with an EXIF segment of this orientation behind its first marker."""
+    """Return a JPEG file with an EXIF segment with this orientation after its first marker."""
     block = b"Exif\0\0" + tiff("<", entry("<", 3, 1, orientation))
     return data[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + data[2:]

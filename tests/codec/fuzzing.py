@@ -1,10 +1,10 @@
-"""Damage files at random and read them: only the package's errors, no hang, no memory beyond the limit.
+"""Damage files at random and read them: only the package's errors may occur, no hang, no memory beyond the limit.
 
     python -m tests.codec.fuzzing SEED COUNT FILE…
 
-A process of its own, since the fault looked for could end it. It prints how many files were read and how many refused;
-anything else that happens ends it with a traceback, and the case is in the working directory as fuzz-SEED-NUMBER.jpg,
-after those that were to be read in one call with it.
+It is a separate process, since a fault could end it. It prints how many files were read and how many were refused.
+Anything else ends it with a traceback, and the case is in the working directory as fuzz-SEED-NUMBER.jpg, after the
+files that were read in one call with it.
 """
 
 import faulthandler
@@ -21,7 +21,7 @@ from jpegdomain.errors import InputError, JpegFileError
 
 SECONDS_A_FILE = 30
 PIXELS = 1_000_000
-# Four components of a million samples, in 16 bits, read and written anew, with room for fragments.
+# Four components of a million samples, in 16 bits, read and written again, with room for fragments.
 MEGABYTES = 250
 INTERESTING = [0, 1, 2, 7, 8, 63, 64, 127, 128, 254, 255]
 
@@ -38,7 +38,7 @@ def main():
     for number in range(count):
         data = damaged(files, chance)
         together.append(data)
-        # A timer of its own thread, which nothing that hangs can hold up.
+        # A timer in its own thread, which a hang cannot block.
         faulthandler.dump_traceback_later(SECONDS_A_FILE, exit=True)
         try:
             read += attempt(data, chance)
@@ -56,7 +56,7 @@ def main():
 
 
 def attempt(data, chance):
-    """Read, and write what was read. Whether there was anything."""
+    """Read, and write what was read. Returns whether there was anything."""
     keep = chance.choice([8, 8, 1, 2, 5])
     how = chance.choice([{}, {"strict": True}, {"on_error": "keep"}, {"on_error": "keep"}])
     try:
@@ -68,7 +68,7 @@ def attempt(data, chance):
     assert len(image.warnings) <= 17
     assert image.extent.height * image.extent.width <= PIXELS
     assert all(component.keep == keep for component in image.components)
-    # To touch everything, so that what lies outside shows.
+    # Touch everything, so that memory outside the arrays shows.
     assert all(int(np.abs(component.coefficients.astype(np.int32)).max()) < 1 << 16 for component in image.components)
     region = any_region(chance, image.extent)
     try:
@@ -80,7 +80,8 @@ def attempt(data, chance):
         try:
             written = jd.write_jpeg(image)
         except InputError as error:
-            # Damage makes values, steps and names that no file should hold, and nothing else wrong with a record.
+            # Damage may give values, steps and identifiers that no file should have, but nothing else may be wrong with
+            # a record.
             if not re.search("coefficient|step of 0|identifiers are distinct", str(error)):
                 raise
         else:
@@ -96,7 +97,7 @@ def any_region(chance, extent):
 
 
 def assert_is_part(part, image):
-    """Each component is what the whole has where the part begins; that is whole blocks, whatever its factors."""
+    """Each component equals the whole image's from where the part begins, in whole blocks, whatever its factors."""
     largest = [max(component.factors[axis] for component in image.components) for axis in (0, 1)]
     for one, all_of_it in zip(part.components, image.components, strict=True):
         top, left = (part.offset[axis] * one.factors[axis] // largest[axis] // 8 for axis in (0, 1))
@@ -106,7 +107,7 @@ def assert_is_part(part, image):
 
 
 def attempt_together(several):
-    """In one call each file gives what it gives alone, whatever stands beside it."""
+    """In one call, each file gives the same as alone, whatever the other files are."""
     found = jd.read_jpegs(several, return_errors=True, max_pixels=PIXELS)
     for number, (data, result) in enumerate(zip(several, found, strict=True)):
         expected = alone(data)

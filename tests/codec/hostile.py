@@ -1,4 +1,4 @@
-"""A small file that asks for much work: as many scans as the standard allows, each over all blocks, for a few bytes."""
+"""A small file that takes much work: as many scans as the standard allows, each over all blocks, in a few bytes."""
 
 from .oracle import segment
 
@@ -7,19 +7,19 @@ _LONGEST_RUN = 0x7FFF
 
 
 def many_scans(height, width, touched=0):
-    """A progressive gray file: DC, then each AC coefficient alone, fourteen scans for its bits 13…0.
+    """Return a progressive gray file: DC, then each AC coefficient alone, in fourteen scans for its bits 13…0.
 
     All coefficients are zero but the last one of the first `touched` blocks, which comes first, at its full size.
     """
     blocks = -(-height // 8) * -(-width // 8)
     frame = b"\x08" + height.to_bytes(2, "big") + width.to_bytes(2, "big") + b"\1\1\x11\0"
     pieces = [b"\xff\xd8", segment(0xDB, b"\0" + bytes([1] * 64)), segment(0xC2, frame)]
-    # DC: category 0 is '0'. AC: EOB14 is '0', a coefficient of one bit behind no zeros '10', EOB0 '110'.
+    # DC: category 0 is '0'. AC: EOB14 is '0', a coefficient of one bit after no zeros is '10', EOB0 is '110'.
     pieces.append(segment(0xC4, b"\0\1" + bytes(15) + b"\0"))
     pieces.append(segment(0xC4, b"\x10\1\1\1" + bytes(13) + b"\xe0\1\0"))
     pieces.append(scan(0, 0, 0, 0, "0" * blocks))
     whole, rest = divmod(blocks, _LONGEST_RUN)
-    # A run may end behind the last block.
+    # A run may end after the last block.
     runs = ("0" + "1" * 14) * (whole + (rest > 0))
     if touched:
         whole, rest = divmod(blocks - touched, _LONGEST_RUN)

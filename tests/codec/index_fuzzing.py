@@ -1,8 +1,8 @@
-"""Damage files and their indexes at random: what is read by an index is what was indexed, or nothing is.
+"""Damage files and their indexes at random: reading with an index gives what was indexed, or raises.
 
     python -m tests.codec.index_fuzzing SEED COUNT FILE…
 
-It prints how often something was read and how often refused; anything else ends it with a traceback.
+It prints how often something was read and how often it was refused; anything else ends it with a traceback.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ def indexed(data, chance):
 
 
 def attempt(data, index, image, files, chance):
-    """Read a region with something damaged. Whether it could be read."""
+    """Read a region with something damaged. Returns whether it could be read."""
     how = chance.randrange(4)
     if how == 0:
         changed = bytearray(data)
@@ -53,13 +53,13 @@ def attempt(data, index, image, files, chance):
         part = jd.read_jpeg(data, region=any_region(chance, image.extent), index=index, max_pixels=PIXELS, **options)
     except JpegIndexError:
         return False
-    # Not what the damaged file may hold by now.
+    # Compare with the original, not with what the damaged file contains now.
     assert_is_part(part, image)
     return True
 
 
 def garbled(index, chance):
-    """An index with wrong numbers, and a checksum that does not show it."""
+    """Return an index with wrong numbers, and a checksum that does not show this."""
     if chance.random() < 0.2:
         name = chance.choice(["size", "headers", "every"])
         return dataclasses.replace(index, **{name: getattr(index, name) + chance.choice([-1, 1, 8])})

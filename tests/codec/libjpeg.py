@@ -1,6 +1,6 @@
-"""libjpeg-turbo's own reading of coefficients, through the library that ``jpeglib`` ships. Not jpegdomain's.
+"""Coefficients as libjpeg-turbo reads them, through the library that ``jpeglib`` ships; independent of jpegdomain.
 
-Only for files that are sound: it ends the process on others.
+Only for valid files: others end the process.
 """
 
 import ctypes
@@ -14,14 +14,14 @@ import numpy as np
 
 
 class Read(NamedTuple):
-    """What libjpeg found: by component, (block rows, block columns, 64) and (64,), both row-major."""
+    """What libjpeg found, by component: (block rows, block columns, 64) and (64,), both row-major."""
 
     coefficients: list
     tables: list
 
 
 def read(data, grids=None):
-    """Coefficients and tables of a file's bytes; `grids` where its header is no sound one's."""
+    """Return the coefficients and tables of a file's bytes; give `grids` if its header is not valid."""
     grids = block_grids(data) if grids is None else grids
     arrays = [np.empty((*grid, 64), np.int16) for grid in grids]
     tables, slots = np.zeros((4, 64), np.uint16), np.zeros(4, np.int16)

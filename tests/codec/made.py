@@ -1,4 +1,4 @@
-"""Made files by number: the same number, the same file. Half by Pillow, half by the slow encoder beside this file."""
+"""Generated files by number: the same number gives the same file. Half are made by Pillow, half by the slow encoder."""
 
 import io
 import itertools
@@ -12,7 +12,7 @@ from .oracle import jpeg, noise
 
 
 class Made(NamedTuple):
-    """A file; one that libjpeg reads the same from, where it cannot read that one; and what was put in, if known."""
+    """A file; an equivalent one for libjpeg, if it cannot read the first; and what was encoded, if known."""
 
     data: bytes
     twin: bytes
@@ -31,7 +31,7 @@ def any_size(generator):
 
 
 def by_pillow(number, generator):
-    """Every quality, in turn with every sampling that Pillow writes."""
+    """Return files of every quality, with every sampling that Pillow writes."""
     kind = ["4:2:0", "4:4:4", "4:2:2", "L", "RGB", "CMYK"][number % 6]
     options: dict[str, Any] = {"quality": 1 + number % 100}
     if kind in {"4:2:0", "4:4:4", "4:2:2"}:
@@ -66,7 +66,7 @@ def by_encoder(generator):
         "head": b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0" if generator.integers(2) else b"",
     }
     twin = encode(size, parts, scans, **options)
-    # Whoever reads on after DNL must know where the scan ends: one scan of each component is the simple case.
+    # To read on after DNL, a decoder must know where the scan ends; one scan for each component is the simple case.
     later = bool(generator.integers(4) == 0)
     data = encode(size, parts, scans, **options, height_later=True) if later else twin
     return Made(data, twin, [part.coefficients for part in parts], [part.table for part in parts])
@@ -76,7 +76,7 @@ def any_parts(size, generator):
     count = int(generator.choice([1, 2, 3, 3, 3, 4]))
     usual = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 4), (4, 1), (2, 4), (4, 2), (4, 4)]
     if generator.integers(3):
-        # Luma finer than chroma, as encoders do it.
+        # Luma finer than chroma, as encoders usually have it.
         factors = [usual[generator.integers(len(usual))], *[(1, 1)] * (count - 1)]
     else:
         factors = [tuple(int(factor) for factor in generator.integers(1, 5, 2)) for _ in range(count)]
@@ -95,7 +95,8 @@ def any_parts(size, generator):
 
 
 def blocks(rows, columns, generator):
-    """Sparse blocks like a photograph's or full ones, with a few of the largest values that 8-bit files can hold."""
+    """Return sparse blocks, as in photographs, or full ones, with a few of the largest values that 8-bit files can
+    hold."""
     frequency = np.add.outer(np.arange(8), np.arange(8)).ravel()
     width = generator.choice([2, 20, 300]) / (1 + frequency) ** generator.choice([0, 1, 2, 2])
     values = generator.laplace(0, width, (rows, columns, 64)).round()
@@ -105,7 +106,7 @@ def blocks(rows, columns, generator):
 
 
 def groups(parts, generator):
-    """Components to interleave: one scan for all where ten blocks allow it, or a cut at random."""
+    """Return the components to interleave: one scan for all if they have at most ten blocks, or a random division."""
     found: list[list[int]] = [[]]
     for index, part in enumerate(parts):
         blocks = sum(parts[other].factors[0] * parts[other].factors[1] for other in found[-1])

@@ -1,4 +1,4 @@
-"""What the codec's tests compare with: Pillow, and the transforms once more in plain numpy.
+"""What the codec's tests compare with: Pillow, and the transforms written in plain numpy.
 
 Nothing here comes from jpegdomain.
 """
@@ -14,7 +14,7 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
 def noise(height, width, channels=3, seed=0):
-    """Random pixels with some structure: a wrong frequency order cannot pass for the right one."""
+    """Return random pixels with some structure, so that a wrong order of frequencies is noticed."""
     generator = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     wave = 60 * np.sin(x / 3 + seed) + 30 * np.cos(y / 7)
@@ -58,7 +58,7 @@ def samples(coefficients, table, height, width):
 
 
 def upsample(plane, vertical, horizontal):
-    """libjpeg's default: triangles where no factor is above 2, repetition otherwise and for 1 or 2 columns."""
+    """Upsample by libjpeg's default: triangles if no factor is above 2, repetition otherwise and for 1 or 2 columns."""
     if max(vertical, horizontal) > 2 or (horizontal == 2 and plane.shape[1] <= 2):
         return plane.repeat(vertical, 0).repeat(horizontal, 1)
     if vertical == 2:
@@ -111,7 +111,7 @@ def segment(marker, payload):
 
 
 def inserted(data, *segments, at=2):
-    """The data with segments put in, behind SOI unless told."""
+    """Return the data with segments inserted, by default after SOI."""
     return data[:at] + b"".join(segments) + data[at:]
 
 

@@ -1,4 +1,5 @@
-"""Arithmetic-coded files: against what a slow encoder was given, against libjpeg, and against their Huffman twins."""
+"""Arithmetic-coded files, against a slow encoder's input, against libjpeg, and against the same files in Huffman
+coding."""
 
 import io
 
@@ -23,7 +24,7 @@ FLAT = np.full(64, 16, np.uint16)
 
 
 class Recording:
-    """Makes coders, and knows which states of Table D.3 they have been in."""
+    """Makes coders, and records which states of Table D.3 they have been in."""
 
     def __init__(self, conditioning=usual):
         self.conditioning, self.intervals = conditioning, []
@@ -44,14 +45,14 @@ def any_conditioning(generator):
         lower = int(generator.integers(0, 16))
         known[slot] = (lower, int(generator.integers(lower, 16)), int(generator.integers(1, 64)))
         if generator.integers(2):
-            # Bounds that photographs meet.
+            # Bounds that occur in photographs.
             known[slot] = (lower % 3, lower % 3 + int(generator.integers(3)), known[slot][2])
     payload = b"".join(bytes([slot, lower + 16 * upper, 16 + slot, k]) for slot, (lower, upper, k) in known.items())
     return segment(0xCC, payload), known.__getitem__
 
 
 def made(number):
-    """An arithmetic-coded file, its twin with Huffman codes, its components, and its coders."""
+    """Return an arithmetic-coded file, the same file with Huffman codes, its components, and its coders."""
     generator = np.random.default_rng([23, number])
     size = any_size(generator)
     parts = any_parts(size, generator)
@@ -89,7 +90,7 @@ def check(number):
 
 def test_made_files_hold_what_was_coded():
     visited = set[int]().union(*(check(number) for number in QUICK))
-    # All of Table D.3, and the state that stays.
+    # All of Table D.3, and the state that does not change.
     assert visited == set(range(114))
 
 
@@ -145,7 +146,7 @@ def test_the_tools_that_write_such_files_agree(name):
     np.testing.assert_array_equal(pillow(data, "YCbCr"), pillow((FIXTURES / "rare/plain.jpg").read_bytes(), "YCbCr"))
 
 
-def test_what_is_written_is_huffman_coded_and_the_same():
+def test_written_files_are_huffman_coded_and_have_the_same_coefficients():
     image = read_jpeg(FIXTURES / "rare" / "arithmetic-cmyk.jpg")
     written = jd.write_jpeg(image)
     assert b"\xff\xc0" in written
@@ -183,7 +184,7 @@ def test_impossible_conditioning_is_named(payload, reason):
         read_jpeg(gray(noise(1, 1), head=segment(0xCC, payload)))
 
 
-def test_kinds_that_are_not_read_are_named():
+def test_unsupported_kinds_are_named():
     data = gray(noise(1, 1))
     frame = offset_of(data, 0xC9)
     with pytest.raises(UnsupportedJpegError, match="12-bit"):
@@ -192,7 +193,7 @@ def test_kinds_that_are_not_read_are_named():
         read_jpeg(patched(data, frame + 1, 0xCB))
 
 
-def test_zeros_that_end_the_data_may_stand_there_or_not():
+def test_final_zeros_of_the_data_may_be_left_out():
     class Zeros(Interval):
         def finish(self):
             return super().finish(zeros=5)
@@ -204,19 +205,19 @@ def test_zeros_that_end_the_data_may_stand_there_or_not():
         np.testing.assert_array_equal(image.components[0].coefficients, values)
 
 
-def test_an_image_of_zeros_takes_a_few_bytes_of_any_size():
+def test_an_image_of_zeros_takes_a_few_bytes_at_any_size():
     data = gray(np.zeros((150, 200, 64)))
     assert len(data) - offset_of(data, 0xDA) < 60
     image = read_jpeg(data)
     assert image.extent == (1200, 1600)
     assert not image.components[0].coefficients.any()
-    # So only the limit on pixels bounds what a file can claim.
+    # So only the limit on pixels limits what a file can claim.
     with pytest.raises(JpegTooLargeError):
         read_jpeg(data, max_pixels=1200 * 1600 - 1)
 
 
 @pytest.mark.parametrize("name", ["arithmetic", "rare/arithmetic-progressive-restarts"])
-def test_every_truncation_is_told(name):
+def test_every_truncation_is_reported(name):
     data = (FIXTURES / f"{name}.jpg").read_bytes()
     for length in range(2, len(data)):
         with pytest.raises(TruncatedJpegError):
@@ -241,7 +242,7 @@ def test_what_precedes_the_end_is_kept():
     assert before > 55
 
 
-def test_a_refinement_that_does_not_come_leaves_what_was_known():
+def test_a_missing_refinement_leaves_the_known_bits():
     values = noise(6, 6)
     scans = [Scan((0,), 0, 0, 0, 1), Scan((0,), 1, 63, 0, 1), Scan((0,), 1, 63, 1, 0), Scan((0,), 0, 0, 1, 0)]
     data = gray(values, scans, progressive=True)
@@ -256,7 +257,7 @@ def test_a_refinement_that_does_not_come_leaves_what_was_known():
     np.testing.assert_array_equal(found[-1], known[-1])
 
 
-def test_bits_of_dc_behind_the_end_are_not_made_up():
+def test_dc_bits_after_the_end_are_not_invented():
     generator = np.random.default_rng(0)
     # Nine blocks in an MCU: more bits than a byte holds, so that the end comes inside of MCUs.
     padded = [generator.integers(-500, 500, (4 * v, 3 * h, 64)) * (np.arange(64) == 0) for v, h in [(2, 4), (1, 1)]]
@@ -299,7 +300,7 @@ def test_lost_bytes_between_restart_markers_are_noticed():
     results = read_jpegs(cuts, strict=True, return_errors=True)
     noticed = [isinstance(result, DamagedJpegError) for result in results]
     assert sum(noticed) > 40
-    # libjpeg passes over left-over data, too; the record says so.
+    # libjpeg skips left-over data, too; the record says so.
     for cut, seen in zip(cuts, noticed, strict=True):
         if seen:
             image = read_jpeg(cut, on_error="keep")
@@ -332,7 +333,7 @@ def test_what_costs_no_coefficient_is_a_warning():
         np.testing.assert_array_equal(image.components[0].coefficients, values)
 
 
-def test_an_interval_that_is_lost_ends_at_the_next_restart_marker():
+def test_a_lost_interval_ends_at_the_next_restart_marker():
     values = noise(4, 4)
     data = gray(values, [Scan((0,), restart=4)])
     first, second = data.index(b"\xff\xd0"), data.index(b"\xff\xd1")
@@ -344,7 +345,7 @@ def test_an_interval_that_is_lost_ends_at_the_next_restart_marker():
 
 
 class NoCoefficient(Interval):
-    """Neither a coefficient comes nor an end of block."""
+    """Neither a coefficient nor an end of block follows."""
 
     def band(self, slot, values):
         self.decide((slot, "SE", 1), 0)
@@ -410,7 +411,7 @@ def test_among_many_files(threads):
             np.testing.assert_array_equal(one.coefficients, two.coefficients)
 
 
-def test_a_large_file_is_what_pillow_sees():
+def test_a_large_file_decodes_as_in_pillow():
     values = noise(30, 40, width=6) // (1 + np.add.outer(np.arange(8), np.arange(8)).ravel())
     data = gray(values)
     with Image.open(io.BytesIO(data)) as image:

@@ -1,4 +1,4 @@
-"""The coefficients, against transforms and decoders that know nothing of this package."""
+"""The coefficients, against transforms and decoders that use nothing from this package."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def test_gray_coefficients_are_the_rounded_dct_of_the_encoded_pixels(quality):
     (component,) = read_jpeg(jpeg(pixels, quality=quality)).components
     exact = forward(pixels[..., 0]) / component.table
     difference = np.abs(component.coefficients - exact)
-    # The encoder's transform is in integers: it may fall on the other side of a half, never further.
+    # The encoder's transform uses integers: it may round a half the other way, but is never further off.
     assert difference.max() < 0.75
     assert (component.coefficients == np.round(exact)).mean() > 0.9
 
@@ -40,7 +40,7 @@ def test_tables_are_row_major():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-def test_colour_planes_are_those_that_pillow_decodes(size, subsampling):
+def test_colour_planes_decode_as_in_pillow(size, subsampling):
     data = jpeg(noise(*size), subsampling=subsampling, quality=85)
     image = read_jpeg(data)
     assert image.sampling == subsampling
@@ -50,7 +50,7 @@ def test_colour_planes_are_those_that_pillow_decodes(size, subsampling):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_gray_plane_is_the_one_that_pillow_decodes(size):
+def test_the_gray_plane_decodes_as_in_pillow(size):
     data = jpeg(noise(*size, 1), quality=85)
     image = read_jpeg(data)
     assert (image.color, image.sampling) == ("gray", "gray")

@@ -1,4 +1,4 @@
-"""The codec's kernels are compiled once: what is said, and what becomes of a spoilt cache."""
+"""The codec's kernels are compiled once: what is announced, and what happens with a damaged cache."""
 
 import hashlib
 import sys
@@ -73,7 +73,7 @@ def test_the_first_process_compiles_and_says_so_once(file, tmp_path):
 
 
 @pytest.mark.slow
-def test_warm_compiles_all_ahead(file, tmp_path):
+def test_warm_compiles_everything_ahead(file, tmp_path):
     folder = tmp_path / "kept"
     _, said = outcome(process("-c", FRESH + WARM, JPEGDOMAIN_CACHE=folder))
     assert "sequential" in said
@@ -86,7 +86,7 @@ def test_warm_compiles_all_ahead(file, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_spoilt_cache_is_no_reason_to_fail(file, tmp_path):
+def test_a_damaged_cache_does_not_cause_a_failure(file, tmp_path):
     folder = tmp_path / "kept"
     outcome(process("-c", FRESH + READ, file, JPEGDOMAIN_CACHE=folder))
     kept = list(folder.rglob("*.nb?"))
@@ -96,7 +96,7 @@ def test_a_spoilt_cache_is_no_reason_to_fail(file, tmp_path):
     printed, said = outcome(process("-c", FRESH + READ, file, JPEGDOMAIN_CACHE=folder))
     assert printed.startswith("16×24")
     assert "compiling again" in said
-    # It is mended, too.
+    # It is also repaired.
     printed, said = outcome(process("-c", FRESH + READ, file, JPEGDOMAIN_CACHE=folder))
     assert printed.startswith("16×24")
     assert said == ""

@@ -129,6 +129,7 @@ def test_no_descriptors_are_left_open():
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
+@pytest.mark.slow
 def test_reads_without_a_standard_error(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg(noise(40, 40)))
@@ -145,6 +146,7 @@ def test_reads_without_a_standard_error(tmp_path):
     assert finished.stdout.split("\n") == ["40×40", "refused", ""]
 
 
+@pytest.mark.slow
 def test_a_forked_child_reads_too(tmp_path):
     if not hasattr(os, "fork"):
         pytest.skip("no fork here")

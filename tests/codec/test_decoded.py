@@ -1,4 +1,4 @@
-"""Records of many files are made when one looks at them: they are those of single files, whoever looks, and when."""
+"""Records of many files are made when they are accessed, and equal those of single files, whenever that is."""
 
 import copy
 import io
@@ -71,19 +71,19 @@ def test_any_attribute_may_be_the_first(field):
     [copy.copy, copy.deepcopy, replace, lambda image: pickle.loads(pickle.dumps(image))],
     ids=["copy", "deepcopy", "replace", "pickle"],
 )
-def test_a_copy_is_whole(copied):
+def test_a_copy_is_complete(copied):
     for number, data in enumerate(FILES):
         image = copied(read_jpegs(FILES)[number])
         assert "_promise" not in vars(image)
         assert everything(image) == everything(read_jpeg(data))
 
 
-def test_a_record_that_is_kept_or_sent_takes_no_other_along():
+def test_a_record_that_is_kept_or_sent_does_not_keep_others():
     several, one = read_jpegs(FILES * 40), read_jpeg(FILES[0])
     assert len(pickle.dumps(several[0])) < len(pickle.dumps(one)) + 100
 
 
-def test_what_a_record_does_not_have_is_an_attribute_error():
+def test_a_missing_attribute_raises_an_attribute_error():
     image = read_jpegs(FILES)[0]
     assert not hasattr(image, "__array__")
     assert "components" not in vars(image)
@@ -91,7 +91,7 @@ def test_what_a_record_does_not_have_is_an_attribute_error():
         _ = image.pixels
 
 
-def test_threads_that_look_at_once_see_the_same():
+def test_threads_that_access_a_record_at_once_see_the_same():
     for _ in range(30):
         image = read_jpegs(FILES)[1]
         gate, seen = threading.Barrier(4), []
@@ -108,15 +108,15 @@ def test_threads_that_look_at_once_see_the_same():
         assert len({id(components) for components in seen}) == 1
 
 
-def test_memory_is_used_again_only_when_no_record_is_left_of_it():
+def test_memory_is_reused_only_when_no_record_uses_it():
     large = [jpeg(noise(200, 200, seed=seed), quality=95) for seed in range(20)]
     expected = [read_jpeg(data).components[0].coefficients.copy() for data in large]
     before = {*workspace._blocks._lent}
     kept = []
     for turn in range(12):
-        # In another order each time, so that the same memory would hold something else.
+        # In a different order each time, so that reused memory would hold something else.
         images = read_jpegs(large[turn:] + large[:turn], threads=2)
-        # One of them has not been looked at, of the other an array alone is left.
+        # One of them has not been accessed; of the other only an array is left.
         kept.append(((turn + 3) % 20, images[3].components[0].coefficients))
         kept.append(((turn + 5) % 20, images[5]))
         del images

@@ -1,4 +1,4 @@
-"""Damaged files by committed seeds, in processes of their own, and the same where every index is checked."""
+"""Damaged files by committed seeds, in separate processes, and the same with every index checked."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ FILES = [*sorted(FIXTURES.rglob("*.jpg")), *DIGITS]
 
 
 def real_files():
-    """Photographs too, where they lie at hand."""
+    """Return fixtures, and photographs if they are available."""
     folder = os.environ.get("JPEGDOMAIN_DATA")
     if folder is None:
         return []
@@ -37,13 +37,12 @@ def fuzz(seed, count, files, folder, timeout, module="fuzzing", **environment):
     assert finished.returncode == 0, finished.stderr[-3000:]
     read, refused = map(int, finished.stdout.split())
     assert read + refused == count
-    # Both happen all the time: else the damage is too much, or too little, to find anything.
+    # Both must happen: otherwise there is too much damage, or too little, to find anything.
     assert min(read, refused) > count // 20
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_damage_is_refused_or_read(seed, tmp_path):
-    fuzz(seed, 1000, FILES, tmp_path, timeout=120)
+def test_damage_is_refused_or_read(tmp_path):
+    fuzz(1, 1000, FILES, tmp_path, timeout=120)
 
 
 @pytest.mark.slow
@@ -53,7 +52,7 @@ def test_much_damage_is_refused_or_read(seed, tmp_path):
 
 
 def test_nothing_is_read_by_a_wrong_index(tmp_path):
-    fuzz(3, 1500, FILES, tmp_path, timeout=120, module="index_fuzzing")
+    fuzz(3, 700, FILES, tmp_path, timeout=120, module="index_fuzzing")
 
 
 @pytest.mark.slow
@@ -73,7 +72,7 @@ def test_no_index_is_out_of_bounds(seed, tmp_path, checked_cache):
 
 
 @pytest.mark.slow
-def test_that_mode_notices_an_index_out_of_bounds(checked_cache):
+def test_the_checking_mode_notices_an_index_out_of_bounds(checked_cache):
     script = (
         "import numpy as np, jpegdomain as jd, sys\n"
         "from jpegdomain.codec import workspace\n"
@@ -91,5 +90,5 @@ def test_that_mode_notices_an_index_out_of_bounds(checked_cache):
 
 @pytest.fixture(scope="module")
 def checked_cache(tmp_path_factory):
-    """Compiled once for all seeds, apart from the code without checks."""
+    """Compile once for all seeds, separately from the code without checks."""
     return str(tmp_path_factory.mktemp("checked"))

@@ -1,4 +1,4 @@
-"""What a file says about itself: colour model, orientation, sampling, tables; and its syntax's freedoms."""
+"""What a file says about itself: colour model, orientation, sampling, tables; and what the syntax leaves open."""
 
 import io
 
@@ -61,14 +61,14 @@ def test_colour_model_follows_libjpeg(data, color):
     image = read_jpeg(data)
     assert image.color == color
     if color != "gray":
-        # An oracle with the same rules: decoding differs visibly between the two readings.
+        # An oracle with the same rules: decoding differs visibly between the two interpretations.
         with Image.open(io.BytesIO(data)) as opened:
             pixels = np.asarray(opened.convert("RGB"), float)
         red_is_first = np.abs(pixels[..., 0] - decoded(image)[..., 0]).mean() < 1
         assert red_is_first == (color == "rgb")
 
 
-def test_segments_too_short_for_their_names_are_somebody_elses():
+def test_segments_too_short_for_their_names_are_ignored():
     assert read_jpeg(inserted(renamed(BARE, b"RGB"), segment(0xE0, b"JFIF\0"))).color == "rgb"
     assert read_jpeg(inserted(renamed(BARE, b"RGB"), segment(0xEE, b"Adobe"))).color == "rgb"
 
@@ -104,7 +104,7 @@ def test_malformed_exif_means_upright(tiff):
     assert read_jpeg(inserted(COLOUR, segment(0xE1, b"Exif\0\0" + tiff))).orientation == 1
 
 
-def test_sampling_of_unusual_factors_is_spelt_out():
+def test_unusual_sampling_factors_are_spelled_out():
     assert read_jpeg(FIXTURES / "unusual.jpg").sampling == "2x2,1x2,2x1"
     assert read_jpeg(FIXTURES / "440.jpg").sampling == "4:4:0"
     assert read_jpeg(FIXTURES / "411.jpg").sampling == "4:1:1"
@@ -131,7 +131,7 @@ def test_factors_of_a_single_component_change_nothing():
     ],
     ids=["after EOI", "fill bytes", "fill before EOI", "markers in segments", "empty comment", "odd Adobe"],
 )
-def test_what_the_syntax_allows_is_passed_over(data, capfd):
+def test_what_the_syntax_allows_is_skipped(data, capfd):
     image, plain = read_jpeg(data), read_jpeg(COLOUR)
     np.testing.assert_array_equal(image.components[2].coefficients, plain.components[2].coefficients)
     assert capfd.readouterr() == ("", "")
@@ -150,13 +150,13 @@ def test_a_component_keeps_the_table_of_its_first_scan():
     np.testing.assert_array_equal(two.coefficients, second.coefficients)
 
 
-def test_application_segments_behind_the_first_scan_do_not_count():
+def test_application_segments_after_the_first_scan_are_ignored():
     data = without((FIXTURES / "one-scan-each.jpg").read_bytes(), 0xE0)
     late = inserted(data, adobe(0), at=data.rindex(b"\xff\xda"))
     assert read_jpeg(late).color == "ycbcr"
 
 
-def test_identifiers_and_order_are_the_files():
+def test_identifiers_and_order_are_those_of_the_file():
     image = read_jpeg(renamed(COLOUR, (9, 200, 3)))
     assert [component.identifier for component in image.components] == [9, 200, 3]
     assert [marker for marker, _, _ in header_segments(COLOUR)][-1] == 0xDA
@@ -173,7 +173,7 @@ def test_jfif_and_adobe_markers_are_reported():
     assert told(inserted(BARE, JFIF, adobe(0))) == (True, 0)
 
 
-def test_exif_is_reported_as_it_stands():
+def test_exif_is_reported_unchanged():
     exif = Image.Exif()
     exif[0x010F] = "camera"
     assert read_jpeg(jpeg(noise(16, 24), exif=exif)).exif == exif.tobytes().removeprefix(b"Exif\0\0")
@@ -189,7 +189,7 @@ def test_icc_chunks_are_joined(size):
         assert opened.info.get("icc_profile") == read_jpeg(data).icc
 
 
-def test_icc_chunks_may_stand_in_any_order_but_not_be_missing():
+def test_icc_chunks_may_be_in_any_order_but_none_may_be_missing():
     def chunk(number, count, content):
         return segment(0xE2, b"ICC_PROFILE\0" + bytes([number, count]) + content)
 
@@ -198,7 +198,7 @@ def test_icc_chunks_may_stand_in_any_order_but_not_be_missing():
     assert read_jpeg(inserted(COLOUR, chunk(1, 1, b"abc"), segment(0xE2, b"MPF\0"))).icc == b"abc"
 
 
-def test_metadata_of_small_files_in_a_batch_are_their_own():
+def test_small_files_in_a_batch_keep_their_own_metadata():
     exif = Image.Exif()
     exif[0x0112] = 6
     files = [

@@ -11,7 +11,7 @@ FILES = sorted(path for path in FIXTURES.rglob("*.jpg") if path.parent.name != "
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_what_it_says_is_what_the_file_holds(path):
+def test_the_header_says_what_the_file_contains(path):
     header, image = read_header(path), read_jpeg(path)
     assert header.extent == image.extent
     assert header.factors == tuple(component.factors for component in image.components)
@@ -42,16 +42,16 @@ FRAMELESS = SOUND[:2] + SOUND[SCAN:]
     [b"\0\0\0", b"junk", b"\xff\0\xff\0", b"\xff\xd3", b"\xff\xff\xff", b"\xff\x01", b"\xff\xe5\0\0", b"\xff\xfe\0\1"],
     ids=lambda junk: junk.hex(" "),
 )
-def test_what_stands_between_segments_is_passed_over(at, junk):
+def test_bytes_between_segments_are_skipped(at, junk):
     assert read_header(inserted(SOUND, junk, at=at)) == read_header(SOUND)
 
 
 @pytest.mark.parametrize("length", [0, 2, 4, 16, 18, 40, 65535])
-def test_a_frame_header_ends_behind_its_components(length):
+def test_a_frame_header_ends_after_its_components(length):
     assert read_header(patched(SOUND, FRAME + 2, *length.to_bytes(2, "big"))) == read_header(SOUND)
 
 
-def test_a_frame_header_in_a_payload_or_behind_the_scan_is_none():
+def test_a_frame_header_in_a_payload_or_after_the_scan_is_ignored():
     frame = SOUND[FRAME : FRAME + 19]
     small = patched(frame, 5, 0, 1, 0, 1)
     assert read_header(inserted(SOUND, segment(0xE1, small))) == read_header(SOUND)

@@ -1,4 +1,4 @@
-"""Indexes: which files have one, how it is kept, and that nothing is read by a wrong one."""
+"""Indexes: which files have one, how it is saved, and that nothing is read with a wrong one."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ def same(one, two):
 
 
 @pytest.mark.parametrize("every", [1, 5, 16, 1000])
-def test_an_index_comes_back_from_its_file(every, tmp_path):
+def test_an_index_survives_saving_and_loading(every, tmp_path):
     index = index_jpeg(DATA, every=every)
     path = tmp_path / "a.index"
     index.save(path)
@@ -48,7 +48,7 @@ def test_an_index_comes_back_from_its_file(every, tmp_path):
     assert same(read_jpeg(DATA, region=REGION, index=again), read_jpeg(DATA, region=REGION))
 
 
-def test_its_size_is_fifteen_bytes_an_entry_point():
+def test_its_size_is_fifteen_bytes_per_entry_point():
     # 7 × 8 MCUs of 16×16 pixels, and the end.
     assert len(index_jpeg(DATA, every=2).to_bytes()) == pytest.approx(15 * 29, abs=80)
 
@@ -66,7 +66,7 @@ def test_a_damaged_index_is_refused(at, tmp_path):
 
 
 @pytest.mark.parametrize("other", [jpeg(noise(100, 120, seed=1), quality=85), jpeg(noise(20, 20)), DATA + b"\0", b""])
-def test_another_file_is_not_read_by_it(other, tmp_path):
+def test_an_index_does_not_read_another_file(other, tmp_path):
     index = index_jpeg(DATA)
     path = tmp_path / "other.jpg"
     path.write_bytes(other)
@@ -87,7 +87,7 @@ def test_a_change_is_noticed_wherever_it_is_read():
         if at < scan.start:
             with pytest.raises(JpegIndexError):
                 read_jpeg(bytes(changed), index=index, region=(0, 0, 1, 1))
-    # Far from what is read: it is still what was indexed.
+    # Far from what is read, so that the indexed data is unchanged.
     assert same(read_jpeg(bytes(changed), region=(0, 0, 1, 1), index=index), read_jpeg(DATA, region=(0, 0, 1, 1)))
     assert same(read_jpeg(DATA, index=index), whole)
 
@@ -126,7 +126,7 @@ def test_an_index_of_another_file_of_this_size_or_with_other_steps_is_refused():
     ],
     ids=["progressive", "DNL", "arithmetic", "restart markers"],
 )
-def test_files_without_entry_points_say_so_and_are_read_without_index(data):
+def test_files_without_entry_points_are_named_and_read_without_an_index(data):
     whole = read_jpeg(data)
     with pytest.raises(UnsupportedJpegError, match="read its regions without an index"):
         index_jpeg(data)
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_read_has_no_index(tmp_path):
         index_jpeg(DATA[: scan.start] + b"\xff" * 40 + DATA[scan.start :])
 
 
-def test_arguments_that_are_none_are_refused():
+def test_invalid_arguments_are_refused():
     for every in (0, -1, 2.0, True, "4"):
         with pytest.raises(InputError, match="every must be a number of MCUs"):
             index_jpeg(DATA, every=every)

@@ -23,7 +23,7 @@ FILES = {
 
 @pytest.mark.parametrize("keep", range(1, 9))
 @pytest.mark.parametrize("name", FILES)
-def test_kept_are_the_lowest_frequencies_of_the_whole_blocks(name, keep):
+def test_keep_reads_the_lowest_frequencies_of_whole_blocks(name, keep):
     whole, part = read_jpeg(FILES[name]), read_jpeg(FILES[name], keep=keep)
     assert part.keep == keep
     for all_of_it, some in zip(whole.components, part.components, strict=True):
@@ -49,7 +49,7 @@ def ac_data(data):
         at = end
 
 
-def test_scans_that_hold_nothing_wanted_are_not_decoded():
+def test_scans_without_wanted_coefficients_are_not_decoded():
     data = FILES["progressive"]
     spoilt = bytearray(data)
     for begin, end in ac_data(data):
@@ -62,13 +62,13 @@ def test_scans_that_hold_nothing_wanted_are_not_decoded():
         np.testing.assert_array_equal(found.coefficients[..., 0], expected.coefficients[..., 0])
 
 
-def test_damage_is_noticed_in_what_is_passed_over():
+def test_damage_in_skipped_data_is_noticed():
     data = FILES["gray"]
     with pytest.raises(DamagedJpegError, match="ends before its last block"):
         read_jpeg(data[: len(data) // 2] + b"\xff\xd9", keep=1)
 
 
-def test_batches_of_small_files_keep_too():
+def test_keep_works_in_batches_of_small_files():
     for one in read_jpegs([FILES["4:2:0"], FILES["progressive"], FILES["gray"]], keep=3):
         assert one.keep == 3
 
@@ -79,7 +79,7 @@ def test_other_numbers_are_refused(keep):
         read_jpeg(FILES["gray"], keep=keep)
 
 
-def test_the_record_says_so():
+def test_the_record_says_how_many_frequencies_it_has():
     image = read_jpeg(FILES["4:2:0"], keep=2)
     assert repr(image) == "JpegImage('<bytes>', 45×77, ycbcr 4:2:0, keep=2)"
     assert "keep=2" in repr(image.components[0])

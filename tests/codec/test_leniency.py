@@ -1,6 +1,6 @@
-"""What a file may do wrong without a coefficient being lost: read as the sound file, with a warning; refused if strict.
+"""Faults that cost no coefficient: the file is read like the valid one, with a warning, and refused if strict.
 
-Where libjpeg reads the file, it is asked too.
+If libjpeg reads the file, the result is compared with libjpeg's, too.
 """
 
 import itertools
@@ -63,7 +63,7 @@ PLANAR_SCANS = scan_starts(PLANAR)
 PLANAR_FIRST = PLANAR[PLANAR_SCANS[0] : PLANAR.index(b"\xff\xda", PLANAR_SCANS[0] + 2)]
 PLANAR_FIRST = PLANAR_FIRST[: PLANAR_FIRST.find(b"\xff\xc4")] if b"\xff\xc4" in PLANAR_FIRST else PLANAR_FIRST
 
-# name: (what is sound, the file, what the warning says, whether libjpeg reads it)
+# name: (the valid file, the file, what the warning says, whether libjpeg reads it)
 CASES = {
     "junk after SOI": (SOUND, inserted(SOUND, b"\0" * 16), "16 bytes that belong to no segment (at byte 2)", True),
     "junk before DQT": (SOUND, inserted(SOUND, b"\x12\x34", at=QUANT), "2 bytes that belong", True),
@@ -202,7 +202,7 @@ def test_a_step_of_0_stays_in_the_table():
     np.testing.assert_array_equal(image.components[0].table, libjpeg.read(data).tables[0])
 
 
-def test_components_that_do_not_come_are_zero():
+def test_missing_components_are_zero():
     image = read_jpeg(PLANAR[: PLANAR_SCANS[1]] + b"\xff\xd9")
     whole = read_jpeg(PLANAR)
     assert [line.partition(":")[0] for line in image.warnings] == [
@@ -217,7 +217,7 @@ def test_components_that_do_not_come_are_zero():
         assert not component.arrived.any()
 
 
-def test_bits_that_do_not_come_are_told():
+def test_missing_bits_are_reported():
     starts = scan_starts(PROGRESSIVE)
     for start, end in itertools.pairwise(starts):
         tables = PROGRESSIVE.find(b"\xff\xc4", start)
@@ -235,7 +235,7 @@ def test_bits_that_do_not_come_are_told():
 
 
 def brought(data):
-    """By component, row-major: the lowest bit that the scans bring."""
+    """Return by component, row-major: the lowest bit that the scans contain."""
     bits = np.full((3, 64), -1)
     for start in scan_starts(data):
         count = data[start + 4]
@@ -248,10 +248,10 @@ def brought(data):
 def test_ac_before_dc_and_discontinued_bits_are_read_as_by_libjpeg():
     starts = scan_starts(PROGRESSIVE)
     heads = [max(PROGRESSIVE.rfind(b"\xff\xc4", 0, start), 0) for start in starts]
-    # The first scan, of DC, moved to the end, with the table segments that stand before each.
+    # The first scan, of DC, moved to the end, with the table segments before each scan.
     first, second = PROGRESSIVE.index(b"\xff\xc4"), heads[1]
     moved = PROGRESSIVE[:first] + PROGRESSIVE[second:-2] + PROGRESSIVE[first:second] + b"\xff\xd9"
-    # And DC first down to bit 2, where the refinement says that bit 1 has come.
+    # And DC first down to bit 2, while the refinement says that bit 1 has been sent.
     jumping = patched(PROGRESSIVE, starts[0] + 13, 2)
     for data, words in ((moved, "AC before DC"), (jumping, "does not continue")):
         image = read_jpeg(data)
@@ -271,13 +271,13 @@ def test_ac_before_dc_and_discontinued_bits_are_read_as_by_libjpeg():
         (patched(PROGRESSIVE, offset_of(PROGRESSIVE, 0xC4) + 21, 16), "category above 15"),
     ],
 )
-def test_a_table_out_of_shape_is_judged_where_a_scan_needs_it(data, words):
+def test_an_invalid_table_counts_only_if_a_scan_needs_it(data, words):
     for strict in (False, True):
         with pytest.raises(JpegFileError, match=words):
             read_jpeg(data, strict=strict)
 
 
-def test_intervals_that_do_not_fit_are_lost_data():
+def test_intervals_that_do_not_fit_count_as_lost_data():
     third = RESTARTS[restart(RESTARTS, 1) : restart(RESTARTS, 2)]
     for data in (
         RESTARTS.replace(third, b""),
@@ -288,7 +288,7 @@ def test_intervals_that_do_not_fit_are_lost_data():
             read_jpeg(data)
 
 
-def test_warnings_are_bounded_in_file_order_with_their_place():
+def test_warnings_are_limited_in_number_in_file_order_and_have_positions():
     image = read_jpeg(inserted(SOUND, *[b"\0" + segment(0xFE, b"x") for _ in range(40)]))
     assert_same(image, read_jpeg(SOUND))
     assert len(image.warnings) == 17

@@ -28,7 +28,7 @@ def test_the_limit_is_on_height_times_width():
         read_jpeg(DATA, max_pixels=24 * 16 - 1)
 
 
-def test_it_is_pillows_unless_told_otherwise():
+def test_the_default_limit_is_pillows():
     # Pillow warns above MAX_IMAGE_PIXELS, and raises above twice that.
     assert MAX_PIXELS == 2 * (1024 * 1024 * 1024 // 4 // 3)
     with pytest.raises(JpegTooLargeError):
@@ -40,7 +40,7 @@ def test_it_is_pillows_unless_told_otherwise():
 
 
 @pytest.mark.parametrize("on_error", ["raise", "keep"])
-def test_a_lie_costs_no_memory(on_error):
+def test_a_false_size_costs_no_memory(on_error):
     tracemalloc.start()
     try:
         with pytest.raises(JpegTooLargeError):
@@ -52,7 +52,7 @@ def test_a_lie_costs_no_memory(on_error):
         tracemalloc.stop()
 
 
-def test_keeping_what_precedes_damage_takes_two_bytes_a_coefficient():
+def test_keeping_what_precedes_damage_takes_two_bytes_per_coefficient():
     tracemalloc.start()
     try:
         image = read_jpeg(claiming(4000, 3000), on_error="keep")
@@ -68,7 +68,7 @@ def test_other_limits_are_refused(limit):
         read_jpeg(DATA, max_pixels=limit)
 
 
-def test_scans_are_limited_unless_told_otherwise():
+def test_scans_are_limited_by_default():
     data = many_scans(16, 24)
     with pytest.raises(JpegTooLargeError, match=r"more scans than max_scans=500 .FFDA.*; raise max_scans"):
         read_jpeg(data)
@@ -88,7 +88,7 @@ def test_other_limits_of_scans_are_refused(limit):
 
 
 @pytest.mark.parametrize("touched", [0, 200_000])
-def test_scans_that_say_nothing_cost_next_to_nothing(touched):
+def test_scans_without_content_cost_almost_nothing(touched):
     data = many_scans(8000, 9600, touched)
     assert len(data) < 400_000
     begin = time.perf_counter()

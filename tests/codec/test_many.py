@@ -49,7 +49,8 @@ def test_records_are_those_of_read_jpeg_in_order(threads):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_runs_of_files_end_where_their_memory_does(threads):
-    """Even pictures: few bytes, and more coefficients than one call has room for. Others that are no runs between."""
+    """Uniform pictures: few bytes, and more coefficients than one call has room for; between them, files that form no
+    runs."""
     even = jpeg(np.full((1100, 1100, 3), 90, np.uint8), quality=30, optimize=True)
     assert len(even) < 1 << 15
     some = [even, *FILES[:5], even, even, jpeg(noise(300, 400)), *FILES[5:40], even, jpeg(noise(160, 200)), even]
@@ -80,7 +81,7 @@ def test_paths_bytes_and_files_mix(tmp_path):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_errors_stand_in_their_places_if_asked(threads, tmp_path):
+def test_errors_are_returned_in_place_if_requested(threads, tmp_path):
     bad = {
         0: (b"\x89PNG\r\n", NotJpegError),
         5: (FILES[5][:-30] + b"\xff\xd9", DamagedJpegError),
@@ -102,7 +103,7 @@ def test_errors_stand_in_their_places_if_asked(threads, tmp_path):
         read_jpegs(sources[1:], threads=threads)
 
 
-def test_what_damage_spares_is_kept_if_asked():
+def test_undamaged_data_is_kept_if_requested():
     broken = FILES[6][:-30] + b"\xff\xd9"
     kept, sound = read_jpegs([broken, FILES[7]], on_error="keep")
     same(kept, read_jpeg(broken, on_error="keep"))
@@ -117,7 +118,7 @@ def test_the_limit_holds_for_each_file():
     same(results[2], read_jpeg(small))
 
 
-def test_nothing_gives_nothing():
+def test_no_files_give_no_records():
     assert read_jpegs([]) == []
     assert read_jpegs(iter([]), threads=4, return_errors=True) == []
 
@@ -128,7 +129,7 @@ def test_other_numbers_of_threads_are_refused(threads):
         read_jpegs(FILES, threads=threads)
 
 
-def test_things_that_are_no_sources_are_input_errors_even_where_errors_are_returned():
+def test_invalid_sources_are_input_errors_even_if_errors_are_returned():
     with pytest.raises(InputError, match="read_jpeg"):
         read_jpegs([FILES[0], 3], return_errors=True)
 
@@ -146,7 +147,7 @@ def test_decoding_does_not_hold_the_gil(progressive):
             time.sleep(0)
 
     before = sys.getswitchinterval()
-    # Nobody is asked to give way: a thread runs on until it lets go by itself, as the other one does all the time.
+    # Threads are not asked to give up the GIL: each runs until it releases it, as the other one does all the time.
     sys.setswitchinterval(1000)
     thread = threading.Thread(target=counting)
     try:
@@ -161,7 +162,7 @@ def test_decoding_does_not_hold_the_gil(progressive):
 
 
 def test_records_of_one_call_cannot_be_written():
-    """They share memory: writing to one would write to its neighbours."""
+    """The records share memory: writing to one could write to its neighbours."""
     file = jpeg(noise(120, 120))
     for image in read_jpegs([file, file]):
         coefficients = image.components[0].coefficients

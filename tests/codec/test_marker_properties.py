@@ -1,4 +1,4 @@
-"""Headers that nobody thought of: hypothesis makes them."""
+"""Unforeseen headers, made by hypothesis."""
 
 import contextlib
 import struct
@@ -23,7 +23,7 @@ FILES = [
 KNOWN = sorted({0xC0, 0xC1, 0xC2, 0xC3, 0xC4, 0xC9, 0xCC, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xE0, 0xE1, 0xE2,
                 0xEE, 0xFE, 0x01, 0xD0, 0xD7})  # fmt: skip
 markers = st.sampled_from(KNOWN) | st.integers(0, 255)
-# Lengths that lie, too.
+# Also wrong lengths.
 wild = st.builds(
     lambda marker, payload, lie: bytes(
         [0xFF, marker, *((len(payload) + 2 + lie) % 65536).to_bytes(2, "big"), *payload]

@@ -17,7 +17,8 @@ PROGRESSIVE = jpeg(noise(48, 64), quality=90, progressive=True)
 
 
 def assert_prefix(kept, whole):
-    """Every block is as in the sound file, up to one; from there on all are zero. Returns how many are."""
+    """Check that the blocks are those of the valid file up to one, and zero from there on. Returns how many are
+    zero."""
     same = (kept == whole).all(axis=-1).reshape(-1)
     zero = (kept == 0).all(axis=-1).reshape(-1)
     first = len(same) if same.all() else int(np.argmin(same))
@@ -63,7 +64,7 @@ def test_interleaved_components_are_kept_alike():
 
 
 @pytest.mark.parametrize("keep", [1, 3])
-def test_it_goes_with_keep(keep):
+def test_on_error_keep_works_with_keep(keep):
     cut = len(GRAY) // 2 + 200
     low = read_jpeg(GRAY[:cut], keep=keep, on_error="keep")
     all_of_it = read_jpeg(GRAY[:cut], on_error="keep").components[0].coefficients
@@ -74,18 +75,18 @@ def test_it_goes_with_keep(keep):
     assert low.damage
 
 
-def test_scans_before_the_cut_are_whole():
+def test_scans_before_the_cut_are_complete():
     starts = [at for at in range(len(PROGRESSIVE)) if PROGRESSIVE[at : at + 2] == b"\xff\xda"]
     for number, (start, end) in enumerate(itertools.pairwise(starts)):
         tables = PROGRESSIVE.find(b"\xff\xc4", start)
         stop = tables if start < tables < end else end
-        # Closed behind a scan, the file is sound: DC and fewer bits of the rest.
+        # Cut and closed after a scan, the file is valid: DC and fewer bits of the rest.
         expected = read_jpeg(PROGRESSIVE[:stop] + b"\xff\xd9")
         kept = read_jpeg(PROGRESSIVE[:stop], on_error="keep")
         assert kept.damage
         for one, other in zip(kept.components, expected.components, strict=True):
             np.testing.assert_array_equal(one.coefficients, other.coefficients)
-        # Cut in the middle, each block is as before the scan or as behind it.
+        # If a scan is cut in the middle, each block is as before the scan or as after it.
         middle = read_jpeg(PROGRESSIVE[: (start + stop) // 2 + 6], on_error="keep")
         before = read_jpeg(PROGRESSIVE[:start], on_error="keep") if number else None
         for index, component in enumerate(middle.components):
@@ -106,14 +107,14 @@ def test_components_without_a_scan_are_zero():
         assert (component.table == 1).all()
 
 
-def test_the_message_is_the_errors():
+def test_the_damage_is_the_message_of_the_error():
     broken = COLOUR[:-300] + b"\xff\xd9"
     with pytest.raises(JpegFileError) as caught:
         read_jpeg(broken)
     assert read_jpeg(broken, on_error="keep").damage == str(caught.value)
 
 
-def test_what_follows_a_whole_image_harms_none_of_it():
+def test_what_follows_a_complete_image_does_no_harm():
     late = segment(0xF0, b"")
     for end in (b"", late + b"\xff\xd9", b"\xff\xc0", COLOUR[offset_of(COLOUR, 0xC0) :], b"\xff\xda\0\0"):
         for on_error in ("raise", "keep"):
@@ -125,12 +126,12 @@ def test_what_follows_a_whole_image_harms_none_of_it():
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", COLOUR[:100], COLOUR[: offset_of(COLOUR, 0xDA)]])
-def test_a_file_without_a_scan_is_refused_all_the_same(data):
+def test_a_file_without_a_scan_is_still_refused(data):
     with pytest.raises((NotJpegError, TruncatedJpegError)):
         read_jpeg(data, on_error="keep")
 
 
-def test_sound_files_are_not_called_damaged():
+def test_valid_files_are_not_called_damaged():
     for data in (GRAY, COLOUR, RESTARTS, PROGRESSIVE):
         image = read_jpeg(data, on_error="keep")
         assert image.damage is None
@@ -138,6 +139,6 @@ def test_sound_files_are_not_called_damaged():
             np.testing.assert_array_equal(one.coefficients, other.coefficients)
 
 
-def test_other_words_are_refused():
+def test_other_values_of_on_error_are_refused():
     with pytest.raises(InputError, match="'raise' or 'keep'"):
         read_jpeg(GRAY, on_error="ignore")

@@ -1,4 +1,4 @@
-"""The orientation, and the blocks and profiles that segments hold in pieces: what Pillow says of the same file."""
+"""The orientation, and blocks and profiles in several segments, compared with what Pillow says about the same file."""
 
 import contextlib
 import io
@@ -31,7 +31,7 @@ TURNED = {1: np.asarray(BARE)} | {
 
 
 def pillows(data):
-    """The orientation that Pillow reads, whose turn it applies; None where it raises."""
+    """Return the orientation that Pillow reads and applies; None if it raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data)) as opened:
@@ -39,9 +39,9 @@ def pillows(data):
                 value = opened.getexif().get(0x0112, 1)
             except (SyntaxError, struct.error):
                 return None
-            # What Pillow takes for one of the numbers, whatever its type.
+            # What Pillow treats as one of the numbers, whatever its type.
             expected = {number: number for number in TURNED}.get(value, 1)
-            # Writing odd tags anew, as it does behind the turn, may fail.
+            # Writing unusual tags again, as Pillow does after turning, may fail.
             with contextlib.suppress(struct.error):
                 np.testing.assert_array_equal(np.asarray(ImageOps.exif_transpose(opened)), TURNED[expected])
     return expected
@@ -106,7 +106,7 @@ def test_the_table_has_turns_of_every_type_that_is_a_number():
     "head",
     [b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"MM\0+", b"II+\0", b"XX*\0", b"IM*\0", b"ii*\0", b"", b"Exif\0\0II*\0"],
 )
-def test_heads(head):
+def test_tiff_headers_are_read_as_by_pillow(head):
     for order in "<>":
         for start in (8, 9, 20, 0, 60000):
             block = tiff(
@@ -140,12 +140,12 @@ LONG_TEXT = entry("<", 2, 9, 62, tag=0x010F)
         ([tiff("<", OTHER, SIX, count=1)], 1),
         ([tiff("<", OTHER, SIX)[:-5]], 1),
         ([tiff("<", OTHER, SIX, following=b"")], 6),
-        # A text that lies behind the end, before and behind the tag; one that is there; one longer than the block.
+        # A text after the end of the block, before and after the tag; one inside; one longer than the block.
         ([tiff("<", LONG_TEXT, SIX)], 1),
         ([tiff("<", SIX, LONG_TEXT)], 6),
         ([tiff("<", LONG_TEXT, SIX, tail=bytes(60))], 6),
         ([tiff("<", entry("<", 2, 5000, 62, tag=0x010F), SIX, tail=bytes(60))], 6),
-        # Texts that are there, but together with the values longer than the block; the same one again counts once.
+        # Texts inside, but together with the values longer than the block; a repeated one counts once.
         ([tiff("<", text(0x010F, 60), text(0x0110, 60), entry("<", 3, 3, 8), tail=bytes(30))], 1),
         ([tiff("<", text(0x010F, 60), text(0x010F, 60), entry("<", 3, 3, 50, tag=0x0112), tail=FIVES)], 5),
         # The second directory is the thumbnail's.
@@ -160,7 +160,7 @@ LONG_TEXT = entry("<", 2, 9, 62, tag=0x010F)
         ([b"", b"Exif\0\0", tiff("<", SIX)], 6),
     ],
 )
-def test_odd_blocks(blocks, expected):
+def test_unusual_exif_blocks_are_read_as_by_pillow(blocks, expected):
     assert assert_as_pillow(exif(*blocks)) == expected
 
 
@@ -181,7 +181,7 @@ XMP = b"http://ns.adobe.com/xap/1.0/\0"
         ([b'tiff:Orientation="6"'], 1),
     ],
 )
-def test_xmp_says_it_where_exif_does_not(pieces, expected):
+def test_xmp_gives_the_orientation_if_exif_does_not(pieces, expected):
     data = inserted(PLAIN, *[segment(0xE1, piece) for piece in pieces])
     assert assert_as_pillow(data) == expected
     assert read_jpegs([PLAIN, data])[1].orientation == expected
@@ -233,12 +233,12 @@ def test_chunks_of_a_profile_are_joined_as_pillow_joins_them(pieces, expected):
 @pytest.mark.parametrize(
     "junk", [b"\0", b"junk", b"\xff\0", b"\xff\xd1\xff", b"\xff\xfe\0\0", b"\xff\xe5\0\1", b"\xff\x01"]
 )
-def test_what_stands_between_segments_hides_none_of_it(junk):
+def test_bytes_between_segments_hide_no_metadata(junk):
     segments = [segment(0xE1, b"Exif\0\0" + tiff("<", SIX)), chunk(1, 2, content=b"a"), chunk(2, 2, content=b"b")]
     data = inserted(PLAIN, *itertools.chain(*((junk, one) for one in segments)), junk)
     assert metadata_of(data) == metadata_of(inserted(PLAIN, *segments)) == (6, tiff("<", SIX), b"ab")
     assert read_header(data).orientation == 6
 
 
-def test_a_chunk_too_short_for_its_numbers_is_none():
+def test_a_chunk_too_short_for_its_numbers_is_ignored():
     assert read_jpeg(inserted(PLAIN, chunk(1), chunk(1, 1, content=b"a"))).icc == b"a"

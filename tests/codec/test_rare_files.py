@@ -1,4 +1,4 @@
-"""Legal files that no camera writes: each against libjpeg, or against a file of the same picture that libjpeg reads."""
+"""Valid files that no camera writes: each against libjpeg, or against a file of the same picture that libjpeg reads."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_redefined_tables_and_later_heights_give_the_pixels_that_pillow_decodes(
         ("fractional-interleaved", "ycbcr", [(1, 3), (1, 2), (2, 1)]),
     ],
 )
-def test_four_components_and_odd_factors_are_told(name, color, factors):
+def test_four_components_and_odd_factors_are_reported(name, color, factors):
     image = read_jpeg(FIXTURES / "rare" / f"{name}.jpg")
     assert image.color == color
     assert [component.factors for component in image.components] == factors
@@ -54,6 +54,6 @@ def test_four_components_and_odd_factors_are_told(name, color, factors):
     ("name", "reason"),
     [("arithmetic-lossless", "arithmetic-coded lossless"), ("lossless", "lossless"), ("twelve-bit", "12-bit")],
 )
-def test_kinds_that_are_not_read_are_named(name, reason):
+def test_unsupported_kinds_are_named(name, reason):
     with pytest.raises(UnsupportedJpegError, match=reason):
         read_jpeg(FIXTURES / "refused" / f"{name}.jpg")

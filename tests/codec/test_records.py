@@ -55,7 +55,7 @@ def test_records_cannot_be_changed(made):
     np.testing.assert_array_equal(component.coefficients, read_jpeg(DATA).components[1].coefficients)
 
 
-def test_records_stay_when_the_bytes_change():
+def test_records_do_not_change_when_the_bytes_change():
     data = bytearray(DATA)
     image = read_jpeg(data)
     before = image.components[0].coefficients.copy()
@@ -63,7 +63,7 @@ def test_records_stay_when_the_bytes_change():
     np.testing.assert_array_equal(image.components[0].coefficients, before)
 
 
-def test_repr_tells_what_a_person_asks():
+def test_repr_shows_source_size_and_sampling():
     assert repr(read_jpeg(DATA)) == "JpegImage('<bytes>', 20×30, ycbcr 4:2:0)"
     assert repr(read_jpeg(jpeg(noise(20, 30, 1)))) == "JpegImage('<bytes>', 20×30, gray)"
     assert repr(read_jpeg(FIXTURES / "progressive-restart.jpg")).endswith("37×45, ycbcr 4:2:0, progressive)")
@@ -80,6 +80,6 @@ def test_repr_tells_what_a_person_asks():
         (np.zeros((2, 1, 64), np.int16), np.ones(64)),
     ],
 )
-def test_components_of_another_form_are_refused(coefficients, table):
+def test_components_with_wrong_arrays_are_refused(coefficients, table):
     with pytest.raises(InputError, match=r"coefficients must be|a table must be"):
         Component(1, coefficients, table, (1, 1), Extent(9, 8))

@@ -1,4 +1,4 @@
-"""Every file that is not read raises the error that names it, the reason and the way out."""
+"""Every file that is not read raises an error that names it, the reason and the remedy."""
 
 import io
 import re
@@ -94,7 +94,7 @@ CASES = [
     (DamagedJpegError, "ends before its last block (FFD9", COLOUR[: SCAN + 60] + b"\xff\xd9"),
 ]
 
-# What costs no coefficient: refused only if asked.
+# What costs no coefficient is refused only if strict.
 TOLERATED = [
     (TruncatedJpegError, "before its end-of-image", COLOUR[:-2]),
     (
@@ -151,7 +151,7 @@ def test_refusal_names_file_reason_and_remedy(kind, reason, data, strict, tmp_pa
 
 
 @named(TOLERATED)
-def test_what_costs_no_coefficient_is_refused_if_asked_and_a_warning_if_not(kind, reason, data, tmp_path, capfd):
+def test_what_costs_no_coefficient_is_refused_if_strict_and_a_warning_otherwise(kind, reason, data, tmp_path, capfd):
     path = tmp_path / "holiday.jpg"
     path.write_bytes(data)
     assert_refused(kind, reason, path, strict=True)
@@ -172,7 +172,7 @@ def test_offsets_are_where_the_fault_is():
         read_jpeg(patched(COLOUR, FRAME + 4, 9))
 
 
-def test_missing_file_is_what_open_says(tmp_path):
+def test_a_missing_file_raises_the_error_of_open(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         read_jpeg(tmp_path / "nowhere.jpg")
 
@@ -196,11 +196,11 @@ def test_a_file_opened_for_text_is_named(tmp_path):
         read_jpeg(file)
 
 
-def test_what_is_no_path_is_named():
+def test_an_invalid_path_is_named():
     with pytest.raises(InputError, match="is not a path"):
         read_jpeg("a\0b")
 
 
-def test_true_is_no_number_of_frequencies():
+def test_true_is_not_a_number_of_frequencies():
     with pytest.raises(InputError, match="1…8, got True"):
         read_jpeg(jpeg(noise(8, 8)), keep=True)

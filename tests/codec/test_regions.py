@@ -1,4 +1,4 @@
-"""Regions: bit by bit the whole image's coefficients, with and without entry points, by one thread and several."""
+"""Regions: bit for bit the whole image's coefficients, with and without entry points, by one thread and several."""
 
 import re
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_only_what_is_needed_is_decoded(options, keep, subsampling, monkeypatch)
     whole = read_jpeg(data, keep=keep)
     coefficients = [part.coefficients for part in whole.components]
     factors = [part.factors for part in whole.components]
-    # Then the whole is read by nobody.
+    # From here on, reading the whole file would fail.
     monkeypatch.setattr("jpegdomain.codec.region_reading.decode", None)
     for how in ({}, {"threads": 3}, {"index": index}, {"index": index, "threads": 3}):
         assert_is_part(read_jpeg(data, keep=keep, region=region, **how), coefficients, factors, whole.extent, region)
@@ -93,7 +93,7 @@ def test_only_what_is_needed_is_decoded(options, keep, subsampling, monkeypatch)
             np.testing.assert_array_equal(one.coefficients, two)
 
 
-def test_what_lies_behind_a_region_may_be_missing():
+def test_what_comes_after_a_region_may_be_missing():
     data = jpeg(noise(200, 64))
     cut = data[: len(data) // 2]
     with pytest.raises(TruncatedJpegError):
@@ -106,7 +106,7 @@ def test_what_lies_behind_a_region_may_be_missing():
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {}])
-def test_of_damage_in_a_region_the_record_says_what_is_left(options):
+def test_a_record_says_what_is_left_of_a_damaged_region(options):
     data = jpeg(noise(200, 64), restart_marker_rows=1, **options)
     at = len(data) * 2 // 3
     damaged = data[:at] + b"\xff\xd9"
@@ -155,7 +155,7 @@ def test_a_region_can_be_written_as_a_file_of_its_own():
     ],
 )
 @pytest.mark.parametrize("progressive", [False, True])
-def test_regions_that_are_none_are_refused(region, words, progressive):
+def test_invalid_regions_are_refused(region, words, progressive):
     data = jpeg(noise(20, 30), progressive=progressive)
     with pytest.raises(InputError, match=re.escape(words)):
         read_jpeg(data, region=region)
@@ -170,7 +170,7 @@ def test_the_limit_of_pixels_holds_for_what_is_read():
         read_jpeg(data, max_pixels=256, index=index_jpeg(data))
 
 
-def test_a_record_says_where_it_lies():
+def test_a_record_says_where_its_region_is():
     part = read_jpeg(jpeg(noise(64, 80)), region=(17, 40, 3, 3))
     assert repr(part) == "JpegImage('<bytes>', 16×16 at (16, 32) of 64×80, ycbcr 4:2:0)"
     assert read_jpeg(jpeg(noise(64, 80), progressive=True), region=(17, 40, 3, 3)).offset == (16, 32)

@@ -1,4 +1,4 @@
-"""``on_error="keep"``: reading goes on at the next restart marker or scan; `arrived` says what did not come."""
+"""``on_error="keep"``: reading continues at the next restart marker or scan; `arrived` says what is missing."""
 
 import copy
 import itertools
@@ -20,7 +20,7 @@ PROGRESSIVE = jpeg(noise(64, 96), quality=90, progressive=True, restart_marker_b
 
 
 def pieces(data):
-    """What stands before the first interval of a file with one scan, the intervals, and what stands behind."""
+    """Return what comes before the first interval of a file with one scan, the intervals, and what comes after them."""
     begin = offset_of(data, 0xDA)
     begin += 2 + data[begin + 3]
     places = [at for at in range(begin, len(data) - 2) if data[at] == 0xFF and 0xD0 <= data[at + 1] <= 0xD7]
@@ -38,7 +38,7 @@ def joined(head, intervals, tail, numbers=None):
 
 
 def lost_intervals(image, whole, per_interval, across):
-    """Which intervals differ; none may differ that is not told to have lost blocks."""
+    """Return which intervals differ; these must be reported to have lost blocks."""
     lost = set()
     for part, (one, other) in enumerate(zip(image.components, whole.components, strict=True)):
         arrived = np.ones(one.coefficients.shape[:2], bool) if one.arrived is None else one.arrived
@@ -66,14 +66,14 @@ def test_one_interval_of_garbage_is_all_that_is_lost(name, number):
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("gone", [1, 2, 3, 4, 5, 6])
-def test_intervals_that_are_not_there_are_found_out_by_the_numbers_of_their_successors(name, gone):
+def test_missing_intervals_are_noticed_by_the_numbers_of_their_successors(name, gone):
     data, size, across = FILES[name]
     head, intervals, tail = pieces(data)
     left = [*intervals[:3], *intervals[3 + gone :]]
     numbers = [*range(2), *range(2 + gone, len(intervals) - 1)]
     image = read_jpeg(joined(head, left, tail, numbers), on_error="keep")
     lost = lost_intervals(image, read_jpeg(data), size, across) if gone <= 2 else None
-    # Beyond two, as with libjpeg, the number says nothing that could be relied on.
+    # Beyond two, as with libjpeg, the number is not reliable.
     assert lost is None or lost == set(range(3, 3 + gone))
     assert image.damage
     expected = libjpeg.read(joined(head, left, tail, numbers)).coefficients
@@ -84,7 +84,7 @@ def test_intervals_that_are_not_there_are_found_out_by_the_numbers_of_their_succ
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_missing_marker_loses_the_interval_behind_it(name):
+def test_a_missing_marker_loses_the_interval_after_it(name):
     data, size, across = FILES[name]
     head, intervals, tail = pieces(data)
     for number in range(1, len(intervals) - 1):
@@ -96,7 +96,7 @@ def test_a_missing_marker_loses_the_interval_behind_it(name):
 
 
 @pytest.mark.parametrize("keep", [1, 3, 8])
-def test_a_truncated_file_gives_what_came(keep):
+def test_a_truncated_file_gives_what_arrived(keep):
     head, intervals, _ = pieces(GRAY)
     whole = read_jpeg(GRAY, keep=keep)
     for count in range(1, len(intervals)):
@@ -139,9 +139,10 @@ def test_a_progressive_file_goes_on_with_the_next_scan(number, restarts):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_bits_that_refine_what_was_lost_are_not_guessed(seed):
-    """Where intervals of the first scan are shorter, those of the refinement lose all behind the first lost block."""
+    """If intervals of the first scan are shorter, those of the refinement lose everything after the first lost
+    block."""
     generator = np.random.default_rng(seed)
-    # Sparse, so that what is out of step is seldom an impossible code.
+    # Sparse, so that data out of step seldom gives an impossible code.
     values = generator.integers(-3, 4, (4, 10, 64)).astype(np.int16) * (generator.random((4, 10, 64)) < 0.1)
     part = Part(1, (1, 1), values, (4, 10), np.ones(64, np.uint16), 0)
     first = [Scan((0,), 0, 0, 0, 0, 5), Scan((0,), 1, 63, 0, 1, 5)]
@@ -153,7 +154,7 @@ def test_bits_that_refine_what_was_lost_are_not_guessed(seed):
     (found,) = read_jpeg(data[: start + 2] + data[end:], on_error="keep").components
     np.testing.assert_array_equal(found.arrived.reshape(-1), [*[True] * 15, *[False] * 5, *[True] * 20])
     np.testing.assert_array_equal(found.coefficients[found.arrived], values[found.arrived])
-    # And the second of them, of which the refinement takes the first five blocks along.
+    # And the second of them; the refinement includes its first five blocks.
     start, end = (data.index(bytes([0xFF, 0xD0 + number]), begin) for number in (0, 1))
     (found,) = read_jpeg(data[: start + 2] + data[end:], on_error="keep").components
     np.testing.assert_array_equal(found.arrived.reshape(-1), [*[True] * 5, *[False] * 15, *[True] * 20])
@@ -178,7 +179,7 @@ def test_a_scan_whose_header_cannot_be_read_is_left_out():
             np.testing.assert_array_equal(one.coefficients[..., complete], other.coefficients[..., complete])
 
 
-def test_losses_are_bounded_in_number():
+def test_losses_are_limited_in_number():
     head, intervals, tail = pieces(jpeg(noise(64, 96, 1), quality=90, restart_marker_blocks=1))
     image = read_jpeg(joined(head, [b"\xfe" * 9] * len(intervals), tail), on_error="keep")
     assert image.damage.count("\n") == 16
@@ -186,7 +187,7 @@ def test_losses_are_bounded_in_number():
     assert not image.components[0].arrived.any()
 
 
-def test_what_is_told_survives_copies():
+def test_copies_keep_what_was_lost():
     image = read_jpeg(joined(*pieces(GRAY)[:2], b"")[:-60] + segment(0xFE, b""), on_error="keep")
     for made in (copy.deepcopy(image), pickle.loads(pickle.dumps(image))):
         assert made.damage == image.damage

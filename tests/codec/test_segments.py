@@ -68,7 +68,7 @@ def test_it_finds_what_a_walk_byte_by_byte_finds(parts):
         assert one.start == 2 or data[one.start - 1] != 0xFF or any(one.start == other.stop for other in walked)
 
 
-def test_of_a_file_it_finds_all_segments_and_no_restart_marker():
+def test_it_finds_all_segments_of_a_file_and_no_restart_markers():
     for data in FILES:
         walked = list(segments(data))
         before = [(one.marker, one.at, one.payload) for one in walked[: len(header_segments(data))]]

@@ -1,4 +1,4 @@
-"""Other formats in a JPEG's clothes, and what servers and tools leave in an image's place."""
+"""Other formats named like JPEG files, and what servers and tools leave instead of an image."""
 
 import io
 
@@ -48,7 +48,7 @@ BOX = b"\0\0\0\x18ftyp"
         (b"RIFF\0\0\0\0AVI LIST", "it is a RIFF container"),
         *[(BOX + brand, "it is a HEIC image") for brand in (b"heic", b"heix", b"mif1", b"msf1", b"hevc")],
         (BOX + b"avis", "it is an AVIF image"),
-        (BOX + b"isom", "it is an MP4 or QuickTime film"),
+        (BOX + b"isom", "it is an MP4 or QuickTime video"),
         (b"\xff\x0a\xfa\x1f", "it is a JPEG XL codestream"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "it is a JPEG XL image"),
         (POINTER, "it is a Git LFS pointer instead of the file itself; run git lfs pull"),
@@ -77,7 +77,7 @@ BOX = b"\0\0\0\x18ftyp"
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
-def test_what_is_no_jpeg_file_is_named_as_what_it_is(data, name, tmp_path):
+def test_other_files_are_named_as_what_they_are(data, name, tmp_path):
     path = tmp_path / "cat.jpg"
     path.write_bytes(data)
     for read in (
@@ -93,6 +93,6 @@ def test_what_is_no_jpeg_file_is_named_as_what_it_is(data, name, tmp_path):
 
 
 @pytest.mark.parametrize("piece", [b"<!-- -->", b"<?xml", b"<!--", b" ", b"<!doctype svg", b"<!---->"])
-def test_no_beginning_takes_long(piece):
+def test_no_beginning_takes_long_to_recognise(piece):
     with pytest.raises(NotJpegError):
         read_jpeg(piece * 5000)

@@ -1,4 +1,4 @@
-"""What files may come as, and go to; and what is no file is named."""
+"""What files can be read from and written to; anything else is named in the error."""
 
 import io
 import os
@@ -21,7 +21,7 @@ ARRAY = np.frombuffer(DATA, np.uint8)
 
 
 class OtherPath:
-    """A path that is none of pathlib's."""
+    """A path that is not one of pathlib's."""
 
     def __init__(self, path):
         self.path = path
@@ -76,7 +76,7 @@ def test_any_path_and_what_torchvision_reads(kind, tmp_path):
     assert image.source == (str(path) if kind is not read_file else "<array>")
 
 
-def test_what_has_no_name_is_named_by_its_position():
+def test_sources_without_a_name_are_named_by_their_position():
     sources = [DATA, ARRAY, io.BytesIO(DATA), DATA] * 6
     for threads in (1, 3):
         names = [image.source for image in read_jpegs([*sources[:2], io.BytesIO(DATA), *sources[3:6]], threads=threads)]
@@ -109,7 +109,7 @@ def test_what_has_no_name_is_named_by_its_position():
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_what_is_no_source_is_named(source, message):
+def test_an_invalid_source_is_named(source, message):
     with pytest.raises(InputError, match=message):
         read_jpeg(source)
 
@@ -122,7 +122,7 @@ def test_a_tensor_on_a_gpu_is_named():
 
 
 class Slow(io.RawIOBase):
-    """An unbuffered file that takes a few bytes at a time."""
+    """An unbuffered file that accepts a few bytes at a time."""
 
     def __init__(self, limit=None):
         super().__init__()
@@ -161,7 +161,7 @@ def test_a_file_object_gets_the_file(tmp_path):
     assert (tmp_path / "a.jpg").read_bytes() == written
 
 
-def test_what_is_no_destination_is_named(tmp_path):
+def test_an_invalid_destination_is_named(tmp_path):
     with (tmp_path / "a.txt").open("w", encoding="utf-8") as text, pytest.raises(InputError, match="in text mode"):
         write_jpeg(WHOLE, text)
     with pytest.raises(InputError, match="takes a path or a binary file object, got int"):

@@ -22,7 +22,7 @@ class Files(torch.utils.data.Dataset):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_workers_read(start):
     if start not in torch.multiprocessing.get_all_start_methods():
         pytest.skip(f"no {start} here")

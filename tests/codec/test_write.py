@@ -1,4 +1,4 @@
-"""What is written: libjpeg and Pillow read it as the original; what no file can hold is refused."""
+"""Written files: libjpeg and Pillow read the same as from the original; what no file can contain is refused."""
 
 import dataclasses
 import io
@@ -23,7 +23,7 @@ READABLE = sorted({*FIXTURES.rglob("*.jpg")} - {*FIXTURES.glob("refused/*")})
 
 
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
-def test_fixtures_come_back(path):
+def test_fixtures_are_read_back_unchanged(path):
     data = path.read_bytes()
     image = jd.read_jpeg(data)
     written = jd.write_jpeg(image)
@@ -32,7 +32,7 @@ def test_fixtures_come_back(path):
 
 
 @pytest.mark.parametrize("number", range(60))
-def test_made_files_come_back(number):
+def test_made_files_are_read_back_unchanged(number):
     image = jd.read_jpeg(made(number).data)
     written = jd.write_jpeg(image)
     assert_same_record(jd.read_jpeg(written), image)
@@ -68,7 +68,7 @@ def test_16_bit_steps_make_an_extended_file_and_8_bit_steps_a_baseline_one():
         assert_libjpeg_reads(written, image)
 
 
-def test_more_than_ten_blocks_an_mcu_become_a_scan_each():
+def test_components_get_their_own_scans_if_an_mcu_would_exceed_ten_blocks():
     components = [
         Component(index, np.full((2, 2, 64), index, np.int16), np.ones(64, np.uint16), (2, 2), Extent(16, 16))
         for index in (1, 2, 3)
@@ -110,7 +110,7 @@ def current_umask():
     return mask
 
 
-def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path):
+def test_a_file_that_cannot_be_moved_into_place_leaves_nothing(tmp_path):
     image = jd.read_jpeg(jpeg(noise(20, 20)))
     with pytest.raises(FileNotFoundError):
         jd.write_jpeg(image, tmp_path / "no folder" / "a.jpg")
@@ -120,7 +120,7 @@ def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path):
     assert list((tmp_path).iterdir()) == [tmp_path / "folder"]
 
 
-def test_a_file_that_stays_away_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch):
+def test_a_failed_replacement_leaves_only_the_old_file(tmp_path, monkeypatch):
     def refuse(self, target):
         raise PermissionError("no")
 
@@ -133,7 +133,7 @@ def test_a_file_that_stays_away_leaves_the_old_one_and_nothing_else(tmp_path, mo
     assert path.read_bytes() == b"old"
 
 
-def test_a_device_is_written_to_and_stays_one():
+def test_a_device_is_written_to_and_stays_a_device():
     jd.write_jpeg(jd.read_jpeg(jpeg(noise(20, 20))), os.devnull)
     assert not os.path.isfile(os.devnull)  # noqa: PTH113
 
@@ -181,7 +181,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("words", "make"), REFUSALS)
-def test_what_no_file_can_hold_is_refused(words, make, tmp_path):
+def test_what_no_file_can_contain_is_refused(words, make, tmp_path):
     image = make()
     with pytest.raises(InputError, match=re.escape(words)):
         jd.write_jpeg(image, tmp_path / "a.jpg")
@@ -189,7 +189,7 @@ def test_what_no_file_can_hold_is_refused(words, make, tmp_path):
 
 
 @pytest.mark.parametrize(("index", "value"), [(0, 2047), (0, -2047), (63, 1023), (1, -1023)])
-def test_the_largest_legal_values_are_written(index, value):
+def test_the_largest_valid_values_are_written(index, value):
     image = values(index, value)
     assert_libjpeg_reads(jd.write_jpeg(image), image)
 

@@ -1,4 +1,4 @@
-"""The Huffman tables of written files: libjpeg's, legal, and as short as they can be."""
+"""The Huffman tables of written files: those of libjpeg, valid, and as short as possible."""
 
 import heapq
 
@@ -68,7 +68,7 @@ def test_no_table_would_code_the_symbols_in_fewer_bits():
     table = tables_and_bits(data)[0][0x10]
     lengths = np.repeat(np.arange(1, 17), list(table[:16]))
     spent = sum(counts[symbol] * length for symbol, length in zip(table[16:], lengths, strict=True))
-    # Huffman's own construction, one symbol more for the code of all ones, whose bits are not spent.
+    # Huffman's own construction, with an extra symbol for the code of all ones, whose bits do not count.
     heap = [1, *counts.values()]
     heapq.heapify(heap)
     least = 0

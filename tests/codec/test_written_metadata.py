@@ -1,4 +1,4 @@
-"""What stands around the coefficients of a written file: colour model, orientation, EXIF, profile."""
+"""What a written file has besides coefficients: colour model, orientation, EXIF, profile."""
 
 import dataclasses
 import io
@@ -55,7 +55,7 @@ def with_exif(orientation, **options):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_the_records(orientation):
+def test_the_orientation_is_that_of_the_record(orientation):
     image = jd.read_jpeg(with_exif(6))
     assert image.exif in jd.write_jpeg(image)
     turned = dataclasses.replace(image, orientation=orientation)
@@ -69,7 +69,7 @@ def test_orientation_is_the_records(orientation):
         assert opened.getexif().get(0x0112, 1) == orientation
 
 
-def test_an_orientation_comes_to_an_exif_block_without_one():
+def test_an_orientation_is_added_to_an_exif_block_without_one():
     exif = Image.Exif()
     exif[0x010E] = "a description"
     exif[0x9286] = b"a comment"
@@ -104,7 +104,7 @@ def test_an_orientation_of_another_type_is_replaced(kind, order):
 
 
 @pytest.mark.parametrize("block", [b"", b"II*\0", struct.pack("<2sHI", b"II", 42, 4_000_000_000), b"XX*\0" + bytes(20)])
-def test_an_exif_block_out_of_shape_is_kept(block):
+def test_an_invalid_exif_block_is_kept(block):
     image = dataclasses.replace(gray(np.zeros((1, 1, 64))), exif=block)
     written = jd.write_jpeg(image)
     assert markers(written)[0xE1] == b"Exif\0\0" + block
@@ -128,7 +128,7 @@ def test_exif_longer_than_a_segment_goes_into_several():
         assert opened.getexif()[0x9286] == exif[0x9286]
 
 
-def test_an_empty_profile_stays_one():
+def test_an_empty_profile_stays_empty():
     image = dataclasses.replace(gray(np.zeros((1, 1, 64))), icc=b"")
     written = jd.write_jpeg(image)
     assert jd.read_jpeg(written).icc == b""

@@ -33,13 +33,13 @@ def assert_comes_back(image, **options):
 
 
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
-def test_fixtures_come_back(path):
+def test_fixtures_are_read_back_unchanged(path):
     assert_comes_back(jd.read_jpeg(path))
 
 
 @pytest.mark.parametrize("restart", [None, "row", 1, 5])
 @pytest.mark.parametrize("number", range(0, 60, 3))
-def test_made_files_come_back(number, restart):
+def test_made_files_are_read_back_unchanged(number, restart):
     assert_comes_back(jd.read_jpeg(made(number).data), restart=restart)
 
 
@@ -71,7 +71,7 @@ def records(draw):
 
 @settings(max_examples=60, deadline=None)
 @given(records(), st.sampled_from([None, "row", 1, 7]))
-def test_any_record_comes_back(image, restart):
+def test_any_record_is_read_back_unchanged(image, restart):
     assert_comes_back(image, restart=restart)
 
 
@@ -81,7 +81,7 @@ def test_runs_of_more_blocks_than_a_symbol_counts(restart):
     for rows, columns in ((181, 181), (128, 256), (7, 4681), (250, 280)):
         blocks = np.zeros((rows, columns, 64), np.int16)
         assert_comes_back(gray(blocks.copy()), restart=restart)
-        # Correction bits of a run stand behind its symbol: here of all blocks.
+        # Correction bits of a run come after its symbol: here those of all blocks.
         blocks[:, :, 63] = -5
         blocks[0, 0, 1] = 7
         assert_comes_back(gray(blocks.copy()), restart=restart)
@@ -104,14 +104,14 @@ def test_the_largest_legal_values(index, value):
 
 
 @pytest.mark.parametrize(("index", "value"), [(0, 2048), (0, -32768), (5, 1024), (63, -32768)])
-def test_what_no_file_can_hold_is_refused(index, value):
+def test_what_no_file_can_contain_is_refused(index, value):
     blocks = np.zeros((2, 3, 64), np.int16)
     blocks[1, 1, index] = value
     with pytest.raises(InputError, match="AC goes up to ±1023, and DC changes by at most ±2047"):
         jd.write_jpeg(gray(blocks), progressive=True)
 
 
-def test_more_than_ten_blocks_an_mcu_become_a_dc_scan_each():
+def test_components_get_their_own_dc_scans_if_an_mcu_would_exceed_ten_blocks():
     components = [
         Component(index, np.full((2, 2, 64), index, np.int16), np.ones(64, np.uint16), (2, 2), Extent(16, 16))
         for index in (1, 2, 3)

@@ -1,4 +1,4 @@
-"""Restart markers that are written: libjpeg reads the same, and each interval stands for itself."""
+"""Written restart markers: libjpeg reads the same, and each interval can be decoded by itself."""
 
 import re
 
@@ -57,6 +57,6 @@ def test_without_restart_nothing_changes():
 
 
 @pytest.mark.parametrize("restart", [0, -1, 65536, 2.0, True, "rows"])
-def test_what_is_no_interval_is_refused(restart):
+def test_an_invalid_interval_is_refused(restart):
     with pytest.raises(InputError, match="restart must be 'row' or a number of MCUs, 1…65535"):
         write_jpeg(read_jpeg(jpeg(noise(8, 8))), restart=restart)

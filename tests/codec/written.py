@@ -1,4 +1,4 @@
-"""What tests of the writer share: a record made by hand, and what must hold of a written file."""
+"""What tests of the writer share: a record made by hand, and checks of a written file."""
 
 import dataclasses
 import io

@@ -70,7 +70,7 @@ def test_info_of_every_fixture(path):
         assert row["sampling"] == image.sampling
 
 
-def test_info_goes_on_behind_what_it_cannot_read(tmp_path):
+def test_info_continues_after_a_file_that_it_cannot_read(tmp_path):
     (tmp_path / "text.jpg").write_text("no image")
     sound = photograph(tmp_path / "sound.jpg")
     cut = tmp_path / "cut.jpg"
@@ -101,7 +101,7 @@ def test_check_lists_what_cannot_be_used(tmp_path):
     assert run("check", tmp_path).exit_code == 0
 
 
-def test_check_knows_files_that_make_no_batch(tmp_path):
+def test_check_lists_files_that_cannot_be_in_a_batch(tmp_path):
     (tmp_path / "two.jpg").write_bytes(two_components())
     (error,) = json.loads(run("check", tmp_path, "--json").stdout)["errors"]
     assert error["kind"] == "UnsupportedJpegError"
@@ -128,7 +128,7 @@ def test_verify_fails_where_the_answers_differ(tmp_path):
     assert not json.loads(result.stdout)["transform"]["passes"]
 
 
-def test_weights_are_the_networks_own(tmp_path):
+def test_weights_are_loaded_only_if_they_fit_the_network(tmp_path):
     net = small()
     nn.init.constant_(net[0].weight, 0.5)
     torch.save({"state_dict": net.state_dict()}, tmp_path / "weights.pt")
@@ -149,7 +149,7 @@ def test_weights_are_the_networks_own(tmp_path):
         ("os:getcwd", "not a torch.nn.Module"),
     ],
 )
-def test_a_network_that_there_is_not(name, reason, monkeypatch, capsys):
+def test_an_unknown_network_is_named(name, reason, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["jpegdomain", "plan", name])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -174,7 +174,7 @@ def test_bench_times_both_sides(tmp_path):
     assert found["mean difference in levels"] < 2
 
 
-def test_an_empty_folder_is_called_so(tmp_path, monkeypatch, capsys):
+def test_an_empty_folder_is_named(tmp_path, monkeypatch, capsys):
     for command in ("bench", "check"):
         monkeypatch.setattr(sys, "argv", ["jpegdomain", command, str(tmp_path)])
         with pytest.raises(SystemExit) as ended:
@@ -183,14 +183,14 @@ def test_an_empty_folder_is_called_so(tmp_path, monkeypatch, capsys):
         assert "no files with the extension" in capsys.readouterr().err
 
 
-def test_a_missing_folder_is_called_so(tmp_path, monkeypatch, capsys):
+def test_a_missing_folder_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["jpegdomain", "check", str(tmp_path / "nothing")])
     with pytest.raises(SystemExit):
         main()
     assert "nothing: no such folder" in capsys.readouterr().err
 
 
-def test_outputs_of_zero_show_nothing(tmp_path):
+def test_outputs_that_are_all_zero_are_reported(tmp_path):
     given = "verify", "torchvision:squeezenet1_1", photograph(tmp_path / "a.jpg"), "--side", 32
     assert "outputs are all 0" not in run(*given).stderr
     assert "outputs are all 0" in run("verify", f"{__name__}:silent", *given[2:]).stderr
@@ -204,7 +204,7 @@ def test_backbones_are_not_fetched_for_a_network_without_weights():
     assert load_network("torchvision:fcn_resnet50", None) is not None
 
 
-def test_folders_behind_links_are_searched_once(tmp_path):
+def test_linked_folders_are_searched_once(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "data" / "own").mkdir(parents=True)
     photograph(tmp_path / "real" / "a.jpg")
@@ -216,7 +216,7 @@ def test_folders_behind_links_are_searched_once(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x02garbage"])
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_a_file_that_holds_no_weights(tmp_path, content, suffix):
+def test_a_file_without_weights_is_named(tmp_path, content, suffix):
     if suffix == ".safetensors":
         pytest.importorskip("safetensors")
     path = tmp_path / f"weights{suffix}"
@@ -225,7 +225,7 @@ def test_a_file_that_holds_no_weights(tmp_path, content, suffix):
         load_network(SMALL, path)
 
 
-def test_a_file_that_fails_is_no_wrong_call(tmp_path, monkeypatch):
+def test_a_file_that_fails_gives_exit_status_1(tmp_path, monkeypatch):
     (tmp_path / "bad.jpg").write_text("no image")
     monkeypatch.setattr(sys, "argv", ["jpegdomain", "verify", SMALL, str(tmp_path / "bad.jpg"), "--side", "32"])
     with pytest.raises(SystemExit) as ended:
@@ -233,6 +233,7 @@ def test_a_file_that_fails_is_no_wrong_call(tmp_path, monkeypatch):
     assert ended.value.code == 1
 
 
+@pytest.mark.slow
 def test_warm_as_a_module():
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "jpegdomain", "warm", "--only", "codec", "--json"],

@@ -1,4 +1,4 @@
-"""Predictions of a folder: against a network on pixels, and the same file whatever interrupts or shares the run."""
+"""Predictions for a folder: the answers of a network on pixels, and the same file if a run is interrupted or shared."""
 
 import os
 import signal
@@ -85,7 +85,7 @@ def kept(out):
     return sorted(out.parent.glob(f"{out.name}.parts-*/00*.parquet"))
 
 
-def test_a_second_start_goes_on_where_the_first_was_killed(folder, tmp_path, monkeypatch):
+def test_a_second_run_resumes_where_the_first_was_killed(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, "_PART", 8)
     expected = whole(folder, tmp_path / "whole.parquet")
     out = tmp_path / "out.parquet"
@@ -122,7 +122,7 @@ def interrupted(folder, out, monkeypatch, *more):
 
 
 @pytest.mark.parametrize("change", ["file", "folder", "options"])
-def test_parts_of_another_run_are_never_taken_up(folder, tmp_path, monkeypatch, change):
+def test_parts_of_another_run_are_never_used(folder, tmp_path, monkeypatch, change):
     monkeypatch.setattr(predict, "_PART", 8)
     out = tmp_path / "out.parquet"
     interrupted(folder, out, monkeypatch, "--output", "logits")
@@ -145,7 +145,7 @@ def test_parts_of_another_run_are_never_taken_up(folder, tmp_path, monkeypatch, 
     assert len(kept(out)) == 2
 
 
-def test_names_that_are_not_unicode(tmp_path):
+def test_file_names_need_not_be_unicode(tmp_path):
     (tmp_path / "data").mkdir()
     try:
         os.link(photograph(tmp_path / "a.jpg"), os.fsencode(tmp_path / "data") + b"/caf\xe9.jpg")
@@ -165,7 +165,7 @@ def test_a_run_without_any_usable_file_fails(tmp_path):
     assert parquet.read_table(tmp_path / "out.parquet").num_rows == 1
 
 
-def test_random_weights_are_said_and_are_the_same_each_time(folder, tmp_path):
+def test_random_weights_are_announced_and_are_the_same_each_time(folder, tmp_path):
     files = []
     for name in ("one", "two"):
         given = arguments(folder, tmp_path / f"{name}.parquet", "--output", "logits")

@@ -1,4 +1,4 @@
-"""Other processes: what they print, and what is in their way."""
+"""Other processes: what they print, and obstacles for them."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import sys
 __all__ = ["STRICT", "a_file_in_the_way", "outcome", "process"]
 
 
-# Torch 2.6 leaves a temporary folder of its own to the end of the process.
+# Torch 2.6 removes a temporary folder of its own only at the end of the process.
 STRICT = ["-W", "error", "-W", "ignore:Implicitly cleaning up <TemporaryDirectory:ResourceWarning"]
 
 
@@ -22,7 +22,7 @@ def process(*arguments, **environment):
 
 
 def outcome(running):
-    """What a process printed; it must have ended well."""
+    """Return what a process printed; it must have succeeded."""
     with running:
         try:
             printed, said = running.communicate(timeout=300)

@@ -1,4 +1,4 @@
-"""Where compiled code is kept, what makes it stale, and who waits for whom."""
+"""Where compiled code is kept, what makes it stale, and which process waits for which."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ def add(a, b):
 
 @pytest.fixture
 def package(monkeypatch, tmp_path):
-    """Known to nobody but the test."""
+    """Return a package that only the test knows."""
     monkeypatch.setattr("jpegdomain.compiled.kernels._packages", [])
     monkeypatch.setattr("jpegdomain.compiled.kernels._said", [])
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
@@ -57,7 +57,7 @@ def test_then_the_users_cache_then_a_temporary_one_then_none(monkeypatch, tmp_pa
     assert cache.cache_folder(package) is None
 
 
-def test_other_source_code_has_another_folder(monkeypatch, tmp_path, package):
+def test_changed_source_code_has_another_folder(monkeypatch, tmp_path, package):
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
     (tmp_path / "a.py").write_text("1")
     first = cache.cache_folder(package)
@@ -68,7 +68,7 @@ def test_other_source_code_has_another_folder(monkeypatch, tmp_path, package):
 
 @pytest.mark.parametrize(("setting", "value"), [("CPU_NAME", "generic"), ("CPU_FEATURES", ""), ("ENABLE_AVX", 0)])
 def test_code_for_another_processor_has_another_folder(monkeypatch, package, setting, value):
-    """NUMBA_CPU_NAME and others choose a processor in place of this one."""
+    """NUMBA_CPU_NAME and related variables choose another processor than this one."""
     monkeypatch.delenv("JPEGDOMAIN_CACHE", raising=False)
     # The tests themselves may run for another processor.
     for name, none in (("CPU_NAME", None), ("CPU_FEATURES", None), ("ENABLE_AVX", 1)):
@@ -94,6 +94,7 @@ def test_packages_do_not_make_one_another_stale(tmp_path, monkeypatch):
     assert before[1] == after[1]
 
 
+@pytest.mark.slow
 def test_one_process_waits_for_the_other(tmp_path):
     (tmp_path / "lock").touch()
     script = (
@@ -111,7 +112,7 @@ def test_one_process_waits_for_the_other(tmp_path):
 
 @pytest.mark.parametrize("order", ["read-only first", "writable first"])
 def test_code_that_was_compiled_ahead_is_copied(tmp_path, monkeypatch, package, order):
-    """By another user, or into a file system that is read-only now; wherever the folder comes that can be written."""
+    """Code compiled by another user, or in a file system that is now read-only, is copied to any writable folder."""
     names = [f"{one.name}-{cache._fingerprint(one)}" for one in (package, KernelPackage("two", "two", tmp_path))]
     kept = ("read_sequential", "kernel_1/files.nbi", "kernel_1/files.1.nbc")
     for name in names:
@@ -123,7 +124,7 @@ def test_code_that_was_compiled_ahead_is_copied(tmp_path, monkeypatch, package, 
             (tmp_path / "read" / name / path).write_text(path)
     candidates = [tmp_path / "read", tmp_path / "written"][:: 1 if order == "read-only first" else -1]
     monkeypatch.setattr(cache, "_candidates", lambda _: iter(candidates))
-    # What has been compiled here stays.
+    # Code that was compiled here is kept.
     (tmp_path / "written" / names[0] / "kernel_1").mkdir(parents=True)
     (tmp_path / "written" / names[0] / "kernel_1/files.nbi").write_text("own")
     for one, name in zip(kernel_packages(), names, strict=True):
@@ -133,7 +134,7 @@ def test_code_that_was_compiled_ahead_is_copied(tmp_path, monkeypatch, package, 
         assert [(folder / path).read_text() for path in kept] == expected
 
 
-def test_a_function_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, package, capsys):
+def test_a_function_is_compiled_when_it_is_requested(tmp_path, monkeypatch, package, capsys):
     monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "kept"))
     sources = tmp_path / "made_kernels"
     sources.mkdir()
@@ -157,7 +158,7 @@ def test_a_function_is_compiled_when_it_is_asked_for(tmp_path, monkeypatch, pack
         function(numbers.astype(np.float32), 4)
 
 
-def test_it_is_said_that_code_is_for_another_processor(tmp_path, monkeypatch, package):
+def test_code_for_another_processor_is_reported(tmp_path, monkeypatch, package):
     monkeypatch.setenv("JPEGDOMAIN_CACHE", str(tmp_path / "kept"))
     assert cache.code_for_others(package) is None
     folder = tmp_path / "kept" / "made-0123"
@@ -167,7 +168,9 @@ def test_it_is_said_that_code_is_for_another_processor(tmp_path, monkeypatch, pa
     cache.note_processor(folder)
     assert cache.code_for_others(package) is None
     monkeypatch.setattr("numba.config.CPU_NAME", "generic")
-    assert cache.code_for_others(package) == f"the code in {folder} is for the processor znver3, this is generic"
+    assert (
+        cache.code_for_others(package) == f"the code in {folder} is for the processor znver3, but this one is generic"
+    )
 
 
 @pytest.mark.parametrize("compiled_before", [False, True])

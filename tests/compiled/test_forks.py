@@ -1,4 +1,4 @@
-"""A fork waits for whoever has one of our locks."""
+"""A fork waits for the thread that holds one of our locks."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ from jpegdomain.compiled.forks import lock_that_forks_wait_for
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_child_never_inherits_a_lock_that_nobody_opens():
+def test_a_child_never_inherits_a_lock_that_is_never_released():
     lock = lock_that_forks_wait_for()
     state, held = ["whole"], threading.Event()
 
@@ -18,7 +18,7 @@ def test_a_child_never_inherits_a_lock_that_nobody_opens():
         with lock:
             state[0] = "half done"
             held.set()
-            # Until the fork waits: it has no other way to go on.
+            # Until the fork waits, which is all that it can do.
             threading.Event().wait(0.2)
             state[0] = "whole"
 
@@ -31,6 +31,6 @@ def test_a_child_never_inherits_a_lock_that_nobody_opens():
     thread.join()
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    # The lock is open again, here too.
+    # The lock is free again, here too.
     with lock:
         pass

@@ -6,7 +6,7 @@ from jpegdomain.compiled.jit import compiled, inlined
 
 from .processes import outcome, process
 
-# Every transform, of the caches of two processes: each answer beside the definition.
+# Every transform from the caches of two processes; each result is compared with the definition.
 BOTH = """
 import sys, torch
 import jpegdomain as jd

@@ -1,4 +1,4 @@
-"""What the conversion's tests share: models with weights that mean something, and real JPEG bytes."""
+"""What the conversion's tests share: models with weights that matter, and real JPEG bytes."""
 
 import functools
 
@@ -22,7 +22,7 @@ PILLOW = {
 
 
 def randomised(model, seed=0):
-    """Give a model batch-norm statistics and parameters that no layer could ignore unnoticed."""
+    """Give a model batch-norm statistics and parameters such that a layer that ignores them is noticed."""
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -52,7 +52,7 @@ def network(name):
 
 
 def files(size):
-    """One file of every sampling and kind, of one size."""
+    """Return one file of every sampling and kind, all of one size."""
     height, width = size
     made = [jpeg(noise(*size, seed=k), quality=75 + 3 * k, **kind) for k, kind in enumerate(PILLOW.values())]
     made.append(jpeg(noise(*size, channels=1), quality=60))
@@ -78,7 +78,7 @@ def agrees(model, converted=None, shape=(2, 3, 19, 21), tolerance=1e-9):
 
 
 def nets(forward, **layers):
-    """A network whose forward is a function of it and x."""
+    """Return a network whose forward is a function of the network and x."""
     net = type("Net", (nn.Module,), {"forward": forward})()
     for name, layer in layers.items():
         setattr(net, name, layer)

@@ -20,7 +20,7 @@ FORWARDS = {
 
 @pytest.mark.parametrize("plan", ["transform", "fused"])
 @pytest.mark.parametrize("name", FORWARDS)
-def test_other_values_than_the_default_take_the_sources_other_way(name, plan):
+def test_values_other_than_the_default_run_the_sources_other_branch(name, plan):
     model = nets(FORWARDS[name], conv=nn.Conv2d(3, 4, 3)).double().eval()
     converted = jd.convert(model, plan=plan)
     pixels = torch.randn(2, 3, 16, 16, dtype=torch.float64)

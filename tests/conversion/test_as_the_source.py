@@ -1,4 +1,4 @@
-"""A converted model is its source in all else: its class, methods, returns, and what is changed later."""
+"""A converted model is like its source in everything else: class, methods, return values, and later changes."""
 
 import collections
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def test_returns_what_the_source_returns(name, plan):
 
 
 @pytest.mark.parametrize("plan", PLANS)
-def test_a_converted_model_is_its_source_in_all_else(plan):
+def test_a_converted_model_is_its_source_in_everything_else(plan):
     class Net(nn.Module):
         note = "of the class"
 

@@ -1,4 +1,4 @@
-"""What models do between their layers, and what they write in place."""
+"""What models compute between their layers, and what they write in place."""
 
 import operator
 
@@ -113,7 +113,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_what_is_written_in_place_is_what_later_readers_see(name):
+def test_later_readers_see_what_was_written_in_place(name):
     torch.manual_seed(0)
     assert agrees(written(WRITES[name]))
     assert agrees(written(WRITES[name], lambda self, y, z: y + 2 * z))
@@ -152,7 +152,7 @@ def test_augmented_assignment_reaches_every_name_of_the_tensor():
     assert agrees(nets(forward, conv=nn.Conv2d(3, 4, 3)))
 
 
-def test_one_module_may_be_called_many_times_and_stand_in_two_places():
+def test_one_module_may_be_called_many_times_and_be_in_two_places():
     def forward(self, x):
         return self.pool(self.act(self.b(self.act(self.a(x))))).flatten(1)
 
@@ -204,8 +204,8 @@ def test_parameters_outside_layers_are_kept():
 
 
 @pytest.mark.parametrize("plan", ["transform", "fused"])
-def test_features_become_vectors_by_a_view(plan):
-    """Feature maps lie channels-last here, and channels and pixels cannot be merged without a copy."""
+def test_a_view_turns_features_into_vectors(plan):
+    """Feature maps are channels-last here, and channels and pixels cannot be merged without a copy."""
     net = nets(
         lambda self, x: self.head(F.relu(self.conv(x)).view(x.size(0), -1)),
         conv=nn.Conv2d(3, 4, 3),

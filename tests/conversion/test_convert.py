@@ -37,7 +37,7 @@ def test_the_source_is_not_modified_and_nothing_is_shared():
     assert type(model.block1.conv1) is nn.Conv2d
 
 
-def test_to_spatial_returns_the_source_with_the_present_weights():
+def test_to_spatial_returns_the_source_with_the_current_weights():
     model = small()
     converted = jd.convert(model)
     with torch.no_grad():
@@ -85,7 +85,7 @@ def test_a_buffer_may_have_a_functions_name():
     assert agrees(model)
 
 
-def test_tensors_that_are_no_buffers_are_the_sources():
+def test_tensors_that_are_not_buffers_are_those_of_the_source():
     def forward(self, x):
         return (self.inner(x) * self.k + torch.tensor([0.5])).mean([2, 3])
 
@@ -102,7 +102,7 @@ def test_tensors_that_are_no_buffers_are_the_sources():
     assert len(converted.plan((8, 8)).steps) == 4
 
 
-def test_what_the_code_makes_of_buffers_follows_them():
+def test_values_computed_from_buffers_follow_them():
     model = nets(lambda self, x: x * (self.norm + 1).rsqrt()).eval()
     model.register_buffer("norm", torch.rand(3, 1, 1))
     converted = jd.convert(model)
@@ -199,7 +199,7 @@ def test_the_plan_leaves_the_model_as_it_was():
 @pytest.mark.parametrize(
     "options", [dict(frequencies={"block1.conv1": 6}), dict(form={"block1.relu": "dense"})], ids=str
 )
-def test_options_for_layers_that_have_no_such_setting_are_refused(options):
+def test_options_for_layers_without_the_setting_are_refused(options):
     with pytest.raises(ValueError, match=r"no layer uses 'block1\."):
         jd.convert(small(), **options)
 
@@ -215,7 +215,7 @@ def test_options_for_layers_that_have_no_such_setting_are_refused(options):
     ],
     ids=str,
 )
-def test_wrong_values_are_refused_where_no_layer_would_have_met_them(options):
+def test_wrong_values_are_refused_even_if_no_layer_uses_them(options):
     with pytest.raises(ValueError, match=r"1…15|'asm' or 'apx'|one of dense, stencil, factored"):
         jd.convert(nn.Sequential(nn.BatchNorm2d(3)), **options)
 
@@ -223,7 +223,7 @@ def test_wrong_values_are_refused_where_no_layer_would_have_met_them(options):
 @pytest.mark.parametrize("plan", ["transform", "fused"])
 def test_a_model_that_was_made_in_inference_mode_converts(plan):
     with torch.inference_mode():
-        # More numbers than are copied anyway.
+        # More numbers than are always copied.
         net = nn.Sequential(nn.Conv2d(3, 128, 5), nn.ReLU(), nn.Conv2d(128, 64, 3)).double().eval()
         assert net[2].weight.is_inference()
         x = torch.randn(1, 3, 17, 20, dtype=torch.float64)

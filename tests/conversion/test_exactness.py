@@ -1,4 +1,4 @@
-"""The law of the whole library: converted(files) is the spatial model on the float decoding."""
+"""The law of the whole library: converted(files) equals the spatial model on the float decoding."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_converted_models_give_the_spatial_logits_on_jpeg_bytes(name, size):
 
 
 def test_converted_models_give_the_spatial_logits_on_a_decoding_in_plain_numpy():
-    """Once with nothing of the library between the file's integers and the spatial network's input."""
+    """One comparison in which nothing of the library is between the file's integers and the spatial network's input."""
     model = network("three_block")
     pixels = np.stack([naive_rgb(image) for image in files((97, 131))]).transpose(0, 3, 1, 2)
     mean, std = (torch.tensor(IMAGENET[key], dtype=torch.float64).view(1, 3, 1, 1) for key in ("mean", "std"))
@@ -108,7 +108,7 @@ def test_mean_and_std_are_folded_into_the_entry():
 
 
 @pytest.mark.parametrize("plan", ["transform", "fused"])
-def test_fewer_frequencies_give_the_twins_answers_on_pixels(plan):
+def test_fewer_frequencies_give_the_answers_of_the_low_pass_twin(plan):
     model, batched = network("three_block"), batch((97, 131))
     deviations = []
     with torch.no_grad():

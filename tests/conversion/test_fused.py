@@ -70,7 +70,7 @@ def test_at_15_frequencies_nothing_is_transformed_after_the_entry():
     assert not [step for step in plan.steps if step.layer in ("J", "J̃")]
 
 
-def test_the_transform_plan_hands_on_coefficients():
+def test_the_transform_plan_passes_on_coefficients():
     """Between steps; a step is a convolution with the batch norm, addition and activation function after it."""
     plan = jd.convert(torchvision.models.resnet18(weights=None)).plan((224, 224))
     domains = {step.path: step.domain for step in plan.steps if step.layer != "J̃"}
@@ -110,7 +110,7 @@ def test_layers_without_a_rule_stay_on_pixels():
     torch.testing.assert_close(transform(jd.encode(pixels)), model(pixels), rtol=1e-9, atol=1e-9)
 
 
-def test_masks_reach_layers_behind_one_without_a_rule():
+def test_masks_reach_layers_after_one_without_a_rule():
     model = nets(
         lambda self, x: self.relu(self.conv(x)).mean((2, 3)), conv=weight_norm(nn.Conv2d(3, 8, 3)), relu=nn.ReLU()
     ).double()
@@ -121,7 +121,7 @@ def test_masks_reach_layers_behind_one_without_a_rule():
     torch.testing.assert_close(got, jd.decode(expected).mean((2, 3)), rtol=1e-9, atol=1e-9)
 
 
-def test_a_form_that_was_asked_for_is_used():
+def test_a_requested_form_is_used():
     model = small()
     converted = jd.convert(model, plan="fused", form={"block2.conv1": "stencil"})
     forms = {step.path: step.form for step in converted.plan((32, 32)).steps if step.layer == "Conv2d"}

@@ -80,7 +80,7 @@ def test_grad_cam(plan):
 
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("method", ["asm", "apx"])
-def test_hooked_models_approximate_as_ever(method, plan):
+def test_hooked_models_still_approximate(method, plan):
     def forward(self, x):
         x = self.pool(F.relu(self.a(x)))
         return self.leaky(F.relu6(self.b(x)) - 1).clamp(-0.3, 0.2)

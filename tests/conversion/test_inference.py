@@ -1,4 +1,4 @@
-"""Results are written over only where nobody else can read them."""
+"""Results are overwritten only if nothing else can read them."""
 
 import copy
 import operator
@@ -73,7 +73,7 @@ def test_a_folded_kernel_follows_its_tensors(write, plan, dtype):
 
 
 def behind(view, result):
-    """Something of both that is computed after the result."""
+    """Return something that depends on both and is computed after the result."""
     return result * 0.5 + view.mean((1, 2, 3), keepdim=True)
 
 
@@ -108,7 +108,7 @@ STEPS = {
 
 
 def overwritten(write):
-    """A convolution's input is overwritten before the sum that the convolution is a term of."""
+    """A convolution's input is overwritten before the sum of which the convolution is a term."""
 
     def forward(self, x):
         before = self.bn(self.conv(x))
@@ -132,7 +132,7 @@ STEPS |= {
 @pytest.mark.parametrize("plan", ["transform", "fused"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_in_one_call_is_its_layers(step, plan, frequencies, dtype):
-    """With gradients the layers run one after the other, without as one; both are the definition written out."""
+    """With gradients the layers run one after another, without gradients as one; both must equal the definition."""
     torch.manual_seed(0)
     forward, settings = STEPS[step]
     given = dict(kernel_size=3, padding=1) | settings
@@ -157,7 +157,7 @@ def test_a_step_in_one_call_is_its_layers(step, plan, frequencies, dtype):
     tolerance = 1e-9 if dtype == torch.float64 else 1e-4
     if frequencies == 15:
         torch.testing.assert_close(expected, model(jd.decode(activation)), rtol=tolerance, atol=tolerance)
-    # In float32 a mask can fall either way where the truncated pixel is next to 0.
+    # In float32 a mask can be either 0 or 1 where the truncated pixel is close to 0.
     apart = ((got - expected).abs() > tolerance * expected.abs().max()).double().mean()
     assert apart <= (1e-3 if frequencies < 15 and dtype == torch.float32 else 0)
 
@@ -204,7 +204,7 @@ def test_the_last_reader_of_a_term_adds_into_it():
     assert seen.count((False, False)) == 12
 
 
-def test_where_torch_has_no_such_operators_the_answers_are_the_same(monkeypatch):
+def test_without_torchs_operators_the_answers_are_the_same(monkeypatch):
     converted = jd.convert(folding().float(), plan="fused")
     activation = jd.encode(torch.randn(2, 3, 16, 16))
     with torch.no_grad():
@@ -218,7 +218,7 @@ def test_torch_has_the_operators_wherever_it_has_onednn():
 
 
 @pytest.mark.parametrize("plan", ["transform", "fused"])
-def test_batch_norm_goes_into_the_kernel_in_eval_alone(plan, monkeypatch):
+def test_batch_norm_is_folded_into_the_kernel_only_in_eval(plan, monkeypatch):
     model = folding()
     converted, called = jd.convert(model, plan=plan), []
     original = torch.nn.functional.batch_norm
@@ -237,7 +237,7 @@ def test_batch_norm_goes_into_the_kernel_in_eval_alone(plan, monkeypatch):
     assert steps["bn"] == "in the kernel"
 
 
-def test_results_of_hooked_layers_are_not_written_over():
+def test_results_of_hooked_layers_are_not_overwritten():
     model = small()
     converted = jd.convert(model)
     kept = {}
@@ -248,7 +248,7 @@ def test_results_of_hooked_layers_are_not_written_over():
         torch.testing.assert_close(kept["conv"], model.block1.conv1(pixels))
 
 
-def test_edited_models_write_over_nothing_that_is_still_read():
+def test_edited_models_overwrite_nothing_that_is_still_read():
     """A module put in after the conversion, or a hook that keeps what it sees."""
     net = nets(
         lambda self, x: self.relu(self.bn(self.conv(x))),
@@ -281,7 +281,7 @@ def test_edited_models_write_over_nothing_that_is_still_read():
         torch.testing.assert_close(result, F.gelu(net.conv(pixels)), rtol=1e-4, atol=1e-4)
 
 
-def test_results_with_two_readers_are_not_written_over():
+def test_results_with_two_readers_are_not_overwritten():
     def forward(self, x):
         y = self.conv(x)
         z = self.bn(y)
@@ -293,7 +293,7 @@ def test_results_with_two_readers_are_not_written_over():
     assert agrees(net, shape=(2, 3, 16, 16))
 
 
-def test_the_unedited_model_does_write_over_results():
+def test_the_unedited_model_does_overwrite_results():
     converted, seen = jd.convert(small()), []
     relu = jd.nn.ReLU
     original = relu.forward
@@ -313,7 +313,7 @@ def test_the_unedited_model_does_write_over_results():
         assert seen == [False] * 6
 
 
-def test_the_callers_activation_is_not_written_over():
+def test_the_callers_activation_is_not_overwritten():
     for model in (small(), nn.Sequential(nn.BatchNorm2d(3), nn.ReLU()).double().eval(), nn.Sequential(nn.ReLU())):
         converted = jd.convert(model)
         activation = jd.encode(torch.randn(2, 3, 16, 16, dtype=torch.float64))
@@ -323,7 +323,7 @@ def test_the_callers_activation_is_not_written_over():
         assert torch.equal(activation.coefficients, before)
 
 
-def test_an_overwriting_module_of_the_source_is_not_overtaken():
+def test_an_in_place_module_of_the_source_keeps_its_order():
     def forward(self, x):
         x = self.stem(x)
         shortcut = self.a(x)

@@ -1,4 +1,4 @@
-"""What users' own classifiers have besides convolutions: normalisations, shuffles, islands, axes moved about."""
+"""What users' own classifiers have besides convolutions: normalisations, shuffles, islands, permuted axes."""
 
 import pytest
 import torch
@@ -205,7 +205,7 @@ def test_stochastic_depth_draws_torchs_noise_in_training():
     assert 0 < (expected == expected[(expected == 0).all(1)][:1]).all(1).sum() < 16
 
 
-def test_what_has_no_rule_runs_by_the_sources_own_code():
+def test_without_a_rule_the_sources_own_code_runs():
     torch.manual_seed(0)
     for model in (
         nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveMaxPool2d(1, return_indices=True)),

@@ -1,4 +1,4 @@
-"""Networks of kinds of their own: lists of images, feature extractors, scripted parts, code's own tensors and draws."""
+"""Unusual networks: lists of images, feature extractors, scripted parts, code that makes tensors and random draws."""
 
 import copy
 
@@ -24,7 +24,7 @@ def close(one, other):
 
 
 class Detector(nn.Module):
-    """What detectors do with images: each of a size of its own, put into a batch of one."""
+    """What detectors do with images: each has its own size and is put into a batch of one."""
 
     def __init__(self):
         super().__init__()
@@ -74,7 +74,7 @@ def files(tmp_path_factory):
 
 
 class Modes(nn.Module):
-    """Of two ways, which torchvision's extractor keeps as two graphs."""
+    """A module with two modes, which torchvision's extractor keeps as two graphs."""
 
     def __init__(self):
         super().__init__()
@@ -162,7 +162,7 @@ def test_space_to_depth(plan):
 
 
 @PLANS
-def test_what_is_drawn_is_drawn_as_on_pixels(plan):
+def test_random_draws_are_those_on_pixels(plan):
     def forward(self, x):
         x = self.conv(x)
         return x + torch.randn_like(x)

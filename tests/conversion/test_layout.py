@@ -1,4 +1,4 @@
-"""Where the graph alone says that the pixel axes lie."""
+"""Where the pixel axes are, according to the graph alone."""
 
 import pytest
 import torch

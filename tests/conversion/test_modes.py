@@ -1,4 +1,4 @@
-"""What a model's code turns on, off, counts, draws or does in training alone, its converted model does, too."""
+"""What a model's code switches on or off, counts, draws, or does only in training, its converted model does, too."""
 
 import pytest
 import torch
@@ -60,7 +60,7 @@ def test_autocast_turned_off_by_the_code_stays_off(plan):
 
 
 @pytest.mark.parametrize("plan", PLANS)
-def test_what_the_code_does_to_the_model_is_done(plan):
+def test_what_the_code_does_to_the_model_takes_effect(plan):
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -86,7 +86,7 @@ def test_what_the_code_does_to_the_model_is_done(plan):
 
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("noise", [lambda: torch.rand(1), lambda: torch.rand(3, 1, 1)])
-def test_noise_is_drawn_anew(noise, plan):
+def test_noise_is_drawn_anew_in_each_call(noise, plan):
     converted = jd.convert(nets(lambda self, x: x * noise()), plan=plan)
     x = jd.encode(torch.randn(1, 3, 9, 9))
     assert not torch.equal(converted(x), converted(x))

@@ -1,8 +1,8 @@
-"""Networks drawn at random: what a model's code may do between layers, in orders that nobody thought of.
+"""Networks drawn at random: what a model's code may do between layers, in unforeseen orders.
 
 The oracle is the spatial network itself at 15 frequencies, and below its low-pass twin on pixels. Networks run with
-gradients, where layers are called one after the other, and without, where steps run as one call and write over what
-nobody else reads.
+gradients, where layers are called one after another, and without, where steps run as one call and overwrite what
+nothing else reads.
 """
 
 import copy
@@ -24,8 +24,8 @@ _SIZES = [(16, 16), (13, 18), (8, 8), (9, 21), (5, 7)]
 class RandomNetwork(nn.Module):
     """Calls drawn once; every one adds a feature map to the list that later ones read from.
 
-    A call that writes in place takes the place of what it wrote to, under all its names: a model that reads the old
-    name of a view afterwards is refused, which other tests see to.
+    The result of a call that writes in place replaces what it wrote to, under all its names: a model that reads the old
+    name of a view afterwards is refused, which other tests check.
     """
 
     def __init__(self, seed, calls=9):
@@ -56,7 +56,7 @@ class RandomNetwork(nn.Module):
 
 
 def _pick(draw, values, like=None):
-    """The place of a value, recent ones most of the time; of the shape `like`, if given."""
+    """Return the position of a value, usually a recent one; of the shape `like`, if given."""
     fitting = [place for place, shape in enumerate(values) if like is None or shape == like]
     return draw.choice(fitting[-3:] if draw.random() < 0.8 else fitting)
 
@@ -124,7 +124,7 @@ def _activation(draw, values, name, layers):
 
 
 def _written(draw, values, name, layers):
-    """In place; what it wrote to is read later, too, and the convolution that read it before must not see that."""
+    """Write in place; the result is read later, too, and the convolution that read the value before must not see it."""
     place = _pick(draw, values)
     layers[name] = nn.Conv2d(values[place][0], values[place][0], 1)
     layers[f"{name}a"] = draw.choice([nn.ReLU(inplace=True), nn.ReLU6(inplace=True), nn.LeakyReLU(inplace=True)])
@@ -260,7 +260,7 @@ def compare(seed):
             seen = [value.detach() for value in as_tensors(converted(activation))]
             same(seen, right, tolerance)
             with torch.inference_mode(), torch.no_grad():
-                # Twice: what the first call folded and wrote must not matter to the second.
+                # Twice: what the first call folded and wrote must not affect the second.
                 same(as_tensors(converted(activation)), right, tolerance)
                 same(as_tensors(converted(activation)), right, tolerance)
             assert torch.equal(activation.coefficients, before)

@@ -1,4 +1,4 @@
-"""What cannot be converted is named, with what to do; rules of one's own."""
+"""What cannot be converted is named, with what to do; users' own rules."""
 
 import copy
 
@@ -59,7 +59,7 @@ def test_only_spatial_modules_are_converted():
         jd.convert(small())(torch.randn(1, 3, 8, 8))
 
 
-def test_a_subclass_with_a_forward_of_its_own_is_not_taken_for_its_base():
+def test_a_subclass_with_its_own_forward_is_not_treated_as_its_base():
     class Doubled(nn.Conv2d):
         def forward(self, x):
             return 2 * super().forward(x)
@@ -71,10 +71,10 @@ def test_a_subclass_with_a_forward_of_its_own_is_not_taken_for_its_base():
     assert agrees(nn.Sequential(Renamed(3, 4, 3), nn.AdaptiveAvgPool2d(1)))
 
 
-def test_users_register_rules_of_their_own():
+def test_users_can_register_their_own_rules():
     class Square(nn.Module):
         def forward(self, x):
-            if x.sum() > 0:  # torch.fx could not follow this
+            if x.sum() > 0:  # torch.fx cannot trace this
                 return x * x
             return x * x
 
@@ -97,7 +97,7 @@ def test_users_register_rules_of_their_own():
         registry._RULES.pop(Square)
 
 
-def test_keywords_of_a_module_of_ones_own_reach_its_layer():
+def test_keywords_of_a_users_module_reach_its_layer():
     class Gain(nn.Module):
         def forward(self, x, gain):
             return x * gain

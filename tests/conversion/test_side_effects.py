@@ -1,4 +1,4 @@
-"""What a conversion does to what it was not asked to touch: nothing."""
+"""A conversion changes nothing that it was not asked to change."""
 
 import types
 
@@ -45,7 +45,7 @@ def test_converting_leaves_no_trace(counter, plan):
     assert converted.state_dict()["counter.calls"] == 1
 
 
-def test_a_layer_with_a_forward_of_its_own_is_what_that_forward_does():
+def test_a_layer_with_its_own_forward_runs_that_forward():
     model = nets(lambda self, x: F.relu(self.conv(x)), conv=nn.Conv2d(3, 4, 3, padding=1))
     model.conv.forward = types.MethodType(lambda self, x: F.conv2d(x, self.weight, self.bias) * 2, model.conv)
     for plan in ("transform", "fused"):

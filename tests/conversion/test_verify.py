@@ -10,7 +10,7 @@ from jpegdomain.errors import InputError
 from .models import nets, small
 
 
-def test_verify_judges_each_output_by_itself():
+def test_verify_compares_each_output_separately():
     model = nets(lambda self, x: (self.a(x) * 1e9, self.b(x)), a=nn.Conv2d(3, 2, 1), b=nn.Conv2d(3, 2, 1)).double()
     converted = jd.convert(model)
     batch = jd.encode(torch.randn(2, 3, 9, 9, dtype=torch.float64))

@@ -1,4 +1,4 @@
-"""Weights of a converted model: however they are written, laid out, pruned, kept or freed."""
+"""Weights of a converted model, however they are written, laid out, pruned, saved or freed."""
 
 import gc
 import weakref
@@ -54,7 +54,7 @@ WRITES = [write_a_filter, write_one_number, write_by_numpy, swap_two_filters, wr
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("write", WRITES)
-def test_writes_that_nobody_counts_are_seen(write, plan, dtype, turn):
+def test_writes_that_no_version_counter_sees_are_noticed(write, plan, dtype, turn):
     model = stem(dtype=dtype)
     converted = jd.convert(model, plan=plan)
     activation = jd.encode(torch.randn(2, 3, 13, 16, dtype=dtype))
@@ -79,7 +79,7 @@ class Standardised(nn.Conv2d):
 
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
-def test_parameters_lie_as_they_lay(layout, plan):
+def test_parameters_keep_their_memory_layout(layout, plan):
     model = small().to(memory_format=layout)
     converted = jd.convert(model, plan=plan)
     activation = jd.encode(torch.randn(2, 3, 16, 16, dtype=torch.float64))
@@ -133,8 +133,8 @@ def test_safetensors(tmp_path):
     [nn.GroupNorm(4, 32), lambda x: F.group_norm(x, 4), nn.InstanceNorm2d(32), nn.BatchNorm2d(32)],
     ids=["GroupNorm", "group_norm", "InstanceNorm2d", "BatchNorm2d"],
 )
-def test_normalisations_round_as_the_sources_do(norm, plan):
-    """Means far from zero: where variances are differences of large numbers, they lose all digits."""
+def test_normalisations_round_like_the_source(norm, plan):
+    """With means far from zero, variances computed as differences of large numbers lose all digits."""
     torch.manual_seed(0)
     layers = dict(a=nn.Conv2d(3, 32, 3, padding=1), b=nn.Conv2d(32, 8, 3))
     grouped = not isinstance(norm, nn.InstanceNorm2d | nn.BatchNorm2d)

@@ -20,7 +20,7 @@ def files(count, sizes=SIZES):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes' files, at several depths, and a file that is none."""
+    """A folder with the files of two classes, at several depths, and a file that is not an image."""
     root = tmp_path / "images"
     for number, data in enumerate(files(8)):
         name = ("zebra", "ape")[number % 2] + ("/deeper" if number % 3 == 0 else "")

@@ -64,7 +64,7 @@ def test_each_tile_is_the_orthonormal_dct_of_level_shifted_samples(images):
                     np.testing.assert_allclose(np.clip(tile, 0, 255), expected, atol=1e-9)
 
 
-def test_tables_are_each_images_own():
+def test_each_image_keeps_its_own_tables():
     pixels = noise(16, 16, 1)
     fine, coarse = read_jpeg(jpeg(pixels, quality=100)), read_jpeg(jpeg(pixels, quality=20))
     (group,) = collate([fine, coarse], dtype=torch.float64).groups
@@ -118,14 +118,14 @@ def test_unequal_extents_say_what_to_do(images):
     assert len(collate([mixed[i] for i in by_extent(mixed)[SIZE]])) == 7
 
 
-def test_nothing_and_integers_are_refused(images):
+def test_empty_lists_and_integer_dtypes_are_refused(images):
     with pytest.raises(InputError, match="at least one"):
         collate([])
     with pytest.raises(InputError, match="floating-point"):
         collate(images, dtype=torch.int32)
 
 
-def test_a_data_loader_can_hand_images_over(images):
+def test_a_data_loader_can_pass_images_on(images):
     loader = torch.utils.data.DataLoader(images, batch_size=7, collate_fn=collate)
     (batch,) = loader
     assert len(batch) == 7
@@ -141,7 +141,7 @@ def test_a_data_loader_can_hand_images_over(images):
         ("fractional", r"fractional.jpg: sampling factors 3x1,2x1,1x2 are not whole multiples.*re-encode"),
     ],
 )
-def test_what_a_network_has_no_use_for_is_refused(name, reason):
+def test_images_that_no_network_can_use_are_refused(name, reason):
     path = FIXTURES / "rare" / f"{name}.jpg"
     image = read_jpeg(path if path.exists() else two_components())
     with pytest.raises(UnsupportedJpegError, match=reason):
@@ -149,7 +149,7 @@ def test_what_a_network_has_no_use_for_is_refused(name, reason):
 
 
 def two_components():
-    """A file of three components in a scan each, without the third."""
+    """Return a file of three components with one scan each, without the third scan."""
     data = (FIXTURES / "one-scan-each.jpg").read_bytes()
     frame, third = offset_of(data, 0xC0), data.rindex(b"\xff\xda")
     shorter = patched(data[:third] + b"\xff\xd9", frame + 2, 0, 14)

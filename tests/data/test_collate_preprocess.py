@@ -1,4 +1,4 @@
-"""``collate`` with a preprocess: what it takes, what it refuses, and how such batches travel."""
+"""``collate`` with a preprocess: what it takes, what it refuses, and how such batches are moved."""
 
 import pickle
 
@@ -22,7 +22,7 @@ def images():
     return [jd.read_jpeg(jpeg(noise(*size, 1 + 2 * (i % 2), seed=i))) for i, size in enumerate(sizes)]
 
 
-def test_what_moves_is_int16(images):
+def test_only_int16_coefficients_are_moved(images):
     batch = jd.collate(images, preprocess=ours.Resize((24, 24)))
     assert batch.quantised.dtype == torch.int16
     blocks = sum(plane.quantised.numel() for group in batch.groups for plane in group.planes)
@@ -57,14 +57,14 @@ def together(images):
     return jd.collate(images, preprocess=TRAINING, orient=True)
 
 
-def test_a_data_loaders_workers_place_images(images):
+def test_a_data_loaders_workers_preprocess_images(images):
     loader = DataLoader(images, batch_size=4, num_workers=1, collate_fn=together, generator=torch.Generator())
     (batch,) = loader
     assert (len(batch), batch.extent) == (4, (24, 24))
     assert jd.decode_rgb(batch).isfinite().all()
 
 
-def test_draws_are_the_generators(images):
+def test_draws_come_from_the_generator(images):
     one, two, three = (
         jd.decode_rgb(jd.collate(images, preprocess=TRAINING, generator=torch.Generator().manual_seed(seed)))
         for seed in (1, 1, 2)
@@ -73,7 +73,7 @@ def test_draws_are_the_generators(images):
     assert not torch.equal(one, three)
 
 
-def test_a_single_transform_of_ones_own(images):
+def test_a_users_own_transform_can_be_the_preprocess(images):
     class Half(ours.Transform):
         """The left half, then 24 by 24."""
 
@@ -118,7 +118,7 @@ def test_what_cannot_be_done_names_the_file(step, reason, tmp_path):
         jd.collate([jd.read_jpeg(path)], preprocess=step)
 
 
-def test_reprs_say_what_there_is(images):
+def test_reprs_show_the_contents(images):
     batch = jd.collate(images, preprocess=ours.Resize((24, 24)))
     assert repr(batch) == "JpegBatch(4 images, 24×24, torch.float32, device='cpu', preprocessed)"
     assert repr(batch.groups[0].planes[0]) == "Plane(2 × 61×83, keep=8, upsampling=(1, 1), preprocessed)"

@@ -1,4 +1,4 @@
-"""What comes with images in items: no column takes another's place, and all of them move."""
+"""What items have besides images: no column replaces another, and all are moved to the device."""
 
 from collections import namedtuple
 
@@ -55,6 +55,6 @@ def test_files_of_other_formats_are_skipped_where_they_make_no_batch(tmp_path):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
-def test_memory_is_in_the_order_that_was_asked_for(dtype, order):
+def test_memory_is_in_the_requested_order(dtype, order):
     given = [cmyk_file((24, 16), seed=seed) for seed in range(2)]
     assert jd.read_pixels(given, dtype=dtype, memory_format=order).is_contiguous(memory_format=order)

@@ -74,7 +74,7 @@ def test_the_extensions_decide_what_is_an_image(folder):
     assert len(jd.JpegFolder(folder, extensions=None).samples) == 10
 
 
-def test_a_class_without_files_stays_a_class(folder):
+def test_a_class_without_files_still_counts(folder):
     (folder / "empty").mkdir()
     (folder / "pictures" / "deeper").mkdir(parents=True)
     (folder / "pictures" / "deeper" / "1.png").write_text("no JPEG file")
@@ -112,7 +112,7 @@ def test_warnings_of_read_files_are_reported():
     assert items.reports[1].reason == reason
 
 
-def test_a_folder_that_is_not_there_or_has_no_classes(tmp_path):
+def test_a_missing_folder_or_one_without_classes_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         jd.JpegFolder(tmp_path / "nowhere")
     (tmp_path / "one.jpg").write_bytes(files(1)[0])
@@ -130,7 +130,7 @@ def test_keep_reads_fewer_frequencies():
 LOW = pp.Compose([pp.Resize(16), pp.CenterCrop(16)], low_frequencies=True)
 
 
-def test_of_each_file_what_its_preprocess_needs_is_read():
+def test_only_what_the_preprocess_needs_is_read_of_each_file():
     data = files(6, sizes=((128, 160), (20, 24), (64, 96)))
     items = jd.JpegDataset(data, preprocess=LOW).__getitems__([0, 1, 2, 3, 4, 5])
     needed = [pp.keep_for(LOW, jd.codec.read_header(file)) for file in data]
@@ -146,7 +146,7 @@ def test_of_each_file_what_its_preprocess_needs_is_read():
     batch, _ = jd.Collate(LOW, torch.float64)(items)
     expected, _ = jd.Collate(LOW, torch.float64)([(jd.read_jpeg(file), 0) for file in data])
     torch.testing.assert_close(jd.decode_rgb(batch), jd.decode_rgb(expected), rtol=0, atol=1e-9)
-    # Whoever says how many gets those, and without the option all are read.
+    # An explicit number takes precedence, and without the option all are read.
     assert jd.JpegDataset(data, preprocess=LOW, keep=7)[0][0].keep == 7
     assert jd.JpegDataset(data, preprocess=pp.CenterCrop(16))[0][0].keep == 8
 
@@ -170,7 +170,7 @@ def test_a_file_too_small_for_its_preprocess_is_named(tmp_path):
 
 
 def test_a_single_item_keeps_no_more_than_itself():
-    """Records that are read together share 16 MB; whoever keeps items one by one would keep that for each."""
+    """Records that are read together share 16 MB; single items that are kept must not keep that much each."""
     data = jpeg(noise(200, 200), quality=95)
     assert len(data) > 4096
     image, _ = jd.JpegDataset([data])[0]
@@ -182,7 +182,7 @@ def test_a_single_item_keeps_no_more_than_itself():
 
 
 def broken(tmp_path):
-    """Four files, of which the second is cut short and the third is not there."""
+    """Four files, of which the second is truncated and the third is missing."""
     data = files(4)
     paths = [tmp_path / f"{number}.jpg" for number in range(4)]
     for number in (0, 1, 3):
@@ -215,7 +215,7 @@ def test_a_broken_file_can_be_left_out(tmp_path):
         dataset[1]
 
 
-def test_a_broken_files_beginning_can_be_kept(tmp_path):
+def test_the_beginning_of_a_broken_file_can_be_kept(tmp_path):
     paths, data = broken(tmp_path)
     (first, _), (second, _) = jd.JpegDataset(paths, on_error="keep").__getitems__([0, 1])
     assert first.damage is None

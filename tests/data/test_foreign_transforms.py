@@ -1,4 +1,4 @@
-"""Transforms of torchvision meet a batch, a record or an activation: they raise, or do what they say."""
+"""Transforms of torchvision on a batch, a record or an activation: they raise, or do what they say."""
 
 import copy
 import pickle
@@ -62,7 +62,7 @@ def test_every_transform_of_images_raises(transform):
 @pytest.mark.parametrize(
     "transform", [v1.ColorJitter(0.5), v1.Normalize([0.5], [0.5]), v1.RandomHorizontalFlip(1.0), v1.Resize(16)]
 )
-def test_those_of_version_1_raise(transform):
+def test_transforms_of_version_1_raise(transform):
     batch = batches()["records"]
     for given in (batch, batch.records.images[0]):
         with pytest.raises(TypeError):
@@ -83,7 +83,7 @@ def test_transforms_that_leave_pixels_alone_work():
     assert target["labels"].tolist() == [7]
 
 
-def test_a_transform_of_ones_own_works():
+def test_a_users_own_transform_works():
     class Halve(v2.Transform):
         _transformed_types = (jd.JpegBatch,)
 
@@ -98,7 +98,7 @@ def test_a_transform_of_ones_own_works():
     assert v2.Lambda(lambda x: x)(batch).extent == batch.extent
 
 
-def test_to_other_users_of_pytrees_nothing_has_changed():
+def test_nothing_has_changed_for_other_users_of_pytrees():
     batch = batches()["records"]
     image = batch.records.images[0]
     for given in (batch, image):

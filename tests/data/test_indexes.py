@@ -1,4 +1,4 @@
-"""A data set that keeps indexes: what a crop needs is all that is read of a file, and nothing else changes."""
+"""A data set with indexes: of each file, only what a crop needs is read, and nothing else changes."""
 
 import pickle
 import shutil
@@ -133,7 +133,7 @@ def test_pixels_of_bytes_and_of_a_subset(paths, tmp_path):
         assert torch.equal(made[0], made[2])
 
 
-def test_without_a_preprocess_and_one_by_one_the_whole_is_read(tmp_path):
+def test_without_a_preprocess_or_one_by_one_whole_files_are_read(tmp_path):
     data = pictures()[0]
     indexed = jd.JpegDataset([data, data], indexes=tmp_path)
     for _ in range(2):
@@ -149,7 +149,7 @@ def change_size(path, data):
 
 
 def change_bit(path, data):
-    # In the entropy-coded data of the first MCUs, where no code becomes an illegal one: another number.
+    # In the entropy-coded data of the first MCUs, a change that gives another number but no invalid code.
     changed = bytearray(data)
     at = data.index(b"\xff\xda") + 40
     for bit in range(8):
@@ -184,7 +184,7 @@ def damaged_index(path, data):
 
 
 @pytest.mark.parametrize("change", [change_size, change_bit, change_steps, other_files_index, damaged_index])
-def test_what_has_changed_is_noticed(change, paths, tmp_path):
+def test_changed_files_are_noticed(change, paths, tmp_path):
     whole = pp.Resize(FINAL)  # reads all blocks, so that a change anywhere counts
     plain = jd.JpegDataset(paths, preprocess=whole)
     indexed = jd.JpegDataset(paths, preprocess=whole, indexes=tmp_path / "kept")
@@ -210,7 +210,7 @@ def test_a_file_that_changes_while_it_is_open(paths):
 
 
 @pytest.mark.filterwarnings("ignore::jpegdomain.errors.LeftOutWarning")
-def test_what_cannot_be_indexed_is_read_as_ever(tmp_path):
+def test_files_that_cannot_be_indexed_are_read_as_before(tmp_path):
     sound = pictures()
     progressive = jpeg(noise(60, 60, 3), progressive=True)
     unended = sound[0][:-2]
@@ -225,7 +225,7 @@ def test_what_cannot_be_indexed_is_read_as_ever(tmp_path):
         assert [batch.reports for batch, _ in other] == [batch.reports for batch, _ in made[0]]
     assert any(not report.left_out for batch, _ in made[0] for report in batch.reports)
     assert any(report.left_out for batch, _ in made[0] for report in batch.reports)
-    # That of one picture is also that of the file without its end, but for its size.
+    # The index of one picture would also fit the file without its end, except for its size.
     assert len(list(tmp_path.rglob("*.jpegindex"))) == 2
     with pytest.raises(TruncatedJpegError):
         passes(jd.JpegDataset(files, preprocess=CROP, indexes=tmp_path), (3,))
@@ -240,7 +240,7 @@ def test_what_is_left_of_damaged_files_is_kept(tmp_path):
     assert_same(passes(indexed, (1, 2)), passes(plain, (1, 2)))
 
 
-def test_limits_hold(tmp_path):
+def test_limits_on_pixels_and_scans_hold_with_indexes(tmp_path):
     files = [pictures()[0]]
     passes(jd.JpegDataset(files, preprocess=CROP, indexes=tmp_path), (0,))
     limited = jd.JpegDataset(files, preprocess=CROP, indexes=tmp_path, max_pixels=1000)
@@ -248,7 +248,7 @@ def test_limits_hold(tmp_path):
         passes(limited, (0,))
 
 
-def test_small_files_have_none(tmp_path, monkeypatch):
+def test_small_files_have_no_index(tmp_path, monkeypatch):
     monkeypatch.undo()
     data = pictures()
     passes(jd.JpegDataset(data, preprocess=CROP, indexes=tmp_path), (0,))
@@ -259,7 +259,7 @@ def test_small_files_have_none(tmp_path, monkeypatch):
     assert len(list(tmp_path.rglob("*.jpegindex"))) == 1
 
 
-def test_where_nothing_can_be_kept_all_is_read(paths, tmp_path, monkeypatch):
+def test_without_a_writable_folder_whole_files_are_read(paths, tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError("no room")
 

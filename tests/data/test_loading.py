@@ -79,7 +79,7 @@ def test_one_seed_gives_one_result_whatever_the_threads(shuffle):
 
 
 def test_a_default_device_draws_nothing():
-    """Generators of the loader are on the CPU, wherever the user makes tensors."""
+    """The loader's generators are on the CPU, whatever the default device."""
     dataset = jd.JpegDataset(
         files(6), labels=list("abcdef"), preprocess=pp.Compose([pp.RandomCrop(12), *RANDOM.transforms])
     )
@@ -133,7 +133,7 @@ def test_torchs_own_loader_draws_the_same_with_the_same_workers():
     assert not torch.equal(results[0][0][0], results[2][0][0])
 
 
-def test_any_data_set_of_records_will_do():
+def test_any_data_set_of_records_works():
     class Own(torch.utils.data.Dataset):
         def __len__(self):
             return 3
@@ -151,7 +151,7 @@ def test_mixed_sizes_without_a_preprocess_say_what_to_do():
         list(jd.loader(jd.JpegDataset(files(3)), 3))
 
 
-def test_broken_files_come_up_in_their_place():
+def test_broken_files_raise_in_their_place():
     data = files(7)
     data[4] = data[4][:-150]
     batches = iter(jd.loader(jd.JpegDataset(data), 1, threads=2))
@@ -161,7 +161,7 @@ def test_broken_files_come_up_in_their_place():
     assert seen == [0, 1, 2, 3]
 
 
-def test_broken_files_left_out():
+def test_broken_files_can_be_left_out():
     data = files(5)
     data[2] = data[2][:-150]
     with pytest.warns(LeftOutWarning):
@@ -177,8 +177,8 @@ def test_collates_and_loaders_can_be_pickled():
     assert len(batch) == 3
 
 
-def test_a_batch_goes_with_its_files():
-    """Nothing of a batch that was let go stays, and records are shared within a batch only."""
+def test_a_batch_frees_its_memory_and_records():
+    """Nothing of a freed batch is left, and records are shared only within a batch."""
     seen = []
 
     class Watched(jd.JpegDataset):
@@ -199,14 +199,14 @@ def test_a_batch_goes_with_its_files():
 
 
 def test_a_batch_of_another_process_holds_what_it_needs():
-    """Records of one call share an array: what is sent is not that."""
+    """Records of one call share an array, which must not be sent as a whole."""
     large = files(4, ((200, 200),))
     items = jd.JpegDataset(large).__getitems__([0, 1, 2, 3])
     batch, _ = jd.Collate(pp.CenterCrop(8))(items[:1])
     assert len(pickle.dumps(batch)) < 20_000
 
 
-def test_the_device_and_the_type_are_asked_for():
+def test_batches_have_the_requested_device_and_dtype():
     ((batch, labels),) = jd.loader(jd.JpegDataset(files(2), preprocess=CENTRE), 2, device="cpu", dtype=torch.float64)
     assert (batch.device.type, batch.dtype, labels.device.type) == ("cpu", torch.float64, "cpu")
 
@@ -222,7 +222,7 @@ def test_batches_on_a_gpu():
         torch.testing.assert_close(jd.decode_rgb(batch).cpu(), expected, rtol=0, atol=1e-9)
 
 
-def test_progress_is_shown_if_asked_for(capsys, monkeypatch):
+def test_progress_is_shown_if_requested(capsys, monkeypatch):
     dataset = jd.JpegDataset(files(4), preprocess=CENTRE)
     list(jd.loader(dataset, 2))
     assert capsys.readouterr().err == ""
@@ -248,7 +248,7 @@ def test_wrong_arguments_are_refused(options, message):
         jd.loader(jd.JpegDataset(files(1)), **options)
 
 
-def test_results_come_in_order_whoever_is_ready_first():
+def test_results_are_in_order_whichever_is_ready_first():
     def work(job):
         time.sleep(0.02 if job % 2 == 0 else 0)
         return job
@@ -256,7 +256,7 @@ def test_results_come_in_order_whoever_is_ready_first():
     assert list(prefetch(work, range(9), 3)) == list(range(9))
 
 
-def test_no_more_is_made_than_is_held_ahead():
+def test_no_more_is_made_ahead_than_allowed():
     made = []
     results = prefetch(lambda job: made.append(job) or job, range(100), 2)
     next(results)

@@ -96,7 +96,7 @@ def test_in_workers(images):
     assert labels.shape == (5, 5)
 
 
-def test_what_cannot_be_is_refused(images):
+def test_impossible_arguments_are_refused(images):
     batch = jd.collate(images, preprocess=ours.Resize((24, 24)))
     for make, message in (
         (lambda: MixUp(alpha=0), "alpha must be a positive number"),

@@ -1,4 +1,4 @@
-"""A preprocess does not vanish: wherever it is given, it is applied, or its absence is an error."""
+"""A preprocess is not lost: wherever it is given, it is applied, or its absence is an error."""
 
 import pickle
 
@@ -54,13 +54,13 @@ def test_every_place_takes_every_kind(given, records, folder):
     assert tuple(batch.extent) == (16, 16)
 
 
-def test_the_collates_own_preprocess_comes_first():
+def test_the_preprocess_of_collate_takes_precedence():
     data = jd.JpegDataset(files(5), preprocess=GEOMETRY)
     ((batch, _),) = DataLoader(data, 5, collate_fn=jd.Collate(ours.Resize((8, 9))))
     assert tuple(batch.extent) == (8, 9)
 
 
-def test_two_of_them_in_a_batch_are_refused():
+def test_two_preprocesses_in_a_batch_are_refused():
     both = ConcatDataset([jd.JpegDataset(files(2), preprocess=GEOMETRY), jd.JpegDataset(files(2))])
     with pytest.raises(InputError, match="different preprocesses: give Collate"):
         list(DataLoader(both, 4, collate_fn=jd.Collate()))
@@ -82,7 +82,7 @@ def test_a_model_with_a_preprocess_refuses_a_batch_without(plan):
     for form in (batch, batch.as_tensors(), pickle.loads(pickle.dumps(batch))):
         with pytest.raises(InputError, match="converted with a preprocess, but the batch was made without one"):
             converted(form)
-    # As they are, but said so.
+    # Explicitly without a preprocess.
     asis = jd.collate(list(batch.records.images), preprocess=ours.Compose([]))
     assert converted(asis).shape == (2, 5)
 
@@ -140,7 +140,7 @@ def test_exported_models_keep_their_preprocess(channels):
 
 
 @from_torch_2_7
-def test_a_graph_holds_the_preprocess():
+def test_a_graph_contains_the_preprocess():
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()).eval()
     converted = jd.convert(network, preprocess=PIPELINE, plan="fused")
     like = [jd.read_jpeg(data) for data in files(4, sizes=((37, 53),))[::3]]

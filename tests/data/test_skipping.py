@@ -1,4 +1,4 @@
-"""``on_error="skip"``: whatever is wrong with one file, its batch comes without it, and says so."""
+"""``on_error="skip"``: whatever is wrong with a file, its batch is made without it, and says so."""
 
 import dataclasses
 import itertools
@@ -41,7 +41,7 @@ def two_components():
 
 
 def bad(tmp_path):
-    """One of each kind that cannot be read, or makes no batch."""
+    """One file of each kind that cannot be read, or cannot be in a batch."""
     (tmp_path / "folder.jpg").mkdir()
     return {
         "cut": SOUND[:-150],
@@ -87,7 +87,7 @@ def test_every_kind_of_bad_file_is_left_out_and_named(kind, tmp_path):
     given = [file for one in kinds.values() for file in (SOUND, one)] + [SOUND]
     wrong = list(range(1, len(given), 2))
     dataset = jd.JpegDataset(given, on_error="skip", max_pixels=6000)
-    # Batches of one to three files, some of which lose all but one.
+    # Batches of one to three files, some of which lose all files but one.
     loader = LOADERS[kind](dataset, 3)
     labels, reports = collected(loader, 3)
     assert list(itertools.chain(*labels)) == [number for number in range(len(given)) if number not in wrong]
@@ -103,7 +103,7 @@ def test_every_kind_of_bad_file_is_left_out_and_named(kind, tmp_path):
 
 
 @quiet
-def test_what_is_left_is_what_it_is_without_the_others():
+def test_remaining_images_are_the_same_as_without_the_others():
     dataset = jd.JpegDataset([SMALL, SOUND, SMALL, *files(3)], on_error="skip")
     ((batch, labels),) = jd.loader(dataset, 6, preprocess=CROP, threads=0)
     assert labels.tolist() == [0, 1, 2, 3, 4, 5]
@@ -118,7 +118,7 @@ def test_what_is_left_is_what_it_is_without_the_others():
     torch.testing.assert_close(jd.decode_rgb(batch), jd.decode_rgb(again), rtol=0, atol=0)
 
 
-def test_each_file_left_out_is_warned_of_once(tmp_path):
+def test_each_file_left_out_gives_one_warning(tmp_path):
     dataset = jd.JpegDataset([SOUND, SMALL, SOUND[:-150]], on_error="skip", preprocess=STRICT_CROP)
     with pytest.warns(LeftOutWarning) as warned:
         list(jd.loader(dataset, 3))
@@ -145,7 +145,7 @@ def test_batches_that_lost_all_their_files():
     assert [report.item for report in reports if report.left_out] == [0, 1, 4, 5, 6, 7, 9]
     stand_ins = [report for report in reports if not report.left_out]
     assert [report.item for report in stand_ins] == [2, 3, 3]
-    assert all("stands in for a batch" in report.reason for report in stand_ins)
+    assert all("replaces a batch" in report.reason for report in stand_ins)
 
 
 @quiet
@@ -157,7 +157,7 @@ def test_a_part_of_a_data_set_gets_no_image_of_another_part():
 
 
 @quiet
-def test_nor_where_the_last_image_before_is_too_small():
+def test_a_part_gets_no_other_image_even_if_its_last_one_is_too_small():
     given = [SOUND, SMALL, SOUND[:-150], SOUND]
     part = Subset(jd.JpegDataset(given, on_error="skip"), [0, 1, 2])
     labels, _ = collected(DataLoader(part, 1, collate_fn=jd.Collate(STRICT_CROP)), 1)
@@ -165,12 +165,12 @@ def test_nor_where_the_last_image_before_is_too_small():
 
 
 @quiet
-def test_where_no_usable_image_came_before_the_data_set_has_the_next_one():
+def test_without_an_earlier_usable_image_the_next_one_is_taken():
     # As `Collate` says: the data set does not see which part of it is used.
     part = Subset(jd.JpegDataset([SOUND[:-150], SOUND, SOUND], on_error="skip"), [0, 2])
     labels, reports = collected(DataLoader(part, 1, collate_fn=jd.Collate()), 1)
     assert labels == [[1], [2]]
-    assert "stands in for a batch" in next(report.reason for report in reports if not report.left_out)
+    assert "replaces a batch" in next(report.reason for report in reports if not report.left_out)
 
 
 @quiet
@@ -184,7 +184,7 @@ def test_a_data_set_without_any_usable_file_is_an_error(given):
 
 
 @quiet
-def test_without_a_preprocess_most_images_decide_on_the_size():
+def test_without_a_preprocess_the_majority_determines_the_size():
     given = [SOUND, jpeg(noise(24, 41)), SOUND, jpeg(noise(9, 9)), SOUND, SOUND, jpeg(noise(9, 9)), SOUND]
     loader = jd.loader(jd.JpegDataset(given, on_error="skip"), 5)
     labels, reports = collected(loader, 5)
@@ -193,7 +193,7 @@ def test_without_a_preprocess_most_images_decide_on_the_size():
     assert "24×41, in a batch of images of 24×40" in reports[0].reason
 
 
-def test_no_size_of_most_images_is_nobodys_fault():
+def test_without_a_majority_size_no_file_is_blamed():
     given = [SOUND, jpeg(noise(9, 9))]
     with pytest.raises(ExtentMismatchError, match="give collate a preprocess"):
         list(jd.loader(jd.JpegDataset(given, on_error="skip"), 2))
@@ -201,8 +201,8 @@ def test_no_size_of_most_images_is_nobodys_fault():
         list(jd.loader(jd.JpegDataset(given, on_error="skip"), 2, preprocess=pp.Resize(8)))
 
 
-def test_what_is_wrong_with_the_call_is_no_files_fault():
-    """Else a typing error would leave out a whole data set, file by file."""
+def test_errors_in_the_call_are_not_blamed_on_files():
+    """Otherwise a typing error would leave out a whole data set, file by file."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         dataset = jd.JpegDataset([SOUND] * 4, on_error="skip", keep=2)
@@ -221,10 +221,10 @@ def test_without_skip_the_error_names_the_file():
 
 @fork
 @pytest.mark.parametrize("workers", [0, 1])
-def test_what_was_kept_of_damaged_files_is_reported(workers):
+def test_files_kept_in_part_are_reported(workers):
     dataset = jd.JpegDataset([SOUND, SOUND[:-150]], on_error="keep")
     _, reports = collected(DataLoader(dataset, 2, collate_fn=jd.Collate(), num_workers=workers), 2)
-    # What was lost, and that the end-of-image marker went with it.
+    # What was lost, and that the end-of-image marker is missing.
     for (item, source, reason, left_out), words in zip(
         reports, ("ends inside the compressed data", "before its end-of-image marker"), strict=True
     ):
@@ -236,7 +236,7 @@ def test_what_was_kept_of_damaged_files_is_reported(workers):
     assert loader.left_out == []
 
 
-def test_reports_go_where_the_batch_goes():
+def test_reports_move_with_the_batch():
     report = FileReport(3, "a.jpg", "a.jpg: it is empty", True)
     batch = jd.collate([jd.read_jpeg(SOUND)]).reporting([report])
     assert batch.reports == (report,)
@@ -258,8 +258,8 @@ def test_a_collate_without_items():
 
 @quiet
 @pytest.mark.parametrize("seed", range(4))
-def test_any_mixture_goes_through(seed, tmp_path):
-    """Damage at random places, in random company: what comes is what can be used alone, in order."""
+def test_any_mixture_of_damage_is_handled(seed, tmp_path):
+    """Random files, damaged at random places: the result is every file that can be used alone, in order."""
     chance = random.Random(seed)
     kinds = [*bad(tmp_path).values(), SOUND, SOUND, *files(6)]
     for data in files(6):

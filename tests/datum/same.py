@@ -1,4 +1,5 @@
-"""What the tests of the datum share: a model on pixels and the same object on coefficients, compared to rounding."""
+"""What the tests of activations share: a model on pixels and the same object on coefficients, compared up to
+rounding."""
 
 import torch
 from torch import Tensor, nn

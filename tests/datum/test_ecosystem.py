@@ -1,4 +1,4 @@
-"""What else torch does with models: compile, export, autocast, vmap, pickle; on an unmodified network."""
+"""What else torch does with models: compile, export, autocast, vmap, pickle, on an unmodified network."""
 
 import copy
 import pickle
@@ -27,7 +27,7 @@ def _fresh():
 
 
 def resnet(dtype=torch.float64):
-    """torchvision's own, one block of eight channels a stage."""
+    """torchvision's own ResNet with one block of eight channels per stage."""
     torch.manual_seed(0)
     model = torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1], num_classes=5)
     return awake(model.to(dtype), pixels(2, 3, 40, 56, dtype=dtype))

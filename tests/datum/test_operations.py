@@ -45,7 +45,7 @@ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __rtruediv__ __floordiv__ __mod__ 
 __ge__
 """)
 
-# Name → arguments behind the image, for the tensor method and the function of torch of that name.
+# Name → arguments after the image, for torch's tensor method and function of that name.
 CALLS = [
     *[(name, ()) for name in UNARY],
     *[
@@ -238,7 +238,8 @@ def source(name):
 
 
 def check(run, x, others, random=False):
-    """Run on an activation alone, and where another argument has its shape, on that one, and on both."""
+    """Run with only the image as an activation, and, if another argument has its shape, with only that one, and with
+    both."""
     expected = run(x.clone(), *others)
     outcomes = [run(jd.encode(x), *others)]
     if any(isinstance(other, Tensor) and other.is_floating_point() and other.shape == x.shape for other in others):
@@ -276,7 +277,7 @@ def _is_function_of(function, x, others):
 @pytest.mark.parametrize("place", ["method", "function"])
 def test_tensor_methods_and_functions(name, arguments, place):
     if not hasattr(Tensor if place == "method" else torch, name):
-        # One of the two exists, or the list names nothing.
+        # At least one of the two must exist.
         assert hasattr(torch if place == "method" else Tensor, name)
         return
     x, others = source(name), [given(argument) for argument in arguments]

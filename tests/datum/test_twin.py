@@ -1,4 +1,4 @@
-"""Below 15 frequencies: the datum's options against an independent twin on pixels, partial blocks included."""
+"""Below 15 frequencies: an activation's options against an independent twin on pixels, partial blocks included."""
 
 import pytest
 import torch

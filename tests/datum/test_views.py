@@ -1,4 +1,4 @@
-"""What is written to one is seen by all that share its pixels, as by torch's views."""
+"""What is written to one activation is seen by all that share its pixels, as with torch's views."""
 
 import pytest
 import torch
@@ -78,7 +78,7 @@ def test_plain_tensors_are_written_to():
         assert_same(got, expected)
 
 
-def test_results_go_where_out_says():
+def test_results_are_written_to_out():
     given = pixels(2, 3, 19, 16)
     x, target = jd.encode(given), jd.encode(torch.zeros_like(given))
     assert torch.mul(x, 2, out=target) is target
@@ -117,7 +117,7 @@ def test_infinite_pixels_stay_where_they_are():
         torch.testing.assert_close(jd.decode(got), expected, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
-def test_there_are_no_pixels_in_memory():
+def test_access_to_pixels_in_memory_raises():
     x = jd.encode(pixels(2, 3, 19, 16))
     with pytest.raises(InputError, match="no pixels in memory"):
         x.data_ptr()
@@ -125,7 +125,7 @@ def test_there_are_no_pixels_in_memory():
         x.untyped_storage()
 
 
-def test_gradients_by_every_way_to_ask():
+def test_gradients_are_the_same_in_every_way_to_request_them():
     given = pixels(2, 3, 19, 16)
     for make in (lambda x: x + 0, lambda x: x.exp()):
         leaf, coded = given.clone().requires_grad_(), jd.encode(given).requires_grad_()
@@ -141,7 +141,7 @@ def test_gradients_by_every_way_to_ask():
         assert_same(found[0], found[1])
 
 
-def test_gradients_asked_for_after_use_without_them():
+def test_gradients_can_be_requested_after_use_without_them():
     given = pixels(2, 3, 19, 16)
     x = jd.encode(given).requires_grad_()
     with torch.no_grad():

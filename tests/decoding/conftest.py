@@ -1,4 +1,4 @@
-"""Compiling happens before the first test, so that none of them sees its line or waits for it."""
+"""Compile before the first test, so that no test sees the announcement or waits for it."""
 
 import pytest
 

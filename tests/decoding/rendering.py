@@ -1,4 +1,4 @@
-"""Random images through random maps, for a process of its own: ``python -m tests.decoding.rendering SEED COUNT``."""
+"""Random images through random maps, in a separate process: ``python -m tests.decoding.rendering SEED COUNT``."""
 
 import sys
 
@@ -32,7 +32,7 @@ def any_side(generator):
 def check(seed):
     """Compare one random batch with its images' dense maps."""
     generator = np.random.default_rng([11, seed])
-    # A workspace of another image may be larger than this one's: then what lies beyond it would go unnoticed.
+    # The workspace of another image may be larger than this one's, which would hide accesses beyond it.
     _scratch.clear()
     out = any_side(generator), any_side(generator)
     target = str(generator.choice(["luma", "rgb", "ycbcr"]))
@@ -54,7 +54,7 @@ def check(seed):
     for image, geometry, result in zip(images, geometries, results, strict=True):
         assert result.shape[1:] == Extent(*out)
         reference = expected(limited(image, geometry.keep), geometry.map, scale, shift, target)
-        # Of 255 levels, and of sums that random weights make as large as that.
+        # Relative to 255 levels, and to sums that random weights make as large as that.
         assert np.abs(result - reference).max() < 1e-5 * 255 * np.abs(scale).max() + 1e-6 * np.abs(shift).max(), seed
 
 

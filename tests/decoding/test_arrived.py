@@ -1,4 +1,4 @@
-"""Batches without records, wherever they come from: rendered from their memory, to the numbers of their records."""
+"""Batches without records, wherever they come from, are rendered from their memory like their records."""
 
 import copy
 import pickle
@@ -99,7 +99,7 @@ def test_layouts_are_made_once_for_all_batches_that_arrive(monkeypatch):
     assert len(arrived._layouts) == len({(image.extent, image.sampling) for image in images("smaller")})
 
 
-def test_other_maps_are_not_taken_for_those_of_an_earlier_batch():
+def test_other_maps_are_not_mistaken_for_those_of_an_earlier_batch():
     files = images("smaller")
     for size in (20, 21, 22, 20):
         here = jd.collate(files, preprocess=Compose([Resize(size + 4), CenterCrop(20)]))
@@ -107,7 +107,7 @@ def test_other_maps_are_not_taken_for_those_of_an_earlier_batch():
         assert torch.equal(to_pixels(sent, "rgb"), to_pixels(here, "rgb"))
 
 
-def test_a_batch_keeps_its_form_on_the_way(never_by_tensors):
+def test_a_batch_keeps_its_form_between_processes(never_by_tensors):
     here = batch("padded")
     sent = pickle.loads(pickle.dumps(here))
     assert torch.equal(sent.quantised, here.quantised)
@@ -128,7 +128,7 @@ def test_a_batch_keeps_its_form_on_the_way(never_by_tensors):
 
 
 @pytest.mark.parametrize("name", ["whole", "smaller", "random"])
-def test_workers_give_what_the_process_makes(name, never_by_tensors):
+def test_workers_give_the_same_pixels_as_the_main_process(name, never_by_tensors):
     items = [(image, number) for number, image in enumerate(images(name))]
 
     def batches(workers):
@@ -141,7 +141,7 @@ def test_workers_give_what_the_process_makes(name, never_by_tensors):
     assert sent.records is None
     assert labels.tolist() == [number for _, number in items]
     if name == "random":
-        # The draws are the worker's own: its maps, from its tensors, with a rendering of its own.
+        # The draws are the worker's own, so its maps are rendered from its tensors separately.
         here = sent.to(torch.float64)
         assert sent.groups[0].kinds[0] is None
         assert (to_pixels(sent, "rgb") - reference(here)).abs().max() < 1e-5 * 255

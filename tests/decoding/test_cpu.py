@@ -20,7 +20,7 @@ from jpegdomain.preprocess.image_geometry import ImageGeometry
 from ..preprocess.pictures import SAMPLINGS, expected, limited, matrix, picture
 
 SCALE, SHIFT = (0.017, 0.0175, 0.0174), (-2.1, -2.0, -1.8)
-# Of 255 levels, in normalised units: what the house calls 1e-4 of the range, a tenth of it.
+# In normalised units of 255 levels: a tenth of the library's usual tolerance, 1e-4 of the range.
 TOLERANCE = 1e-5 * 255 * 0.0175
 
 PLACED = {
@@ -45,7 +45,7 @@ def rendered(image, placement, frequencies=8, target="rgb"):
 
 @pytest.fixture(autouse=True)
 def _spoilt_scratch():
-    """What an image leaves behind must not enter the next."""
+    """Fill scratch with NaN: what an image leaves there must not enter the next one."""
     for scratch in _scratch:
         scratch.fill(np.nan)
 
@@ -66,7 +66,7 @@ def test_equals_the_float_decoding_and_dense_maps(name, sampling, extent):
 @pytest.mark.parametrize(
     ("keep", "frequencies"), [(m, m) for m in range(1, 8)] + [(8, m) for m in range(1, 8)] + [(4, 3)]
 )
-def test_low_frequencies_are_the_exact_map_of_what_is_left(keep, frequencies, sampling):
+def test_low_frequencies_are_mapped_exactly(keep, frequencies, sampling):
     image = picture(sampling, (75, 91), keep=keep)
     placement = Compose([Resize(20), CenterCrop((18, 22))])(image.extent)
     result = rendered(image, placement, frequencies)
@@ -161,7 +161,7 @@ def test_files(options):
     assert np.abs(rendered(image, placement) - expected(image, placement, SCALE, SHIFT)).max() < TOLERANCE
 
 
-def test_images_of_one_extent_need_no_places():
+def test_images_of_one_extent_need_no_geometry():
     images = [picture("4:2:0", (20, 30)), picture("4:4:4", (20, 30)), picture("gray", (20, 30))]
     result = cpu.render(images, None, "rgb", SCALE, SHIFT)
     for image, own in zip(images, result, strict=True):

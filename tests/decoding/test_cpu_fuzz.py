@@ -1,4 +1,4 @@
-"""The renderer on random images and maps, and the same in processes where every index is checked."""
+"""The renderer on random images and maps, and the same in processes with every index checked."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def test_random_images_and_maps(seed):
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
-    """Compiled once for all seeds, apart from the code without checks."""
+    """Compile once for all seeds, separately from the code without checks."""
     return {"NUMBA_BOUNDSCHECK": "1", "JPEGDOMAIN_CACHE": str(tmp_path_factory.mktemp("checked"))}
 
 
@@ -52,7 +52,7 @@ def test_no_index_is_out_of_bounds(first, checked):
         "layout.head['rows_at'] = layout.scratch - 8",
     ],
 )
-def test_that_mode_notices_an_index_out_of_bounds(spoil, checked):
+def test_the_checking_mode_notices_an_index_out_of_bounds(spoil, checked):
     script = (
         "from tests.preprocess.pictures import picture\n"
         "from jpegdomain.decoding import cpu, render_layout\n"

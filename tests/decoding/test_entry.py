@@ -28,13 +28,13 @@ SIZES = [(224, 224), (160, 213), (97, 131), (33, 8), (7, 5), (1, 1), (16, 2), (3
 
 
 def made(name, size, seed=0):
-    """A file whose samples stay clear of 0 and 255: nothing to clamp."""
+    """Return a file whose samples stay away from 0 and 255, so that nothing is clamped."""
     pixels = 64 + noise(*size, channels=1 if name == "gray" else 3, seed=seed) // 2
     return jpeg(pixels, quality=80, **FILES.get(name, {}))
 
 
 def naive_rgb(image):
-    """Unclamped RGB of a JpegImage, one line per step of the standard, in numpy."""
+    """Return the unclamped RGB of a JpegImage, one line for each step of the standard, in numpy."""
     planes = decoded(image)
     if image.color == "gray":
         return planes.repeat(3, axis=2)
@@ -45,16 +45,16 @@ def naive_rgb(image):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", [*FILES, "gray"])
-def test_decode_rgb_is_the_decoder_written_out(name, size):
+def test_decode_rgb_equals_a_decoder_written_out(name, size):
     image = jd.read_jpeg(made(name, size))
     expected = naive_rgb(image).transpose(2, 0, 1)
     result = jd.decode_rgb(jd.collate([image], dtype=torch.float64))[0].numpy()
-    np.testing.assert_allclose(result, expected, atol=1e-4)  # the matrix above is rounded to nine geometries
+    np.testing.assert_allclose(result, expected, atol=1e-4)  # the matrix above is rounded to nine digits
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", [*FILES, "gray"])
-def test_decode_rgb_is_pillows_but_for_rounding_and_clamping(name, size):
+def test_decode_rgb_equals_pillow_except_for_rounding_and_clamping(name, size):
     data = made(name, size)
     with Image.open(io.BytesIO(data)) as file:
         expected = np.asarray(file.convert("RGB")).astype(float)
@@ -115,7 +115,7 @@ def test_entry_folds_mean_and_std(name, channels):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 255e-4)])
 @pytest.mark.parametrize("size", [(97, 131), (33, 8), (1, 1)], ids=str)
 @pytest.mark.parametrize("name", [*FILES, "gray"])
-def test_y_cb_and_cr_are_the_files_own_or_those_of_its_rgb(name, size, dtype, tolerance):
+def test_y_cb_and_cr_come_from_the_file_or_from_its_rgb(name, size, dtype, tolerance):
     image = jd.read_jpeg(made(name, size))
     planes = decoded(image).transpose(2, 0, 1)
     if name == "gray":

@@ -1,4 +1,4 @@
-"""Pixels of many files at once: those of each file alone, whatever stands beside it, and whoever decodes it."""
+"""Pixels of many files at once equal those of each file alone, whatever the other files, whichever thread decodes."""
 
 import io
 import random
@@ -66,7 +66,7 @@ def test_files_of_one_size(threads, monkeypatch):
     assert torch.equal(last, alone)
 
 
-def test_upright_images_stand_beside_others():
+def test_upright_images_can_be_beside_others():
     data = [oriented(jpeg(noise(40, 56, seed=n)), own) for n, own in enumerate((1, 6, 3, 1, 8, 5, 6, 2))]
     alone = torch.cat([jd.read_pixels([one], preprocess=RESIZED, orient=True) for one in data])
     assert torch.equal(jd.read_pixels(data, preprocess=RESIZED, orient=True), alone)
@@ -82,7 +82,7 @@ def test_random_numbers_are_drawn_image_by_image():
     assert torch.equal(drawn(jd.read_jpegs(FILES, threads=2)), expected)
 
 
-def test_a_batch_that_leaves_its_process_is_the_same():
+def test_a_batch_sent_to_another_process_is_the_same():
     batch = jd.collate(jd.read_jpegs(FILES), preprocess=RESIZED)
     assert isinstance(batch, JpegBatch)
     tensors = jd.collate([jd.read_jpeg(data) for data in FILES], preprocess=RESIZED).as_tensors()
@@ -91,7 +91,7 @@ def test_a_batch_that_leaves_its_process_is_the_same():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_broken_file_is_named_and_spoils_no_other(threads):
+def test_a_broken_file_is_named_and_does_not_affect_others(threads):
     broken = EVEN[7][:-30] + b"\xff\xd9"
     data = [*EVEN[:50], broken, *EVEN[50:]]
     with pytest.raises(DamagedJpegError, match=r"sources\[50\]"):
@@ -121,14 +121,14 @@ def test_kinds_are_found_in_order_of_their_first_images():
                 assert image.orientation == first.orientation or not orient
 
 
-def test_pixels_stay_when_others_are_made():
-    """Memory is used again, but not while anything of a batch is there."""
+def test_pixels_do_not_change_when_others_are_made():
+    """Memory is reused, but not while anything of a batch exists."""
     batches = [EVEN[:90], EVEN[90:180], EVEN[45:135]]
     expected = [jd.read_pixels(batch).clone() for batch in batches]
     kept = []
     for turn in range(12):
         pixels = jd.read_pixels(batches[turn % 3], threads=1 + turn % 2)
-        # Of a batch a view, an array, the storage.
+        # A view of a batch, an array, the storage.
         kept.append((turn, [pixels[7], pixels[7].numpy(), torch.Tensor(pixels.untyped_storage())][turn % 3]))
         del pixels
     for turn, part in kept:
@@ -156,7 +156,7 @@ def test_batches_are_made_side_by_side():
 
 
 def test_a_whole_image_can_be_compared_with_pillow():
-    """An oracle that knows nothing of runs: 8 bits, so a level off here and there."""
+    """An oracle without runs of files: it has 8 bits, so some pixels are off by a level."""
     pixels = jd.read_pixels(EVEN[:40], dtype=torch.uint8)
     for data, own in zip(EVEN[:40], pixels, strict=True):
         levels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)

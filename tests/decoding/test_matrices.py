@@ -1,4 +1,4 @@
-"""Placed batches against ``torchvision.transforms.v2`` on the float decoding, image by image."""
+"""Preprocessed batches against ``torchvision.transforms.v2`` on the float decoding, image by image."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def images():
 
 
 def expected_pixels(images, name, decode=jd.decode_rgb):
-    """With the same seed, one image after the other."""
+    """Return the expected pixels: the same seed, one image after another."""
     torch.manual_seed(7)
     theirs = v2.Compose(STEPS[name](v2))
     return torch.stack([theirs(decode(jd.collate([image], dtype=torch.float64))[0]) for image in images])
@@ -52,7 +52,7 @@ def batch_of(images, name, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_placed_batch_is_torchvision_on_the_float_decoding(images, name):
+def test_a_preprocessed_batch_is_torchvision_on_the_float_decoding(images, name):
     batch, expected = batch_of(images, name), expected_pixels(images, name)
     assert batch.preprocessed
     assert len(batch) == len(images)
@@ -102,14 +102,14 @@ def test_the_activation_is_the_transform_of_the_pixels(images, name, target):
     torch.testing.assert_close(activation.coefficients, jd.encode(pixels).coefficients, rtol=0, atol=1e-9)
 
 
-def test_only_the_blocks_that_are_needed_are_taken_along():
+def test_only_the_needed_blocks_are_read():
     image = jd.read_jpeg(jpeg(noise(200, 300)))
     batch = jd.collate([image], preprocess=ours.CenterCrop((8, 16)))
     # Rows 96…103, columns 142…157: one row of luma blocks, three columns; of chroma, rows 47…52 and columns 70…79.
     assert [plane.quantised.shape[0] for plane in batch.groups[0].planes] == [3, 2 * 2, 2 * 2]
 
 
-def test_memory_bounds_the_images_at_a_time(images, monkeypatch):
+def test_memory_limits_the_images_at_a_time(images, monkeypatch):
     at_once = jd.decode_rgb(batch_of(images, "evaluation"))
     monkeypatch.setattr("jpegdomain.decoding.matrices._CANVAS_ELEMENTS", 20_000)
     torch.testing.assert_close(jd.decode_rgb(batch_of(images, "evaluation")), at_once, rtol=0, atol=1e-9)

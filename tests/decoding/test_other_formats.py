@@ -63,7 +63,7 @@ def test_pixels_of_all_of_them(dtype, atol):
     torch.testing.assert_close(alone, pixels[[1, 2, 4]], rtol=0, atol=0)
 
 
-def test_levels_of_a_png_file_come_back():
+def test_levels_of_a_png_file_are_unchanged():
     pixels = jd.read_pixels([OTHERS[0]], dtype=torch.uint8, other_formats=True)
     assert np.array_equal(pixels[0].permute(1, 2, 0).numpy(), LEVELS[0])
 
@@ -174,7 +174,7 @@ def test_random_draws_are_repeated():
 def test_refusals(tmp_path):
     with pytest.raises(NotJpegError, match=r"sources\[1\]"):
         jd.read_pixels(MIXED, preprocess=PIPELINE)
-    with pytest.raises(JpegFileError, match=r"sources\[1\].*no JPEG, PNG, WebP or GIF file"):
+    with pytest.raises(JpegFileError, match=r"sources\[1\].*not a JPEG, PNG, WebP or GIF file"):
         jd.read_pixels([OTHERS[0], b"something else"], preprocess=PIPELINE, other_formats=True)
     with pytest.raises(ExtentMismatchError, match="must have one size"):
         jd.read_pixels([files(1)[0], OTHERS[0]], other_formats=True)

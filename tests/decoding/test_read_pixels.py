@@ -66,7 +66,7 @@ def test_levels_are_rounded_and_clamped():
         for i, size in enumerate([(24, 40), (33, 31)])
     ]
     levels = oracle(data)
-    # Overshoot on both sides, or the test would be of nothing.
+    # There must be overshoot on both sides, or the test could not fail.
     assert levels.min() < -5
     assert levels.max() > 260
     for preprocess in (OURS, V2):
@@ -74,7 +74,7 @@ def test_levels_are_rounded_and_clamped():
         assert pixels.dtype == torch.uint8
         far = (levels - levels.floor() - 0.5).abs() > 1e-3
         assert torch.equal(pixels.double()[far], levels.round().clamp(0, 255)[far])
-    # A decoder of 8 bits is at most a few levels off, half a level in the mean.
+    # A decoder with 8 bits is at most a few levels off, and half a level in the mean.
     eight = torch.stack(
         [
             V2.transforms[1](V2.transforms[0](decode_jpeg(torch.frombuffer(bytearray(one), dtype=torch.uint8))))
@@ -131,7 +131,7 @@ def test_many_files_are_read_piece_by_piece():
         torch.testing.assert_close(last, pixels, rtol=0, atol=1e-3)
 
 
-def test_it_is_what_a_converted_model_sees():
+def test_pixels_are_those_that_a_converted_model_sees():
     torch.manual_seed(0)
     head = [torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(16, 5)]
     model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, stride=2), torch.nn.ReLU(), *head).eval().double()
@@ -211,7 +211,7 @@ def test_decoding_a_list_works_or_says_why_not():
 
 
 class Stream(IterableDataset):
-    """Pairs, one after the other."""
+    """Yields pairs, one after another."""
 
     def __iter__(self):
         return iter([(one, number) for number, one in enumerate(files(7))])
@@ -292,7 +292,7 @@ def test_dicts_triples_and_images_alone(tmp_path):
         ([{"image": {"url": "x"}, "label": 1}], "'bytes' or 'path'; got the keys 'url'"),
         ([(files(1)[0], 1), {"image": files(1)[0]}], "all be tuples, all dicts"),
         ([(files(1)[0], 1), (files(1)[0], 1, 2)], "the same length"),
-        ([(files(1)[0], None)], "entry 1 of the items cannot be combined to a batch"),
+        ([(files(1)[0], None)], "entry 1 of the items cannot be combined into a batch"),
         ([{"image": files(1)[0], "box": [1]}, {"image": files(1)[0], "box": [1, 2]}], "the column 'box' cannot"),
         ([{"image": files(1)[0], "box": [1]}, {"image": files(1)[0]}], "same keys"),
         ([()], "an empty one"),
@@ -315,7 +315,7 @@ def test_decoded_images_are_refused():
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("kind", [jd.PixelCollate, jd.Collate])
-def test_what_is_left_out_is_said_in_the_main_process(workers, kind):
+def test_files_left_out_are_reported_in_the_main_process(workers, kind):
     data = files(6)
     broken = [data[0], data[1][:200], data[2], b"no image", data[4], data[5]]
     items = [(one, number) for number, one in enumerate(broken)]
@@ -329,7 +329,7 @@ def test_what_is_left_out_is_said_in_the_main_process(workers, kind):
             ((batch, labels),) = DataLoader(dataset, 6, collate_fn=collate, num_workers=workers)
         assert labels.tolist() == [0, 2, 4, 5]
         assert len(batch) == 4
-        # Python 3.12 and newer warn of forks besides.
+        # Python 3.12 and newer also warn of forks.
         said = [str(one.message) for one in warned if one.category is LeftOutWarning]
         assert ["item 1" in one or "item 3" in one for one in said] == [True, True]
     if kind is jd.Collate:

@@ -1,4 +1,4 @@
-"""Batches on the CPU that are rendered from their records: the same numbers as by tensors, and when it is not done."""
+"""Batches on the CPU that are rendered from their records: the same numbers as by tensors, and the exceptions."""
 
 import copy
 import pickle
@@ -50,7 +50,7 @@ def test_the_same_numbers_as_by_tensors(options, target, calls):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
-def test_channels_last_on_both_ways(dtype):
+def test_channels_last_with_both_renderers(dtype):
     last = to_pixels(batch(dtype=dtype), "rgb", SCALE, SHIFT, channels_last=True)
     assert last.is_contiguous(memory_format=torch.channels_last)
     first = to_pixels(batch(dtype=dtype), "rgb", SCALE, SHIFT)
@@ -76,7 +76,7 @@ def test_records_stay_on_the_cpu(calls):
 
 
 @pytest.mark.parametrize("learned", [SCALE, SHIFT], ids=["scale", "shift"])
-def test_gradients_go_by_tensors(learned, calls):
+def test_gradients_use_tensors(learned, calls):
     values = [each.clone().requires_grad_(each is learned) for each in (SCALE, SHIFT)]
     to_pixels(batch(preprocess=PREPROCESS), "rgb", *values).sum().backward()
     assert not calls

@@ -14,7 +14,7 @@ SIZE = (19, 12)
 
 
 class Net(nn.Module):
-    """A residual block with batch norm between a strided convolution and a maximum; 8 channels are a vector's worth."""
+    """A residual block with batch norm between a strided convolution and a max-pooling; 8 channels fill a vector."""
 
     def __init__(self):
         super().__init__()

@@ -33,7 +33,7 @@ def test_inference_under_autocast(plan):
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_masks_under_autocast(plan):
-    """A sign near zero that rounding turns over takes a whole pixel along: a few times the spatial deviation."""
+    """If rounding flips a sign near zero, a whole pixel changes: allow a few times the spatial deviation."""
     converted = jd.convert(net(torch.float32), plan=plan, frequencies=6)
     x = pixels(32, dtype=torch.float32)
     with torch.no_grad():
@@ -52,7 +52,7 @@ def test_training_under_autocast(plan):
     assert 0 < deviation(got, exact) <= 2 * spatial
 
 
-def test_a_change_of_basis_keeps_its_dtype_under_autocast():
+def test_transforms_keep_their_dtype_under_autocast():
     x = pixels(dtype=torch.float32)
     expected = jd.encode(x)
     got = under_autocast(jd.encode, x)

@@ -107,7 +107,7 @@ def test_records_are_read_before_the_graph(dtype):
 
 @pytest.mark.parametrize("preprocess", [None, jd.preprocess.Resize(SIZE)], ids=["mixed", "placed"])
 def test_batches_of_several_kinds_are_read_before_the_graph(preprocess):
-    """Their make-up is another one each time: the network's graphs are not."""
+    """Their composition differs each time, but the network's graphs are the same."""
     model, graphs = net(), Graphs()
     converted = jd.convert(model, plan="fused")
     run = torch.compile(converted, backend=graphs)
@@ -122,7 +122,7 @@ def test_batches_of_several_kinds_are_read_before_the_graph(preprocess):
         with torch.no_grad():
             assert close(run(batch), model(converted.jpeg_entry.normalised_pixels(batch)))
         counts.append(graphs.count)
-    # What the first batch takes for fixed may turn out not to be at the second.
+    # What is fixed in the first batch may vary in the second.
     assert counts[0]
     assert counts[1] == counts[-1]
 
@@ -147,7 +147,7 @@ def test_preprocessed_batches_are_part_of_one_graph(plan, dtype):
         with torch.no_grad():
             expected = model(converted.jpeg_entry.normalised_pixels(batch))
             assert close(run(batch), expected, 1e-9 if dtype == torch.float64 else 1e-4)
-        # Sizes, samplings, maps and the number of images differ: the second graph takes them for variable.
+        # Sizes, samplings, maps and the number of images differ: the second graph treats them as variable.
         assert graphs.count <= 2
 
 
@@ -162,7 +162,7 @@ def test_preprocessed_batches_train_in_a_graph():
     assert close(loss_and_gradients(run, batch), loss_and_gradients(model, seen), 1e-8)
 
 
-def test_what_decodes_in_a_graph_is_an_operation_as_torch_wants_it():
+def test_the_decoding_operator_keeps_torchs_rules():
     from jpegdomain.decoding.in_graph import _decode
 
     preprocess = jd.preprocess.Resize(SIZE)
@@ -175,7 +175,7 @@ def test_what_decodes_in_a_graph_is_an_operation_as_torch_wants_it():
 
 
 @from_torch_2_7
-def test_a_graph_still_misses_a_preprocess():
+def test_a_missing_preprocess_is_noticed_in_a_graph():
     converted = jd.convert(net(), preprocess=jd.preprocess.Resize(SIZE))
     batch = jd.collate(images(2), dtype=torch.float64).as_tensors()
     with pytest.raises(Exception, match="the batch was made without one"):
@@ -183,7 +183,7 @@ def test_a_graph_still_misses_a_preprocess():
 
 
 @pytest.mark.parametrize("form", ["stencil", "dense"])
-def test_forms_that_were_asked_for_compile(form):
+def test_requested_forms_compile(form):
     model = net()
     converted = jd.convert(model, form={"second": form})
     with torch.no_grad():
@@ -191,7 +191,7 @@ def test_forms_that_were_asked_for_compile(form):
     assert converted.second.weight not in _FOLDED
 
 
-def test_a_compiled_model_is_copied_pickled_and_saved_as_ever():
+def test_a_compiled_model_can_be_copied_pickled_and_saved():
     model = net()
     converted = jd.convert(model, plan="fused")
     converted.compile(backend="eager", fullgraph=True)

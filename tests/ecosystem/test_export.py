@@ -61,7 +61,7 @@ def test_half_precision_models_dequantise_in_float32(dtype):
         assert close(module(*module.inputs(files)), converted(jd.collate(files, dtype=dtype)), 0.02)
 
 
-# torch's words on parameters in channels-last memory, and on what it reads itself.
+# torch's warnings about parameters in channels-last memory, and about what it reads itself.
 @pytest.mark.filterwarnings("ignore:No complete tensor found", "ignore:The given buffer is not writable")
 @from_torch_2_7
 def test_exported_programs_are_saved_without_the_packages_classes():
@@ -94,7 +94,7 @@ def test_files_of_another_kind_are_refused():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
-def test_what_cannot_record_extents_is_refused():
+def test_torch_jit_trace_is_refused():
     module = jd.exportable(jd.convert(net()), SIZE)
     with pytest.raises(jd.errors.InputError, match=r"torch\.export with jpegdomain\.exportable\(model\)"):
         torch.jit.trace(module, module.example_inputs())

@@ -41,7 +41,7 @@ def test_an_ensemble_under_vmap(plan):
 # torch says so of its own operations.
 @pytest.mark.filterwarnings("ignore:There is a performance drop")
 @pytest.mark.parametrize("plan", PLANS)
-def test_activations_are_mapped_over(plan):
+def test_vmap_maps_over_activations(plan):
     model = net()
     converted = jd.convert(model, plan=plan)
     stacks = torch.stack([jd.encode(pixels(seed=k)).coefficients for k in (1, 2, 3)])

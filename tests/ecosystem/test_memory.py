@@ -33,7 +33,7 @@ def test_layouts_of_inputs_and_weights(plan, layout):
 
 
 @pytest.mark.parametrize("plan", PLANS)
-def test_copies_and_pickles_go_their_own_ways(plan):
+def test_copies_and_pickles_are_independent(plan):
     converted = jd.convert(net(), plan=plan)
     x = jd.encode(pixels())
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Bulk prediction by Ray Data: files read and networks run by actors of their own."""
+"""Bulk prediction by Ray Data: actors read files and run networks."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tar streams of webdataset: bytes in, its order and shuffling."""
+"""Tar streams of webdataset: bytes, in its order and with its shuffling."""
 
 import io
 import tarfile
@@ -55,7 +55,7 @@ def test_tuples_and_dicts(shard, workers):
     assert [int(label) for part in parts for label in part["labels"]] == list(range(6))
 
 
-def test_threads_of_ours(shard):
+def test_webdataset_works_with_our_threads(shard):
     pairs = webdataset.WebDataset(shard, shardshuffle=False).to_tuple("jpg", "cls")
     parts = list(jd.loader(pairs, 4, preprocess=CROPS, threads=2))
     assert [len(batch) for batch, _ in parts] == [4, 2]

@@ -1,4 +1,4 @@
-"""Figure 4a against a naive count of our own; interrupted, shared and end to end.
+"""Figure 4a against a naive computation; interrupted runs, shared runs, and runs from end to end.
 
 The oracle has its own cosines and works on pixels, block by block; it imports nothing from the package.
 """
@@ -29,7 +29,7 @@ COSINES = np.array(
     ]
 )
 
-# Mean of the blocks' RMSEs of an independent run on 200,000 blocks.
+# Means of the blocks' RMSEs from an independent run on 200,000 blocks.
 KNOWN = {
     "asm": {1: 0.3445, 3: 0.2395, 5: 0.1223, 7: 0.0489, 9: 0.0150, 12: 0.0018},
     "apx": {1: 0.3654, 3: 0.2971, 5: 0.2190, 7: 0.1421, 9: 0.0722, 12: 0.0229},
@@ -50,7 +50,7 @@ def errors(block, method, frequencies):
 
 
 class Given:
-    """Inputs that a test has in hand."""
+    """Given inputs."""
 
     units = ("0",)
 
@@ -82,7 +82,7 @@ def test_drawn_blocks_against_the_oracle(method, frequencies):
 
 
 @pytest.mark.parametrize("side", [4, 8])
-def test_nothing_is_left_at_15(side):
+def test_no_error_is_left_at_15(side):
     sums = measure(DrawnInputs(side, 300, 5, torch.float64, torch.device("cpu")), "0")
     for method in ("asm", "apx"):
         assert sums[ALL, method, 15].root_of_ratio("error", "pixels").value < 1e-15
@@ -104,7 +104,7 @@ def test_partial_blocks_images_and_relus_against_the_oracle():
                     for row in (0, 8):
                         for column in (0, 8, 16):
                             error = errors(channel[row : row + 8, column : column + 8], method, n)
-                            # What ReLU makes of pixels outside the image is cut off.
+                            # ReLU's results for pixels outside the image are cut off.
                             inside = error[: 12 - row, : 20 - column]
                             square, root = square + inside.sum(), root + math.sqrt(inside.mean())
                 squares.append(square)
@@ -179,7 +179,7 @@ def values(result, method, quantity="block_rmse"):
     return {int(n): row[method][quantity]["value"] for n, row in result["frequencies"].items()}
 
 
-def test_the_known_values(whole):
+def test_errors_agree_with_an_independent_run(whole):
     result = whole["result"]
     assert (result["blocks"], result["samples"], result["relus"]) == (BLOCKS, "blocks", {})
     for method, known in KNOWN.items():
@@ -207,7 +207,7 @@ def test_what_is_written_and_printed(whole, tmp_path, capsys):
     assert len([line for line in printed.splitlines() if "±" in line]) == 15
 
 
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_result(whole, tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes_and_gives_the_same_result(whole, tmp_path, monkeypatch):
     calls = []
 
     def interrupted(inputs, unit):
@@ -255,7 +255,7 @@ def test_two_processes_give_the_same_bits_as_one(whole, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [None, 2])
-def test_a_killed_run_goes_on(tmp_path, processes):
+def test_a_killed_run_resumes(tmp_path, processes):
     given = ("--blocks", "800000")
     journal = tmp_path / "asm_error.partial"
     process = started(tmp_path, *given, processes=processes)
@@ -264,13 +264,13 @@ def test_a_killed_run_goes_on(tmp_path, processes):
             assert process.poll() is None
             time.sleep(0.05)
     finally:
-        # The launcher passes SIGTERM on to what it started, SIGKILL it could not.
+        # The launcher passes on SIGTERM to the processes that it started; it could not pass on SIGKILL.
         process.terminate() if processes else process.kill()
         process.communicate()
     assert not (tmp_path / "asm_error.json").exists()
     again = started(tmp_path, *given)
     printed, _ = again.communicate(timeout=300)
-    assert re.search("going on after [2-7] of 8 parts", printed)
+    assert re.search("resuming after [2-7] of 8 parts", printed)
     resumed = json.loads((tmp_path / "asm_error.json").read_text())["result"]
     assert resumed == run(tmp_path / "whole", *given)["result"]
 
@@ -332,14 +332,14 @@ def test_a_network_without_relu(tmp_path, monkeypatch):
     [
         (["--source", "noise"], "2"),
         (["--blocks", "0"], "2"),
-        (["--blocks", "1"], "an interval needs 2 or more"),
-        (["--seed", "-1"], "a number from 0 on"),
+        (["--blocks", "1"], "2 or more are needed for an interval"),
+        (["--seed", "-1"], "a whole number ≥ 0"),
         (["--model", "resnet18"], "--model has no meaning for --source box"),
         (["--source", "random", "--data", "cifar10"], "--data has no meaning for --source random"),
         (["--download"], "--download has no meaning for --source box"),
         (["--source", "activations", "--blocks", "5"], "--blocks has no meaning for --source activations"),
         (["--source", "activations", "--seed", "0"], "--seed has no meaning"),
-        (["--source", "activations", "--limit", "1"], "has 1 image; an interval needs 2 or more"),
+        (["--source", "activations", "--limit", "1"], "has 1 image; 2 or more are needed for an interval"),
         (["--source", "activations", "--data", "nowhere"], "nowhere is not a folder"),
         (["--source", "activations", "--model", "resnet19"], "no model is called 'resnet19'"),
         (["--source", "activations", "--model", "resnet18", "--weights", "x.th"], "there is no file x.th"),

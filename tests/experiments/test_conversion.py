@@ -39,7 +39,7 @@ def arguments(folder, output, *more):
 
 
 def result(path):
-    """All but when and where."""
+    """Return the report without time and machine."""
     report = json.loads(path.read_text())
     return report["settings"], report["result"]
 
@@ -68,8 +68,8 @@ def test_conversion(folder, tmp_path, capsys):
     assert int(network.block1.bn1.num_batches_tracked) == 20
 
 
-def test_a_conversion_that_is_not_exact_shows(monkeypatch):
-    """Ties are told from the logits alone: a large error makes no tie."""
+def test_an_inexact_conversion_is_noticed(monkeypatch):
+    """Ties are detected from the logits alone: a large error does not make a tie."""
     generator = torch.Generator().manual_seed(0)
     images, labels = torch.randn(30, 1, 32, 32, generator=generator), torch.zeros(30, dtype=torch.int64)
     data = Labelled(jd.encode(images), labels)
@@ -85,7 +85,7 @@ def test_a_conversion_that_is_not_exact_shows(monkeypatch):
     assert found["different"] == found["different_beyond_ties"] == others
     assert found["deviation"] == pytest.approx(100, rel=1e-5)
     assert found["converted"] == 1
-    # The same two logits are the largest of every image, and equal but for rounding.
+    # The same two logits are the largest for every image, and equal except for rounding.
     with torch.no_grad():
         for one, first in ((network, 1), (converted, 2)):
             one.linear.weight[1:] = network.linear.weight[1]
@@ -110,14 +110,14 @@ def test_training_in_the_jpeg_domain(folder, tmp_path):
     for one in found["each"]:
         by_method[one["method"]][one["seed"], one["frequencies"]] = one["loss"]
     for seed in (0, 1):
-        # Exact, both are the same network; approximated, they are not.
+        # The two are the same network if exact, but not if approximated.
         assert by_method["asm"][seed, 15] == pytest.approx(by_method["apx"][seed, 15], rel=1e-3)
         assert by_method["asm"][seed, 4] != pytest.approx(by_method["apx"][seed, 4], rel=1e-3)
     assert output.with_suffix(".png").exists()
 
 
-def test_more_networks_go_on_from_fewer(folder, tmp_path, monkeypatch):
-    """Groups that were whole stay; so does the order of seeds and frequencies."""
+def test_a_run_with_more_networks_reuses_those_of_a_smaller_run(folder, tmp_path, monkeypatch):
+    """Complete groups are reused; the order of seeds and frequencies stays the same."""
     output = tmp_path / "result.json"
     monkeypatch.setattr("experiments.lib.distributed.World.conclude", lambda *_: None)
     conversion.main(arguments(folder, output, "--networks", "2", "--group", "2"))
@@ -147,8 +147,8 @@ def test_two_processes_give_one_process_its_bits(folder, tmp_path, module):
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on(folder, tmp_path):
-    """Killed outright as soon as a group is on disk, at whatever moment of the next that is."""
+def test_a_killed_run_resumes(folder, tmp_path):
+    """It is killed as soon as a group is on disk, at any moment of the next one."""
     given = ["--networks", "3", "--group", "1"]
     conversion.main(arguments(folder, tmp_path / "whole.json", *given))
     output = tmp_path / "killed.json"
@@ -171,7 +171,7 @@ def test_a_killed_run_goes_on(folder, tmp_path):
         (["--data", "nowhere"], "nowhere has no folders train and test"),
         (["--data", "cifar100"], "needs --root FOLDER"),
         (["--data", "mnist", "--root", "nowhere"], "mnist: nowhere: Dataset not found"),
-        (["--batch", "101"], "only 100 images to train on"),
+        (["--batch", "101"], "only 100 training images"),
         (["--networks", "0"], None),
         (["--frequencies", "1-16"], None),
     ],

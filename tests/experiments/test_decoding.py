@@ -13,7 +13,7 @@ def test_decoding_of_the_digits(tmp_path, capsys):
     decoding.main([str(EMBEDDED / "digits" / "4"), "--output", str(output)])
     result = json.loads(output.read_text())["result"]
     assert result["files"] == 30
-    # White on black overshoots; clamped, rounding is left.
+    # White on black overshoots; after clamping, only rounding is left.
     assert result["median_over_files"]["mean_clamped"] < 0.6 < result["median_over_files"]["mean"]
     assert "over 30 files" in capsys.readouterr().out
 

@@ -36,8 +36,9 @@ def torchrun(*command):
     subprocess.run([*launch, *command], cwd=ROOT, env=environment, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_two_machines_share_the_units(tmp_path):
-    """One unit was finished before the interruption, on the second machine: nobody does it again."""
+    """One unit was finished before the interruption, on the second machine; it is not done again."""
     Journal(tmp_path / "1" / "run", {}, rank=1).record("c", ["c", "before"])
     (tmp_path / "script.py").write_text(SHARED)
     torchrun(str(tmp_path / "script.py"), str(tmp_path))

@@ -1,4 +1,4 @@
-"""Networks trained side by side are the networks that plain loops train, one after another."""
+"""Networks trained side by side equal those that plain loops train, one after another."""
 
 import copy
 
@@ -62,7 +62,7 @@ def test_spatial_networks(data, together):
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("method", ["asm", "apx"])
 def test_networks_of_different_frequencies(data, method, together, plan):
-    """Trained in the transform domain, or with J̃J cancelled, each with its own frequencies in one and the same step."""
+    """Trained in the transform domain, or with J̃J cancelled, each with its own frequencies, all in the same step."""
     frequencies = [3, 8, 15]
     spatial = [seeded(build, seed).double() for seed in SEEDS]
     networks = [
@@ -87,7 +87,7 @@ def test_weights_follow_from_the_seed_alone():
     assert not torch.equal(first.linear.weight, seeded(build, 4).linear.weight)
 
 
-def test_training_that_goes_astray_names_the_network(data):
+def test_diverging_training_names_the_network(data):
     networks = [seeded(build, seed).double() for seed in SEEDS]
     with torch.no_grad():
         networks[1].linear.bias.fill_(float("nan"))
@@ -96,15 +96,15 @@ def test_training_that_goes_astray_names_the_network(data):
 
 
 def test_too_few_images(data):
-    with pytest.raises(ValueError, match="20 images to train on, fewer than a batch of 21"):
+    with pytest.raises(ValueError, match="only 20 training images, fewer than a batch of 21"):
         train([build().double()], [0], data, epochs=1, batch=21, description="", quiet=True)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("domain", ["pixels", "transform"])
-def test_a_captured_graph_trains_what_plain_loops_train(data, domain):
-    """More steps than are run before capture."""
+def test_a_captured_graph_trains_like_a_plain_loop(data, domain):
+    """There are more steps than are run before the capture."""
     networks = [seeded(build, seed).double().cuda() for seed in SEEDS]
     alone = [seeded(build, seed).double().train() for seed in SEEDS]
     images = data.images.cuda()
@@ -115,5 +115,6 @@ def test_a_captured_graph_trains_what_plain_loops_train(data, domain):
     train(networks, SEEDS, given, epochs=EPOCHS, batch=BATCH, description="", quiet=True)
     for network, other, seed in zip(networks, alone, SEEDS, strict=True):
         plainly(other, seed, data)
-        # A step that can be captured counts in float32, where 1 − 0.999 is wrong by 5e-5: so are Adam's first steps.
+        # A step that can be captured computes in float32, where 1 − 0.999 is off by 5e-5, and so are Adam's first
+        # steps.
         same(network.cpu(), other, tolerance=1e-6)

@@ -48,7 +48,7 @@ def test_the_embedded_default(tmp_path, capsys):
 
 
 def test_a_data_set_of_torchvision_is_encoded_without_loss(tmp_path):
-    """An MNIST of our own making, in the files that torchvision reads."""
+    """A generated MNIST, in the files that torchvision reads."""
     raw = tmp_path / "mnist" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     pixels = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
@@ -67,7 +67,7 @@ def test_a_data_set_of_torchvision_is_encoded_without_loss(tmp_path):
     assert "spatial_on_8_bit_decoding" not in result["accuracy"]
 
 
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_result(tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes_and_gives_the_same_result(tmp_path, monkeypatch):
     arguments = ("--limit", "60", "--batch", "10", "--frequencies", "15")
     whole = run(tmp_path, *arguments)["result"]
     load, calls = JpegFiles.load, []
@@ -88,7 +88,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_result(tmp_path, monk
 
 
 def test_other_weights_are_another_run(tmp_path, monkeypatch):
-    """The same file name with other weights in it: what is finished is neither taken up nor lost."""
+    """With other weights in a file of the same name, finished parts are neither reused nor lost."""
     model = load_network("cifar_resnet20", None, 10, 3)
     arguments = ["--limit", "20", "--batch", "10", "--model", "cifar_resnet20", "--weights", str(tmp_path / "w.pt")]
     torch.save(model.state_dict(), tmp_path / "w.pt")
@@ -149,7 +149,7 @@ def test_checkpoints_of_data_parallel_load(tmp_path):
     assert torch.equal(loaded.conv1.weight, model.conv1.weight)
 
 
-def test_tallies_add_up_where_nothing_is_right():
+def test_tallies_work_if_no_answer_is_right():
     logits, labels = torch.eye(3), torch.tensor([1, 2, 0])
     one, other = Tally(), Tally()
     one.compare(logits, logits + 0.5, labels)
@@ -161,7 +161,7 @@ def test_tallies_add_up_where_nothing_is_right():
 
 
 def test_untrained_networks_are_the_same_each_time():
-    """Several processes, and a run that goes on, must mean the same network."""
+    """Several processes, and a resumed run, must have the same network."""
     first, second = (load_network("three_block", None, 10, 1) for _ in range(2))
     torch.testing.assert_close(dict(first.state_dict()), dict(second.state_dict()), rtol=0, atol=0)
 

@@ -154,9 +154,9 @@ def test_presets_are_what_their_names_say():
     [
         (["--variants", "25S"], "there are only sets of"),
         (["--variants", "gate-0"], "the number of channels is 1…192"),
-        (["--variants", "HSV"], "variants are RGB, YCbCr, RGB-large, gate-N"),
-        (["--model", "vgg16"], "a ResNet of torchvision, resnet10, or mobilenet_v2"),
-        (["--model", "maskrcnn_resnet50_fpn"], "a ResNet of torchvision, resnet10, or mobilenet_v2"),
+        (["--variants", "HSV"], "variants are RGB, YCbCr, RGB-large, UpSampling"),
+        (["--model", "vgg16"], "a ResNet of torchvision, resnet10, mobilenet_v2, or vit_tiny"),
+        (["--model", "maskrcnn_resnet50_fpn"], "a ResNet of torchvision, resnet10, mobilenet_v2, or vit_tiny"),
         (["--area", "1.5"], "a share above 0 and up to 1"),
         (["--lr", "much"], "a number from 0 on"),
     ],
@@ -390,8 +390,8 @@ def test_a_gate_begins_open_and_ends_at_its_target():
 
 def test_a_gate_has_a_rate_of_its_own():
     recipe = Recipe(5, 64, True, 0.2, "cosine", 1.0, 5e-4, 0.1, 0.05, "float32")
-    model = build(variant("gate-24"), torch.nn.Identity(), "resnet10", 10, 0)
-    optimiser = recipe.optimiser(model)
+    model = build(variant("gate-24"), torch.nn.Identity(), "resnet10", 10, 0, 16)
+    optimiser = recipe.new_optimiser(model)
     network, gate = optimiser.param_groups
     assert (network["weight_decay"], network["momentum"], gate["weight_decay"], gate["momentum"]) == (5e-4, 0.9, 0, 0)
     assert sum(map(len, (network["params"], gate["params"]))) == len(list(model.parameters()))

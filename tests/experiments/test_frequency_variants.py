@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
+from scipy.fft import dctn
 
 import jpegdomain as jd
 from experiments.frequency_channels import run as experiment
@@ -101,18 +103,59 @@ def test_large_pixels_are_those_that_channels_are_taken_of(inputs):
     assert next(iter(inputs.test(variant("RGB"))))[0].extent == (16, 16)
 
 
+def test_halved_chroma_is_the_dct_of_averages(inputs):
+    """Against NumPy, on an image that is no whole number of blocks of chroma."""
+    batch = next(iter(inputs.test(variant("Late-Concat-RFA"))))[0]
+    result = inputs.entry(variant("Late-Concat-RFA"))(batch)
+    assert result.shape == (len(batch), 192, 2, 2)
+    rgb = jd.decode_rgb(batch).double().numpy()
+    red, green, blue = rgb[:, 0], rgb[:, 1], rgb[:, 2]
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    for number, plane in enumerate((luma, (blue - luma) / 1.772, (red - luma) / 1.402)):
+        for row, column in np.ndindex(2, 2):
+            # The 2×2 blocks of luma share one of chroma, of 16×16 pixels.
+            block = plane[:, 8 * row :, 8 * column :][:, :8, :8] - 128
+            if number:
+                block = plane.reshape(-1, 8, 2, 8, 2).mean((2, 4))
+            expected = torch.from_numpy(dctn(block, axes=(1, 2), norm="ortho").reshape(-1, 64))
+            own = result[:, 64 * number : 64 * (number + 1), row, column].double()
+            torch.testing.assert_close(own, expected, rtol=0, atol=2e-3)
+
+
+def test_other_designs_and_transformers_are_trained(folder, tmp_path):
+    given = ["--data", str(folder), *SMALL, "--epochs", "1"]
+    names = ["UpSampling", "Deconvolution-RFA", "Late-Concat-RFA-Thinner"]
+    output = str(tmp_path / "one.json")
+    report = experiment.main([*given, "--model", "resnet10", "--variants", "RGB", *names, "--output", output])
+    rows = report["result"]["variants"]
+    assert [rows[name]["input_size"] for name in names] == [0.5] * 3
+    assert rows["Late-Concat-RFA-Thinner"]["operations"] < rows["Deconvolution-RFA"]["operations"]
+    transformer = ["--model", "vit_tiny", "--preset", "transformer-10", "--variants", "RGB", "DCT-192", "24S"]
+    report = experiment.main([*given, *transformer, "--output", str(tmp_path / "two.json")])
+    rows = report["result"]["variants"]
+    assert [rows[name]["input_size"] for name in ("RGB", "DCT-192", "24S")] == [1, 1, 0.125]
+    # 192 numbers a patch either way.
+    assert rows["RGB"]["operations"] == rows["DCT-192"]["operations"]
+    assert report["settings"]["optimiser"] == "adamw"
+    with pytest.raises(SystemExit, match="--side: vit_tiny takes multiples of 8, got 20"):
+        experiment.main([*given, *transformer, "--side", "20", "--output", output])
+    with pytest.raises(SystemExit, match="gates are trained by sgd only"):
+        experiment.main([*given, *transformer, "--variants", "gate-24", "--output", str(tmp_path / "three.json")])
+
+
 def test_operations_are_counted_by_hand():
     # layer1's first convolution: 3×3 of 24 channels to 64 on 20×20 places, two operations for a product.
-    network = build(variant("24S"), torch.nn.Identity(), "resnet10", 10, 0).network
-    wider = build(variant("48S"), torch.nn.Identity(), "resnet10", 10, 0).network
+    network = build(variant("24S"), torch.nn.Identity(), "resnet10", 10, 0, 16).network
+    wider = build(variant("48S"), torch.nn.Identity(), "resnet10", 10, 0, 16).network
     per_channel = 2 * 400 * 64 * (9 + 1)
     assert operations(wider, 48, 160) - operations(network, 24, 160) == 24 * per_channel
-    rgb = plain("resnet10", 10)
+    rgb = plain("resnet10", 10, 16)
     assert operations(rgb, 0, 256) == pytest.approx(4 * operations(rgb, 0, 128), rel=1e-3)
-    fine = build(variant("24S"), torch.nn.Identity(), "resnet10", 10, 0, layer2_stride=1).network
+    fine = build(variant("24S"), torch.nn.Identity(), "resnet10", 10, 0, 16, layer2_stride=1).network
     assert operations(fine, 24, 160) > 2 * operations(network, 24, 160)
 
 
+@pytest.mark.slow
 def test_a_learned_set_is_trained_after_its_gate(folder, tmp_path):
     given = ["--data", str(folder), *SMALL, "--model", "resnet10", "--epochs", "1"]
     names = ["--variants", "learned-24", "gate-24", "lambda-0.05", "24S+noise-8", "RGB-large"]

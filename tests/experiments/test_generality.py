@@ -1,4 +1,4 @@
-"""The table of classifiers that convert: what it holds, and that it would show a model that differs."""
+"""The table of classifiers that convert: its contents, and that it would show a model that differs."""
 
 import json
 

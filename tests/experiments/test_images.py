@@ -18,7 +18,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @pytest.fixture
 def cifar100(tmp_path, monkeypatch):
-    """A CIFAR-100 of our own making: its pixels, by split."""
+    """A generated CIFAR-100: its pixels, by split."""
     monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *_: True)
     random = np.random.default_rng(0)
     folder = tmp_path / "cifar-100-python"
@@ -32,7 +32,7 @@ def cifar100(tmp_path, monkeypatch):
     return tmp_path, pixels
 
 
-def test_cifar_comes_whole_and_in_order(cifar100):
+def test_cifar_is_complete_and_in_order(cifar100):
     root, pixels = cifar100
     options = SimpleNamespace(data="cifar100", root=root, download=False, limit=None)
     training, testing = arguments.split(options)
@@ -45,17 +45,17 @@ def test_cifar_comes_whole_and_in_order(cifar100):
         assert images.identity() != training.identity() or split == "train"
 
 
-def test_images_of_several_sizes_cannot_be_trained_on(tmp_path):
+def test_training_needs_images_of_one_size(tmp_path):
     for name, size in (("a", (16, 8)), ("b", (8, 8))):
         (tmp_path / "class").mkdir(exist_ok=True)
         Image.new("RGB", size).save(tmp_path / "class" / f"{name}.jpg")
     options = SimpleNamespace(data=str(tmp_path), root=None, download=False, limit=None)
-    with pytest.raises(SystemExit, match="images of 8×16 and of 8×8: networks are trained on equal sizes"):
+    with pytest.raises(SystemExit, match="images of 8×16 and of 8×8: all training images must have the same size"):
         load_all(arguments.images(options), torch.float32, torch.device("cpu"), quiet=True)
 
 
-def test_files_come_in_the_folders_order(tmp_path):
-    """They are read size by size, and put back."""
+def test_files_are_in_the_folders_order(tmp_path):
+    """They are read size by size, and put back in order."""
     (tmp_path / "class").mkdir()
     for number in range(4):
         Image.new("L", (8, 8), 60 * number).save(tmp_path / "class" / f"{number}.jpg", quality=100)

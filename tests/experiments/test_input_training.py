@@ -1,4 +1,4 @@
-"""Training from either side's pixels: the same draws, and a run that goes on."""
+"""Training on either side's pixels: the same draws, and resumed runs."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_both_sides_draw_the_same_crops(part):
         assert (got[0] - got[0][:1]).abs().mean() > 0.05
 
 
-def test_a_run_goes_on_where_it_was(folders, tmp_path, capsys, monkeypatch):
+def test_a_run_resumes_where_it_stopped(folders, tmp_path, capsys, monkeypatch):
     given = [*folders, "--size", "32", "--batch", "2", "--epochs", "1", "--seeds", "2"]
     whole = main([*given, "--output", str(tmp_path / "whole.json")])
     trained, calls = input_training._trained, []

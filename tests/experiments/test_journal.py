@@ -1,4 +1,4 @@
-"""Finished units survive a kill; units of another run are never taken for one's own."""
+"""Finished units survive a kill; units of another run are never mistaken for this run's."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from experiments.lib.journal import Journal
 
 
-def test_results_come_back(tmp_path):
+def test_results_are_read_back(tmp_path):
     journal = Journal(tmp_path / "run", {"batch": 1, "channels": (8, 16)})
     journal.record("a", {"accuracy": 0.5})
     journal.record("b", [1, (2, 3)])
@@ -22,7 +22,7 @@ def test_every_process_reads_what_the_others_wrote(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [1, 5, 18])
-def test_half_a_line_is_dropped_and_written_over(tmp_path, cut):
+def test_an_incomplete_line_is_dropped_and_overwritten(tmp_path, cut):
     """A kill may fall anywhere in a write, the first line's included."""
     first = Journal(tmp_path, {"batch": 1})
     path = tmp_path / "rank-0.jsonl"
@@ -51,8 +51,8 @@ def test_another_run_is_refused_and_loses_nothing(tmp_path):
     assert (tmp_path / "run" / "rank-0.jsonl").read_bytes() == before
 
 
-def test_a_run_without_results_is_no_run(tmp_path):
-    """Settings may be mended as long as nothing is finished."""
+def test_settings_may_change_before_the_first_result(tmp_path):
+    """Settings may be corrected as long as nothing is finished."""
     Journal(tmp_path, {"batch": 400})
     Journal(tmp_path, {"batch": 40}, rank=1).record("a", 1)
     Journal(tmp_path, {"batch": 40}).record("b", 2)

@@ -30,8 +30,8 @@ def test_parts_add_up():
 
 
 @pytest.mark.parametrize("root", [False, True])
-def test_intervals_of_ratios_cover_the_truth_as_often_as_they_say(root):
-    """Weights that differ and go with the values: images of several sizes."""
+def test_intervals_of_ratios_have_their_stated_coverage(root):
+    """Weights that differ and are correlated with the values: images of several sizes."""
     random = np.random.default_rng(2)
     weights = random.integers(1, 5, (2000, 300)).astype(float)
     values = weights**2 * random.exponential(size=weights.shape)
@@ -44,6 +44,6 @@ def test_intervals_of_ratios_cover_the_truth_as_often_as_they_say(root):
     assert 0.93 < covered / 2000 < 0.965
 
 
-def test_an_error_of_nothing_has_no_width():
+def test_the_interval_of_a_zero_error_has_no_width():
     estimate = moments(v=np.zeros(9), w=np.ones(9)).root_of_ratio("v", "w")
     assert (estimate.value, estimate.low, estimate.high) == (0, 0, 0)

@@ -8,7 +8,7 @@ from experiments import readme
 from experiments.frequency_channels.results import summary
 from experiments.frequency_channels.results import table as channels_table
 from experiments.generality import table as generality_table
-from experiments.lib.benchmark_tables import network_tables, regions_table, threads_table
+from experiments.lib.benchmark_tables import network_tables, regions_table, threads_table, transforms_table
 from experiments.lib.input_tables import input_table
 from experiments.readme import DOCUMENTS, README, ROOT, filled
 from experiments.throughput.results import table as throughput_table
@@ -22,12 +22,12 @@ def test_tables_come_from_the_results(document):
     assert filled(text) == text
 
 
-def test_every_table_has_its_place():
+def test_unknown_or_unclosed_tables_are_named():
     text = "".join(document.read_text() for document in DOCUMENTS)
     assert [name for name in readme.RESULTS if f"<!-- table: {name} -->" not in text] == []
-    with pytest.raises(ValueError, match="no table 'nothing'"):
+    with pytest.raises(ValueError, match="there is no table 'nothing'"):
         filled("<!-- table: nothing -->\n<!-- /table -->")
-    with pytest.raises(ValueError, match="behind its place"):
+    with pytest.raises(ValueError, match="after its marker"):
         filled("<!-- table: summary -->")
 
 
@@ -195,7 +195,21 @@ def test_the_table_of_frequency_channels_says_how_it_was_made():
         for seed in range(2)
     ]  # fmt: skip
     settings = {"model": "resnet18", "data": "imagenette-160", "training_images": 9469, "test_images": 1000}
-    settings |= {"epochs": 5, "side": 80, "frequency_side": 160}
+    settings |= {"epochs": 5, "side": 80, "frequency_side": 160, "precision": "float32"}
     text = channels_table({"settings": settings, "environment": environment(), "result": summary(each)})
     assert "| 24S | 2 | 1.00 | 5.00 | 62.5 ± 0.0 | 90.0 ± 0.0 | +12.5 ± 0.0 |  | 77.2 | 93.5 |" in text
-    assert text.splitlines()[-1] == "| resnet18 | imagenette-160 | 9,469 | 1,000 | 5 | 80 | 160 |"
+    assert text.splitlines()[-1] == "| resnet18 | imagenette-160 | 9,469 | 1,000 | 5 | 80 | 160 | float32 |"
+
+
+def test_the_table_of_transforms_has_a_row_for_each_shape():
+    def row(what, threads, shape, speed, ratio):
+        return {
+            "what": what, "threads": threads, "shape": shape, "gigabytes_per_second": speed,
+            "products_over_compiled": {"median": ratio},
+        }  # fmt: skip
+
+    rows = [row("J", 1, [8, 64, 56, 56], 17.6, 2.46), row("copy", 1, [8, 64, 56, 56], 29.1, 1.0)]
+    rows += [row("J", 1, [8, 128, 28, 28], 16.0, 2.26), row("copy", 1, [8, 128, 28, 28], 28.7, 1.0)]
+    lines = transforms_table({"result": {"rows": [*rows, row("J", 2, [8, 1, 1, 1], 99.0, 9.0)]}}).splitlines()
+    assert lines[0] == "| shape | J, GB/s | × matrix products | copy, GB/s |"
+    assert lines[2:] == ["| 8×64×56×56 | 18 | 2.5 | 29 |", "| 8×128×28×28 | 16 | 2.3 | 29 |"]

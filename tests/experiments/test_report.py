@@ -1,4 +1,4 @@
-"""The page says what the numbers say."""
+"""The page agrees with the numbers."""
 
 import json
 import shutil
@@ -75,7 +75,7 @@ def test_the_methods_that_are_ahead(rows, networks, asm, neither):
     assert cells(report.methods_table([made(rows)])) == [[name, networks, asm, "none", neither, "15", "15"]]
 
 
-def test_what_training_saves():
+def test_learning_table_shows_what_training_saves():
     conversion = made(ROWS, "conversion", channels=[4, 8])
     training = made([*ROWS[2:], ("asm", 0, 3, 0.96875)])
     assert cells(report.learning_table([conversion, training])) == [
@@ -97,7 +97,7 @@ def test_enough_frequencies():
     assert enough(result({6: 0.9}), "asm", 0.01) is None
 
 
-def test_numbers():
+def test_numbers_are_written_as_ranges():
     assert numbers([1, 2, 3, 7, 9, 10]) == "1–3, 7, 9–10"
     assert numbers([]) == "none"
 
@@ -122,7 +122,7 @@ def test_the_committed_page_is_made_from_the_committed_results(tmp_path):
         assert f"{mean:.4f}" in page
 
 
-def test_what_is_not_measured_is_said(tmp_path):
+def test_missing_measurements_are_marked(tmp_path):
     page = report.page(tmp_path)
     assert page.count("not measured") == 3
     assert "0.725" in page

@@ -1,4 +1,5 @@
-"""Two processes that train one network together come to one process's losses, whoever goes on after a kill."""
+"""Two processes that train one network together reach one process's losses, also if another number resumes after a
+kill."""
 
 import json
 import os
@@ -19,7 +20,7 @@ from tests.experiments.test_frequency_channels import SMALL, folder, timeless
 __all__ = ["folder"]
 
 ROOT = Path(__file__).parents[2]
-# A small rate: what rounding changes, training amplifies.
+# A small rate, since training amplifies what rounding changes.
 TOGETHER = (
     *("--parts", "2", "--model", "resnet10", "--variants", "RGB", "gate-24", "--batch", "4"),
     *("--side", "48", "--short", "48", "--lr", "0.001"),
@@ -27,7 +28,7 @@ TOGETHER = (
 
 
 def together(given, output):
-    """Start two processes that train each network together, as torchrun does, whose own are in other sessions."""
+    """Start two processes that train each network together, as torchrun would, but in this test's session."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -57,7 +58,7 @@ def given(folder):
 
 @pytest.fixture(scope="module")
 def alone(given, tmp_path_factory):
-    """What one process finds."""
+    """Return the result of one process."""
     return experiment.main([*given, "--output", str(tmp_path_factory.mktemp("alone") / "result.json")])
 
 
@@ -81,7 +82,7 @@ def test_two_processes_train_as_one_does(given, alone, tmp_path):
 
 
 @pytest.mark.slow
-def test_one_process_goes_on_where_two_were_killed(given, alone, tmp_path, capsys):
+def test_one_process_resumes_where_two_were_killed(given, alone, tmp_path, capsys):
     output = tmp_path / "result.json"
     processes = together(given, output)
     # Once a network's first epoch is done.
@@ -98,7 +99,7 @@ def test_one_process_goes_on_where_two_were_killed(given, alone, tmp_path, capsy
     report = experiment.main([*given, "--output", str(output)])
     assert report["environment"]["processes"] == 1
     assert_same(report, alone)
-    # It did not begin again: of the first network's six steps, three had been taken.
+    # It did not start again: three of the first network's six steps had been taken.
     assert "| 3/6 [" in capsys.readouterr().err
 
 
@@ -108,7 +109,7 @@ def test_processes_are_divided_into_teams():
     assert [Team(rank, 2, 0, 1).share([1, 2, 3, 4]) for rank in range(2)] == [[1, 2], [3, 4]]
     with pytest.raises(SystemExit, match="4 processes cannot be divided into teams of 3"):
         joined(0, 4, 3)
-    with pytest.raises(SystemExit, match="3 parts of a batch cannot be divided by 2 processes"):
+    with pytest.raises(SystemExit, match="3 parts of a batch cannot be divided equally among 2 processes"):
         Team(0, 2, 0, 1).share([1, 2, 3])
     with pytest.raises(SystemExit, match="1 processes cannot be divided into teams of 2"):
         experiment.main(["--data", "x", "--processes-per-network", "2"])
@@ -122,7 +123,7 @@ def test_one_process_keeps_torchs_batch_norm():
 
 
 def test_parts_draw_for_themselves(folder, tmp_path):
-    """Another division draws other crops: it is a setting, and a run does not go on with another one."""
+    """Another number of parts draws other crops, so it is a setting, and a run is not resumed with another number."""
     given = ["--data", str(folder), *SMALL, "--model", "resnet10", "--variants", "24S", "--epochs", "1", "--batch", "4"]
     one, two, same = (
         experiment.main([*given, "--parts", parts, "--output", str(tmp_path / f"{place}.json")])

@@ -1,4 +1,4 @@
-"""The throughput experiment: both sides begin with the same bytes and end with the same logits; what is counted."""
+"""The throughput experiment: both sides begin with the same bytes and end with the same logits; what is measured."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ SMALL = ("--limit", "30", "--batch", "10", "--rounds", "2")
 
 @pytest.fixture
 def in_this_process(monkeypatch):
-    """Peaks of other processes take seconds each."""
+    """Measure peaks in this process, since each new process takes seconds."""
     asked = []
 
     def peak(given, side, mode):
@@ -69,7 +69,7 @@ def test_fewer_frequencies_show_in_the_check(tmp_path, in_this_process):
     assert check["relative_deviation"]["fused"] > 1e-3
 
 
-def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, in_this_process):
+def test_an_interrupted_run_resumes(tmp_path, monkeypatch, in_this_process):
     timed, calls = throughput.timed_round, []
 
     def interrupted(*arguments):
@@ -126,7 +126,7 @@ def test_files_of_several_sizes_need_a_size(tmp_path):
 
 
 class Stub:
-    """A chain whose steps note what they see."""
+    """A chain whose steps record their inputs."""
 
     def __init__(self, name, log, entry):
         def note(stage, value):
@@ -152,7 +152,7 @@ def test_a_round_takes_every_batch_through_every_side():
         last = [("b", "entry", f"{file}+decoding+preprocessing")] if name == "b" else []
         return [*steps, *steps, *last]
 
-    # Who begins changes from batch to batch.
+    # The side that begins changes from batch to batch.
     assert log == [*passes("a", "x"), *passes("b", "x"), *passes("b", "y"), *passes("a", "y")]
     assert seconds["a"].keys() == {"together", "cpu", *STAGES}
     assert seconds["a"]["together"] > 0
@@ -185,8 +185,8 @@ def test_the_summary_compares_round_by_round():
 
 
 @pytest.mark.parametrize("geometry", [Geometry(), Geometry(40, 32)], ids=str)
-def test_both_sides_give_the_same_logits_but_for_rounding_to_8_bits(geometry):
-    """What is compared is the same work: the chains differ by the rounding and clamping of the pixels only."""
+def test_both_sides_give_the_same_logits_except_for_rounding_to_8_bits(geometry):
+    """The compared work is the same: the chains differ only by rounding and clamping of the pixels."""
     torch.manual_seed(0)
     model = torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3, 2, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(8, 4)

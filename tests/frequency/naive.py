@@ -1,4 +1,4 @@
-"""Frequency channels written out: pixels, colours, blocks, DCT, one after the other, in numpy."""
+"""Frequency channels written out in numpy: pixels, colours, blocks, DCT, step by step."""
 
 import numpy as np
 import torch
@@ -38,5 +38,5 @@ def channels_of_pixels(pixels):
 
 
 def channels_of_images(images):
-    """Of images of one extent as they are: the float decoding, then the rest."""
+    """Return the channels of images of one extent, from the float decoding."""
     return channels_of_pixels(jd.decode_rgb(jd.collate(images, dtype=torch.float64)).numpy())

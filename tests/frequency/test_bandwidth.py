@@ -1,4 +1,4 @@
-"""What is written keeps what is selected and nothing else, and its bytes are counted right."""
+"""The written file keeps what is selected and nothing else, and its bytes are counted correctly."""
 
 import dataclasses
 import io
@@ -28,7 +28,7 @@ UNEVEN = ChannelSet((0, 1, 5, 17, 59), (0, 2), (24,))
 
 
 def naive_scan_bytes(data):
-    """Byte by byte: a scan goes on until a marker, before it fill bytes maybe, that is no restart."""
+    """Count byte by byte: a scan goes on to a marker that is not a restart marker; fill bytes may come before it."""
     at, inside, count = 2, False, 0
     while at < len(data):
         behind = at
@@ -47,7 +47,7 @@ def naive_scan_bytes(data):
 
 
 def written_scan_bytes(data):
-    """Of a file of one scan without anything behind it."""
+    """Return the scan bytes of a file with one scan and nothing after it."""
     _, at, payload = header_segments(data)[-1]
     return len(data) - 2 - (at + 4 + len(payload))
 
@@ -132,14 +132,14 @@ def test_fewer_channels_take_fewer_bytes():
     assert shares[-1] == 1
 
 
-def test_a_gate_s_decisions_are_a_selection_and_may_keep_nothing():
+def test_the_decisions_of_a_gate_are_a_selection_and_may_keep_nothing():
     data = jpeg(noise(32, 48))
     keep = published("24D").mask(torch.float32).flatten()
     assert bandwidth(data, keep) == bandwidth(data, published("24D"))
     nothing = bandwidth(data, torch.zeros(192))
     assert nothing.channels == 0
     assert not any(part.coefficients.any() for part in selected(jd.read_jpeg(data), torch.zeros(192)).components)
-    # Two bits a block: 24 of luma and 12 of chroma make 9 bytes.
+    # Two bits per block: 24 blocks of luma and 12 of chroma make 9 bytes.
     assert nothing.scan == 9
 
 

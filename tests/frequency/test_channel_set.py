@@ -20,7 +20,7 @@ def test_channels_are_stacked_by_component_in_rising_numbers_of_the_order():
     zigzag = ChannelSet((63, 3, 2, 0), (3,), (2,), "zigzag")
     assert zigzag.components == ((0, 2, 3, 63), (3,), (2,))
     assert zigzag.indices == (0, 8, 16, 63, 64 + 16, 128 + 8)
-    # Zigzag 5 is row-major 2, behind 4, which is row-major 9.
+    # Zigzag 5 is row-major 2, and comes after 4, which is row-major 9.
     assert ChannelSet((4, 5), order="zigzag").indices == (9, 2)
     assert ChannelSet((9, 2)).indices == (2, 9)
     assert ChannelSet((), (), (1,)).indices == (129,)
@@ -33,7 +33,7 @@ def test_every_zigzag_number_is_the_standards():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_orders_come_back_and_keep_the_same_channels(name):
+def test_changing_the_order_and_back_keeps_the_channels(name):
     given = published(name)
     zigzag = given.in_order("zigzag")
     assert zigzag.order == "zigzag"
@@ -47,7 +47,7 @@ def test_orders_come_back_and_keep_the_same_channels(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("order", ["row-major", "zigzag"])
-def test_json_comes_back(name, order):
+def test_json_is_read_back(name, order):
     given = published(name).in_order(order)
     read = ChannelSet.from_dict(json.loads(json.dumps(given.to_dict())))
     assert read == given
@@ -76,7 +76,7 @@ def test_masks_have_a_place_for_every_frequency(dtype):
 
 
 @pytest.mark.parametrize("order", ["row-major", "zigzag"])
-def test_sets_are_made_of_channel_numbers(order):
+def test_sets_are_made_from_channel_numbers(order):
     given = published("24D").in_order(order)
     numbers = [64 * c + f for c, kept in enumerate(given.components) for f in kept]
     for indices in (numbers, reversed(numbers), np.array(numbers), torch.tensor(numbers)):

@@ -35,7 +35,7 @@ PLACED = {
 
 
 class Fixed(pp.Transform):
-    """A preprocess that gives what a function of the extent gives."""
+    """A preprocess that returns what a function of the extent returns."""
 
     def __init__(self, function):
         self.function = function
@@ -45,7 +45,7 @@ class Fixed(pp.Transform):
 
 
 def ways(images, **options):
-    """Both ways that a batch takes: the records of float32 ones are rendered, tensors are transformed."""
+    """Both paths of a batch: records of float32 batches are rendered, tensors are transformed."""
     yield jd.collate(images, dtype=torch.float64, **options), 1e-9
     yield jd.collate(images, **options), FLOAT32
     yield jd.collate(images, **options).as_tensors(), FLOAT32
@@ -65,7 +65,7 @@ def test_channels_of_files_are_those_of_their_float_decoding(kind, extent):
 
 @pytest.mark.parametrize("kind", [("4:2:0", "ycbcr"), ("4:4:4", "rgb"), ("gray", "gray")], ids="-".join)
 @pytest.mark.parametrize("name", PLACED)
-def test_a_preprocess_goes_before(name, kind):
+def test_a_preprocess_is_applied_before(name, kind):
     image = made(kind, (41, 67))
     pixels = expected(image, PLACED[name](image.extent), [1.0] * 3, [0.0] * 3, "ycbcr")
     reference = dct_channels(pixels - 128)
@@ -96,7 +96,7 @@ def test_channels_are_the_files_own_coefficients(chroma):
     for number, component in enumerate(image.components):
         own = component.coefficients.astype(np.float64) * component.table
         np.testing.assert_allclose(result[64 * number :][:64], own.transpose(2, 0, 1), rtol=0, atol=1e-9)
-    # Not of ours alone: Pillow's pixels, but for their rounding and quantisation's.
+    # And with Pillow's pixels, except for their rounding and quantisation.
     planes = pillow(jpeg(pixels, quality=100, subsampling="4:4:4"), "YCbCr")
     image = jd.read_jpeg(jpeg(pixels, quality=100, subsampling="4:4:4"))
     result = frequency_channels(jd.collate([image], dtype=torch.float64), chroma=chroma)[0].numpy()

@@ -84,7 +84,7 @@ def saved(module):
     return torch.load(buffer, weights_only=True)
 
 
-def test_the_state_brings_the_statistics_along(images, statistics):
+def test_the_state_includes_the_statistics(images, statistics):
     network = nn.Sequential(Frontend(published("24S"), statistics), nn.Conv2d(24, 4, 1))
     other = nn.Sequential(Frontend(published("24S")), nn.Conv2d(24, 4, 1))
     other.load_state_dict(saved(network))

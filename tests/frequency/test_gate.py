@@ -1,4 +1,4 @@
-"""The gate against plain numpy, its gradients against those worked out by hand, its channels on a toy task."""
+"""The gate against plain numpy, its gradients against gradients worked out by hand, its channels on a toy task."""
 
 import pickle
 
@@ -62,7 +62,7 @@ def test_logits_are_those_of_plain_numpy(training):
     np.testing.assert_allclose(gate.logits(x).detach().numpy(), expected, rtol=0, atol=1e-12)
 
 
-def test_eval_keeps_where_on_exceeds_off_and_repeats_itself():
+def test_eval_keeps_where_on_exceeds_off_and_is_deterministic():
     gate, x = random_gate().eval(), images()
     expected = naive_logits(gate, x).argmax(2)
     with torch.no_grad():
@@ -85,7 +85,7 @@ def test_a_new_gate_keeps_a_channel_with_probability_087(temperature):
 
 
 @pytest.mark.parametrize("margin", [-2.0, 0.3])
-def test_the_kept_share_is_that_of_two_gumbel_draws(margin):
+def test_the_kept_share_agrees_with_two_gumbel_draws(margin):
     gate = ChannelGate(50)
     with torch.no_grad():
         gate.conv2.weight.zero_()
@@ -153,7 +153,7 @@ def test_temperature_and_noise_may_change_and_are_shown():
     assert (gate.temperature, gate.noise) == (0.25, 0.0)
 
 
-def test_state_and_pickle_come_back():
+def test_state_and_pickle_restore_the_gate():
     gate, x = random_gate().eval(), images()
     other = ChannelGate(6).double().eval()
     other.load_state_dict(gate.state_dict())
@@ -253,7 +253,7 @@ def test_a_gate_trained_for_a_target_keeps_that_many_in_eval_within_two(target):
     assert accuracy > 0.9
 
 
-def test_the_price_of_a_channel_lowers_their_number():
+def test_a_price_per_channel_lowers_the_number_of_channels():
     free, _, _ = trained_gate(lambda keep, share: 0 * gate_penalty(keep), steps=120)
     dear, _, _ = trained_gate(lambda keep, share: 0.05 * gate_penalty(keep), steps=120)
     assert dear < free / 2
@@ -265,6 +265,6 @@ def test_temperature_and_noise_are_part_of_the_state():
     assert (other.temperature, other.noise) == (0.25, 0.0)
 
 
-def test_shapes_are_enough():
+def test_a_gate_runs_on_the_meta_device():
     gated, keep = ChannelGate(6).eval().to("meta")(torch.empty(2, 6, 3, 5, device="meta"))
     assert (gated.shape, keep.shape) == ((2, 6, 3, 5), (2, 6))

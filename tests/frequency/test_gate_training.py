@@ -1,4 +1,4 @@
-"""How often channels are kept, counted image by image, and the sets made of it."""
+"""How often channels are kept, counted image by image, and the sets made from these rates."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def test_rates_are_shares_of_images_whatever_the_batches(gate):
     assert 0 < rates.mean() < 1
 
 
-def test_modes_come_back_and_labels_are_passed_over(gate):
+def test_modes_are_restored_and_labels_are_ignored(gate):
     images = torch.randn(6, 5, 2, 2)
     whole = nn.Sequential(nn.Dropout(0.5), gate)
     gate.bn1.eval()

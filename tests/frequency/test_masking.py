@@ -72,7 +72,7 @@ def kept_of(selection):
 
 
 def masked(ycc, masks):
-    """(n, c, h, w) samples of which each block keeps some frequencies; masks (n, c, 8, 8)."""
+    """Keep some frequencies of each block of (n, c, h, w) samples; masks are (n, c, 8, 8)."""
     coefficients = oracle.encode(ycc)
     for x, y in oracle.tiles(*ycc.shape[2:]):
         coefficients[:, :, 8 * x : 8 * x + 8, 8 * y : 8 * y + 8] *= masks
@@ -85,7 +85,7 @@ def normalised(pixels, channels=3):
 
 
 def expected_pixels(given, masks, channels=3):
-    """What a spatial model is to see of a batch."""
+    """Return the pixels of a batch that a spatial model must get."""
     if channels == 1:
         luma = jd.decode_luma(given).numpy() - 128
         return normalised(masked(luma, np.broadcast_to(masks, (len(luma), 3, 8, 8))[:, :1]) + 128, 1)
@@ -246,7 +246,7 @@ def test_single_precision_by_the_compiled_renderer(plan, options):
 
 
 @pytest.mark.parametrize("domain", ["transform", "pixels"])
-def test_half_precision_and_autocast_are_no_matter_of_the_entry(domain):
+def test_half_precision_and_autocast_do_not_affect_the_entry(domain):
     entry = MaskedEntry(LOPSIDED, domain=domain)
 
     def values(dtype):
@@ -260,7 +260,7 @@ def test_half_precision_and_autocast_are_no_matter_of_the_entry(domain):
         assert torch.equal(values(torch.float32), exact)
 
 
-def test_nothing_outside_the_image_is_left():
+def test_pixels_outside_the_image_are_zero():
     activation = MaskedEntry(LOPSIDED)(batch())
     again = jd.encode(jd.decode(activation))
     torch.testing.assert_close(activation.coefficients, again.coefficients, rtol=0, atol=1e-12)
@@ -357,7 +357,7 @@ def test_the_repr_shows_the_set():
     assert "(gate): Loudest()" in repr(converted(Loudest()).jpeg_entry)
 
 
-def test_what_keeps_nothing_or_cannot_keep_is_refused():
+def test_impossible_channels_are_refused():
     with pytest.raises(InputError, match="keeps no channel of Y"):
         converted(ChannelSet((), (0,)), 1)
     with pytest.raises(InputError, match="takes 5 channels instead of 1 or 3"):
@@ -372,7 +372,7 @@ def test_what_keeps_nothing_or_cannot_keep_is_refused():
         converted(LOPSIDED)(torch.zeros(1, 3, 8, 8))
 
 
-def test_what_is_no_gate_of_all_channels_is_refused():
+def test_anything_but_a_gate_of_all_channels_is_refused():
     with pytest.raises(InputError, match=r"a gate of all 192 channels; got ChannelGate\(24, "):
         converted(ChannelGate(24))
     with pytest.raises(InputError, match=r"a gate of all 192 channels; got Frontend\(24S"):
@@ -381,7 +381,7 @@ def test_what_is_no_gate_of_all_channels_is_refused():
         converted(NormalisedGate(ChannelGate(24)))
 
 
-def test_a_forward_hook_has_the_decisions_of_a_training_step():
+def test_a_forward_hook_sees_the_decisions_of_a_training_step():
     net = converted(ChannelGate()).train()
     seen = []
     net.jpeg_entry.gate.register_forward_hook(lambda _module, _given, keep: seen.append(keep))

@@ -1,4 +1,4 @@
-"""Channels by nearest block: what they are, block by block, and how far from the exact ones."""
+"""Channels by nearest block: their definition, block by block, and their distance from the exact ones."""
 
 from dataclasses import replace
 
@@ -61,7 +61,7 @@ def test_a_batch_keeps_its_order_and_stacks_a_selection(selection):
 def ranges(image):
     """For each component (X, Y): largest less smallest sample of the block that each of the image's blocks takes.
 
-    The ring of one sample around it counts, of partial blocks 0, too.
+    The ring of one sample around it counts, too, and in partial blocks also 0.
     """
     rows, columns = image.extent.blocks
     result = np.zeros((len(image.components), rows, columns))
@@ -89,8 +89,8 @@ def test_the_difference_from_the_exact_channels_is_bounded(sampling, extent):
         assert (difference.norm(dim=1).numpy() <= 8 * ranges(image) + 1e-9).all()
 
 
-def test_the_bound_is_of_the_right_size():
-    # A step at the edge of a chroma block that is constant else: the upsampling reads the ring, the block does not.
+def test_the_bound_has_the_right_order_of_magnitude():
+    # A step at the edge of an otherwise constant chroma block: upsampling reads the ring, the block does not.
     pixels = np.full((32, 32, 3), 128, np.uint8)
     pixels[:, 16:, 2] = 255
     image = jd.read_jpeg(jpeg(pixels, quality=100, subsampling="4:2:0"))
@@ -129,12 +129,12 @@ def test_the_exact_channels_are_linear_in_neighbouring_blocks(sampling):
     reference = np.einsum("xiab,ijbd,yjcd->acxy", parts[0], blocks, parts[1])
     np.testing.assert_allclose(exact, reference, rtol=0, atol=1e-9)
     for part, factor in zip(parts, factors, strict=True):
-        # Blocks further than one from the nearest take no part.
+        # Blocks that are not neighbours of the nearest one have no influence.
         reach = np.abs(np.arange(12)[:, None] // factor - np.arange(part.shape[1])) > 1
         assert np.abs(part[reach]).max(initial=0) < 1e-12
 
 
-def test_blocks_that_were_moved_cannot_be_taken():
+def test_blocks_that_were_moved_are_refused():
     images = [jd.read_jpeg(jpeg(noise(20, 30)))]
     with pytest.raises(InputError, match=r"chroma='nearest'.*preprocess"):
         frequency_channels(jd.collate(images, preprocess=CenterCrop(8)), chroma="nearest")

@@ -1,4 +1,4 @@
-"""The cells that are coloured are those kept, and each has its number."""
+"""The coloured cells are the kept ones, and each has its number."""
 
 import importlib.util
 
@@ -65,7 +65,7 @@ def test_rates_are_seen_by_component_row_and_column():
     assert numbers(plot_rates(rates, order="row-major").axes[1])[2] == list(range(16, 24))
 
 
-def test_axes_of_one_s_own_are_drawn_on():
+def test_given_axes_are_drawn_on():
     figure = Figure()
     axes = figure.subplots(2, 3)
     assert ChannelSet((0,)).plot(axes[0]) is figure

@@ -105,7 +105,7 @@ def test_relative_sizes_are_those_of_the_tables(name, scale, size):
     assert found == pytest.approx(len(published(name)) * (scale * side // 8) ** 2 / (3 * side * side))
 
 
-def test_relative_size_is_resnets_unless_told():
+def test_relative_size_is_by_default_that_of_resnet():
     assert published("24S").relative_size() == 0.5
     assert published("DCT-192").relative_size(1) == 1
 

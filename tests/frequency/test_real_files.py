@@ -1,4 +1,4 @@
-"""Channels of photographs: JPEGDOMAIN_DATA names the folder that they lie in."""
+"""Channels of photographs, in the folder named by JPEGDOMAIN_DATA."""
 
 import os
 import tarfile
@@ -25,7 +25,7 @@ def images():
     """256 photographs in 4:2:0, of all classes."""
     with tarfile.open(Path(os.environ["JPEGDOMAIN_DATA"]) / "imagenette-160.tar") as tar:
         members = [m for m in tar if m.isfile() and m.name.removeprefix("./").startswith("imagenette-160/val/")]
-        # Of all files, as far from each other as they go.
+        # Evenly spread over all files.
         files = [tar.extractfile(member).read() for member in members[:: len(members) // 300]]
     return [image for image in jd.read_jpegs(files) if len(image.components) == 3][:256]
 

@@ -48,7 +48,7 @@ def test_every_block_of_every_batch_counts_alike():
     np.testing.assert_allclose(single.std.numpy(), values.std(1), rtol=1e-5)
 
 
-def test_they_are_of_the_chroma_asked_for():
+def test_statistics_are_for_the_requested_chroma():
     files = [jd.collate(images, dtype=torch.float64) for images in batches()]
     values = np.concatenate([columns(frequency_channels(batch, chroma="nearest")) for batch in files], axis=1)
     statistics = fit_statistics(files, chroma="nearest")
@@ -58,7 +58,7 @@ def test_they_are_of_the_chroma_asked_for():
     np.testing.assert_allclose(statistics.std.numpy(), np.where(spread == 0, 1, spread), rtol=0, atol=1e-9)
 
 
-def test_a_large_mean_does_not_swallow_a_small_spread():
+def test_a_large_mean_does_not_hide_a_small_spread():
     generator = torch.Generator().manual_seed(2)
     pixels = 1e7 + torch.rand(30, 3, 8, 8, dtype=torch.float64, generator=generator)
     values = columns(channels_of_pixels(pixels.numpy() - 1e7))
@@ -79,7 +79,7 @@ def test_a_channel_that_does_not_change_gets_std_1():
     assert constant.mean[64].item() == pytest.approx(8 * (20 - luma) / 1.772, abs=1e-3)
 
 
-def test_they_go_through_json():
+def test_statistics_are_saved_as_json():
     statistics = fit_statistics([jd.collate(batches()[0])])
     again = ChannelStatistics.from_dict(json.loads(json.dumps(statistics.to_dict())))
     assert torch.equal(again.mean, statistics.mean)
@@ -96,7 +96,7 @@ def test_networks_divide_by_no_less_than_the_floor():
     values = np.concatenate([columns(channels_of_images(images)) for images in batches()], axis=1)
     for floor in (0, 0.5, 8, 1000):
         statistics = fit_statistics(files, floor=floor)
-        # What was measured stays what was measured.
+        # The measured values do not change.
         np.testing.assert_allclose(statistics.std.numpy(), values.std(1), rtol=0, atol=1e-9)
         expected = np.array([max(std, floor) for std in values.std(1)])
         np.testing.assert_allclose(statistics.divisor.numpy(), expected, rtol=0, atol=1e-9)

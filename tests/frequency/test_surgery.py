@@ -1,4 +1,4 @@
-"""Surgery on torchvision's classifiers: what it leaves is the model's own, what it makes anew is as it says."""
+"""Adapting torchvision's classifiers: kept layers are the model's own, and new ones are as documented."""
 
 import copy
 import pickle
@@ -67,7 +67,7 @@ def test_with_the_stems_width_nothing_is_fresh_and_the_rest_is_the_model(maker):
 
 
 def test_a_basic_block_gets_a_shortcut():
-    """Against the block's formula, and the unchanged model's own layers behind it."""
+    """Compare with the block's formula, and with the unchanged model's own layers after it."""
     model = build(resnet18)
     adapted = adapt(model, published("24S"))
     state = {key: value.detach() for key, value in adapted.state_dict().items()}
@@ -163,7 +163,7 @@ def test_the_released_codes_stride_is_an_option(maker):
 
 
 @pytest.mark.parametrize("maker", [resnet18, mobilenet_v2])
-def test_the_copy_shares_nothing_and_the_model_stays(maker):
+def test_the_copy_shares_nothing_and_the_model_is_unchanged(maker):
     model = build(maker)
     before = copy.deepcopy(model.state_dict())
     adapted = adapt(model, 24)
@@ -187,7 +187,7 @@ def test_mode_dtype_and_gradient_flags_are_kept():
     assert {name for name, parameter in adapted.named_parameters() if parameter.requires_grad} == set(fresh)
 
 
-def test_fresh_weights_are_spread_as_torchvisions():
+def test_new_weights_are_distributed_like_torchvisions():
     """Kaiming's normal distribution over the fan out: variance 2/(out·k²)."""
     adapted = adapt(build(small_resnet50), 192)
     for layer in (adapted.layer1[0].conv1, adapted.layer1[0].downsample[0]):
@@ -238,7 +238,7 @@ def test_an_adapted_network_can_be_pickled():
 @pytest.mark.parametrize(
     ("model", "settings", "message"),
     [
-        (vgg11, {}, "adapt takes torchvision's ResNets .* got VGG"),
+        (vgg11, {}, "adapt takes torchvision's ResNets, .* got VGG"),
         (lambda: adapt(resnet18(), 24), {}, "conv1 is Identity.* not one that has already been adapted"),
         (lambda: adapt(mobilenet_v2(), 24), {}, r"features\[0\] is Identity"),
         (resnet18, {"channels": "24S"}, r"published\('24S'\).*got '24S'"),
@@ -259,7 +259,7 @@ def test_what_cannot_be_adapted_is_named(model, settings, message):
 
 
 @pytest.mark.parametrize("channels", [48, 64])
-def test_what_the_channels_enter_learns_in_a_frozen_network_of_any_width(channels):
+def test_the_new_input_layer_learns_in_a_frozen_network_of_any_width(channels):
     with torch.device("meta"):
         adapted = adapt(resnet50().requires_grad_(False), channels)
     learning = {name for name, values in adapted.named_parameters() if values.requires_grad}

@@ -1,4 +1,4 @@
-"""Surgery on torchvision's detection models: boxes, masks and anchors stay where the RGB network has them."""
+"""Adapting torchvision's detection models: boxes, masks and anchors stay where the RGB network has them."""
 
 import io
 
@@ -128,7 +128,7 @@ def test_anchors_and_feature_maps_are_the_rgb_networks(size):
 
 
 class Stem(nn.Module):
-    """Stands in for the frontend: gives what the RGB network's stem makes of the same images, one by one."""
+    """Replaces the frontend: returns what the RGB network's stem computes from the same images, one by one."""
 
     def __init__(self, model, images):
         super().__init__()
@@ -177,7 +177,7 @@ def test_with_the_stems_feature_maps_the_model_is_the_rgb_model(kind):
     assert expected[0]["boxes"][:, 2].max() > 100
 
 
-def test_keys_are_torchvisions_and_the_statistics_lie_beside_them():
+def test_keys_are_torchvisions_with_the_statistics_beside_them():
     model = build()
     statistics = ChannelStatistics(torch.arange(192.0), torch.ones(192), 1)
     frontend = Frontend(published("24S"), statistics)

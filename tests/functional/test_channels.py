@@ -73,7 +73,7 @@ def test_reduction_of_everything(mine, theirs):
     assert_commutes(mine, theirs, (13, 9))
 
 
-# What a channels-last map (2, 13, 9, 3) meets.
+# Operands for a channels-last map (2, 13, 9, 3).
 OPERANDS = {
     "number": 1.5,
     "channels": random(3),
@@ -110,7 +110,7 @@ def test_arithmetic_of_several_rearranged_maps():
 
 
 @every_extent
-def test_islands_keep_the_axes(extent):
+def test_islands_keep_the_order_of_axes(extent):
     assert_commutes(
         lambda x: island(last(x), lambda pixels: pixels.softmax(-1)), lambda x: x.permute(LAST).softmax(-1), extent
     )

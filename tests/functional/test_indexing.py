@@ -121,7 +121,7 @@ def test_unbinding_and_stacking(extent, dim):
     assert unbind(channels_last, -1)[0].shape == (2, *extent)
 
 
-def test_only_maps_alike_are_stacked():
+def test_only_maps_with_equal_axes_and_extents_are_stacked():
     one, two = encode(torch.zeros(1, 3, 8, 8)), encode(torch.zeros(1, 3, 7, 8))
     with pytest.raises(ExtentMismatchError, match="different extents cannot be stacked: 7×8, 8×8"):
         stack([one, two])

@@ -88,7 +88,7 @@ def test_variance_survives_a_large_mean():
 
 
 def test_several_blocks_vary_by_their_dc_too():
-    """Where 'set DC to zero' goes wrong: blocks of one value each have no other coefficient."""
+    """This is where 'set DC to zero' fails: blocks of one value each have no other coefficient."""
     pixels = torch.tensor([1.0, -1.0, 3.0, 5.0], dtype=torch.float64).repeat_interleave(8).expand(1, 1, 8, 32)
     variance = torch.zeros(1).double()
     batch_norm(encode(pixels), torch.zeros(1).double(), variance, training=True, momentum=1.0)
@@ -122,7 +122,7 @@ def test_gradcheck():
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("inplace", [True, False])
 @pytest.mark.usefixtures("gradients")
-def test_the_input_stays_unless_it_may_be_written_over(extent, training, inplace):
+def test_the_input_is_overwritten_only_if_allowed(extent, training, inplace):
     x = encode(random(2, 8, *extent))
     kept, (mean, variance) = x.coefficients.clone(), statistics(8)
     expected = F.batch_norm(decode(x), mean.clone(), variance.clone(), training=training)

@@ -11,7 +11,7 @@ from jpegdomain.testing import assert_commutes
 from tests import oracle
 from tests.oracle import TABLE
 
-# A layer of torch.nn, its arguments, and which piece of it a pixel is given: (value, value that decides) → result.
+# A layer of torch.nn, its arguments, and the piece that a pixel gets: (value, value that decides) → result.
 FUNCTIONS = {
     "ReLU": ((), lambda x, a: x if a > 0 else 0.0),
     "ReLU6": ((), lambda x, a: 6.0 if a >= 6 else x if a > 0 else 0.0),
@@ -61,7 +61,7 @@ def test_15_frequencies_are_torchs_function(name, method, channels):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_by_masks_of_a_value_by_itself_is_the_function(name):
+def test_masks_from_the_exact_value_give_the_function(name):
     layer, spatial = pairs(name)
     edges = torch.tensor([0.0, -0.0, 0.4, -0.4, -0.3, 0.7, 3, -3, 6, 1e300, -1e300], dtype=torch.float64)
     pixels = torch.cat([random(2, 1, 9, 7).flatten(), edges, torch.nextafter(edges, edges + 1)]).view(1, 1, 1, -1)

@@ -78,7 +78,7 @@ def test_memory_formats(channels):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_dtypes_stay(dtype):
+def test_dtypes_are_kept(dtype):
     pixels = random(1, 8, 9, 9).to(dtype)
     assert encode(pixels).dtype == dtype
     assert decode(encode(pixels)).dtype == dtype
@@ -88,7 +88,7 @@ def test_dtypes_stay(dtype):
 
 @pytest.mark.parametrize("channels", [3, 8])
 @pytest.mark.usefixtures("gradients")
-def test_an_empty_batch_stays_empty(channels):
+def test_an_empty_batch_gives_an_empty_batch(channels):
     assert decode(encode(torch.zeros(0, channels, 9, 8))).shape == (0, channels, 9, 8)
 
 

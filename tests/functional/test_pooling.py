@@ -96,8 +96,8 @@ def test_maximum_chosen_by_fewer_frequencies(window, frequencies):
         np.testing.assert_allclose(result.coefficients, oracle.encode(expected), rtol=0, atol=1e-12)
 
 
-def test_fewer_frequencies_can_choose_otherwise():
-    """The oracle's two cases are two: at two frequencies, the chosen pixel is not always the largest."""
+def test_fewer_frequencies_can_choose_another_pixel():
+    """The oracle's two cases do differ: at two frequencies, the chosen pixel is not always the largest."""
     pixels = random(1, 1, 16, 16)
     assert (decode(max_pool2d(encode(pixels), 2, frequencies=2)) < F.max_pool2d(pixels, 2) - 1e-3).any()
 

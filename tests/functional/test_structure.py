@@ -15,7 +15,7 @@ def random(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-# What an activation (2, 3, 13, 9) meets.
+# Operands for an activation (2, 3, 13, 9).
 OPERANDS = {
     "number": 1.5,
     "int": 2,
@@ -146,7 +146,7 @@ def test_gradients_reach_every_operand(mine, theirs):
 
 
 @pytest.mark.parametrize(("inplace", "recording"), [(True, False), (False, False), (True, True)])
-def test_a_sum_is_written_over_its_first_operand_only_if_asked_and_unrecorded(inplace, recording):
+def test_a_sum_overwrites_its_first_operand_only_if_requested_and_without_gradients(inplace, recording):
     x, y = encode(random(2, 3, 13, 9)), encode(random(2, 3, 13, 9, seed=1))
     before, expected = x.coefficients.clone(), x.coefficients - 2 * y.coefficients
     with torch.set_grad_enabled(recording):

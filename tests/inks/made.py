@@ -1,4 +1,4 @@
-"""Made files of four components, and their R, G and B written out in numpy; the library only reads the files."""
+"""Generated files of four components, and their R, G and B written out in numpy; the library only reads the files."""
 
 import io
 
@@ -36,7 +36,7 @@ def inked(height, width, seed=0):
 
 
 def saved(stored, *, transform=0, **options):
-    """A file of these components; `transform` is its Adobe byte, None leaves the segment out."""
+    """Return a file of these components; `transform` is its Adobe byte, and None leaves out the segment."""
     height, width, _ = stored.shape
     buffer = io.BytesIO()
     # Pillow writes 255 − value.

@@ -22,7 +22,7 @@ def rgb(images, **options):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("kind", KINDS, ids=IDS)
-def test_it_is_the_decoder_written_out(kind, size):
+def test_decoding_equals_a_decoder_written_out(kind, size):
     color, factors = kind
     image = picture(factors, size, color=color)
     torch.testing.assert_close(rgb([image])[0], naive_rgb(image), rtol=0, atol=1e-9)
@@ -33,12 +33,12 @@ def test_it_is_the_decoder_written_out(kind, size):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("make", [cmyk_file, ycck], ids=["cmyk", "ycck"])
-def test_it_is_pillows_and_torchvisions_but_for_rounding(make, size):
+def test_decoding_equals_pillow_and_torchvision_except_for_rounding(make, size):
     data = make(size)
     levels = rgb([jd.read_jpeg(data)])[0].permute(1, 2, 0).numpy()
     for theirs in (pillow_rgb(data), torchvision_rgb(data)):
         difference = np.abs(levels - theirs)
-        # They round each sample, each upsampled one, Y, Cb and Cr to C, M and Y, and the product.
+        # They round each sample, each upsampled sample, the results C, M and Y, and the product.
         assert difference.mean() < 0.6
         assert difference.max() < 3.2
 

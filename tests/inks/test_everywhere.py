@@ -24,7 +24,7 @@ STD = torch.tensor([0.229, 0.224, 0.225], dtype=torch.float64).view(3, 1, 1)
 
 
 def files(sizes=(SIZE,)):
-    """Every second one has four components."""
+    """Return files; every second one has four components."""
     makers = [cmyk_file, lambda size, seed: jpeg(noise(*size, seed=seed), subsampling="4:2:0"), ycck]
     makers.append(lambda size, seed: jpeg(noise(*size, 1, seed=seed)))
     return [makers[i % 4](sizes[i % len(sizes)], i) for i in range(6)]
@@ -113,7 +113,7 @@ def test_frequency_channels_are_those_of_their_rgb(kind, chroma):
     np.testing.assert_allclose(some, expected[:, list(selection.indices)], atol=0.05)
 
 
-def test_frequency_channels_of_placed_ones():
+def test_frequency_channels_of_preprocessed_cmyk_files():
     images = [jd.read_jpeg(data) for data in files()]
     theirs = v2.Compose([v2.Resize(30), v2.CenterCrop(28)])
     expected = channels_of_pixels(torch.stack([theirs(float_rgb(image)) for image in images]).numpy())

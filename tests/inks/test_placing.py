@@ -45,7 +45,7 @@ def batch_of(name, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_placed_batch_is_torchvision_on_the_float_decoding(name):
+def test_a_preprocessed_batch_is_torchvision_on_the_float_decoding(name):
     batch, expected = batch_of(name), expected_pixels(name)
     torch.testing.assert_close(jd.decode_rgb(batch), expected, rtol=0, atol=1e-9)
     for single in (batch_of(name, torch.float32), batch.to(torch.float32).as_tensors()):
@@ -76,7 +76,8 @@ def test_the_activation_is_the_transform_of_the_pixels(name, target):
 @pytest.mark.parametrize("factors", [((1, 2), (1, 1), (1, 1), (1, 2)), ((2, 2), (1, 1), (1, 2), (2, 1))], ids=str)
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_orient_turns_images_upright(orientation, factors, size):
-    # 4 columns make 2 samples, which libjpeg does not upsample by triangles: turned or not, it is the file's columns.
+    # 4 columns make 2 samples, which libjpeg does not upsample by triangles; this depends on the file's columns, turned
+    # or not.
     image = replace(picture(factors, size, color="ycck"), orientation=orientation)
     upright = ORIENTATIONS[orientation](naive_rgb(image))
     turned = jd.collate([image], orient=True, dtype=torch.float64)
@@ -107,7 +108,7 @@ def test_augmented_records(make, change, same):
 
 
 @pytest.mark.parametrize("target", ["luma", "rgb"])
-def test_low_frequencies_leave_nothing_out_of_them(target):
+def test_low_frequencies_leave_nothing_out_of_cmyk_files(target):
     # A product of high frequencies has low ones: nothing bounds what leaving them out would change.
     images = [picture(factors, (160, 240), color=color) for color, factors in KINDS]
     exact, low = (ours.Compose([ours.Resize((20, 30))], low_frequencies=flag) for flag in (False, True))
@@ -127,7 +128,7 @@ def test_files_read_with_fewer_frequencies_are_refused_by_name():
             jd.collate([few], preprocess=preprocess)
 
 
-def test_linear_files_of_a_mixed_batch_are_rendered(monkeypatch):
+def test_files_of_three_components_in_a_mixed_batch_are_rendered(monkeypatch):
     seen = []
     render = affine.render
     monkeypatch.setattr(affine, "render", lambda *given, **kw: seen.append(len(given[0])) or render(*given, **kw))

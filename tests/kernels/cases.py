@@ -1,4 +1,4 @@
-"""Small cases of what torch hands to oneDNN and its own vectorised kernels, drawn at random, and how each is run.
+"""Small random cases for oneDNN and torch's own vectorised kernels, and how each is run.
 
 A case is run in its dtype and memory format, and in contiguous float64, where torch uses neither.
 """
@@ -43,7 +43,7 @@ class Case:
 
     @property
     def weight_shape(self) -> tuple[int, int, int, int]:
-        """Of the convolution's kernel."""
+        """Shape of the convolution's kernel."""
         first, second = self.outputs, self.inputs
         if self.operation == "conv_transpose2d":
             first, second = second, first
@@ -145,12 +145,12 @@ def _run(case: Case, tensors: list[Tensor]) -> list[Tensor]:
     result = _call(case, *tensors)
     generator = torch.Generator().manual_seed(1)
     against = torch.randn(result.shape, generator=generator).to(tensors[0].dtype)
-    # Cotangents come as the layers behind give them, which keep the memory format.
+    # Gradients arrive as the following layers give them, which keep the memory format.
     if case.channels_last and result.is_contiguous(memory_format=torch.channels_last):
         against = against.contiguous(memory_format=torch.channels_last)
     result.backward(against)
     if (case.operation, case.dtype) == ("max_pool2d", "bfloat16"):
-        # Which of equal numbers, of which bfloat16 has many, gets the gradient is anybody's choice.
+        # Any of several equal numbers, which are frequent in bfloat16, may get the gradient.
         return [result.detach()]
     return [result.detach(), *(x.grad for x in tensors if x.grad is not None)]
 
@@ -178,7 +178,7 @@ def _call(case: Case, x: Tensor, *parameters: Tensor) -> Tensor:
 
 
 def _packed(case: Case, x: Tensor, weight: Tensor, bias: Tensor) -> list[Tensor]:
-    """What converted models run in eval: `jpegdomain.conversion.onednn`."""
+    """Run what converted models run in eval: `jpegdomain.conversion.onednn`."""
     settings = ([case.padding] * 2, list(case.stride), [case.dilation] * 2, case.groups)
     plain = F.conv2d(x, weight, bias, case.stride, case.padding, case.dilation, case.groups)
     generator = torch.Generator().manual_seed(2)

@@ -1,10 +1,10 @@
-"""Look for faulty kernels under torch on this CPU: crashes, writes beside tensors, wrong numbers.
+"""Look for faulty kernels of torch on this CPU: crashes, writes outside tensors, wrong numbers.
 
     python -m tests.kernels.stress --isa AVX2 DEFAULT --cases 2000 --output faults.json
 
-Each worker is a process of its own, whose memory is guarded (`guard.c`, where there is a C compiler; by glibc's
-MALLOC_CHECK_ otherwise). A crash is the fault of the case that it was at; the next worker goes on behind that. A run
-that was stopped goes on where it was.
+Each worker is a separate process, whose memory is guarded (by `guard.c` if there is a C compiler, otherwise by glibc's
+MALLOC_CHECK_). A crash is the fault of the current case; the next worker continues after it. A stopped run resumes
+where it stopped.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def guarded(folder: Path, isa: str) -> dict[str, str]:
         isa: One of `ISAS`.
 
     Returns:
-        This process's, and what guards memory.
+        This process's environment, with what guards memory.
     """
     compiler, library = shutil.which("cc"), "libc_malloc_debug.so.0"
     if compiler is not None:
@@ -56,7 +56,7 @@ def faults(
     Args:
         isa: One of `ISAS`.
         first: Number of the first case.
-        last: One behind the last.
+        last: One more than the number of the last case.
         operations: To draw from.
 
     Yields:

@@ -1,4 +1,4 @@
-"""Nothing of the library runs into a kernel that is known to be faulty, and what it does instead is the same."""
+"""The library never runs a kernel that is known to be faulty, and its replacements compute the same."""
 
 import itertools
 import subprocess
@@ -108,7 +108,7 @@ def test_all_other_settings_are_torchs(channels, settings):
 
 
 @pytest.mark.parametrize("size", [(1, 3), (3, 1), (1, 1), (2, 2)])
-def test_what_is_one_pixel_wide_has_no_dilation(size):
+def test_sides_of_one_pixel_have_no_dilation(size):
     assert own_dilation(size, (2, 3)) == tuple(1 if k == 1 else d for k, d in zip(size, (2, 3), strict=True))
     x, weight = torch.randn(2, 3, 9, 8, dtype=torch.float64), torch.randn(4, 3, *size, dtype=torch.float64)
     expected = F.conv2d(x, weight, None, 2, 1, (2, 3))
@@ -120,7 +120,7 @@ def test_which_sums_are_fused(channels, groups, safe):
     assert adds_safely(channels, groups) is safe
 
 
-def test_windows_without_a_pixel_are_those_whose_maximum_is_that_of_nothing():
+def test_windows_without_a_pixel_are_found():
     count = 0
     for side, k, s, d, ceil_mode in itertools.product(range(1, 7), range(1, 5), (1, 2, 3), range(1, 5), (False, True)):
         for p in range(k * d // 2 + 1):

@@ -1,4 +1,4 @@
-"""Drawn cases find no fault that is not known."""
+"""Random cases find no unknown fault."""
 
 from dataclasses import asdict
 

@@ -1,6 +1,6 @@
 """Train layers and converted models that would run into faulty kernels: python -m tests.kernels.training.
 
-Each is named before it runs, so that the last line before a crash says where.
+Each is named before it runs, so that the last line before a crash says where it happened.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Run drawn cases one after the other and say so before and after each: python -m tests.kernels.worker FIRST LAST."""
+"""Run random cases one after another, and announce each before and after: python -m tests.kernels.worker FIRST LAST."""
 
 import ctypes
 import sys
@@ -14,7 +14,7 @@ def guard() -> ctypes.c_int:
     """Find the switch of `guard.c`.
 
     Returns:
-        It; or, in a process that is not guarded, a number that switches nothing.
+        The switch; or, in a process that is not guarded, a number that has no effect.
     """
     try:
         return ctypes.c_int.in_dll(ctypes.CDLL(None), "guard_on")

@@ -101,7 +101,7 @@ def test_a_kernel_changed_in_place(cached):
     assert_current(cached)
 
 
-def test_a_kernel_changed_behind_autograds_back(cached):
+def test_a_kernel_changed_without_autograds_knowledge(cached):
     cached.weight.data.mul_(2)
     assert_current(cached)
 
@@ -122,7 +122,7 @@ def test_a_kernel_loaded(cached):
 
 @pytest.fixture
 def memory():
-    """Kernels one after the other in the same place, as an allocator hands it out again, but surely so."""
+    """Return memory for kernels in the same place, one after another, as an allocator may reuse it, but reliably."""
     place = np.zeros((2, 3, 3, 3))
 
     def kernel(seed):
@@ -166,7 +166,7 @@ def test_a_kernel_of_inference_mode(form):
         assert_current(layer)
 
 
-def test_no_map_is_kept_while_the_kernel_learns():
+def test_no_map_is_kept_while_the_kernel_is_trained():
     layer = layer_of("stencil").eval()
     one, two = layer.folded(EXTENT, "stencil"), layer.folded(EXTENT, "stencil")
     assert one is not two

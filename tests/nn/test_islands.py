@@ -96,7 +96,7 @@ def test_holders_have_the_mode_of_their_module():
 
 
 @pytest.mark.parametrize("layer", [nn.Island(Reversed()), nn.Direct(torch.nn.ChannelShuffle(2)), nn.Linear(8, 8)])
-def test_they_take_feature_maps_only(layer):
+def test_layers_take_only_feature_maps(layer):
     with pytest.raises(InputError, match=r"got Tensor: encode pixels with jpegdomain\.encode"):
         layer(torch.zeros(1, 8, 8, 8))
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""What all layers share: torch's numbers, torch's settings, and what happens when they are used wrongly."""
+"""What all layers share: torch's results, torch's settings, and errors if they are used wrongly."""
 
 import copy
 import pickle
@@ -199,7 +199,7 @@ def test_pointwise_and_calls():
 @pytest.mark.parametrize("extent", [(16, 8), (13, 9)])
 @pytest.mark.parametrize("constructor", ["BatchNorm2d(8)", "ReLU()", "LeakyReLU(frequencies=5)"])
 @pytest.mark.parametrize(("inplace", "recording"), [(True, False), (False, False), (True, True)])
-def test_an_input_is_written_over_only_if_asked_and_unrecorded(constructor, extent, inplace, recording):
+def test_an_input_is_overwritten_only_if_requested_and_without_gradients(constructor, extent, inplace, recording):
     producer, layer = nn.Conv2d(8, 8, 1), built(nn, constructor).eval()
     with torch.set_grad_enabled(recording):
         x = producer(encode(torch.randn(2, 8, *extent)))

@@ -1,4 +1,4 @@
-"""The batch norm module over several steps of training, beside torch's."""
+"""The batch norm module over several training steps, compared with torch's."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""The layers' own settings: what is refused, in which words, and how the plan names them."""
+"""The layers' own settings: what is refused, with which message, and how the plan names them."""
 
 import pytest
 import torch
@@ -73,6 +73,7 @@ def test_wrong_forms():
     ids=lambda value: type(value).__name__ if isinstance(value, torch.nn.Module) else None,
 )
 def test_costs(layer, form, flops, moved):
-    """Of two images, 8 channels of 13×9 pixels in float32: 4096 coefficients, so 131072 operations for J or J̃."""
+    """Two images with 8 channels of 13×9 pixels in float32 have 4096 coefficients, so J or J̃ takes 131072
+    operations."""
     named, price = cost(layer.eval(), (2, 8, 13, 9), 4)
     assert (named, price.flops, price.moved) == (form, flops, moved)

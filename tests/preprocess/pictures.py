@@ -1,4 +1,4 @@
-"""Made images of every sampling, and what their pixels must be: decoded in float64, then dense matrices."""
+"""Generated images of every sampling, and their expected pixels: decoded in float64, then mapped by dense matrices."""
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ SAMPLINGS = {
 
 
 def picture(sampling, extent, seed=0, *, keep=8, color="ycbcr"):
-    """Random coefficients, smaller at higher frequencies, as pictures have them: 0…255 and a little beyond."""
+    """Return random coefficients, smaller at higher frequencies, as in photographs: 0…255 and a little beyond."""
     generator = np.random.default_rng([3, seed])
     factors = SAMPLINGS[sampling] if isinstance(sampling, str) else sampling
     largest = [max(sizes) for sizes in zip(*factors, strict=True)]

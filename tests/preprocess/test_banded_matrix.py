@@ -47,12 +47,12 @@ def test_dense_apply_and_sums_are_the_definition(axis):
         (random_map(11, 9, 4, 10), MAPS[0].pad(2, 2)),
     ],
 )
-def test_after_is_the_product_of_the_matrices(outer, inner):
+def test_composition_is_the_product_of_the_matrices(outer, inner):
     expected = matrix(outer) @ matrix(inner)[: outer.size]
     np.testing.assert_allclose(matrix(outer @ inner), expected, atol=1e-12)
 
 
-def test_after_needs_enough_samples():
+def test_composition_needs_enough_samples():
     with pytest.raises(InputError, match="needs more samples"):
         _ = BandedMatrix.identity(8) @ BandedMatrix.identity(7)
 
@@ -68,7 +68,7 @@ def test_crop_is_zero_outside(axis, start, length):
 
 
 @pytest.mark.parametrize("axis", MAPS, ids=repr)
-def test_flip_turns_the_rows_round(axis):
+def test_flip_reverses_the_rows(axis):
     np.testing.assert_array_equal(matrix(axis.flip()), matrix(axis)[::-1])
 
 

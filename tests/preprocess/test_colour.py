@@ -20,7 +20,7 @@ FLOAT = torch.float64
 
 
 def pale(extent=(46, 61), *, seed=0, channels=3, **options):
-    """A file of little contrast, so that nothing is clamped by torchvision; the channels differ."""
+    """Return a file of low contrast, so that torchvision clamps nothing; the channels differ."""
     pixels = 70 + 0.3 * noise(*extent, channels, seed=seed) + 10 * np.arange(channels)
     return jd.read_jpeg(jpeg(pixels.astype(np.uint8), quality=92, **options))
 
@@ -85,7 +85,7 @@ def test_colours_are_torchvisions(name, kind):
     for seed in range(3):
         torch.manual_seed(seed)
         expected = theirs(levels(image, orient=True) / 255)
-        # Nothing of it was clamped, but by noise.
+        # Nothing was clamped, except by noise.
         assert "noise" in name or (expected.min() >= 0 and expected.max() <= 1)
         torch.manual_seed(seed)
         batch = jd.collate([image], preprocess=mine, orient=True, dtype=FLOAT)
@@ -165,7 +165,7 @@ def test_a_colour_matrix():
     torch.testing.assert_close(jd.decode_rgb(batch)[0], expected, rtol=0, atol=1e-9)
 
 
-def test_what_cannot_be_is_refused():
+def test_impossible_arguments_are_refused():
     with pytest.raises(InputError, match="Resize moves pixels: put it before RandomErasing"):
         ours.Compose([ours.Compose([ours.RandomErasing(1), ours.Grayscale()]), ours.Resize(20)])
     with pytest.raises(ValueError, match="put RandomErasing after all steps"):
@@ -185,7 +185,7 @@ def test_what_cannot_be_is_refused():
 
 
 def test_equal_maps_with_other_colours_from_a_worker():
-    # Without randomness maps are known by what they are: two permutations have equal ones but for the colours.
+    # Without randomness, maps are compared by value: those of two permutations are equal except for the colours.
     images, orders = [pale(seed=i) for i in range(2)], np.eye(3)[[[1, 2, 0], [2, 0, 1]]]
     for order in orders:
         batch = jd.collate(images, preprocess=ours.ColorMatrix(order))

@@ -1,4 +1,4 @@
-"""Upsampling in front of a map, against the product of dense matrices; the filters against the codec's oracle."""
+"""Upsampling before a map, against the product of dense matrices; the filters against the codec's oracle."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The low-frequency option: what it leaves out, which m it chooses, and the bound on what that changes."""
+"""The low-frequency option: what it leaves out, which m it chooses, and the bound on the change."""
 
 import gc
 import os
@@ -40,7 +40,7 @@ def test_from_frequencies_is_the_map_of_the_inverse_transform(axis, keep):
     assert (result.starts % keep == 0).all()
 
 
-def test_gains_are_norms_of_responses():
+def test_gains_are_the_norms_of_the_responses():
     axis = resampling(96, 13)
     responses = []
     for frequency in range(8):
@@ -56,7 +56,7 @@ def test_gains_are_norms_of_responses():
 @pytest.mark.parametrize("keep", range(1, 9))
 def test_the_result_is_that_of_the_image_without_the_other_frequencies(data, keep, monkeypatch):
     monkeypatch.setattr(ours.component_map.ComponentMap, "keep", keep)
-    # A preprocess of this test's own: what is cached for it is wrong for others.
+    # This test has its own preprocess, since what is cached for it would be wrong for others.
     low = ours.Compose([ours.Resize(24), ours.CenterCrop(20), ours.Resize((20, 20 + keep))], low_frequencies=True)
     exact = ours.Compose(low.transforms)
     image = jd.read_jpeg(data)
@@ -94,7 +94,7 @@ def test_keep_follows_the_scale():
     assert ours.keep_for(ours.Resize(16), image) == 8
 
 
-def test_headers_are_enough(data):
+def test_the_header_is_enough_to_choose_m(data):
     header, image = jd.codec.read_header(data), jd.read_jpeg(data)
     assert ours.keep_for(LOW, header) == ours.keep_for(LOW, image) < 8
     kept = jd.read_jpeg(data, keep=ours.keep_for(LOW, header))
@@ -116,7 +116,7 @@ def test_random_crops_keep_enough_for_every_draw(data):
 
 @pytest.mark.parametrize("size", [(160, 1600), (1600, 160)], ids=str)
 def test_the_middle_of_a_long_image_is_a_draw_too(size):
-    """No rectangle of half the area has these ratios: all draws are the middle, which is smaller than that."""
+    """No rectangle of half the area has these ratios, so all draws give the middle, which is smaller."""
     ratio = (0.5, 0.6) if size[0] < size[1] else (1 / 0.6, 2)
     steps = ours.Compose([ours.RandomResizedCrop(size_of(size), (0.5, 1), ratio)], low_frequencies=True)
     image = jd.read_jpeg(jpeg(noise(*size)))
@@ -125,7 +125,7 @@ def test_the_middle_of_a_long_image_is_a_draw_too(size):
 
 
 def size_of(extent):
-    """Of an output whose long side belongs to the image's."""
+    """Return the size of an output whose long side is along the image's long side."""
     return (8, 40) if extent[0] < extent[1] else (40, 8)
 
 
@@ -137,8 +137,8 @@ def test_random_crops_of_padded_images_are_not_padding_alone(data):
         assert ours.keep_for(steps, image) == whole > 1
 
 
-def test_random_draws_leave_nothing_behind(data):
-    """Their maps will not come again."""
+def test_random_draws_leave_nothing_in_the_cache(data):
+    """Their maps will not be needed again."""
     steps = ours.Compose([ours.RandomResizedCrop(12, (0.3, 1))], low_frequencies=True)
     place = jd.collate([jd.read_jpeg(data)], preprocess=steps).records.geometries[0]
     maps = [weakref.ref(axis) for part in place.components for axis in (part.rows, part.columns)]
@@ -208,7 +208,7 @@ def test_photographs_change_by_less_than_half_a_level():
     assert np.count_nonzero(changes) > 50
 
 
-def test_what_a_composition_among_the_steps_says_holds_for_the_whole(data):
+def test_low_frequencies_of_a_nested_composition_hold_for_the_whole(data):
     image = jd.read_jpeg(data)
     nested = ours.Compose([ours.Compose([ours.Resize(24)], low_frequencies=True), ours.CenterCrop(20)])
     assert nested.low_frequencies

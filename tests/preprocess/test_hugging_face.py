@@ -1,4 +1,4 @@
-"""Reading Hugging Face's image processors: the same numbers come out as they give on floats."""
+"""Reading Hugging Face's image processors: the results are those of the processors on floats."""
 
 import pytest
 import torch

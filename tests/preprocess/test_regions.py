@@ -1,4 +1,4 @@
-"""The region of a drawn map: what lies outside does not count, what lies inside does."""
+"""The region of a drawn map: what is outside does not matter, what is inside does."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ class Given(Transform):
 
 
 def changed(image, region, seed=0):
-    """Other coefficients in each block that lies outside the region with all its pixels."""
+    """Change the coefficients of each block all of whose pixels are outside the region."""
     generator = np.random.default_rng(seed)
     largest = [max(part.factors[axis] for part in image.components) for axis in (0, 1)]
     parts = []
@@ -53,7 +53,7 @@ def pixels(image, image_map, orient):
 
 @pytest.mark.parametrize("sampling", ["gray", "4:4:4", "4:2:0", "4:2:2", "4:4:0", "4:1:1", "luma halved"])
 @pytest.mark.parametrize("orientation", [None, 1, 3, 6, 7])
-def test_what_lies_outside_does_not_count(sampling, orientation):
+def test_what_is_outside_the_region_does_not_matter(sampling, orientation):
     image = picture(sampling, (90, 130))
     image = JpegImage(image.components, image.extent, image.color, orientation or 1, False, sampling)
     header = JpegHeader(image.extent, SAMPLINGS[sampling], image.orientation)
@@ -73,7 +73,7 @@ def test_what_lies_outside_does_not_count(sampling, orientation):
         assert not torch.equal(pixels(changed(image, narrower), image_map, orient), expected)
 
 
-def test_a_file_is_read_as_far_as_the_crop_needs_it():
+def test_a_file_is_read_as_far_as_the_crop_needs():
     image = picture("4:2:0", (200, 240))
     data = jd.write_jpeg(image)
     header = jd.codec.read_header(data)

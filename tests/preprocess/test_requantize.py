@@ -1,4 +1,4 @@
-"""Other quantisation tables, against NumPy, libjpeg's own tables and a file that libjpeg made of the pixels."""
+"""Other quantisation tables, against NumPy, libjpeg's own tables and a file that libjpeg made from the pixels."""
 
 import io
 
@@ -46,8 +46,8 @@ def test_coefficients_by_numpy(quality):
         torch.testing.assert_close(jd.decode_rgb(entered), expected, rtol=0, atol=1e-9)
 
 
-def test_as_libjpeg_does_it_to_the_pixels():
-    # Gray, of whole blocks and in range: what libjpeg adds is the rounding of pixels to whole levels.
+def test_it_agrees_with_libjpeg_on_the_pixels():
+    # Gray, of whole blocks and in range, so libjpeg only adds the rounding of pixels to whole levels.
     data = jpeg((80 + 0.3 * noise(64, 96, 1)).astype(np.uint8), quality=90)
     given, (luma, _) = jd.read_jpeg(data), pillows_tables(40)
     buffer = io.BytesIO()
@@ -57,7 +57,7 @@ def test_as_libjpeg_does_it_to_the_pixels():
     different = mine.coefficients != theirs.coefficients
     assert np.abs(mine.coefficients - theirs.coefficients).max() <= 1
     assert different.mean() < 0.01
-    # Those that differ were near a tie.
+    # The ones that differ were close to a tie.
     part = given.components[0]
     own = forward(samples(part.coefficients, part.table, 64, 96)) / luma.reshape(-1)
     assert np.abs(np.abs(own - np.trunc(own)) - 0.5)[different].max() < 0.1
@@ -83,7 +83,7 @@ def test_which_component_has_which_table(color):
     assert [int(part.table[5]) for part in again.components] == expected
 
 
-def test_few_frequencies_contrast_and_two_tables():
+def test_requantising_with_few_frequencies_contrast_and_two_tables():
     image, small = picture("4:2:0", (40, 48)), picture("4:2:0", (40, 48), keep=3)
     again = augmentation.requantize(small, np.full(64, 20))
     for one, whole in zip(again.components, augmentation.requantize(image, np.full(64, 20)).components, strict=True):
@@ -99,7 +99,7 @@ def test_few_frequencies_contrast_and_two_tables():
     )
 
 
-def test_what_cannot_be_is_refused():
+def test_impossible_arguments_are_refused():
     for make, message in (
         (lambda: ours.JpegQuality(0), "quality must be a whole number"),
         (lambda: ours.JpegQuality((80, 20)), "quality must be a whole number"),

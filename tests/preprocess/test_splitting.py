@@ -1,4 +1,4 @@
-"""Pipelines of torchvision, of which only the first steps can be read: the halves together are the whole."""
+"""Pipelines of torchvision of which only the first steps can be read: the two parts together equal the whole."""
 
 import pytest
 import torch

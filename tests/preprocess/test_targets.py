@@ -19,7 +19,7 @@ FORMATS = ["XYXY", "XYWH", "CXCYWH", *ROTATED]
 
 
 def boxes(form, extent=EXTENT, dtype=torch.float64):
-    """Some of them inside, some not quite, one of no size."""
+    """Return boxes: some inside, some partly outside, one without a size."""
     corners = torch.tensor(
         [[3, 4, 20, 30], [30, 2, 61, 40], [0, 0, 61, 46], [50, 40, 60, 45], [7, 7, 7, 9], [55, 40, 70, 60]], dtype=dtype
     )
@@ -125,7 +125,7 @@ def test_rotations_are_torchvisions(quarters):
 
 
 def sorted_corners(value):
-    """The four corners of boxes, in an order of their own: which comes first after a rotation is a convention."""
+    """Return the sorted corners of boxes: which one comes first after a rotation is a convention."""
     rotated = value.shape[-1] != 4
     form = "XYXYXYXY" if rotated else "XYXY"
     plain = v2.functional.convert_bounding_box_format(value, new_format=form).as_subclass(torch.Tensor)
@@ -170,7 +170,7 @@ def test_a_mask_of_the_pixels_follows_the_pixels(orientation, sampling):
     torch.testing.assert_close(moved["mask"].as_subclass(torch.Tensor), jd.decode_rgb(batch)[0], rtol=0, atol=1e-9)
 
 
-def test_steps_for_targets_alone():
+def test_steps_can_apply_to_targets_only():
     steps = [v2.ClampBoundingBoxes(), v2.SanitizeBoundingBoxes(min_size=3), v2.ConvertBoundingBoxFormat("CXCYWH")]
     image = tv_tensors.Image(torch.zeros(3, *EXTENT))
     given = {"boxes": boxes("XYXY"), "labels": torch.arange(6), "masks": masks(), "image_id": 5}

@@ -1,4 +1,4 @@
-"""Reading timm's pipelines and settings: the same numbers come out as timm's transforms give on floats."""
+"""Reading timm's pipelines and settings: the results are those of timm's transforms on floats."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Reading torchvision's pipelines: the same numbers come out, on floating-point images."""
+"""Reading torchvision's pipelines: the results are the same, on floating-point images."""
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ PIPELINES = {
 
 
 def on_floats(pipeline, levels):
-    """A pipeline for uint8 images on levels that are floats already: conversions just divide."""
+    """Run a pipeline for uint8 images on levels that are already floats: conversions only divide."""
     if isinstance(pipeline, v1.Compose | v2.Compose | nn.Sequential):
         floating = False
         for step in getattr(pipeline, "transforms", pipeline):
@@ -114,7 +114,7 @@ def on_floats(pipeline, levels):
 def test_pipelines(name):
     pixels = [noise(*size, seed=i) for i, size in enumerate([(61, 83), (90, 47)])]
     if "colours" in name:
-        # So pale that torchvision has nothing to clamp.
+        # Low contrast, so that torchvision has nothing to clamp.
         pixels = [(80 + 0.25 * one).astype(np.uint8) for one in pixels]
     images = [jd.read_jpeg(jpeg(one)) for one in pixels]
     recipe = ours.from_torchvision(PIPELINES[name])
@@ -141,7 +141,7 @@ def test_presets_of_pretrained_weights(weights):
     recipe = ours.from_torchvision(preset)
     image = jd.read_jpeg(jpeg(noise(211, 300)))
     levels = jd.decode_rgb(jd.collate([image], dtype=FLOAT))
-    # The preset itself, but for its conversion to float32.
+    # The preset itself, except for its conversion to float32.
     resized = v1.functional.resize(levels, preset.resize_size, preset.interpolation, antialias=preset.antialias)
     cropped = v1.functional.center_crop(resized, preset.crop_size)
     expected = v1.functional.normalize(cropped / 255, preset.mean, preset.std)
@@ -181,7 +181,10 @@ def test_mean_and_std_are_not_given_twice():
     ("pipeline", "message"),
     [
         (v2.Compose([v2.Resize(24), v2.GaussianBlur(3)]), "GaussianBlur cannot be read: it has no counterpart"),
-        (v2.RandomApply([v2.ToDtype(FLOAT, scale=True)]), "RandomApply cannot be read: the values of an image depend"),
+        (
+            v2.RandomApply([v2.ToDtype(FLOAT, scale=True)]),
+            "RandomApply cannot be read: it converts or normalises images at random",
+        ),
         (v2.Compose([v2.RandomApply([v2.RandomErasing()]), v2.Pad(1)]), "Pad moves pixels: put it before"),
         (v2.Compose([v2.Pad(1), v2.RandomApply([v2.JPEG(50)])]), "RandomApply changes the file's own coefficients"),
         (v2.ColorJitter(hue=0.1), "ColorJitter cannot be read: its hue is not linear: run it after the pixels"),
@@ -189,8 +192,11 @@ def test_mean_and_std_are_not_given_twice():
             v2.Compose([v2.RandomErasing(), v1.ColorJitter(0, 1)]),
             "ColorJitter takes the mean of all pixels: put it before",
         ),
-        (v1.Grayscale(), "Grayscale cannot be read: it leaves one channel"),
-        (v2.Compose([v2.Normalize(MEAN, STD), v2.RandomGrayscale()]), "RandomGrayscale cannot be read.*in front of it"),
+        (v1.Grayscale(), "Grayscale cannot be read: it returns one channel"),
+        (
+            v2.Compose([v2.Normalize(MEAN, STD), v2.RandomGrayscale()]),
+            "RandomGrayscale cannot be read.*put it before Normalize",
+        ),
         (v2.Compose([v2.ToDtype(FLOAT), v2.ColorJitter(0.1)]), "ColorJitter cannot be read: torchvision clamps"),
         (
             v2.Compose([v2.RandomErasing(), v2.CenterCrop(3)]),
@@ -199,8 +205,8 @@ def test_mean_and_std_are_not_given_twice():
         (v1.Compose([v1.ToTensor(), v1.Lambda(abs)]), "Lambda cannot be read"),
         (v2.Compose([v2.ToDtype(torch.float32), v2.ToDtype(torch.uint8)]), "ToDtype cannot be read.*not converted"),
         (v2.Compose([v2.Normalize(MEAN, STD), v2.Normalize(MEAN, STD)]), "Normalize cannot be read: it occurs twice"),
-        (v2.Compose([v2.Normalize(MEAN, STD), v2.CenterCrop(8)]), "CenterCrop cannot be read.*in front of it"),
-        (v2.Pad(1, fill={tv_tensors.Mask: 3}), "Pad cannot be read: it has settings for other types only"),
+        (v2.Compose([v2.Normalize(MEAN, STD), v2.CenterCrop(8)]), "CenterCrop cannot be read.*put it before Normalize"),
+        (v2.Pad(1, fill={tv_tensors.Mask: 3}), "Pad cannot be read: it has settings only for other types"),
         (torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms, "be called first"),
         (3, "int cannot be read"),
     ],
@@ -224,7 +230,7 @@ class Renamed(v2.Resize):
     """Computes what its base computes."""
 
 
-def test_a_class_that_computes_something_else_than_its_base_is_not_read_as_that():
+def test_a_class_that_computes_something_else_than_its_base_is_not_read_as_its_base():
     for step, own in (
         (Unchanged(9), "a Resize with a transform"),
         (Reversed([0.5], [0.5]), "a Normalize with a forward"),

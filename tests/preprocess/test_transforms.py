@@ -1,4 +1,4 @@
-"""Placements against ``torchvision.transforms.v2`` on random float64 images, drawn with the same seed."""
+"""Transforms against ``torchvision.transforms.v2`` on random float64 images, drawn with the same seed."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ NOT_OF_ONE_PIXEL = {"crop by padding", "its fallback", "its other fallback"}
 
 @pytest.mark.parametrize("extent", EXTENTS, ids=str)
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_placement_is_torchvisions_transform(name, extent):
+def test_a_transform_is_torchvisions(name, extent):
     if extent == (1, 1) and name in NOT_OF_ONE_PIXEL:
         extent = (9, 9)
     theirs, mine = PAIRS[name](v2), PAIRS[name](ours)
@@ -110,7 +110,7 @@ def test_a_generator_gives_the_same_draws():
     assert (one.rows.dense() != three.rows.dense()).any()
 
 
-def test_the_repr_makes_it_again():
+def test_the_repr_recreates_the_transform():
     steps = ours.Compose(
         [
             ours.Resize(256, interpolation=BICUBIC),
@@ -146,7 +146,7 @@ def test_settings_are_checked(make, message):
         make()
 
 
-def test_what_cannot_be_placed_says_so():
+def test_steps_that_cannot_be_applied_are_named():
     with pytest.raises(ExtentMismatchError, match="pad_if_needed"):
         ours.RandomCrop(32)((30, 40))
     with pytest.raises(InputError, match="from_torchvision"):

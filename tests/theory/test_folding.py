@@ -57,14 +57,14 @@ def random_layer(name, seed=0):
 
 
 def spatial(pixels, window, weight, bias, groups):
-    """The convolution by torch, its zeros put there beforehand."""
+    """Convolve with torch, after padding with zeros."""
     (top, bottom), (left, right) = window.padding
     padded = F.pad(pixels, (left, right, top, bottom))
     return F.conv2d(padded, weight, bias, window.stride, 0, window.dilation, groups)
 
 
 def forms(extent, window, weight, bias, groups):
-    """Each form that fits the test's memory, as a layer."""
+    """Return each form that fits into the test's memory, as a layer."""
     yield lambda x: functional.conv2d(x, weight, bias, window.stride, window.padding, window.dilation, groups)
     block_stencil = stencil(weight, window, groups=groups)
     yield lambda x: functional.conv2d_stencil(x, block_stencil, bias, window, groups)
@@ -97,7 +97,7 @@ def test_every_form_is_the_spatial_convolution(name, extent):
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("name", [name for name, layer in LAYERS.items() if layer[2] == "same"])
-def test_same_is_torchs_same(name):
+def test_padding_same_is_torchs(name):
     _, stride, padding, dilation, inputs, *_ = LAYERS[name]
     window, weight, bias, groups = random_layer(name)
     for form in forms(Extent(9, 12), window, weight, bias, groups):
@@ -151,7 +151,7 @@ def test_stencil_spans(kernel, stride, padding, span):
 
 
 def test_stencil_channels_are_pixel_unshuffles():
-    """A stencil that picks coefficient (2, 5) of channel 1 answers to that one alone."""
+    """A stencil that picks coefficient (2, 5) of channel 1 responds only to that one."""
     weight = torch.randn(1, 2, 1, 1, dtype=torch.float64)
     folded = stencil(weight, Window.of(1))
     expected = torch.zeros(64, 2, 64, dtype=torch.float64)

@@ -94,7 +94,7 @@ def test_transform_is_the_product_of_its_parts():
 
 
 def test_dc_is_the_mean_at_a_step_of_8_only_eq_22():
-    """Section 4.3's shortcut, and the general form that it falls out of."""
+    """Section 4.3's shortcut, and the general form from which it follows."""
     block, table = random(8, 8), TABLE.copy()
     for step in (8.0, 16.0, 3.7):
         table[0, 0] = step

@@ -8,7 +8,7 @@ SIZES = [1, 63, 255, 256, 257, 1023, 1024, 1025, 4 * 256 * 3 + 256 + 5, 10_000]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_byte_counts_and_so_does_its_place(size):
+def test_every_byte_and_its_position_matter(size):
     given = np.random.default_rng(size).integers(0, 256, size).astype(np.uint8)
     tensor = torch.from_numpy(given.copy())
     (before,) = checksums([tensor])
@@ -23,7 +23,7 @@ def test_every_byte_counts_and_so_does_its_place(size):
             assert (checksums([moved])[0] != before).any(), step
 
 
-def test_each_tensor_has_a_row_of_its_own():
+def test_each_tensor_has_its_own_row():
     tensors = [torch.randn(7, 5), torch.zeros(0), torch.randn(3, 4, 5, 6).contiguous(memory_format=torch.channels_last)]
     together = checksums(tensors)
     assert all((checksums([tensor])[0] == row).all() for tensor, row in zip(tensors, together, strict=True))

@@ -1,4 +1,4 @@
-"""The compiled transforms against matrices in float64: every way between pixels and coefficients, every edge."""
+"""The compiled transforms against matrices in float64: every path between pixels and coefficients, every edge."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def clipped(function, deciding, value):
 
 @pytest.fixture(params=[1, 2])
 def in_threads(request, monkeypatch):
-    """As many threads, with work for each."""
+    """Run with this many threads, with work for each."""
     monkeypatch.setattr(cpu, "_A_THREADS_WORTH", 1)
     torch.set_num_threads(request.param)
     yield request.param
@@ -57,7 +57,7 @@ def in_threads(request, monkeypatch):
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-6)])
 @pytest.mark.usefixtures("in_threads")
-def test_to_and_inverse(extent, channels, dtype, tolerance):
+def test_transforms_and_their_inverses(extent, channels, dtype, tolerance):
     pixels = random(3, channels, *extent, dtype=dtype)
     kept = pixels.clone()
     assert cpu.supports(pixels)
@@ -121,7 +121,7 @@ def test_piecewise_functions_of_pixels_have_gradients(frequencies):
 
 
 @pytest.mark.parametrize("extent", [(16, 16), (9, 16)])
-def test_writing_over_the_source(extent):
+def test_the_source_can_be_overwritten(extent):
     pixels = random(2, 17, *extent)
     expected = oracle.encode(pixels.numpy())
     address = pixels.data_ptr()
@@ -133,7 +133,7 @@ def test_writing_over_the_source(extent):
         assert again.coefficients.data_ptr() == found.data_ptr()
 
 
-def test_writing_over_is_seen_by_autograd():
+def test_overwriting_is_seen_by_autograd():
     pixels = random(1, 8, 8, 8)
     weight = torch.ones(1, requires_grad=True)
     product = (weight * pixels).sum()
@@ -144,7 +144,7 @@ def test_writing_over_is_seen_by_autograd():
 
 
 @pytest.mark.parametrize("recording", [True, False])
-def test_nothing_is_written_over_while_gradients_are_recorded(recording):
+def test_nothing_is_overwritten_while_gradients_are_recorded(recording):
     pixels = random(1, 8, 8, 8)
     kept = pixels.clone()
     with torch.set_grad_enabled(recording):
@@ -216,7 +216,7 @@ def test_a_batch_of_gradients():
             close(one, torch.autograd.grad(result, pixels, gradient, retain_graph=True)[0])
 
 
-def test_what_is_not_a_number_stays_so():
+def test_nan_stays_nan():
     pixels = random(1, 8, 8, 16)
     pixels[0, 3, 2, 2] = torch.nan
     with torch.no_grad():
@@ -226,7 +226,7 @@ def test_what_is_not_a_number_stays_so():
     assert not result[0, [0, 1, 2, 4, 5, 6, 7]].isnan().any()
 
 
-def test_where_the_compiled_transforms_do_not_run():
+def test_inputs_for_which_the_compiled_transforms_do_not_run():
     x = random(1, 8, 8, 8)
     assert cpu.supports(x)
     assert not cpu.supports(x, x.bfloat16())
@@ -241,7 +241,7 @@ def test_where_the_compiled_transforms_do_not_run():
     assert counter.get_total_flops() == 2 * 2 * 8 * x.numel()
 
 
-def test_autocast_does_not_touch_a_change_of_basis():
+def test_autocast_does_not_affect_the_transforms():
     x = random(1, 8, 9, 9, dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         assert encode(x).dtype == torch.float32
@@ -300,6 +300,7 @@ print("untouched")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pages are guarded by mprotect")
+@pytest.mark.slow
 def test_memory_beside_the_tensors_is_neither_read_nor_written():
     done = subprocess.run([sys.executable, "-c", GUARDED], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "untouched\n"), done.stderr

@@ -15,7 +15,7 @@ def random(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, in opcheck
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from torch's own code, in opcheck
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_the_operators_keep_torchs_rules(requires_grad):

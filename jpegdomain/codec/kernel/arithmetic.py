@@ -2,8 +2,8 @@
 
 The registers are `code`, the part of the code stream within the current interval; `interval`, its size A; `ahead`, how
 many bits of `code` lie below those that A is compared with; and `at`, the position of the next byte.
-Behind the data, at a marker, there are zeros without end: encoders leave out zeros at the end (D.1.8). Behind the
-file's end there are zeros too, but `at` goes on counting them.
+After the end of the data, at a marker, zeros are read without end, since encoders leave out final zeros (D.1.8). After
+the end of the file zeros are read, too, but there `at` counts them.
 """
 
 from typing import Final, NamedTuple, TypeAlias
@@ -18,7 +18,7 @@ from .layout import Bytes
 __all__ = ["ESTIMATES", "FIXED_ESTIMATE", "Registers", "Stream", "decide", "first_registers"]
 
 FIXED_ESTIMATE: Final = 113
-"""One state more than the table has: both symbols are equally likely for ever, as of signs (F.1.4.4.2)."""
+"""One state more than the table has: both symbols always stay equally likely, as for signs (F.1.4.4.2)."""
 
 _TABLE_D3: Final = """
     5A1D   1   1 1 | 2586  14   2 0 | 1114  16   3 0 | 080B  18   4 0 | 03D8  20   5 0 | 01DA  23   6 0
@@ -45,7 +45,7 @@ _TABLE_D3: Final = """
 
 
 def _estimates() -> NDArray[np.int64]:
-    """Return int64 (256,), by a bin's byte, state + 128·MPS: Qe, the bytes after the more and less probable symbol."""
+    """Return int64 (256,) by a bin's byte, state + 128·MPS: Qe, the bytes after the more and less probable symbol."""
     packed = np.zeros(256, np.int64)
     rows = [row.split() for row in _TABLE_D3.replace("|", "\n").strip().splitlines()]
     for symbol in (0, 128):
@@ -62,7 +62,7 @@ Registers: TypeAlias = tuple[int, int, int, int]
 
 
 class Stream(NamedTuple):
-    """Where decisions come from: the file, its end, and the statistics bins."""
+    """The input of decisions: the file, its end, and the statistics bins."""
 
     data: Bytes
     end: int
@@ -85,7 +85,7 @@ def decide(registers: Registers, stream: Stream, place: int) -> tuple[Registers,
     limit = interval << ahead
     if code < limit and interval >= _HALF:
         return (code, interval, ahead, at), symbol
-    # The larger part of the interval is the more probable symbol's, whichever it was meant to be.
+    # The larger part of the interval always belongs to the more probable symbol (conditional exchange).
     less = interval < size
     if code >= limit:
         code -= limit

@@ -1,6 +1,6 @@
-"""What the decisions of arithmetic coding mean: differences and coefficients (T.81 F.1.4, G.1.3), statistics for each.
+"""The meaning of arithmetic-coded decisions: differences and coefficients (T.81 F.1.4, G.1.3), each with statistics.
 
-Bins stand in `scratch`: those of the DC tables, those of the AC tables, and one that does not adapt.
+The bins are in `scratch`: those of the DC tables, those of the AC tables, and one that does not adapt.
 """
 
 from typing import Final, TypeAlias
@@ -16,14 +16,15 @@ from .layout import ZIGZAG_BYTES, Bytes, Samples
 __all__ = ["Band", "coefficients", "difference", "equal_chances", "forget", "refinement"]
 
 
-# Table F.4. The first bins are five groups of four, by the difference before: none, small, large, by its sign.
+# Table F.4. The first bins are five groups of four, one for each kind of previous difference: zero, small or large,
+# with either sign.
 _X1_DC: Final = 20
 _SMALL: Final = 4
 _LARGE: Final = 12
 # Table F.5. The first bins are three for each zigzag position.
 _X2_LOW: Final = 189
 _X2_HIGH: Final = 217
-_BITS: Final = 14  # from a bin for the length of a magnitude to that for the bits below its first
+_BITS: Final = 14  # from a bin for the length of a magnitude to the bin for the bits after its first
 _TOO_LONG: Final = 0x8000
 
 Band: TypeAlias = tuple[int, int, int, int]
@@ -32,14 +33,14 @@ Band: TypeAlias = tuple[int, int, int, int]
 
 @compiled
 def forget(bins: Bytes) -> None:
-    """Set all bins to the beginning of a scan or restart interval (F.1.4.4)."""
+    """Reset all bins, at the beginning of a scan or restart interval (F.1.4.4)."""
     bins[L.STATISTICS : L.FIXED_BIN] = np.uint8(0)
     bins[L.FIXED_BIN] = np.uint8(FIXED_ESTIMATE)
 
 
 @inlined
 def equal_chances(registers: Registers, stream: Stream) -> tuple[Registers, int]:
-    """Decode a bit that is 0 or 1 equally likely."""
+    """Decode a bit whose values are equally likely."""
     return decide(registers, stream, L.FIXED_BIN)
 
 
@@ -50,7 +51,7 @@ def difference(
     """Decode a DC difference with the conditioning of DC table `slot` (F.2.4.1, figures F.19, F.21 to F.24).
 
     Returns:
-        The registers; the difference; the context, 0, 4, … 16, that it is for the next one; False for damage.
+        The registers; the difference; the context, 0, 4, … 16, that it sets for the next one; False for damage.
     """
     base = L.STATISTICS + L.DC_BINS * slot
     place = base + context
@@ -63,7 +64,7 @@ def difference(
         if bit == 1:
             registers, value, good = _magnitude(registers, stream, base + _X1_DC, 1)
         lower, upper = conditioning & 15, conditioning >> 4
-        # Small is |difference| > 2^(L−1) and ≤ 2^U (F.1.4.4.1.2); L = 0 leaves 0 alone in the zero group.
+        # Small means 2^(L−1) < |difference| ≤ 2^U (F.1.4.4.1.2); with L = 0, only 0 is in the zero group.
         if value > 1 << upper:
             context = _LARGE + 4 * negative
         elif 2 * value > 1 << lower:
@@ -77,11 +78,11 @@ def difference(
 def _magnitude(registers: Registers, stream: Stream, place: int, top: int) -> tuple[Registers, int, bool]:
     """Decode a magnitude above `top`, a power of 2: its length from bins at `place`, then its bits.
 
-    Magnitude − 1 is what is coded (F.1.4.3): a 1 for each bit of its length beyond `top`'s, a 0, then the bits below
-    its first.
+    The code is for magnitude − 1 (F.1.4.3): a 1 for each bit that it is longer than `top`, a 0, then the bits after its
+    first.
 
     Returns:
-        The registers; the magnitude; False for one of more than 15 bits.
+        The registers; the magnitude; False if it has more than 15 bits.
     """
     bit = 1
     while bit == 1 and top < _TOO_LONG:
@@ -102,7 +103,7 @@ def _magnitude(registers: Registers, stream: Stream, place: int, top: int) -> tu
 def coefficients(
     registers: Registers, stream: Stream, band: Band, conditioning: int, out: Samples, here: int
 ) -> tuple[Registers, bool]:
-    """Decode a block's coefficients of a band (F.2.4.2, G.2). Returns the registers, and False for damage."""
+    """Decode the coefficients of a block in a band (F.2.4.2, G.2). Returns the registers, and False for damage."""
     slot, first, last, low_bit = band
     base = L.STATISTICS + L.DC_BINS * L.CONDITIONING_SLOTS + L.AC_BINS * slot
     k = first
@@ -117,7 +118,7 @@ def coefficients(
                 break
             k += 1
             if k > last:
-                # No end of block, and no coefficient either.
+                # The band ends without an end of block or a coefficient.
                 return registers, False
         registers, negative = equal_chances(registers, stream)
         value = 1
@@ -138,10 +139,10 @@ def coefficients(
 @inlined
 def refinement(registers: Registers, stream: Stream, band: Band, out: Samples, here: int) -> tuple[Registers, bool]:
     """Decode one more bit of a block's band (G.1.3.3). Returns the registers, and False for damage."""
-    # It is a bit of each coefficient that is known, and of those that it makes ±1.
+    # There is one bit for each coefficient that is non-zero so far, and for those that become ±1.
     slot, first, last, low_bit = band
     base = L.STATISTICS + L.DC_BINS * L.CONDITIONING_SLOTS + L.AC_BINS * slot
-    # Before the last coefficient that is known, a block cannot end.
+    # A block cannot end before its last coefficient that is non-zero so far.
     known = last
     while known >= first and out[np.uint64(here + ZIGZAG_BYTES[np.uint64(known)])] == 0:
         known -= 1
@@ -166,5 +167,5 @@ def refinement(registers: Registers, stream: Stream, band: Band, out: Samples, h
                 out[target] = np.int16(-one if negative == 1 else one)
             fresh = bit == 1
         k += 1
-    # A zero that no end of block follows must be followed by a coefficient.
+    # After a zero, without an end of block, a coefficient must follow.
     return registers, fresh

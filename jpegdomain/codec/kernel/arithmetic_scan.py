@@ -78,7 +78,7 @@ def _decode_interval(
                 begin_row(state, work, count, row, mcu % columns, 0, 64)
                 for i in range(count):
                     _take_back(out, place_of(work, L.PLAN + L.PLAN_FIELDS * i, spare, 64), spare, state)
-                # Zeros behind the file's end make whatever they make.
+                # What is decoded from the zeros after the end of the file has no meaning.
                 fault = codes.FILE_ENDS_EARLY if registers[3] > stop else codes.BAD_DECISIONS
                 break
             mcu += 1
@@ -90,7 +90,7 @@ def _decode_interval(
 
 @compiled
 def _take_back(out: Samples, here: int, spare: int, state: Integers) -> None:
-    """Make a block what it was before its MCU was decoded."""
+    """Restore a block to what it was before its MCU was decoded."""
     if state[L.FIRST] > 0:
         for j in range(64):
             out[here + j] = out[spare + j]
@@ -102,14 +102,14 @@ def _take_back(out: Samples, here: int, spare: int, state: Integers) -> None:
 
 @compiled
 def _open_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes) -> int:
-    """Nothing is prepared: the code is read where it stands."""
+    """Prepare nothing: the code is read in place."""
     return 0
 
 
 @compiled
 def _close_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes, bits: int, at: int) -> int:
-    """Go to the marker behind an interval decoded up to `at`. Returns a fault, if strict, for data left over."""
-    # All that a code says has been read when the last decision is taken (D.1.8); zeros may follow, and fill bytes.
+    """Go to the marker after an interval decoded up to `at`. Returns a fault, if strict, for data left over."""
+    # When the last decision is taken, all of the code has been read (D.1.8); zeros and fill bytes may follow.
     end = state[L.END]
     while at < end and data[at] == 0:
         at += 1
@@ -128,7 +128,7 @@ def _close_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes
 
 @compiled
 def _leave_interval(data: Bytes, state: Integers, work: Integers) -> None:
-    """Go to the marker behind an interval whose fault shows at ``state[OFFSET]``."""
+    """Go to the marker after an interval whose fault shows at ``state[OFFSET]``."""
     state[L.AT] = next_marker(data, state[L.START] + state[L.OFFSET], state[L.END])
 
 

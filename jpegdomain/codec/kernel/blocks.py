@@ -13,7 +13,7 @@ from .layout import Bytes, Integers, Memory, Samples, Skips, Tables
 
 __all__ = ["LAST_WANTED", "ORDER", "difference", "fill_block", "pass_over", "prepare_skips"]
 
-_BAD: Final = 100  # a zigzag position that only damage leads to: beyond the block, below `STOP`
+_BAD: Final = 100  # a zigzag position that only damaged data leads to: beyond the block, below `STOP`
 
 _U20 = np.uint64(20)
 _U32 = np.uint64(32)
@@ -24,8 +24,8 @@ _SKIP_SHIFT = np.uint64(64 - L.SKIP_PROBE)
 
 def _orders() -> Bytes:
     """Return uint8 (9, 256): in row m, for zigzag position k, the place m·α+β among the m×m lowest coefficients."""
-    # One place more takes what is not wanted. Positions from 64 on, where ends of blocks lead, write zeros: to the last
-    # place, which is zero then.
+    # One extra place takes coefficients that are not wanted. Positions from 64 on, which ends of blocks lead to, write
+    # a zero to the last place, which is zero at that time.
     orders = np.zeros((9, 64 + 192), np.uint8)
     for m in range(1, 9):
         rows, columns = ZIGZAG // 8, ZIGZAG % 8
@@ -58,7 +58,7 @@ def difference(word: Word, bits: int, at: int, memory: Memory, table: int) -> tu
 def fill_block(
     word: Word, bits: int, at: int, memory: Memory, table: int, target: Samples, base: int, order: Bytes, last: int
 ) -> tuple[Word, int, int, int]:
-    """Decode AC coefficients up to zigzag position `last` at least, into a block of zeros (T.81 F.2.2.2)."""
+    """Decode AC coefficients at least up to zigzag position `last`, into a block of zeros (T.81 F.2.2.2)."""
     # Returns the reservoir, and the position reached: 63 or more at the block's end, between 64 and `STOP` for damage.
     tables, scratch = memory.tables, memory.scratch
     k = 0
@@ -86,7 +86,7 @@ def fill_block(
 def _one_symbol(
     word: Word, bits: int, at: int, memory: Memory, table: int, target: Samples, base: int, order: Bytes, k: int
 ) -> tuple[Word, int, int, int]:
-    """Decode one symbol and its value by whatever way: a long one, an end of block, or the block's last coefficient."""
+    """Decode any symbol and its value: a long one, an end of block, or the block's last coefficient."""
     tables, scratch = memory.tables, memory.scratch
     entry = entry_at(word, tables, table)
     steps = steps_of(entry)
@@ -115,15 +115,16 @@ def _one_symbol(
 def pass_over(
     word: Word, bits: int, at: int, memory: Memory, table: int, out: Samples, draft: int, k: int
 ) -> tuple[Word, int, int, int]:
-    """Pass over the rest of a block from zigzag position k on, several symbols at a time; returns as `fill_block`."""
-    # What must be written nevertheless goes to the block at `draft`.
+    """Skip the rest of a block from zigzag position k on, several symbols at a time; returns as `fill_block` does."""
+    # Writes that cannot be avoided go to the block at `draft`.
     scratch, skips, skip = memory.scratch, memory.skips, table // L.STRIDE * L.SKIPS
     while k < 63:
         word, bits, at = refilled(word, bits, at, scratch)
         for _ in range(4):
             entry = np.int64(skips[np.uint64(skip) + (word >> _SKIP_SHIFT)])
             reached = k + (entry >> 4)
-            # The entry may go beyond the block's end into the next one: an end of block may not follow position 63.
+            # The entry may reach beyond the block's end into the next block: there is no end of block after position
+            # 63.
             if (reached & (STOP - 1)) + (reached >> 7) > 63:
                 word, bits, at, k = _one_symbol(word, bits, at, memory, table, out, draft, ORDER[8], k)
                 break
@@ -137,7 +138,7 @@ def pass_over(
 
 @compiled
 def prepare_skips(state: Integers, memory: Memory) -> None:
-    """Build what `pass_over` needs of the scan's tables."""
+    """Build the tables that `pass_over` needs for the scan."""
     tables, skips = memory.tables, memory.skips
     for part in range(state[L.PARTS]):
         table = state[L.AC + part]
@@ -148,7 +149,7 @@ def prepare_skips(state: Integers, memory: Memory) -> None:
 
 @compiled
 def _build_skips(tables: Tables, table: int, skips: Skips, skip: int) -> None:
-    """For every pattern of `SKIP_PROBE` bits: 4 bits, how many of them whole symbols take; above, their steps."""
+    """For every pattern of `SKIP_PROBE` bits: in 4 bits, how many of them whole symbols take; above, their steps."""
     for probe in range(L.SKIPS):
         used, steps = 0, 0
         while steps < STOP:
@@ -165,5 +166,5 @@ def _build_skips(tables: Tables, table: int, skips: Skips, skip: int) -> None:
                 break
             used += size
             steps += step
-        # No whole symbol: steps that lead beyond any block.
+        # Not even one whole symbol: the steps lead beyond any block.
         skips[skip + probe] = np.uint16(used | (steps << 4)) if used > 0 else np.uint16(64 << 4)

@@ -1,4 +1,4 @@
-"""The segments DQT, DHT, DAC and DRI (T.81 B.2.4): tables are checked, and their positions noted."""
+"""The segments DQT, DHT, DAC and DRI (T.81 B.2.4): tables are checked, and their positions are recorded."""
 
 from typing import Final
 
@@ -54,7 +54,7 @@ def define_steps(data: Bytes, at: int, end: int, state: Integers) -> int:
 
 @compiled
 def _break_undefined(state: Integers, slots: int, count: int) -> None:
-    """Mark all slots without a table as broken: a definition with an impossible slot may have been meant for any."""
+    """Mark all slots without a table as broken: a definition with an impossible slot may belong to any of them."""
     for slot in range(slots, slots + count):
         if state[slot] == 0:
             state[slot] = -state[L.PLACE]
@@ -71,7 +71,7 @@ def _has_zero_step(data: Bytes, at: int, wide: int) -> bool:
 
 @compiled
 def _is_zero(data: Bytes, at: int, end: int) -> bool:
-    """Return whether bytes are nothing but padding."""
+    """Return whether bytes are only padding."""
     for i in range(at, end):  # noqa: SIM110 (Numba knows no generators)
         if data[i] != 0:
             return False
@@ -80,7 +80,7 @@ def _is_zero(data: Bytes, at: int, end: int) -> bool:
 
 @compiled
 def copy_steps(data: Bytes, at: int, steps: Steps) -> None:
-    """Read the quantisation table whose definition stands at `at` into row-major frequency order."""
+    """Read the quantisation table defined at `at` into row-major frequency order."""
     wide = min(np.int64(data[at] >> 4), 1)
     for i in range(64):
         low = at + 1 + i + wide * (i + 1)
@@ -100,7 +100,7 @@ def define_huffman(data: Bytes, at: int, end: int, state: Integers) -> int:
             fault = tolerated(state, codes.BAD_HUFFMAN_SLOT)
             _break_undefined(state, L.HUFFMAN, 8)
         if not fault and at + 17 > end:
-            # Less than a table's head: padding.
+            # Shorter than the head of a table: padding.
             fault = tolerated(state, codes.HUFFMAN_LENGTH)
             at = end
         elif not fault:
@@ -117,14 +117,14 @@ def define_huffman(data: Bytes, at: int, end: int, state: Integers) -> int:
             if known and wrong:
                 state[L.HUFFMAN + 4 * kind + slot] = -state[L.PLACE]
             elif known and (total > 0 or state[L.MODE] == L.STRICT or state[L.HUFFMAN + 4 * kind + slot] == 0):
-                # Without any code it is padding, if there is a table already.
+                # A definition without any code is padding, if there is a table already.
                 state[L.HUFFMAN + 4 * kind + slot] = here + 1
     return fault
 
 
 @compiled
 def _wrong_with(data: Bytes, at: int, kind: int, total: int) -> int:
-    """Judge a table's content. Returns a fault."""
+    """Check a table's content. Returns a fault."""
     if total > 256 or not _codes_fit(data, at):
         return codes.TOO_MANY_CODES
     if kind == 0:
@@ -147,14 +147,14 @@ def _codes_fit(data: Bytes, at: int) -> bool:
 
 @compiled
 def usual_conditioning(state: Integers) -> None:
-    """Set what holds where no DAC says otherwise: L = 0, U = 1, Kx = 5 (B.2.4.3)."""
+    """Set the defaults, which hold unless a DAC segment says otherwise: L = 0, U = 1, Kx = 5 (B.2.4.3)."""
     state[L.CONDITIONING : L.CONDITIONING + L.CONDITIONING_SLOTS] = 0x10
     state[L.CONDITIONING + L.CONDITIONING_SLOTS : L.CONDITIONING + 2 * L.CONDITIONING_SLOTS] = 5
 
 
 @compiled
 def define_conditioning(data: Bytes, at: int, end: int, state: Integers) -> int:
-    """Read a DAC segment whose payload is ``data[at:end]`` (B.2.4.3); as in libjpeg, of 16 slots and with any Kx."""
+    """Read a DAC segment whose payload is ``data[at:end]`` (B.2.4.3); as in libjpeg, with 16 slots and any Kx."""
     if (end - at) % 2 != 0:
         return codes.CONDITIONING_LENGTH
     for i in range(at, end, 2):
@@ -221,14 +221,14 @@ _AC_CHROMINANCE: Final = """
 
 
 def _frozen(data: bytes) -> Bytes:
-    # What comes from bytes is read-only, as a file's data is.
+    # Arrays made from bytes are read-only, like a file's data.
     return np.frombuffer(data, np.uint8)
 
 
 _DEFINITIONS: Final = [
     bytes.fromhex("".join(table.split())) for table in (_DC_LUMINANCE, _DC_CHROMINANCE, _AC_LUMINANCE, _AC_CHROMINANCE)
 ]
-# A word behind the last one: definitions are compared a word at a time.
+# One word more than needed, since definitions are compared a word at a time.
 STANDARD_TABLE_DATA = _frozen(b"".join(_DEFINITIONS) + bytes(8))
 STANDARD_PLACES = np.cumsum([0, *map(len, _DEFINITIONS[:-1])])
 """By 2·class + slot: where in `STANDARD_TABLE_DATA` a definition begins."""

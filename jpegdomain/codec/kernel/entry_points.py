@@ -1,7 +1,7 @@
-"""Entry points: places where Huffman code can be entered, since an MCU's first bit and the DC predictions are known.
+"""Entry points: places where Huffman decoding can start, since an MCU's first bit and the DC predictions are known.
 
-Of what comes before it nothing is read. What lies between two entry points, and what the first of them says, is known
-by its hash, so that no other data can be taken for it.
+Nothing before an entry point is read. Each entry point has a hash of itself and of the data up to the next one, so that
+no other data can be mistaken for it.
 """
 
 from typing import TypeAlias
@@ -24,7 +24,7 @@ from .words import load
 __all__ = ["Place", "enter", "hash_of", "pass_over_mcus", "prepare", "step_over_restart"]
 
 Place: TypeAlias = tuple[Word, int, int, int]
-"""A place in an interval: the reservoir (word, bits, at), and the low-water mark; see `huffman` and `feed`."""
+"""A position in an interval: the reservoir (word, bits, at), and the low-water mark; see `huffman` and `feed`."""
 
 _3 = np.uint64(3)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -32,7 +32,7 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 @compiled
 def prepare(head: Bytes, state: Integers, memory: Memory, passing: bool) -> None:
-    """Find the tables of the scan at whose header the state stands, those for passing over MCUs, too; plan its MCUs."""
+    """Find the tables of the scan whose header was just read, also those for skipping MCUs, and plan its MCUs."""
     find_tables(head, state, memory)
     if passing:
         prepare_skips(state, memory)
@@ -41,7 +41,7 @@ def prepare(head: Bytes, state: Integers, memory: Memory, passing: bool) -> None
 
 @compiled
 def enter(data: Bytes, state: Integers, memory: Memory, bit: int) -> Place:
-    """Begin at a bit of the byte at ``state[AT]``; at the first of a restart interval nothing is predicted."""
+    """Begin at a bit of the byte at ``state[AT]``; at the beginning of a restart interval the predictions are zero."""
     low = open_interval(data, state, memory.work, memory.scratch)
     word, bits, at = refilled(np.uint64(0), 0, 0, memory.scratch)
     return word << np.uint64(bit), bits - bit, at, low
@@ -51,7 +51,7 @@ def enter(data: Bytes, state: Integers, memory: Memory, bit: int) -> Place:
 def pass_over_mcus(
     data: Bytes, out: Samples, spare: int, state: Integers, memory: Memory, place: Place, count: int
 ) -> tuple[Place, int]:
-    """Pass over so many MCUs: of what they hold, DC predictions alone are kept."""
+    """Skip a number of MCUs, keeping only the DC predictions."""
     word, bits, at, low = place
     work, draft = memory.work, spare + L.DRAFT
     fault = codes.NO_FAULT
@@ -72,7 +72,7 @@ def pass_over_mcus(
 
 @compiled
 def step_over_restart(data: Bytes, state: Integers, memory: Memory, place: Place, number: int) -> int:
-    """Go behind the restart marker with this number, which must follow at once, and predict nothing."""
+    """Skip the restart marker with this number, which must follow at once, and set the predictions to zero."""
     work = memory.work
     _, bits, at, _ = place
     here = work[L.SOURCE]

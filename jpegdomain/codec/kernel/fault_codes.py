@@ -18,10 +18,10 @@ BAD_CATEGORY, INTERVAL_LENGTH, CONDITIONING_LENGTH, BAD_CONDITIONING = range(36,
 SCAN_BEFORE_FRAME, SCAN_LENGTH, SCAN_COMPONENTS, LARGE_MCU, BAD_BAND, AC_BEFORE_DC, DISCONTINUED = range(40, 47)
 NO_HUFFMAN, STANDARD_TABLES, NO_STEPS, TOO_MANY_SCANS, REPEATED_SCAN, COMPONENT_MISSING, BITS_MISSING = range(47, 54)
 
-# Entropy-coded data. NO_RESTART: another marker, or the end, stands where a restart marker is due. LOST_BEFORE: a scan
-# refines what an earlier one lost.
+# Entropy-coded data. NO_RESTART: there is another marker, or the end, where a restart marker is due. LOST_BEFORE: a
+# scan refines what an earlier one lost.
 TOO_SHORT, BAD_CODE, BAD_DECISIONS, DATA_ENDS_EARLY, DATA_LEFT_OVER, FILE_ENDS_EARLY = range(60, 66)
 NO_RESTART, LOST_BEFORE = range(66, 68)
 
-# Of an entry point: the data is not what was indexed, or does not lead there. No message: Python has its own.
+# Entry points: the data is not what was indexed, or does not lead there. It has no message here; Python has its own.
 WRONG_ENTRY = 70

@@ -1,7 +1,7 @@
-"""The entropy-coded data of one restart interval after the other, unstuffed a chunk at a time.
+"""The entropy-coded data of one restart interval after another, unstuffed chunk by chunk.
 
-An MCU takes less than `SPARE` bytes. So one comparison after each suffices: as long as a reader stands at or below
-the *low-water mark* that these functions return, the next MCU cannot leave `scratch`.
+An MCU takes less than `SPARE` bytes, so one comparison after each MCU is enough: as long as a reader's position is at
+or below the *low-water mark* that these functions return, the next MCU is completely in `scratch`.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ __all__ = ["close_interval", "damage", "leave_interval", "more", "offset_of", "o
 
 @compiled
 def open_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes) -> int:
-    """Begin at ``state[AT]``; the reservoir is empty and stands at 0. Returns the low-water mark."""
+    """Begin at ``state[AT]``; the reservoir is empty and its position is 0. Returns the low-water mark."""
     work[L.ORIGIN] = state[L.AT]
     work[L.SOURCE] = state[L.AT]
     work[L.FILLED] = 0
@@ -38,7 +38,7 @@ def _take(data: Bytes, state: Integers, work: Integers, scratch: Bytes) -> int:
 
 @compiled
 def more(data: Bytes, state: Integers, work: Integers, scratch: Bytes, bits: int, at: int) -> tuple[int, int, int]:
-    """Go on above the low-water mark. Returns the reservoir's position, the new mark, and a fault as `damage` does."""
+    """Continue above the low-water mark. Returns the reservoir's position, the new mark, and `damage`'s fault."""
     filled = work[L.FILLED]
     if work[L.CLOSED] == 1:
         if 8 * at - bits > 8 * filled:
@@ -53,7 +53,7 @@ def more(data: Bytes, state: Integers, work: Integers, scratch: Bytes, bits: int
 
 @compiled
 def close_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes, bits: int, at: int) -> int:
-    """Go to the marker behind an interval that has been decoded. Returns a fault, if strict, for data left over."""
+    """Go to the marker after an interval that has been decoded. Returns a fault, if strict, for data left over."""
     low = work[L.FILLED] if work[L.CLOSED] == 1 else work[L.FILLED] - L.SPARE
     if at > low:
         at, low, fault = more(data, state, work, scratch, bits, at)
@@ -70,14 +70,14 @@ def close_interval(data: Bytes, state: Integers, work: Integers, scratch: Bytes,
 
 @compiled
 def leave_interval(data: Bytes, state: Integers, work: Integers) -> None:
-    """Go to the marker behind an interval, over whatever is left of it."""
+    """Go to the marker after an interval, skipping whatever is left of it."""
     state[L.AT] = work[L.SOURCE] if work[L.CLOSED] == 1 else next_marker(data, work[L.SOURCE], state[L.END])
 
 
 @compiled
 def damage(data: Bytes, state: Integers, work: Integers, bits: int, at: int, fault: int) -> int:
-    """Note where in the file a fault in entropy-coded data shows. Returns the fault."""
-    # An invalid code that includes the zeros behind the data means that the data ends early.
+    """Record where in the file a fault in entropy-coded data shows. Returns the fault."""
+    # An invalid code that includes zeros from after the data means that the data ends early.
     consumed = 8 * at - bits
     if work[L.CLOSED] == 1 and consumed > 8 * work[L.FILLED] and fault != codes.DATA_LEFT_OVER:
         state[L.OFFSET] = work[L.SOURCE] - state[L.START]
@@ -92,8 +92,8 @@ def damage(data: Bytes, state: Integers, work: Integers, bits: int, at: int, fau
 @compiled
 def _unstuff(data: Bytes, source: int, end: int, scratch: Bytes, filled: int) -> tuple[int, int, bool]:
     """Copy bytes to ``scratch[filled:]`` until that holds `CHUNK` bytes, or a marker or the end is met."""
-    # Returns the next position in the data (of the marker's FF, or behind the end), the number of bytes in `scratch`,
-    # and whether these are the last: then zeros follow.
+    # Returns the next position in the data (of the marker's FF, or after the end), the number of bytes in `scratch`,
+    # and whether these are the last; zeros follow the last.
     closed = False
     while filled < L.CHUNK:
         if source + 8 <= end:
@@ -135,7 +135,7 @@ def _unstuff(data: Bytes, source: int, end: int, scratch: Bytes, filled: int) ->
 
 @compiled
 def offset_of(data: Bytes, source: int, end: int, count: int) -> int:
-    """Find where in the file the data byte number `count` after `source` stands."""
+    """Find the position in the file of data byte number `count` after `source`."""
     while count > 0 and source < end:
         if data[source] == 0xFF and source + 1 < end:
             if data[source + 1] == 0:

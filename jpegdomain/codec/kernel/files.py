@@ -4,15 +4,15 @@ All of them have the same parameters:
 
     data        uint8: the files
     bounds      int64 (files + 1,): file i is ``data[bounds[i]:bounds[i + 1]]``
-    out         int16: the coefficients, those of one component after those of the other; as large as ``state[ROOM]``
-                and `MARGIN` together, else the outcome is `NEEDS_ROOM`
-    states      int64 (1, STATE): of the file that is being read, in the end of the last one
-    reports     int64 (files, REPORT): the beginning of each file's: outcome, fault, and what the headers say
+    out         int16: the coefficients, component after component; at least ``state[ROOM] + MARGIN`` of them, else the
+                outcome is `NEEDS_ROOM`
+    states      int64 (1, STATE): the state of the file being read; at the end, of the last file
+    reports     int64 (files, REPORT): for each file the beginning of its state: outcome, fault, what the headers say
     quant       uint16 (files, 4, 64): the components' quantisation tables, in row-major frequency order
-    arrays      the workspace's, as `layout.Memory` has them; `masks` and `lost` are zeros
-    options     keep, 1…8: m, of which the m×m lowest frequencies are wanted;
+    arrays      the arrays of the workspace, as in `layout.Memory`; `masks` and `lost` are zeros
+    options     keep, 1…8: m, where the m×m lowest frequencies are wanted;
                 mode: `STRICT`, `LENIENT`, or, for one file and `out` full of zeros, `KEEP`;
-                scan_limit: the most scans
+                scan_limit: the largest number of scans
 """
 
 import numpy as np
@@ -46,9 +46,9 @@ def read_sequential(
     arrays: Arrays,
     options: Options,
 ) -> None:
-    """Read Huffman-coded sequential files: the m×m lowest coefficients of each block, one file after the other.
+    """Read Huffman-coded sequential files: the m×m lowest coefficients of each block, one file after another.
 
-    `out` holds those of each file whose outcome is `DONE`, and of one that is `FAULTY` if it is the last.
+    `out` holds the coefficients of each file whose outcome is `DONE`, and of the last file even if it is `FAULTY`.
     """
     memory, (keep, mode, scan_limit) = Memory(*arrays), options
     work, state = memory.work, states[0]
@@ -74,9 +74,9 @@ def read_progressive(
     arrays: Arrays,
     options: Options,
 ) -> None:
-    """Read one Huffman-coded progressive file (T.81 G) into zeros: 64 coefficients of each block, whatever `keep` says.
+    """Read one Huffman-coded progressive file (T.81 G) into zeros: 64 coefficients per block, whatever `keep` is.
 
-    Those beyond the m×m lowest may be incomplete: scans that bring nothing else are passed over.
+    Coefficients beyond the m×m lowest may be incomplete: scans that send only these are skipped.
     """
     memory, (keep, mode, scan_limit) = Memory(*arrays), options
     work = memory.work
@@ -106,11 +106,11 @@ def read_arithmetic(
     arrays: Arrays,
     options: Options,
 ) -> None:
-    """Read one arithmetic-coded file, sequential or progressive, into zeros: 64 coefficients of each block.
+    """Read one arithmetic-coded file, sequential or progressive, into zeros: 64 coefficients for each block.
 
-    A scan's length says nothing about its number of blocks: where all is as expected, the code is zeros, which an
-    encoder leaves out. So a file can claim any size, and blocks that are zero are not written, so that memory that
-    nobody has touched stays untouched.
+    The length of a scan does not limit its number of blocks: if all decisions are the expected ones, the code is zeros,
+    which an encoder leaves out. So a file can claim any size. Zero blocks are not written, so that memory pages that
+    have not been used stay unused.
     """
     memory, (_, mode, scan_limit) = Memory(*arrays), options
     work = memory.work
@@ -133,7 +133,7 @@ def _begin(data: Bytes, start: int, end: int, state: Integers, work: Integers, m
 def _next_scan(
     data: Bytes, state: Integers, quant: Steps, work: Integers, size: int, room: int, progressive: int
 ) -> bool:
-    """Walk to the next scan. Returns False at the file's end, and where the outcome is no longer `DONE`."""
+    """Go to the next scan. Returns False at the file's end, or if the outcome is no longer `DONE`."""
     if state[L.OUTCOME] != L.DONE:
         return False
     step = advance(data, state, quant, work, size)
@@ -153,8 +153,8 @@ def _next_scan(
 
 @compiled
 def _admit(data: Bytes, state: Integers, room: int) -> int:
-    """Decide at a file's first scan whether it can be read into `room` coefficients. Returns an outcome."""
-    # An arithmetic-coded scan may be of any length.
+    """Decide at a file's first scan whether the file can be read into `room` coefficients. Returns an outcome."""
+    # An arithmetic-coded scan can have any length.
     if state[L.MODE] != L.KEEP and state[L.ARITHMETIC] == 0:
         fault = check_length(data, state)
         if fault:
@@ -187,10 +187,10 @@ def _clear_missing(out: Samples, origin: int, state: Integers) -> None:
 
 @compiled
 def _choose_scans(data: Bytes, state: Integers, quant: Steps, work: Integers, keep: int) -> None:
-    """Walk a file that has begun to its end or first fault; set ``work[CHOICE + i]`` to whether to decode its scan i.
+    """Read on to the file's end or first fault, and set ``work[CHOICE + i]`` to whether to decode scan i.
 
-    A scan matters if it sends a wanted coefficient. And a scan that refines a band has a bit for each coefficient of
-    the band that is not zero by then: to find the wanted ones among its bits, all of the band must be known. So the
+    A scan is needed if it sends a wanted coefficient. And a scan that refines a band has one bit for each coefficient
+    of the band that is non-zero so far: to find the wanted ones among these bits, the whole band must be known. So the
     choice is made from the last scan to the first.
     """
     work[L.CHOICE : L.CHOICE + L.MOST_SCANS] = 1

@@ -17,14 +17,14 @@ __all__ = ["is_frame", "is_read", "read_frame"]
 @compiled
 def is_frame(marker: int) -> bool:
     """Return whether a marker starts a frame, or announces one, of any kind: SOFn, DHP, JPEG-LS."""
-    # DHT, JPG and DAC, C4, C8 and CC, stand among them.
+    # DHT, JPG and DAC (C4, C8 and CC) are among these numbers.
     is_sof = 0xC0 <= marker <= 0xCF and (marker == 0xC0 or marker & 3 != 0)
     return is_sof or marker == 0xDE or marker == 0xF7
 
 
 @compiled
 def is_read(marker: int) -> bool:
-    """Return whether a marker starts a frame of a kind that is read: SOF0, SOF1, SOF2, SOF9, SOF10."""
+    """Return whether a marker starts a frame of a supported kind: SOF0, SOF1, SOF2, SOF9, SOF10."""
     return 0xC0 <= marker <= markers.SOF2 or marker in (markers.SOF9, markers.SOF10)
 
 
@@ -108,7 +108,7 @@ def _lay_out(state: Integers, size: int) -> None:
 
 @compiled
 def _height_of_dnl(data: Bytes, at: int, end: int) -> int:
-    """Look behind the first scan for the DNL segment that gives the number of lines (B.2.5); 0 without one."""
+    """Look after the first scan for the DNL segment that gives the number of lines (B.2.5); 0 without one."""
     in_scan = False
     at = next_marker(data, at, end)
     while at + 6 <= end:

@@ -10,9 +10,9 @@ An entry of a table stands for the next `PROBE` bits, and holds, least significa
     16 bits  value of the first coefficient; the symbol where ``LONG``
     16 bits  value of the second; of the first if there is none
 
-where `LONG` steps say that the probe does not hold the first symbol whole. In a progressive frame an entry holds one
-symbol, and runs of blocks (EOBn) are ``LONG`` too; in a scan that refines, where values are no part of symbols, all
-entries are.
+where `LONG` steps mean that the probe does not hold all of the first symbol. In a progressive frame an entry holds one
+symbol, and runs of blocks (EOBn) are ``LONG``, too; in a scan that refines, where values are not part of the symbols,
+all entries are ``LONG``.
 """
 
 from typing import Any, Final, TypeAlias
@@ -52,7 +52,7 @@ _TWICE = np.uint64((1 << 32) | (1 << 48))
 @compiled
 def table_for(data: Bytes, at: int, kind: int, slot: int, memory: Memory) -> int:
     """Return the position in `memory.tables` of the table defined at `at` (counts, symbols); build it if necessary."""
-    # Tables that the scan uses already, those of ``work[PINNED:]``, stay.
+    # Tables that the scan already uses, those in ``work[PINNED:]``, are not replaced.
     work, scratch = memory.work, memory.scratch
     size = 16
     for i in range(16):
@@ -70,7 +70,7 @@ def table_for(data: Bytes, at: int, kind: int, slot: int, memory: Memory) -> int
         number ^= number >> np.uint64(29)
     for i in range(whole, size):
         number = (number ^ np.uint64(data[at + i])) * prime
-    # 0 is for empty places.
+    # 0 marks empty places.
     name = np.int64(number >> np.uint64(2)) + 1
     for place in range(L.STORE):
         if work[L.HASHES + place] == name and _same(data, at, size, kind, scratch, L.KEYS + place * L.KEY):
@@ -134,7 +134,7 @@ def _build(scratch: Bytes, at: int, kind: int, tables: Tables, base: int) -> Non
 
 @compiled
 def _fill(length: int, symbol: int, kind: int, tables: Tables, at: int) -> int:
-    """Make the entries that begin with one code, without second symbols. Returns the place behind them."""
+    """Make the entries that begin with one code, without second symbols. Returns the position after them."""
     run, size = _run_and_size(symbol, kind)
     used = length + size
     if used > L.PROBE or run >= LONG or kind == REFINING_AC:
@@ -156,7 +156,7 @@ def _fill(length: int, symbol: int, kind: int, tables: Tables, at: int) -> int:
 
 @compiled
 def _add_second(tables: Tables, base: int) -> None:
-    """Join to each entry the one that its unused bits lead to. What an entry says of its own symbol stays."""
+    """Add to each entry the symbol that its unused bits lead to. What it says about its first symbol stays."""
     for probe in range(1 << L.PROBE):
         entry = np.int64(tables[base + probe])
         used, run = (entry >> 6) & 63, (entry >> 12) & 255
@@ -176,7 +176,7 @@ def _run_and_size(symbol: int, kind: int) -> tuple[int, int]:
         return 0, symbol
     run, size = symbol >> 4, symbol & 15
     if size == 0 and run < 15:
-        # In a sequential frame libjpeg takes any such symbol as an end of block; in a progressive one they are EOBn.
+        # In a sequential frame libjpeg treats any such symbol as an end of block; in a progressive one they are EOBn.
         return (LONG if kind == PROGRESSIVE_AC else STOP), 0
     return run + 1, size
 
@@ -192,7 +192,7 @@ def _search(tables: Tables, base: int, look: int) -> tuple[int, int]:
 
 
 Word: TypeAlias = Any
-"""np.uint64; mypy knows no arithmetic between it and integers that Numba would not turn into floats."""
+"""np.uint64; in mypy's types, arithmetic with integers is only possible where Numba would make floats."""
 
 _PROBE_SHIFT = np.uint64(64 - L.PROBE)
 
@@ -221,7 +221,7 @@ def value_of(word: Word, size: int) -> int:
 
 @inlined
 def entry_at(word: Word, tables: Tables, table: int) -> Word:
-    """Return the entry that stands for the next bits."""
+    """Return the entry for the next bits."""
     return tables[np.uint64(table) + (word >> _PROBE_SHIFT)]
 
 

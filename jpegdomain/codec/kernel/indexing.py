@@ -1,6 +1,6 @@
-"""One pass over a sequential scan writes down where it can be entered.
+"""One pass over a sequential scan records where decoding can start.
 
-The functions here begin where `files.read_sequential` stops for want of room: behind the header of a file's first scan.
+The functions here begin where `files.read_sequential` stops because it has no room: after the header of the first scan.
 """
 
 import numpy as np
@@ -22,12 +22,13 @@ __all__ = ["find_intervals", "index_scan"]
 def index_scan(
     data: Bytes, out: Samples, states: Integers, arrays: Arrays, entries: Integers, every: int, shift: int
 ) -> int:
-    """Pass over a scan and write down an entry point before each `every` MCUs, and one behind the last.
+    """Skip over a scan and record an entry point before every `every` MCUs, and one after the last.
 
     Args:
         data: uint8: the file, or one in which the scan is the first.
-        out: int16 (MARGIN,), to work in.
-        states: int64 (1, STATE), left by `files.read_sequential`; then ``state[AT]`` is the position behind the scan.
+        out: int16 (MARGIN,), working memory.
+        states: int64 (1, STATE), left by `files.read_sequential`; afterwards ``state[AT]`` is the position after the
+            scan.
         arrays: As for `files.read_sequential`.
         entries: int64 (⌈MCUs/every⌉ + 1, ENTRY).
         every: MCUs from one entry point to the next.
@@ -73,7 +74,7 @@ def index_scan(
 def _write_entry(
     data: Bytes, state: Integers, work: Integers, place: Place, entry: Integers, base: int, passed: int
 ) -> tuple[int, int]:
-    """Write an entry point; `base` is the position of the interval's byte number `passed`. Returns these anew."""
+    """Write an entry point; `base` is the position of the interval's byte number `passed`. Returns both, updated."""
     _, bits, at, _ = place
     consumed = 8 * (work[L.GONE] + at) - bits
     base = offset_of(data, base, state[L.END], consumed // 8 - passed)
@@ -84,7 +85,7 @@ def _write_entry(
 
 
 def find_intervals(data: Bytes, states: Integers, entries: Integers) -> int:
-    """Write down the restart intervals of a scan as entry points, up to as many as there is room for.
+    """Record the restart intervals of a scan as entry points, as many as there is room for.
 
     Args:
         data: uint8: the file.

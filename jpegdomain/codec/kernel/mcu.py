@@ -1,7 +1,7 @@
 """The blocks of an MCU and where they go (T.81 A.2): one plan for interleaved scans and scans of one component.
 
 A component's grid is ⌈extent/8⌉. An interleaved scan rounds it up to whole MCUs; the blocks beyond the grid are
-decoded, because the bits are there, and dropped: they go to the spare block behind the file's coefficients.
+decoded, because their bits are in the data, and dropped: they go to the spare block after the file's coefficients.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from .layout import Bytes, Integers
 
 __all__ = ["begin_row", "first_lost", "mark_lost", "mcu_grid", "place_of", "plan_blocks"]
 
-# Of a block in an MCU: where the next one like it goes if it is on the grid, and how many columns are left from there;
-# its row and column in the MCU; the MCU's columns and rows of its component, 1 and 1 in a scan of one component; where
-# the component's fields are in the state.
+# For each block of an MCU: where its counterpart in the next MCU goes if it is on the grid, and how many columns are
+# left from there; its row and column in the MCU; the component's columns and rows in an MCU, 1 and 1 in a scan of one
+# component; and where the component's fields are in the state.
 _HERE, _LEFT, _ROW, _COLUMN, _ACROSS, _DOWN, _COMPONENT = range(3, 10)
 
 
@@ -31,7 +31,7 @@ def mcu_grid(state: Integers) -> tuple[int, int]:
 
 @compiled
 def plan_blocks(state: Integers, work: Integers) -> int:
-    """Write down the blocks of an MCU in their order (T.81 A.2.3), and count them."""
+    """List the blocks of an MCU in their order (T.81 A.2.3), and count them."""
     count = 0
     for part in range(state[L.PARTS]):
         component = state[L.PART + part]
@@ -67,7 +67,7 @@ def begin_row(state: Integers, work: Integers, count: int, row: int, column: int
 
 @inlined
 def place_of(work: Integers, plan: int, spare: int, size: int) -> int:
-    """Return the place of a block in the output, `spare` if it is beyond the grid, and step to the next MCU."""
+    """Return the position of a block in the output, `spare` if it is beyond the grid, and step to the next MCU."""
     here, left = work[plan + _HERE], work[plan + _LEFT]
     across = work[plan + _ACROSS]
     work[plan + _HERE] = here + across * size
@@ -77,7 +77,7 @@ def place_of(work: Integers, plan: int, spare: int, size: int) -> int:
 
 @compiled
 def mark_lost(state: Integers, work: Integers, lost: Bytes, keep: int, first: int, end: int) -> None:
-    """Note that the MCUs from `first` to before `end` of the scan are lost."""
+    """Record that the scan's MCUs from `first` to before `end` are lost."""
     kind, size, columns = L.LOST_AC if state[L.FIRST] > 0 else L.LOST_DC, keep * keep, work[L.ACROSS]
     for mcu in range(first, end):
         begin_row(state, work, work[L.PLANNED], mcu // columns, mcu % columns, 0, size)

@@ -1,4 +1,4 @@
-"""Notes on a file's faults, in its row of `state`: the one that ends its reading, warnings, losses; what is missing."""
+"""Notes on a file's faults, in `state`: the one that ends the reading, warnings, losses, and what is missing."""
 
 from jpegdomain.compiled.jit import compiled
 
@@ -11,20 +11,20 @@ __all__ = ["blame_first", "is_complete", "lose", "note", "sends_nothing_new", "s
 
 @compiled
 def note(state: Integers, fault: int, at: int) -> None:
-    """Note the fault that ends the reading, shown by the byte at position `at`."""
+    """Record the fault that ends the reading, shown by the byte at position `at`."""
     state[L.FAULT] = fault
     state[L.OFFSET] = at - state[L.START]
 
 
 @compiled
 def warn(state: Integers, fault: int, offset: int) -> None:
-    """Add a warning, with the marker and the details that stand in the state."""
+    """Add a warning, with the marker and the details in the state."""
     _add(state, L.WARNINGS, L.WARNING_LIST, fault, offset)
 
 
 @compiled
 def lose(state: Integers, fault: int, offset: int) -> None:
-    """Add a loss, with the marker and the details that stand in the state."""
+    """Add a loss, with the marker and the details in the state."""
     _add(state, L.LOSSES, L.LOSS_LIST, fault, offset)
 
 
@@ -39,7 +39,7 @@ def tolerated(state: Integers, fault: int) -> int:
 
 @compiled
 def blame_first(state: Integers, warning: int) -> int:
-    """Make a warning, by its number, the fault that ends the reading: it led to the one that showed later."""
+    """Make the warning with this number the fault that ends the reading: it led to the one that showed later."""
     place = L.WARNING_LIST + L.NOTE_FIELDS * warning
     state[L.OFFSET] = state[place + 1]
     state[L.MARKER] = state[place + 2]
@@ -82,8 +82,8 @@ def _missing(state: Integers, work: Integers, component: int) -> int:
 
 @compiled
 def settle(state: Integers, work: Integers) -> int:
-    """At the end of the image, note what is missing. Returns a fault, if a missing component is one."""
-    # The standard does not ask that all bits of a progressive file be sent.
+    """At the end of the image, record what is missing. Returns a fault if a missing component counts as one."""
+    # The standard does not require that all bits of a progressive file are sent.
     fault = codes.NO_FAULT
     for i in range(state[L.COUNT]):
         of = L.COMPONENT + L.FIELDS * i
@@ -102,7 +102,7 @@ def settle(state: Integers, work: Integers) -> int:
 
 @compiled
 def sends_nothing_new(state: Integers, work: Integers) -> bool:
-    """Return whether a scan, as its header says, contains only bits that earlier scans have sent."""
+    """Return whether a scan, according to its header, contains only bits that earlier scans have sent."""
     for part in range(state[L.PARTS]):
         sent = L.SENT + 64 * state[L.PART + part]
         for k in range(state[L.FIRST], state[L.LAST] + 1):

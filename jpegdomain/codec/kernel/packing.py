@@ -1,4 +1,4 @@
-"""From blocks to Huffman-coded bits, compiled: the blocks become symbols, then the symbols bits (T.81 F.1.2).
+"""From blocks to Huffman-coded bits, compiled: blocks become symbols, and symbols become bits (T.81 F.1.2).
 
 An entry is one symbol with the bits that follow it, uint32: 256·table + symbol above, the extra bits in the
 low 16. Tables 0 and 1 are for DC, 2 and 3 for AC; the low four bits of a symbol are the number of extra bits.
@@ -24,8 +24,8 @@ Entries: TypeAlias = NDArray[np.uint32]
 _CATEGORIES: Final = np.array([value.bit_length() for value in range(L.LARGEST_DC_STEP + 1)], np.uint8)
 # Zigzag positions by row-major index.
 _PLACES: Final = np.argsort(ZIGZAG).astype(np.uint64)
-# In a de Bruijn sequence, the six bits from each position on are a number of their own: multiplied by a power of
-# two, the sequence tells by its top six bits which power that was.
+# In a de Bruijn sequence, each position begins a different number of six bits: after multiplication by a power of two,
+# the top six bits of the product tell which power it was.
 _SEQUENCE: Final = np.uint64(0x03F79D71B4CB0A89)
 _POWERS: Final = np.zeros(64, np.int64)
 _POWERS[[(int(_SEQUENCE) << power) % 2**64 >> 58 for power in range(64)]] = np.arange(64)
@@ -44,18 +44,19 @@ def tokenize(
 ) -> int:
     """Turn the blocks of one scan into entries, in the order of the scan (T.81 A.2).
 
-    Blocks that only fill the last MCUs repeat the DC coefficient of the block before, all else zero: two symbols.
+    Blocks that only fill the last MCUs repeat the DC coefficient of the previous block, and are zero otherwise: two
+    symbols.
 
     Args:
         planes: Four (block rows, block columns, 64) arrays, row-major frequency order; those beyond the scan's
             components are ignored.
-        geometry: (components, 3): blocks of an MCU, vertically and horizontally, and 0 or 1, the Huffman tables.
+        geometry: (components, 3): blocks of an MCU, vertically and horizontally, and the Huffman tables, 0 or 1.
         grid: MCU rows and columns.
-        entries: To be filled; room for 64 a block.
-        counts: (1024,), to be added to: how often each table and symbol occurs.
-        before: (4,), zeros: the DC coefficients of the blocks before.
-        ends: To be filled: the number of entries up to the end of each restart interval.
-        interval: MCUs in each of these but the last; all of them for a scan without restarts.
+        entries: Output, with room for 64 per block.
+        counts: (1024,), added to: how often each table and symbol occurs.
+        before: (4,), zeros: the DC coefficients of the previous blocks.
+        ends: Output: the number of entries up to the end of each restart interval.
+        interval: MCUs in each restart interval but the last; all MCUs for a scan without restarts.
 
     Returns:
         The number of entries, or −1 − the index of the component that has a coefficient out of range.
@@ -83,8 +84,8 @@ def tokenize(
                         if abs(value) > L.LARGEST_DC_STEP:
                             return -1 - index
                         count = _emit(entries, counts, count, dc, value)
-                        # Bit γ for a coefficient at zigzag position γ that is not zero: to find the next one is then
-                        # no guess for the processor. DC is done.
+                        # Bit γ says that the coefficient at zigzag position γ is not zero, so that the next one is
+                        # found without branches. DC is already done.
                         left = np.uint64(0)
                         for place in range(1, 64):
                             left |= np.uint64(block[place] != 0) << _PLACES[place]
@@ -113,7 +114,7 @@ def _emit(entries: Entries, counts: Integers, count: int, place: int, value: int
     """Add an entry: `place` is 256·table + 16·run, to which the bits of the value are added. Returns the new count."""
     size = np.int64(_CATEGORIES[abs(value)])
     counts[place + size] += 1
-    # A negative value is sent as value − 1, its low bits (T.81 F.1.2.1.1).
+    # A negative value is sent as the low bits of value − 1 (T.81 F.1.2.1.1).
     entries[count] = place + size << 16 | value + (value >> 63) & (1 << size) - 1
     return count + 1
 
@@ -121,15 +122,15 @@ def _emit(entries: Entries, counts: Integers, count: int, place: int, value: int
 def pack(
     entries: Entries, ends: Integers, codes: NDArray[np.uint64], lengths: Integers, sizes: Integers, out: Bytes
 ) -> int:
-    """Write entries as bits, an interval's last byte filled with ones, a zero byte after every FF (T.81 F.1.2.3).
+    """Write entries as bits, with ones to fill an interval's last byte, and a zero byte after every FF (T.81 F.1.2.3).
 
     Args:
         entries: From `tokenize`.
-        ends: The same; between two intervals stands a restart marker.
+        ends: From `tokenize`; between two intervals there is a restart marker.
         codes: (1024,): Huffman codes by table and symbol.
         lengths: (1024,): their numbers of bits.
         sizes: (1024,): the number of bits that follow them, at most 16.
-        out: To be filled: room for twice the bits, and 8 bytes for each interval.
+        out: Output, with room for twice the bits, and 8 bytes for each interval.
 
     Returns:
         The number of bytes.
@@ -155,7 +156,7 @@ def _pack_interval(
     out: Bytes,
     written: int,
 ) -> int:
-    """Write the entries from `first` to before `end` to ``out[written:]``. Returns the position behind."""
+    """Write the entries from `first` to before `end` to ``out[written:]``. Returns the position after them."""
     held = np.uint64(0)
     bits = 0
     for at in range(first, end):
@@ -164,7 +165,7 @@ def _pack_interval(
         size = sizes[symbol]
         held = held << np.uint64(lengths[symbol] + size) | codes[symbol] << np.uint64(size) | np.uint64(entry & 0xFFFF)
         bits += lengths[symbol] + size
-        # At most 31 bits stay and 32 come: 64 are enough.
+        # At most 31 bits remain and 32 are added, so 64 are enough.
         if bits >= 32:
             bits -= 32
             word = held >> np.uint64(bits)
@@ -181,7 +182,7 @@ def _pack_interval(
 
 @inlined
 def _put(out: Bytes, at: int, byte: int) -> int:
-    """Write a byte, and a zero after FF. Returns the position behind."""
+    """Write a byte, and a zero after FF. Returns the position after it."""
     out[at] = byte
     if byte == 255:
         out[at + 1] = 0
@@ -193,12 +194,12 @@ def code_sizes(frequency: Integers, sizes: Integers, others: Integers) -> None:
     """Compute each symbol's code length, unlimited (T.81 figure K.1).
 
     Args:
-        frequency: (257,): of each symbol and of the reserved one; used up.
-        sizes: (257,), zeros, to be filled.
+        frequency: (257,): for each symbol and the reserved one; overwritten.
+        sizes: (257,), zeros: output.
         others: (257,), all −1: the next symbol in the same subtree.
     """
     while True:
-        # The two subtrees of least frequency; of equal ones, that with the largest symbol.
+        # The two subtrees with the smallest frequencies; among equal ones, the one with the largest symbol.
         first, second = -1, -1
         for symbol in range(257):
             if frequency[symbol] == 0:

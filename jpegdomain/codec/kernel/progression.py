@@ -1,4 +1,4 @@
-"""From blocks to the symbols of progressive scans, compiled (T.81 G.1.2): spectral bands, one bit after another.
+"""From blocks to the symbols of progressive scans, compiled (T.81 G.1.2): spectral bands, bit after bit.
 
 An entry is as in `packing`: 256·table + symbol above, the bits that follow in the low 16. Tables 0 and 1 are the scan's
 Huffman tables; in `layout.RAW`, which has no codes, a symbol is the number of bits that follow.
@@ -34,18 +34,18 @@ def tokenize_dc(
     low: int,
     refine: bool,
 ) -> int:
-    """Turn the DC coefficients of a scan into entries: all their bits from `low` on, or this one alone.
+    """Turn the DC coefficients of a scan into entries: all their bits from `low` up, or only this bit.
 
-    Blocks that only fill the last MCUs repeat the DC coefficient of the block before.
+    Blocks that only fill the last MCUs repeat the DC coefficient of the previous block.
 
     Args:
         planes: As for `packing.tokenize`.
-        geometry: (components, 3): blocks of an MCU, vertically and horizontally, and 0 or 1, the Huffman table.
+        geometry: (components, 3): blocks of an MCU, vertically and horizontally, and the Huffman table, 0 or 1.
         grid: MCU rows and columns.
-        entries: To be filled; room for one a block.
-        before: (8,), to work in.
+        entries: Output, with room for one per block.
+        before: (8,), working memory.
         ends: To be filled: the number of entries up to the end of each restart interval.
-        interval: MCUs in each of these but the last.
+        interval: MCUs in each restart interval but the last.
         low: Al, the bit.
         refine: Whether the bits above have been sent.
 
@@ -94,11 +94,11 @@ def tokenize_band(
 
     Args:
         plane: (block rows, block columns, 64), row-major frequency order.
-        entries: To be filled; room for 128 a block.
+        entries: Output, with room for 128 per block.
         ends: To be filled: the number of entries up to the end of each restart interval.
-        interval: Blocks in each of these but the last.
+        interval: Blocks in each restart interval but the last.
         band: Ss, Se, Ah, Al.
-        table: 0 or 1, the Huffman table.
+        table: The Huffman table, 0 or 1.
 
     Returns:
         The number of entries, or −1 for a coefficient out of range.
@@ -128,7 +128,7 @@ def tokenize_band(
                     count, held, bits = _emit_bits(entries, count, held, bits), np.uint64(0), 0
                     zeros -= 16
                 if high > 0 and size > 1:
-                    # Known by now not to be zero: one bit more, behind the next symbol.
+                    # Already known to be non-zero: one more bit, after the next symbol.
                     held, bits = held << np.uint64(1) | np.uint64(size & 1), bits + 1
                     continue
                 count, run = _end_run(entries, count, place, run, begun), 0
@@ -140,7 +140,7 @@ def tokenize_band(
                 zeros = 0
             if zeros > 0 or bits > 0:
                 if run == 0:
-                    # The symbol of the run stands before the bits of its blocks: its length comes later.
+                    # The symbol of the run comes before the bits of its blocks, but its length is only known later.
                     begun, count = count, count + 1
                 run += 1
                 count = _emit_bits(entries, count, held, bits)
@@ -152,7 +152,7 @@ def tokenize_band(
 
 @compiled
 def _last_new(block: Samples, first: int, last: int, high: int, low: int) -> int:
-    """Return the last position whose coefficient is first seen not to be zero here, 0 for none; −1 out of range."""
+    """Return the last position whose coefficient becomes non-zero here, 0 for none; −1 if one is out of range."""
     found = 0
     for k in range(first, last + 1):
         size = abs(np.int64(block[ZIGZAG[k]]))
@@ -166,7 +166,7 @@ def _last_new(block: Samples, first: int, last: int, high: int, low: int) -> int
 
 @inlined
 def _end_run(entries: Entries, count: int, place: int, run: int, begun: int) -> int:
-    """Write the symbol of a run of blocks that have ended, where it was left out. Returns the count of entries."""
+    """Write the symbol of a run of blocks that have ended, in the place left for it. Returns the number of entries."""
     if run > 0:
         size = 0
         while run >> size > 1:

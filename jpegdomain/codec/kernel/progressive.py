@@ -1,7 +1,7 @@
 """The AC scans of a progressive frame: one component, a band of frequencies (T.81 G.1.2.2, G.1.2.3).
 
-A block's mask says which of its coefficients are not zero, so that a scan that refines looks at no others: one that
-has nothing to say of a block costs a comparison.
+A block's mask says which of its coefficients are not zero, so that a refining scan looks only at these; for a block
+that the scan does not change, one comparison is enough.
 """
 
 from typing import Final, TypeAlias
@@ -36,7 +36,7 @@ _TOP = np.uint64(63)
 def _decode_interval(
     data: Bytes, out: Samples, origin: int, keep: int, state: Integers, memory: Memory, mcu: int, end: int, low: int
 ) -> tuple[int, int, int, int]:
-    """Begin a band of blocks, or bring one more bit of it, as `scan_of` asks it."""
+    """Decode the first bits of a band, or one more bit, for `scan_of`."""
     work, scratch, masks = memory.work, memory.scratch, memory.masks
     first, last, refines = state[L.FIRST], state[L.LAST], state[L.HIGH] > 0
     band = state[L.AC], first, last, state[L.LOW]
@@ -47,13 +47,13 @@ def _decode_interval(
     in_band = (_ALL << np.uint64(first)) & (_ALL >> np.uint64(63 - last))
     stop = end
     if refines and state[L.MODE] == L.KEEP:
-        # The bits of a block depend on what is known of it.
+        # The bits of a block depend on what is already known about it.
         stop = first_lost(memory.lost, index + mcu, index + end, L.LOST_AC) - index
     word, bits, at, run = _U0, 0, 0, 0
     fault = codes.NO_FAULT
     while mcu < stop:
         if run > 0:
-            # Blocks of a run have nothing new in this band: step over those that have nothing old either.
+            # Blocks of a run have no new coefficients in this band: skip those that have no old ones either.
             if refines:
                 while run > 0 and mcu < stop and masks[np.uint64(index + mcu)] & in_band == _U0:
                     mcu += 1
@@ -91,8 +91,8 @@ def _decode_interval(
 def _begin(
     word: Word, bits: int, at: int, memory: Memory, band: Band, out: Samples, here: int, mask: Word
 ) -> tuple[Word, int, int, int, Word]:
-    """Decode a block's first bits of a band. Returns the reservoir, the blocks after it without any, and its mask."""
-    # Where the bits say that a coefficient is zero, nothing is written. `_BAD` blocks after it stand for damage.
+    """Decode a block's first bits of a band. Returns the reservoir, how many empty blocks follow, and its mask."""
+    # Zeros are not written. `_BAD` as the number of blocks means damage.
     tables, scratch = memory.tables, memory.scratch
     table, first, last, low_bit = band
     k = first - 1
@@ -132,13 +132,13 @@ def _begin(
 def _refine(
     word: Word, bits: int, at: int, memory: Memory, band: Band, out: Samples, here: int, mask: Word, run: int
 ) -> tuple[Word, int, int, int, Word]:
-    """Decode one more bit of a block's band: of the coefficients known, and those that it makes ±1."""
-    # Returns as `_begin`, but the run includes what is left of this block.
+    """Decode one more bit of a block's band: for coefficients that are non-zero so far, and those that become ±1."""
+    # Returns the same as `_begin`, but the run includes what is left of this block.
     tables, scratch = memory.tables, memory.scratch
     table, first, last, low_bit = band
     k = first
     fresh = run == 0
-    # Those that the block has by now; those that it gets are not refined.
+    # The coefficients that the block already has; new ones are not refined.
     old = mask & (_ALL >> np.uint64(63 - last))
     while k <= last:
         zeros, value = 64, 0
@@ -162,7 +162,7 @@ def _refine(
                 word <<= np.uint64(steps)
                 bits -= steps
                 fresh = False
-        # Pass over that many coefficients that are still zero; those that are not have a bit each.
+        # Skip that many coefficients that are still zero; each of the others has one bit.
         known = old & (_ALL << np.uint64(k))
         while known != _U0:
             near = lowest_bit(known)

@@ -1,4 +1,4 @@
-"""Runs of MCUs of a sequential scan, from one entry point to another: what a region needs, and nothing before it."""
+"""Runs of MCUs of a sequential scan, from one entry point to another: only what a region needs."""
 
 import numpy as np
 
@@ -26,29 +26,29 @@ def read_runs(
     window: Integers,
     options: tuple[int, int, int],
 ) -> int:
-    """Decode runs of MCUs; those in the window are stored, as the blocks of an image of the window's size.
+    """Decode runs of MCUs; those in the window are stored as the blocks of an image of the window's size.
 
-    It begins where `files.read_sequential` stops for want of room: behind the header of a file's first scan. Whoever
-    gets a fault reads the whole file, which says what is wrong with it.
+    It begins where `files.read_sequential` stops because it has no room: after the header of the file's first scan.
+    After a fault, the caller reads the whole file, which shows what is wrong with it.
 
     Args:
-        head: uint8: what the state's positions refer to, up to the scan's header at least.
+        head: uint8: the data that the state's positions refer to, at least up to the scan's header.
         data: uint8: the entropy-coded data of the runs.
-        out: int16: the window's coefficients, and behind them somewhere the `MARGIN` that `options` names.
+        out: int16: the window's coefficients, and somewhere after them the `MARGIN`, whose position is in `options`.
         states: int64 (1, STATE), left by `files.read_sequential`.
         arrays: As for `files.read_sequential`.
         entries: int64 (·, ENTRY).
         runs: int64 (·, RUN).
         window: int64 (WINDOW,).
-        options: keep; where in `out` the margin is; MCUs from one entry point to the next, 0 if the
-            entries have no hashes.
+        options: keep; the position of the margin in `out`; MCUs from one entry point to the next, 0 if the entries have
+            no hashes.
 
     Returns:
         A fault.
     """
     memory, state = Memory(*arrays), states[0]
     keep, spare, every = options
-    # Of few MCUs, as there are between an entry point and the window, those tables would cost more than they save.
+    # For the few MCUs between an entry point and the window, the tables for skipping would cost more than they save.
     few = every > 0
     prepare(head, state, memory, keep < 8 or not few)
     for i in range(state[L.COUNT]):
@@ -66,7 +66,7 @@ def read_runs(
 
 @compiled
 def _is_sound(data: Bytes, entries: Integers, run: Integers, window: Integers, every: int) -> bool:
-    """Return whether a run lies in the data and in the scan, and the bytes on its way are those that were indexed."""
+    """Return whether a run is inside the data and the scan, and its bytes are those that were indexed."""
     first, last, shift = run[L.RUN_FROM], run[L.RUN_TO], run[L.RUN_SHIFT]
     if not 0 <= run[L.RUN_FIRST] < run[L.RUN_END] <= window[L.TOTAL]:
         return False
@@ -127,7 +127,7 @@ def _read_run(
                 elif row < window[L.TOP]:
                     count = min(count, window[L.TOP] * columns + window[L.LEFT] - mcu)
                 if few:
-                    # Beyond the window's last column there is no block that is kept.
+                    # No blocks are kept beyond the window's last column.
                     begin_row(state, memory.work, memory.work[L.PLANNED], 0, columns, 0, keep * keep)
                     place, fault = _store(data, out, spare, keep, state, memory, place, count)
                 else:
@@ -139,7 +139,7 @@ def _read_run(
             if not fault and mcu < end:
                 place = enter(data, state, memory, 0)
             elif not fault:
-                # Where the next interval begins nothing is predicted.
+                # At the beginning of an interval the predictions are zero.
                 arrived = state[L.AT] == state[L.END] and entries[goal, L.ENTRY_BIT] == 0
                 for i in range(4):
                     arrived = arrived and entries[goal, L.ENTRY_DC + i] == 0
@@ -151,17 +151,17 @@ def _read_run(
 
 @compiled
 def _end_of(data: Bytes, entry: Integers, shift: int) -> int:
-    """Return the position behind the last byte that holds bits before an entry point."""
+    """Return the position after the last byte that holds bits before an entry point."""
     at = entry[L.ENTRY_AT] - shift
     if entry[L.ENTRY_BIT] == 0 or at == len(data):
         return at
-    # An FF goes with the 00 that is stuffed behind it.
+    # An FF includes the 00 that is stuffed after it.
     return min(at + (2 if data[at] == 0xFF else 1), len(data))
 
 
 @compiled
 def _has_arrived(state: Integers, work: Integers, place: Place, entry: Integers) -> bool:
-    """Return whether all bits up to an entry point have been read, no more, and lead to its predictions."""
+    """Return whether exactly the bits up to an entry point have been read, and lead to its predictions."""
     _, bits, at, _ = place
     left = (8 - entry[L.ENTRY_BIT]) % 8
     arrived = work[L.CLOSED] == 1 and work[L.SOURCE] == state[L.END] and 8 * at - bits == 8 * work[L.FILLED] - left
@@ -174,7 +174,7 @@ def _has_arrived(state: Integers, work: Integers, place: Place, entry: Integers)
 def _store(
     data: Bytes, out: Samples, spare: int, keep: int, state: Integers, memory: Memory, place: Place, count: int
 ) -> tuple[Place, int]:
-    """Decode so many MCUs of a row to where the plan says."""
+    """Decode a number of MCUs of a row to where the plan says."""
     word, bits, at, low = place
     fault = codes.NO_FAULT
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""A scan, restart interval by restart interval (T.81 E.2.4): what all kinds of scans have in common."""
+"""A scan, restart interval by restart interval (T.81 E.2.4): the part that all kinds of scans have in common."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,16 +31,16 @@ def scan_of(
     Args:
         name: The function's name, unique in the library.
         decode_interval: Decodes MCUs of an interval that has been opened: (data, out, origin, keep, state, memory,
-            first MCU, end, low-water mark) → (the MCU reached, the reservoir's bits and position, a fault). At a fault
-            the MCU reached is the one that shows it; its blocks are as they were, or zero.
-        opened: Begins an interval, as `feed.open_interval`.
-        closed: Ends one that was decoded, as `feed.close_interval`.
-        left: Goes to the marker behind one that was not, as `feed.leave_interval`.
+            first MCU, end, low-water mark) → (the MCU reached, the reservoir's bits and position, a fault). At a fault,
+            the MCU reached is the one that shows it; its blocks are as they were before, or zero.
+        opened: Begins an interval, like `feed.open_interval`.
+        closed: Ends an interval that was decoded, like `feed.close_interval`.
+        left: Goes to the marker after an interval that was not decoded, like `feed.leave_interval`.
 
     Returns:
         (data, out, origin, keep, state, memory) → a fault. The scan begins at ``state[AT]``; its coefficients go to
-        ``out[origin:]``. Where losses are kept, there is no fault: lost blocks are noted in `memory.lost`, and the scan
-        goes on with the next interval that can be found.
+        ``out[origin:]``. If losses are recorded, there is no fault: lost blocks are noted in `memory.lost`, and the
+        scan continues with the next interval that can be found.
     """
 
     def scan(data: Bytes, out: Samples, origin: int, keep: int, state: Integers, memory: Memory) -> int:
@@ -81,7 +81,7 @@ def scan_of(
 
 @compiled
 def _finish(data: Bytes, state: Integers, number: int, warnings: int) -> int:
-    """Step over a restart marker behind the last interval, which some encoders write and all decoders pass over."""
+    """Skip a restart marker after the last interval, which some encoders write and all decoders skip."""
     if state[L.MODE] == L.KEEP:
         state[L.AT] = skip_scan(data, state[L.AT], state[L.END])
     elif state[L.INTERVAL] > 0 and _is_restart(data, state):
@@ -90,7 +90,7 @@ def _finish(data: Bytes, state: Integers, number: int, warnings: int) -> int:
         if not right and state[L.MODE] == L.STRICT:
             return codes.NO_FAULT
         if state[L.WARNINGS] > warnings and at + 2 < state[L.END] and data[at + 2] != 0xFF:
-            # Yet another interval: those before were not what their order made of them.
+            # There is one interval too many, so the earlier ones were not in the order that their markers suggested.
             return _explained(state, codes.NO_RESTART, warnings)
         if right:
             state[L.AT] = at + 2
@@ -99,7 +99,7 @@ def _finish(data: Bytes, state: Integers, number: int, warnings: int) -> int:
 
 @compiled
 def _explained(state: Integers, fault: int, warnings: int) -> int:
-    """Return the fault of a scan: where intervals do not fit, the first warning is what was wrong."""
+    """Return the fault of a scan: if the intervals do not fit, the first warning says what was wrong."""
     counted = fault in (codes.NO_RESTART, codes.DATA_ENDS_EARLY, codes.FILE_ENDS_EARLY)
     if counted and warnings < min(state[L.WARNINGS], L.NOTES):
         return blame_first(state, warnings)
@@ -108,17 +108,17 @@ def _explained(state: Integers, fault: int, warnings: int) -> int:
 
 @compiled
 def _is_restart(data: Bytes, state: Integers) -> bool:
-    """Return whether a restart marker stands at ``state[AT]``."""
+    """Return whether there is a restart marker at ``state[AT]``."""
     at = state[L.AT]
     return at + 1 < state[L.END] and data[at] == 0xFF and 0xD0 <= data[at + 1] <= 0xD7
 
 
 @compiled
 def _next_restart(data: Bytes, state: Integers, number: int) -> int:
-    """Step over the restart marker with this number; unless strict, over any. Returns a fault, if there is none."""
+    """Skip the restart marker with this number, or, unless strict, any. Returns a fault if there is none."""
     at, end = state[L.AT], state[L.END]
     if state[L.MODE] != L.STRICT:
-        # What no JPEG file has is nothing but leftovers.
+        # Anything that no JPEG file contains here is left-over data.
         while at + 1 < end and data[at + 1] < markers.SOF0:
             state[L.MARKER] = np.int64(data[at + 1])
             warn(state, codes.RESERVED_MARKER, at - state[L.START])
@@ -138,13 +138,13 @@ def _next_restart(data: Bytes, state: Integers, number: int) -> int:
 
 @compiled
 def _resynchronise(data: Bytes, state: Integers, number: int, left: int) -> int:
-    """Go behind the restart marker with this number where data has been lost, by the rules that libjpeg has always had.
+    """Go past the restart marker with this number after data has been lost, by the rules that libjpeg has always had.
 
-    One of the two numbers that follow means that intervals are lost; behind one of the two numbers before, the right
-    one is searched; any other restart marker is taken for it.
+    If the marker found has one of the next two numbers, intervals are lost; if it has one of the two numbers before,
+    the search continues after it; any other restart marker is taken for the right one.
 
     Returns:
-        How many intervals are lost before the next one: `left`, all of the scan's, if there is no marker for any.
+        How many intervals are lost before the next one: `left`, the rest of the scan, if no marker is found.
     """
     at, end, lost = state[L.AT], state[L.END], 0
     while lost < left:

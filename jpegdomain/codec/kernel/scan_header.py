@@ -1,6 +1,6 @@
-"""Scan headers: whether a file's sequence of scans is one that the standard allows (T.81 B.2.3, G.1.1.1).
+"""Scan headers: whether the standard allows a file's sequence of scans (T.81 B.2.3, G.1.1.1).
 
-Where it does not matter for the coefficients, another sequence is tolerated: as by libjpeg, whose warnings these are.
+If it does not matter for the coefficients, another sequence is tolerated, with a warning, as by libjpeg.
 """
 
 import numpy as np
@@ -61,14 +61,14 @@ def read_scan(data: Bytes, at: int, end: int, state: Integers, quant: Steps, wor
 
 @compiled
 def _find_components(data: Bytes, at: int, state: Integers, work: Integers) -> int:
-    """Note which components the scan has, and their table slots. Returns a fault."""
+    """Record which components the scan has, and their table slots. Returns a fault."""
     blocks = 0
     by_name = True
     for part in range(state[L.PARTS]):
         component = _component(data[at + 2 * part], part, state, work)
         by_name = by_name and component >= 0
         if component < 0:
-            # A scan of all components has them in the frame's order (B.2.3), whatever it calls them.
+            # A scan of all components has them in the frame's order (B.2.3), whatever their identifiers.
             if state[L.PARTS] < state[L.COUNT] or state[L.MODE] == L.STRICT:
                 return codes.SCAN_COMPONENTS
             component = part
@@ -87,7 +87,7 @@ def _find_components(data: Bytes, at: int, state: Integers, work: Integers) -> i
 
 @compiled
 def _component(identifier: int, part: int, state: Integers, work: Integers) -> int:
-    """Find a component that the scan has not named yet: of several with the same name, one that the scan continues."""
+    """Find a component that the scan has not named yet; of several with one identifier, one that the scan continues."""
     found = -1
     for i in range(state[L.COUNT]):
         free = state[L.COMPONENT + L.FIELDS * i + L.IDENTIFIER] == np.int64(identifier)
@@ -102,7 +102,7 @@ def _component(identifier: int, part: int, state: Integers, work: Integers) -> i
 
 @compiled
 def _is_next(state: Integers, work: Integers, component: int) -> bool:
-    """Return whether the scan's band is what has to come next of a component; its first coefficient speaks for it."""
+    """Return whether the scan's band must come next for a component; only its first coefficient is looked at."""
     first = state[L.FIRST] if state[L.PROGRESSIVE] == 1 else 0
     expected = state[L.HIGH] if state[L.PROGRESSIVE] == 1 and state[L.HIGH] > 0 else -1
     return first < 64 and work[L.SENT + 64 * component + first] == expected
@@ -114,7 +114,7 @@ def _check_band(state: Integers) -> int:
     first, last, high, low = state[L.FIRST], state[L.LAST], state[L.HIGH], state[L.LOW]
     state[L.DETAIL], state[L.DETAIL + 1], state[L.DETAIL + 2], state[L.DETAIL + 3] = first, last, high, low
     if state[L.PROGRESSIVE] == 0:
-        # Decoders have never looked at these bytes, and some encoders write zeros.
+        # Decoders ignore these bytes, and some encoders write zeros.
         fault = (
             codes.NO_FAULT if first == 0 and last == 63 and high == 0 and low == 0 else tolerated(state, codes.BAD_BAND)
         )
@@ -132,13 +132,13 @@ def _check_continued(state: Integers, work: Integers, component: int) -> int:
         fault = tolerated(state, codes.AC_BEFORE_DC)
         if fault:
             return fault
-    # Ah is 0 both in a band's first scan and in a refinement, impossible, of a band that is complete.
+    # Ah is 0 in a band's first scan, and also in an (impossible) refinement of a complete band.
     expected = state[L.HIGH] if state[L.HIGH] > 0 else -1
-    # The scans of a sequential frame bring all coefficients at once.
+    # The scans of a sequential frame contain all coefficients at once.
     last = state[L.LAST] if state[L.PROGRESSIVE] == 1 else 0
     for k in range(state[L.FIRST], last + 1):
         if work[sent + k] != expected:
-            # Bits that refine what was lost cannot be told apart.
+            # Bits that refine lost coefficients cannot be assigned.
             lost = state[L.MODE] == L.KEEP and state[L.LOSSES] > 0 and state[L.HIGH] > 0
             state[L.IRREGULAR] = 1
             return codes.DISCONTINUED if lost else tolerated(state, codes.DISCONTINUED)
@@ -149,9 +149,9 @@ def _check_continued(state: Integers, work: Integers, component: int) -> int:
 def _check_slots(data: Bytes, state: Integers, part: int) -> int:
     fault = codes.NO_FAULT
     if state[L.ARITHMETIC] == 1:
-        # The slots are those of conditioning, which has defaults.
+        # The slots are for conditioning, which has defaults.
         return fault
-    # A scan that refines DC sends plain bits (G.1.2.1).
+    # A scan that refines DC sends bits without Huffman codes (G.1.2.1).
     if state[L.FIRST] == 0 and state[L.HIGH] == 0:
         fault = _check_slot(data, state, DC_CLASS, state[L.DC + part])
     if not fault and state[L.LAST] > 0:
@@ -190,7 +190,7 @@ def _take_steps(data: Bytes, state: Integers, quant: Steps, component: int) -> i
     if at < 0:
         return blame_definition(data, -at, state)
     for other in range(component):
-        # Chroma components share a table nearly always.
+        # Chroma components nearly always share a table.
         if state[L.COMPONENT + L.FIELDS * other + L.TAKEN] == at:
             for i in range(64):
                 quant[component, i] = quant[other, i]
@@ -203,8 +203,8 @@ def _take_steps(data: Bytes, state: Integers, quant: Steps, component: int) -> i
 
 @compiled
 def check_length(data: Bytes, state: Integers) -> int:
-    """Return a fault if a first scan cannot hold its blocks, before anyone sets memory aside for them."""
-    # The shortest Huffman code is one bit: DC alone costs a block that much, a sequential block one more for its AC.
+    """Return a fault if a first scan is too short for its blocks, before memory is allocated for them."""
+    # The shortest Huffman code is one bit. Each block needs one for DC, and in a sequential frame one more for AC.
     rows, columns = mcu_grid(state)
     end = state[L.END]
     state[L.DETAIL] = 8 * (end - state[L.AT])

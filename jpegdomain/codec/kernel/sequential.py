@@ -1,4 +1,4 @@
-"""Scans of Huffman code, MCU by MCU: those of sequential frames (T.81 F.2), those of DC coefficients (G.1.2.1)."""
+"""Huffman-coded scans, MCU by MCU: of sequential frames (T.81 F.2), and of DC coefficients (G.1.2.1)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +44,7 @@ def _interval_of(name: str, decode_mcu: Callable[..., Any]) -> Callable[..., Any
                 elif at > low:
                     at, low, fault = more(data, state, work, scratch, bits, at)
                 if fault:
-                    # Take the MCU back. A refinement finds zeros behind the data's end, which change nothing.
+                    # Undo the MCU. A refinement reads zeros after the end of the data, which change nothing.
                     written = size if state[L.PROGRESSIVE] == 0 else 1 if state[L.HIGH] == 0 else 0
                     begin_row(state, work, count, row, mcu % columns, origin, size)
                     for i in range(count):
@@ -62,7 +62,7 @@ def _interval_of(name: str, decode_mcu: Callable[..., Any]) -> Callable[..., Any
 def decode_mcu(
     word: Word, bits: int, at: int, out: Samples, spare: int, keep: int, state: Integers, memory: Memory
 ) -> tuple[Word, int, int, int]:
-    """Decode an MCU's blocks, zeroing each first."""
+    """Decode the blocks of an MCU, after setting each to zero."""
     work = memory.work
     size, order, last = keep * keep, ORDER[keep], LAST_WANTED[keep]
     for i in range(work[L.PLANNED]):
@@ -90,7 +90,7 @@ def decode_mcu(
 def _decode_dc(
     word: Word, bits: int, at: int, out: Samples, spare: int, keep: int, state: Integers, memory: Memory
 ) -> tuple[Word, int, int, int]:
-    """Begin the DC coefficients of an MCU, or bring one more bit of each."""
+    """Decode the first bits of the DC coefficients of an MCU, or one more bit of each."""
     work = memory.work
     low_bit, refines = state[L.LOW], state[L.HIGH] > 0
     for i in range(work[L.PLANNED]):

@@ -1,4 +1,4 @@
-"""The walk from one marker to the next (T.81 B.1, B.2), over all that is not entropy-coded data."""
+"""The walk from one marker to the next (T.81 B.1, B.2), over everything that is not entropy-coded data."""
 
 import numpy as np
 
@@ -79,7 +79,7 @@ def advance(data: Bytes, state: Integers, quant: Steps, work: Integers, size: in
             state[L.AT] = at + 2
             continue
         if marker < 0xC0 and state[L.MODE] != L.STRICT:
-            # None of these has a meaning, or a length.
+            # These have neither a meaning nor a length.
             tolerated(state, codes.RESERVED_MARKER)
             state[L.AT] = at + 2
             continue
@@ -119,7 +119,7 @@ def _goes_on(state: Integers) -> bool:
 
 @compiled
 def _is_band(first: int, last: int, count: int, state: Integers) -> bool:
-    """Return whether two bytes can be Ss and Se of a scan of so many components."""
+    """Return whether two bytes can be Ss and Se of a scan with this many components."""
     if first == 0:
         return last == 0 or (last == 63 and state[L.PROGRESSIVE] == 0)
     return state[L.PROGRESSIVE] == 1 and count == 1 and first <= last <= 63
@@ -137,7 +137,7 @@ def _own_end(data: Bytes, at: int, marker: int, stop: int, state: Integers) -> i
     if own == stop or own > state[L.END] or not 1 <= count <= 4:
         return max(stop, at + 4)
     if scan and not _is_band(np.int64(data[own - 3]), np.int64(data[own - 2]), count, state):
-        # It is the number that is wrong.
+        # The number is wrong, not the length.
         return max(stop, at + 4)
     tolerated(state, codes.SCAN_LENGTH if scan else codes.FRAME_LENGTH)
     return own
@@ -161,7 +161,7 @@ def _take(data: Bytes, marker_at: int, end: int, state: Integers, quant: Steps, 
     if marker == markers.DNL:
         return _check_lines(data, at, end, state)
     if 0xE0 <= marker <= 0xEF:
-        # libjpeg decides on the colour model at the first scan; what comes later does not count.
+        # libjpeg determines the colour model at the first scan; later segments do not count.
         if state[L.SCANS] == 0:
             _note_application(data, marker_at, end, state)
         return codes.NO_FAULT
@@ -180,7 +180,7 @@ def _check_lines(data: Bytes, at: int, end: int, state: Integers) -> int:
 
 @compiled
 def _note_application(data: Bytes, marker_at: int, end: int, state: Integers) -> None:
-    """Note what matters of an application segment. The least lengths are libjpeg's: shorter ones are others'."""
+    """Record what matters in an application segment; as in libjpeg, segments that are too short are ignored."""
     at, marker = marker_at + 4, np.int64(data[marker_at + 1])
     if marker == 0xE0 and end - at >= 14 and _starts(data, at, end, 0x4A46494600, 5):
         state[L.JFIF] = 1
@@ -195,7 +195,7 @@ def _note_application(data: Bytes, marker_at: int, end: int, state: Integers) ->
 
 @compiled
 def _starts(data: Bytes, at: int, end: int, letters: int, count: int) -> bool:
-    """Compare bytes from `at` on with `count` letters, written as one number."""
+    """Compare the bytes from `at` on with `count` letters, given as one number."""
     if end - at < count:
         return False
     for i in range(count):  # noqa: SIM110 (Numba knows no generators)

@@ -1,7 +1,7 @@
 """Eight bytes at a time: unaligned loads and stores, which array indexing cannot express.
 
-A uint64 and an int64 make a float64 in Numba, silently: every constant that meets a word is cast here or where
-it stands.
+A uint64 and an int64 make a float64 in Numba, silently: every constant that is combined with a word is cast here or
+where it is used.
 """
 
 from typing import Any
@@ -60,7 +60,7 @@ def _store_checked(array: Bytes, index: int, word: Any) -> None:
         array[index + i] = np.uint8((word >> np.uint64(56 - 8 * i)) & np.uint64(255))
 
 
-# The unchecked form knows no bounds: where NUMBA_BOUNDSCHECK asks for them, indices do the work.
+# The unchecked form has no bounds checks; if NUMBA_BOUNDSCHECK asks for them, array indexing is used.
 _checked: bool = vars(config)["BOUNDSCHECK"] or False
 load: Any = _load_checked if _checked else _load_unchecked
 """(array, index) → uint64: the eight bytes from an index on, the first of them the most significant."""
@@ -84,12 +84,12 @@ def _lowest_bit(_: Any, word: Any) -> Any:
 
 
 lowest_bit: Any = _lowest_bit
-"""(word) → int64: the position of the lowest bit that is 1 of a uint64, 64 without one."""
+"""(word) → int64: the position of the lowest 1 bit of a uint64, 64 if there is none."""
 
 
 @compiled
 def next_marker(data: Bytes, at: int, end: int) -> int:
-    """Find the first FF at `at` or behind it that another byte than 00 and FF follows; `end` without one."""
+    """Find the first FF, at `at` or after it, that a byte other than 00 and FF follows; `end` if there is none."""
     while at + 1 < end:
         if at + 8 <= end and not has_ff(load(data, at)):
             at += 8
@@ -102,7 +102,7 @@ def next_marker(data: Bytes, at: int, end: int) -> int:
 
 @compiled
 def skip_scan(data: Bytes, at: int, end: int) -> int:
-    """Find the first marker that is no restart marker."""
+    """Find the first marker that is not a restart marker."""
     at = next_marker(data, at, end)
     while at + 1 < end and 0xD0 <= data[at + 1] <= 0xD7:
         at = next_marker(data, at + 2, end)

@@ -2,7 +2,8 @@
 
 Python calls `images`. For each band of output rows, `horizontal` writes the needed blocks' samples (`dct`) or
 frequencies and combines them horizontally; `vertical` combines them vertically, mixes colours and writes the output.
-All compute with `vectors` of eight numbers. `records` has the layout of the integers; `levels` makes levels bytes.
+All compute with `vectors` of eight numbers. `records` has the layout of the integers; `levels` converts levels to
+bytes.
 """
 
 from pathlib import Path

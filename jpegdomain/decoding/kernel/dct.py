@@ -12,7 +12,7 @@ from .vectors import Eight, dequantised, fused, spread, store, transposed
 
 __all__ = ["scale_steps", "write_samples"]
 
-# cos(kπ/16), divided by that of the frequency whose factor stands in `_FACTORS`.
+# cos(kπ/16), divided by the cosine of the frequency whose factor is in `_FACTORS`.
 _T: Final = math.tan(math.pi / 8)
 _R3: Final = math.cos(3 * math.pi / 16) / math.cos(math.pi / 16)
 _R5: Final = math.cos(5 * math.pi / 16) / math.cos(math.pi / 16)
@@ -29,7 +29,7 @@ _ONES: Final = np.ones(64, np.float32)
 
 @inlined
 def scale_steps(steps: Steps, first: int, samples: bool, scratch: Floats, at: int) -> None:
-    """Write 64 quantisation steps to scratch, times the transform's factors where it will be applied."""
+    """Write 64 quantisation steps to scratch, multiplied by the transform's factors if it will be applied."""
     for i in range(0, 64, 8):
         store(scratch, at + i, dequantised(steps, first + i, _BOTH if samples else _ONES, i))
 

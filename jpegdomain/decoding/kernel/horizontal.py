@@ -1,7 +1,7 @@
 """The horizontal map of one component: a group of its rows, as columns of eight, to rows of the output's width.
 
-A group is a row of blocks where the map acts on samples. Where it acts on the m×m lowest coefficients, it is ⌊8/m⌋
-rows of blocks, so that eight lanes hold as many as they can.
+If the map acts on samples, a group is a row of blocks. If it acts on the m×m lowest coefficients, a group is ⌊8/m⌋ rows
+of blocks, so that the eight lanes hold as many as possible.
 """
 
 import numpy as np
@@ -54,7 +54,7 @@ def _write_frequencies(
     rows = min(whole, part.block_rows - group * whole)
     at = begin + line * group * whole + size * part.first_column
     # Each lane's row of frequencies: vertical frequency `lane` mod m of block ⌊`lane`/m⌋. It is read as eight numbers,
-    # which may not exist behind the last block, or in missing rows of blocks.
+    # which may not exist after the last block, or in missing rows of blocks.
     last = whole * used - 1
     l1, l2, l3 = min(1, last), min(2, last), min(3, last)
     l4, l5, l6, l7 = min(4, last), min(5, last), min(6, last), min(7, last)
@@ -76,7 +76,7 @@ def _write_frequencies(
                 dequantised(coefficients, at + o7, scratch, steps + 8 * v7),
             )
         )
-        # What is not a frequency of this block is overwritten by the next block's, or lies behind the last.
+        # Values that are not frequencies of this block are overwritten by the next block, or are after the last.
         store(scratch, target, c0)
         store(scratch, target + 8, c1)
         if used > 2:

@@ -57,7 +57,7 @@ def render(
         coefficients: For each component an int16 array with each image's (block rows, block columns, m·m). If only one
             component is used, the others are ignored.
         steps: For each component a uint16 array with each image's 64 quantisation steps.
-        begins: int64 (images, 6): where each image begins in these three and three arrays.
+        begins: int64 (images, 6): where each image begins in the three arrays of coefficients and the three of steps.
         heads: One record `HEAD`.
         parts: Three records `COMPONENT`.
         bands: int64 (bands, 8): the output rows that are made at a time, so that their input stays in the cache. For
@@ -119,7 +119,7 @@ def render(
                     STEPS_AT + 128,
                     rows2,
                 )
-            # Rows are counted from the beginning of the component: this is where its first one would be.
+            # Rows are counted from the beginning of the component: this is where the first row would be.
             rows0 -= bands[band, 2] * (8 // part0.used * part0.used) * stride
             rows1 -= bands[band, 4] * (8 // part1.used * part1.used) * stride
             rows2 -= bands[band, 6] * (8 // part2.used * part2.used) * stride

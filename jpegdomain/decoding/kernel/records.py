@@ -20,7 +20,7 @@ def _integers(*names: str) -> np.dtype[np.void]:
 
 
 HEAD: Final = _integers(
-    "components",  # that are used, 1 or 3
+    "components",  # number of components that are used, 1 or 3
     "channels",  # 1 or 3
     "height",
     "width",
@@ -36,7 +36,7 @@ COMPONENT: Final = _integers(
     "keep",  # m of the m×m coefficients of each block in memory
     "used",  # m of the m×m that are used
     "samples",  # 1 if the maps act on samples, 0 if on coefficients
-    "first_column",  # of blocks that are needed
+    "first_column",  # number of blocks that are needed
     "end_column",
     "across_taps",
     "across_starts",

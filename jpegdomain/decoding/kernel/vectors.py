@@ -52,7 +52,7 @@ class _VectorModel(models.PrimitiveModel):
 
 
 def _pointer(context: Any, builder: Any, kind: Any, arguments: Any, vector: Any) -> Any:
-    """The address of an array's element, as that of a vector."""
+    """Return the address of an array's element as the address of a vector."""
     data = context.make_array(kind)(context, builder, arguments[0]).data
     return builder.bitcast(builder.gep(data, [arguments[1]]), vector.as_pointer())
 
@@ -99,7 +99,7 @@ def _interleaved(typing: Any, first: Any, second: Any, third: Any) -> Any:
         one, two, three = arguments
         result = context.get_constant_undef(signature.return_type)
         for i in range(3):
-            # Place 8i + lane is that of the pixel ⌊place/3⌋, of the vector place mod 3.
+            # Place 8i + lane belongs to pixel ⌊place/3⌋ and to vector place mod 3.
             places = [divmod(8 * i + lane, 3) for lane in range(8)]
             both = _chosen(builder, one, two, [pixel + 8 * (which == 1) for pixel, which in places])
             mixed = [pixel + 8 if which == 2 else lane for lane, (pixel, which) in enumerate(places)]

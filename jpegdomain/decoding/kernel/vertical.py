@@ -1,4 +1,4 @@
-"""The vertical maps, the mixture of components to channels, and the writing of the output."""
+"""The vertical maps, mixing components into channels, and writing the output."""
 
 from jpegdomain.compiled.jit import compiled, inlined
 
@@ -10,7 +10,7 @@ __all__ = ["copy_row", "write_rows"]
 
 @inlined
 def _combined(scratch: Floats, at: int, stride: int, weights: Floats, first: int, taps: int) -> tuple[Vector, Vector]:
-    """Sixteen values of a component's output row."""
+    """Return sixteen values of a component's output row."""
     weight = spread(element(weights, first))
     one, two = load(scratch, at) * weight, load(scratch, at + 8) * weight
     for tap in range(1, taps):
@@ -52,9 +52,9 @@ def write_rows(
 
     Args:
         scratch: Holds the components' rows.
-        places: For each component, where its first row would stand in scratch, with all the following behind it.
+        places: For each component, where its first row would be in scratch if all its rows were there.
         begin: The first output row.
-        end: Behind the last.
+        end: The row after the last.
         head: See `records`.
         parts: The components' records.
         starts: The maps' starts.
@@ -85,7 +85,7 @@ def write_rows(
             at2 = places[2] + stride * element(starts, part2.down_starts + y)
         row = origin + y * line
         for start in range(0, width, 16):
-            # The last sixteen may overlap those before them.
+            # The last sixteen may overlap the previous ones.
             x = min(start, width - 16)
             a0, b0 = _combined(scratch, at0 + x, stride, weights, first0, taps0)
             ra, rb = fused(a0, red0, red), fused(b0, red0, red)

@@ -1,32 +1,54 @@
-"""`adapt` makes a copy of a torchvision network that takes frequency channels; `compare` counts what changed."""
+"""`adapt` makes a copy of a torchvision network that takes frequency channels."""
 
 import copy
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from jpegdomain.codec import JpegImage
 from jpegdomain.errors import InputError
-from jpegdomain.frequency.channel_set import ChannelSet
 from jpegdomain.frequency.frontend import Frontend
-from jpegdomain.geometry import BLOCK
 
-__all__ = ["Comparison", "FileImage", "adapt", "compare", "image_scale"]
+from .comparing import TAKEN
+from .entering import Channels, Design, channel_count, check_design, component_counts
 
-_TAKEN = "torchvision's ResNets (ResNeXt and Wide ResNet, too), MobileNetV2, Faster R-CNN and Mask R-CNN"
+__all__ = ["FileImage", "adapt"]
 
 
-def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_stride: int = 2) -> nn.Module:
+def adapt(
+    model: nn.Module,
+    channels: Channels,
+    *,
+    layer2_stride: int = 2,
+    design: Design = "first-block",
+) -> nn.Module:
     """Copy a network on RGB without its stem, so that frequency channels replace the stem's output.
 
     This is the surgery of Xu et al. (CVPR 2020). A ResNet loses conv1, bn1, relu and maxpool; the first convolution and
     the shortcut of layer1's first block take `channels`; a basic block, whose shortcut has no weights, gets a
     convolution there. MobileNetV2 loses features[0], and features[1] takes `channels`. An image whose sides are
     `image_scale` times the RGB network's has as many 8×8 blocks as the stem has outputs: all feature maps keep their
-    sizes.
+    sizes. A vision transformer's patches are embedded from blocks: one block per patch of at most 8 pixels, as many
+    blocks as a larger patch has.
+
+    The other designs are those of Gueguen et al. (NeurIPS 2018, figure 3), for ResNets on images of the RGB network's
+    own size: 28×28 blocks for 224×224 pixels. Stem and layer1 are replaced, the input gets a batch norm, and layer2
+    keeps the resolution. Their networks take the channels of ``frequency_channels(…, chroma='nearest')``, in which each
+    chroma block of a 4:2:0 file is repeated for 2×2 luma blocks; where a design takes chroma at its own resolution, it
+    takes every second one.
+
+    - 'upsampling': all channels enter layer2 at luma's resolution.
+    - 'upsampling-rfa': before it come three blocks with kernels of 1, 2 and 3, as wide as layer3, in which the
+      receptive field grows as slowly as in the network on pixels.
+    - 'deconvolution-rfa': in addition, Cb and Cr are brought to luma's resolution by a transposed convolution each.
+    - 'late-concat-rfa': luma passes these blocks, layer2 and a block with stride 2; chroma passes one block with kernel
+      1; each has half of layer3's width. The result goes on to the other blocks of layer3.
+    - 'late-concat-rfa-thinner': the luma path has 3/8, 3/8 and 3/4 of layer3's width, chroma has 1/4.
+
+    The widths of the two paths are stated here because the figure does not give them: they follow the public
+    reimplementation by Deguerre et al., whose sums are layer3's width. Blocks are those of the model, basic or
+    bottleneck.
 
     Faster R-CNN and Mask R-CNN with a ResNet-FPN backbone take images as before, RGB tensors in 0…1, or `FileImage`s,
     and compute the channels themselves, from the image at twice the size. Targets and detections stay in the image's
@@ -41,6 +63,8 @@ def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_str
         channels: The number of channels, a set, or a frontend that computes them; for detection a set or a frontend.
         layer2_stride: 2 for the strides of the paper, which are those of `model`; 1 for those of its authors' released
             code, where layer2 does not reduce the resolution, which costs four times the work from there on.
+        design: How the channels enter. All but 'first-block' are for ResNets and need channels of Y, Cb and Cr in this
+            order, such as 192 or a set in row-major order.
 
     Returns:
         The copy, which takes (n, channels, X, Y) and returns what the model returns. Mode, dtype, device and the
@@ -49,23 +73,32 @@ def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_str
     Raises:
         InputError: If the model is none of these, or has already been adapted, or an argument is invalid.
     """
-    count = _channel_count(channels)
+    count = channel_count(channels)
     if layer2_stride not in {1, 2}:
         raise InputError(f"layer2_stride must be 2 (the paper's) or 1 (the released code's), got {layer2_stride!r}")
     # torchvision takes longer to import than all of this package; a caller with a model has already imported it.
-    from torchvision.models import MobileNetV2, ResNet
+    from torchvision.models import MobileNetV2, ResNet, VisionTransformer
     from torchvision.models.detection import FasterRCNN
 
     from .classifiers import operate_mobilenet, operate_resnet
     from .detection import operate_detection
+    from .transformers import operate_transformer
+    from .two_resolutions import operate_two_resolutions
 
+    check_design(design, layer2_stride, isinstance(model, ResNet))
     adapted = copy.deepcopy(model)
-    if isinstance(adapted, ResNet):
+    if design != "first-block":
+        operate_two_resolutions(adapted, component_counts(channels, design), design)
+    elif isinstance(adapted, ResNet):
         operate_resnet(adapted, count, layer2_stride)
     elif isinstance(adapted, MobileNetV2):
         if layer2_stride != 2:
             raise InputError("layer2_stride is only for ResNets: MobileNetV2 has no layer2")
         operate_mobilenet(adapted, count)
+    elif isinstance(adapted, VisionTransformer):
+        if layer2_stride != 2:
+            raise InputError("layer2_stride is only for ResNets: a vision transformer has no layer2")
+        operate_transformer(adapted, count)
     elif isinstance(adapted, FasterRCNN):
         if isinstance(channels, int):
             raise InputError(
@@ -75,16 +108,8 @@ def adapt(model: nn.Module, channels: int | ChannelSet | Frontend, *, layer2_str
         frontend = channels if isinstance(channels, Frontend) else Frontend(channels)
         operate_detection(adapted, frontend, layer2_stride)
     else:
-        raise InputError(f"adapt takes {_TAKEN}, got {type(model).__qualname__}")
+        raise InputError(f"adapt takes {TAKEN}, got {type(model).__qualname__}")
     return adapted
-
-
-def image_scale(model: nn.Module) -> int:
-    """Return the factor by which an image must be enlarged to have as many blocks as the stem has outputs.
-
-    2 for ResNets (448 for 224) and detection (1600×2666 for 800×1333), 4 for MobileNetV2 (896 for 224).
-    """
-    return BLOCK // _stem_stride(model)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,96 +128,3 @@ class FileImage:
     def shape(self) -> torch.Size:
         """(3, height, width), like an RGB tensor's."""
         return torch.Size((3, *self.image.extent))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A network on RGB beside the same network after surgery.
-
-    Attributes:
-        fresh: State-dict keys that were newly initialised: missing in the model, or with another shape.
-        dropped: The model's state-dict keys that were removed with the stem.
-        parameters: Number of parameters of the network on RGB, and on channels.
-        operations: Floating-point operations of both for one image, in convolutions and matrix products; a
-            multiplication and an addition count as two. For detection models only the backbone's, since the rest is the
-            same.
-    """
-
-    fresh: tuple[str, ...]
-    dropped: tuple[str, ...]
-    parameters: tuple[int, int]
-    operations: tuple[int, int]
-
-    @property
-    def parameter_ratio(self) -> float:
-        """Number of parameters on channels divided by that on RGB."""
-        return self.parameters[1] / self.parameters[0]
-
-    @property
-    def operation_ratio(self) -> float:
-        """Number of operations on channels divided by that on RGB."""
-        return self.operations[1] / self.operations[0]
-
-    def __str__(self) -> str:
-        (rgb, ours), (before, after) = self.parameters, self.operations
-        return (
-            f"parameters {rgb:,} → {ours:,} ({self.parameter_ratio:.4f}), "
-            f"operations {before:,} → {after:,} ({self.operation_ratio:.4f}); "
-            f"dropped: {', '.join(self.dropped)}; fresh: {', '.join(self.fresh) or 'none'}"
-        )
-
-
-def compare(
-    model: nn.Module, adapted: nn.Module, channels: int | ChannelSet | Frontend, extent: tuple[int, int] = (224, 224)
-) -> Comparison:
-    """Compare `model` on RGB of `extent` with its adapted copy on channels of the enlarged image, on meta tensors."""
-    count = _channel_count(channels)
-    stride = _stem_stride(model)
-    grid = [math.ceil(side / stride) for side in extent]
-    before, after = model.state_dict(), adapted.state_dict()
-    return Comparison(
-        tuple(key for key in after if key not in before or after[key].shape != before[key].shape),
-        tuple(key for key in before if key not in after),
-        (_parameters(model), _parameters(adapted)),
-        (_operations(model, (3, *extent)), _operations(adapted, (count, *grid))),
-    )
-
-
-def _parameters(model: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def _operations(model: nn.Module, shape: tuple[int, ...]) -> int:
-    network = getattr(model, "backbone", model)
-    shadow = copy.deepcopy(network).to("meta").eval()
-    dtype = next(shadow.parameters()).dtype
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        shadow(torch.empty(1, *shape, dtype=dtype, device="meta"))
-    return counter.get_total_flops()
-
-
-def _channel_count(channels: int | ChannelSet | Frontend) -> int:
-    if isinstance(channels, Frontend):
-        return len(channels.selection)
-    if isinstance(channels, ChannelSet):
-        return len(channels)
-    if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
-        raise InputError(
-            f"channels must be a number ≥ 1, a ChannelSet such as jpegdomain.frequency.published('24S'), or a "
-            f"Frontend; got {channels!r}"
-        )
-    return channels
-
-
-def _stem_stride(model: nn.Module) -> int:
-    """Pixels between the outputs of the stem that the surgery replaces."""
-    from torchvision.models import MobileNetV2, ResNet
-    from torchvision.models.detection import FasterRCNN
-
-    from .classifiers import MOBILENET_STRIDE, RESNET_STRIDE
-
-    if isinstance(model, (ResNet, FasterRCNN)):
-        return RESNET_STRIDE
-    if isinstance(model, MobileNetV2):
-        return MOBILENET_STRIDE
-    raise InputError(f"adapt takes {_TAKEN}, got {type(model).__qualname__}")

@@ -9,7 +9,14 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from jpegdomain.errors import InputError
 
-__all__ = ["MOBILENET_STRIDE", "RESNET_STRIDE", "operate_mobilenet", "operate_resnet"]
+__all__ = [
+    "MOBILENET_STRIDE",
+    "RESNET_STRIDE",
+    "convolution_like",
+    "initialise",
+    "operate_mobilenet",
+    "operate_resnet",
+]
 
 RESNET_STRIDE = 4
 """Pixels between the stem's outputs: two of the convolution times two of the pooling."""
@@ -31,14 +38,14 @@ def operate_resnet(body: Any, channels: int, layer2_stride: int) -> None:
         setattr(body, name, nn.Identity())
     block = body.layer1[0]
     before = block.conv1.in_channels
-    block.conv1 = _convolution_like(block.conv1, channels, block.conv1.out_channels)
+    block.conv1 = convolution_like(block.conv1, channels, block.conv1.out_channels)
     if block.downsample is not None:
         shortcut = block.downsample[0]
-        block.downsample[0] = _convolution_like(shortcut, channels, shortcut.out_channels)
+        block.downsample[0] = convolution_like(shortcut, channels, shortcut.out_channels)
     elif channels != before:
         # Only a BasicBlock has none: its last convolution is conv2.
         width = block.conv2.out_channels
-        shortcut = _convolution_like(block.conv2, channels, width, kernel_size=1, padding=0)
+        shortcut = convolution_like(block.conv2, channels, width, kernel_size=1, padding=0)
         block.downsample = nn.Sequential(shortcut, _normalization_like(block.bn2, width)).train(block.training)
     block.conv1.requires_grad_(True)
     if block.downsample is not None:
@@ -62,18 +69,18 @@ def operate_mobilenet(model: MobileNetV2, channels: int) -> None:
     # Without an expansion, as in torchvision's own, the depthwise convolution runs on the channels themselves.
     if expansion:
         first = expansion[0]
-        first[0] = _convolution_like(first[0], channels, first[0].out_channels).requires_grad_(True)
+        first[0] = convolution_like(first[0], channels, first[0].out_channels).requires_grad_(True)
         return
     if channels != depthwise[0].in_channels:
-        depthwise[0] = _convolution_like(depthwise[0], channels, channels)
+        depthwise[0] = convolution_like(depthwise[0], channels, channels)
         depthwise[1] = _normalization_like(depthwise[1], channels)
-        block.conv[1] = _convolution_like(projection, channels, projection.out_channels)
+        block.conv[1] = convolution_like(projection, channels, projection.out_channels)
     depthwise[0].requires_grad_(True)
     block.conv[1].requires_grad_(True)
     block.use_res_connect = block.stride == 1 and channels == projection.out_channels
 
 
-def _convolution_like(layer: nn.Conv2d, in_channels: int, out_channels: int, **changes: object) -> nn.Conv2d:
+def convolution_like(layer: nn.Conv2d, in_channels: int, out_channels: int, **changes: object) -> nn.Conv2d:
     """`layer` itself if the widths agree; else a new one with its settings, initialised as in torchvision."""
     if (layer.in_channels, layer.out_channels) == (in_channels, out_channels) and not changes:
         return layer
@@ -90,10 +97,17 @@ def _convolution_like(layer: nn.Conv2d, in_channels: int, out_channels: int, **c
         "device": layer.weight.device,
     }
     fresh = nn.Conv2d(in_channels, out_channels, **(settings | changes))  # type: ignore[arg-type]
-    nn.init.kaiming_normal_(fresh.weight, mode="fan_out", nonlinearity="relu")
-    if fresh.bias is not None:
-        nn.init.zeros_(fresh.bias)
+    initialise(fresh)
     return fresh.train(layer.training)
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw the weights of all convolutions as torchvision does, with biases of zero."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def _normalization_like(layer: nn.Module, width: int) -> nn.Module:

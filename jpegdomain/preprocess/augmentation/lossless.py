@@ -173,7 +173,7 @@ def upright(image: JpegImage, *, trim: bool = False) -> JpegImage:
     turn = turn_of(image.orientation)
     vertical, horizontal = turn.vertical, turn.horizontal
     if turn.transpose:
-        # The same, flipped before it is transposed: an error then names the image's own sides.
+        # The same as flipping before transposing, so that an error names the image's own sides.
         vertical, horizontal = horizontal, vertical
     turned = flip(image, vertical=vertical, horizontal=horizontal, trim=trim)
     return replace(transpose(turned) if turn.transpose else turned, orientation=1)

@@ -1,8 +1,8 @@
 """Checksums of many tensors at the speed of memory: any changed byte shows.
 
-A state is 64 lanes of 32 bits. Every 256 bytes, lane l takes in the l-th word w: s ← s·M + (u ⊕ u≫15) with u = w·C, all
-modulo 2³², M and C odd. Each step is a bijection of w, so that one changed word always shows; several leave a state as
-it was with a chance of 2⁻³² for each lane that they touch.
+A state is 64 lanes of 32 bits. Every 256 bytes, lane l is updated with the l-th word w: s ← s·M + (u ⊕ u≫15) with u =
+w·C, all modulo 2³², M and C odd. Each step is a bijection of w, so that one changed word always shows; several changed
+words leave a state unchanged with a probability of 2⁻³² for each lane that they touch.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _VECTOR: Final = ir.VectorType(_LANE, _WIDTH)
 _MULTIPLIER: Final = 0x9E3779B1
 _SPREAD: Final = 0x85EBCA6B
 _STREAMS: Final = 4
-"""Places of a tensor that are read in turn: memory answers several streams faster than one."""
+"""Number of places in a tensor that are read in turn: memory serves several streams faster than one."""
 
 
 def _taken_in(builder: Any, state: Any, value: Any, constant: Callable[[int], Any]) -> Any:

@@ -38,7 +38,7 @@ def _take(_typing: Any, _record: Any, _count: Any) -> Any:
 
 
 def _fetch(rights: int) -> Any:
-    """Make the intrinsic that brings memory near: to read (0) or to write (1)."""
+    """Make the intrinsic that prefetches memory: for reading (0) or for writing (1)."""
 
     @intrinsic
     def fetch(_typing: Any, _address: Any, _step: Any) -> Any:
@@ -63,7 +63,7 @@ def workspace(size: int) -> Any:
     @intrinsic
     def reserve(_typing: Any) -> Any:
         def generate(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
-            # Not by Numba's own function: that stores a zero of this type, which LLVM unrolls byte by byte.
+            # Not with Numba's own function, which stores a zero of this type; LLVM unrolls that byte by byte.
             with builder.goto_entry_block():
                 reserved = builder.alloca(ir.ArrayType(ir.IntType(8), size))
                 reserved.align = 64
@@ -81,10 +81,10 @@ real: Callable[[int, int], float] = _reader(types.float64, ir.DoubleType())
 """real(record, index): a float64 of the record."""
 
 fetch_to_read: Callable[[int, int], None] = _fetch(0)
-"""fetch_to_read(address, step): bring eight places near; a hint, which no address makes fail."""
+"""fetch_to_read(address, step): prefetch eight places; this is only a hint, and works with any address."""
 
 fetch_to_write: Callable[[int, int], None] = _fetch(1)
-"""fetch_to_write(address, step): bring eight places near that will be written."""
+"""fetch_to_write(address, step): prefetch eight places that will be written."""
 
 take: Callable[[int, int], int] = cast(Any, _take)
 """take(record, count): add to the record's first word, as one of several threads, and return what it was."""

@@ -1,4 +1,4 @@
-"""What happens to eight vectors between reading and writing them: each step is one call that Numba compiles."""
+"""The steps between reading and writing eight vectors, each one call that Numba compiles."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -20,10 +20,10 @@ class _Stage:
     """The code of one stage, while it is being written.
 
     Args:
-        builder: Of the code.
+        builder: LLVM's builder of the code.
         element: Numba's type of the vectors' elements.
-        part: (lanes, read, written, cut): how many elements of a vector, of the eight vectors how many are read and
-            written, and how many survive 'cut'; the others are zero. None for all.
+        part: (lanes, read, written, cut): the number of elements in a vector; how many of the eight vectors are read
+            and written; and how many are left after 'cut', which sets the others to zero. None for all.
     """
 
     def __init__(self, builder: Any, element: Any, part: Sequence[Any] | None) -> None:
@@ -73,7 +73,7 @@ def stage(*steps: str) -> Callable[..., None]:
     """Make a stage.
 
     Args:
-        *steps: What is done, in turn: 'forward', 'inverse', 'clip', 'choose', 'cut'.
+        *steps: The steps in their order: 'forward', 'inverse', 'clip', 'choose', 'cut'.
 
     Returns:
         run(source, other, target, clamp, part): three places (address, step from one vector to the next); (low, high,

@@ -26,14 +26,14 @@ _WIDTH: Final = 7
 _FROM_PIXELS: Final = 8
 _TO_PIXELS: Final = 9
 _KEPT: Final = 10
-"""Spatial frequencies that are read; where there is a mask source, of that."""
+"""Number of spatial frequencies that are read, from the mask source if there is one."""
 _SOURCE: Final = 11
 _MASK_SOURCE: Final = 15
 _TARGET: Final = 19
 _CLAMP: Final = 23
 
 _RUN: Final = 256
-"""Bytes of channels at a time: two tiles of them fit the first-level cache."""
+"""Bytes of channels that are transformed at a time: two tiles of these fit into the first-level cache."""
 
 _TILE: Final = 64 * _RUN
 _buffers = workspace(2 * _TILE)

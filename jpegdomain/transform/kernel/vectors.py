@@ -13,7 +13,7 @@ _INT32: Final = ir.IntType(32)
 _FEATURES: Final = llvm.get_host_cpu_features()
 
 VECTOR_BYTES: Final = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16
-"""The widest that the processor computes with."""
+"""The widest vector that the processor computes with."""
 
 
 def vector_type(element: Any) -> Any:
@@ -38,14 +38,14 @@ def fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def clip(builder: Any, mask_source: Any, value: Any, clamp: Sequence[Any]) -> Any:
-    """Return below where mask_source ≤ low, above where mask_source ≥ high, else the value: also where it is NaN."""
+    """Return below where mask_source ≤ low, above where it is ≥ high, and the value elsewhere, also where it is NaN."""
     low, high, below, above = clamp
     upper = builder.select(builder.fcmp_ordered(">=", mask_source, high), above, value)
     return builder.select(builder.fcmp_ordered("<=", mask_source, low), below, upper)
 
 
 class Lanes:
-    """Which elements of which of eight vectors are there: `lanes` of each, an LLVM int64."""
+    """Which elements of which of eight vectors exist: the first `lanes` of each, an LLVM int64."""
 
     def __init__(self, builder: Any, kind: Any, lanes: Any) -> None:
         self._builder = builder
@@ -53,7 +53,7 @@ class Lanes:
         self._lanes = builder.trunc(lanes, _INT32)
 
     def mask(self, index: int, inside: Any) -> Any:
-        """Return the mask of one of the eight vectors, of which the first `inside` are there."""
+        """Return the mask of one of the eight vectors, of which the first `inside` exist."""
         there = self._builder.icmp_signed(">", inside, ir.IntType(64)(index))
         active = self._builder.select(there, self._lanes, _INT32(0))
         counts = ir.Constant(self._numbers, list(range(self._numbers.count)))
@@ -61,7 +61,7 @@ class Lanes:
 
 
 def load(builder: Any, address: Any, kind: Any, mask: Any = None) -> Any:
-    """Read a vector, aligned as its elements are; those outside the mask are zero, and their memory is not touched."""
+    """Read a vector with its elements' alignment; elements outside the mask are zero, and are not read."""
     pointer = builder.inttoptr(address, kind.as_pointer())
     if mask is None:
         return builder.load(pointer, align=_alignment(kind))
@@ -73,7 +73,7 @@ def load(builder: Any, address: Any, kind: Any, mask: Any = None) -> Any:
 
 
 def store(builder: Any, vector: Any, address: Any, mask: Any = None) -> None:
-    """Write a vector, aligned as its elements are; memory of elements outside the mask is not touched."""
+    """Write a vector with its elements' alignment; memory of elements outside the mask is not touched."""
     kind = vector.type
     pointer = builder.inttoptr(address, kind.as_pointer())
     if mask is None:

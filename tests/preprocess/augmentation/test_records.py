@@ -141,7 +141,7 @@ def test_upright(orientation):
     np.testing.assert_allclose(pixels(turned), expected.numpy(), atol=1e-9)
 
 
-def test_part_of_the_frequencies_turns_too():
+def test_records_with_fewer_frequencies_turn_too():
     data = jpeg(noise(48, 80))
     few, whole = jd.read_jpeg(data, keep=3), jd.read_jpeg(data)
     for change, _ in CHANGES.values():
