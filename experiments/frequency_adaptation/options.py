@@ -20,8 +20,10 @@ def _variant(text: str) -> str:
         own = variant(text)
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    if own.selection is None or own.gated or own.learned or own.noise:
-        raise argparse.ArgumentTypeError(f"a fixed set of frequency channels, such as 24S; got {text!r}")
+    if own.selection is None or own.gated or own.learned or own.noise or own.design != "first-block":
+        raise argparse.ArgumentTypeError(
+            f"a fixed set of frequency channels, such as 24S, into the first block; got {text!r}"
+        )
     return text
 
 

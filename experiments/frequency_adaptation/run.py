@@ -143,7 +143,8 @@ class _Run:
         entry = self._entry(own)
         fit: dict[str, Any] = {}
         if start == "scratch":
-            return build(own, entry, self.options.model, self.count, seed).to(self.here.device), fit
+            given = (self.options.model, self.count, seed, self.options.side)
+            return build(own, entry, *given).to(self.here.device), fit
         if start == "kept":
             network = copy.deepcopy(self.rgb)
         elif start == "random":
