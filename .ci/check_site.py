@@ -1,4 +1,4 @@
-"""Check a built site: links, anchors, images, nothing loaded from other hosts, every public name, what search finds.
+"""Check a built site: links, anchors, images, other hosts, public names, and the results of searches.
 
 python .ci/check_site.py site
 """
@@ -19,7 +19,7 @@ from lunr.trimmer import trimmer
 
 import jpegdomain
 
-# What a reader types → the page, and the section, that must be among the first results.
+# What a reader types → the page and section that must be among the first results.
 QUESTIONS = {
     "CMYK": "guide/files.html#cmyk-and-ycck",
     "broken files": "guide/files.html#broken-files",
@@ -62,22 +62,22 @@ def _faults(site: Path) -> Iterator[str]:
     for path, page in pages.items():
         here = path.relative_to(site)
         if page.pictures_without_text:
-            yield f"{here}: {page.pictures_without_text} images without a text for those who cannot see them"
+            yield f"{here}: {page.pictures_without_text} images without an alternative text"
         for address in page.loaded:
             if urlsplit(address).netloc:
                 yield f"{here}: loads {address}"
         for address in (*page.links, *page.loaded):
             parts = urlsplit(address)
-            # The page of a missing address has absolute links.
+            # The page for a missing address has absolute links.
             if parts.scheme or parts.netloc or here.name == "404.html":
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if target.is_dir():
                 target /= "index.html"
             if not target.exists():
-                yield f"{here}: {address} leads nowhere"
+                yield f"{here}: {address} does not exist"
             elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in pages[target].anchors:
-                yield f"{here}: {address} has no such place"
+                yield f"{here}: {address} has no such anchor"
 
 
 def _undocumented(site: Path) -> Iterator[str]:
@@ -88,11 +88,11 @@ def _undocumented(site: Path) -> Iterator[str]:
         for name in module.__all__:
             places = {f"{module.__name__}.{name}", f"jpegdomain.{name}"}
             if not (inspect.ismodule(getattr(module, name)) or places & anchors):
-                yield f"{module.__name__}.{name} is on no page"
+                yield f"{module.__name__}.{name} is not on any page"
 
 
 def _found(site: Path) -> Iterator[str]:
-    """Ask the questions, of an index that is made as the site's own is."""
+    """Search for the questions, in an index that is made like the site's own."""
     documents = json.loads((site / "search" / "search_index.json").read_text())["docs"]
     builder = Builder()
     builder.pipeline.add(trimmer)
@@ -103,7 +103,7 @@ def _found(site: Path) -> Iterator[str]:
         builder.add(document)
     index = builder.build()
     for question, wanted in QUESTIONS.items():
-        # Each word, and what begins with it.
+        # Each word, and words that begin with it.
         words = " ".join(f"{word} {word}*" for word in question.lower().split())
         first = [result["ref"] for result in index.search(words)[:8]]
         if wanted not in first and not any(place.startswith("guide/index.html#") for place in first[:3]):

@@ -17,7 +17,7 @@ from PIL import Image
 
 
 def reduced(picture: str) -> str:
-    """Reduce a PNG to 256 colours: a third of the bytes, and nothing that these plots would miss."""
+    """Reduce a PNG to 256 colours: a third of the bytes, and enough for these plots."""
     small = io.BytesIO()
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
         image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
@@ -25,7 +25,7 @@ def reduced(picture: str) -> str:
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
-    """Leave out what differs from run to run, and make the pictures small."""
+    """Remove what differs from run to run, and make the pictures small."""
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},

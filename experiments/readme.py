@@ -203,11 +203,11 @@ RESULTS = {
 """Name of a table in the documents → how it is made."""
 
 
-FIGURES: dict[str, Callable[[dict[str, Any], Path], None]] = {
+FIGURES: dict[str, Callable[[dict[str, Any], Path], object]] = {
     "asm_error": asm_error.figure,
     "conversion": draw_accuracies,
     "equivalence": equivalence.figure,
-    "frequency_channels": frequency_figures.figure,
+    "frequency_channels": frequency_figures.figures,
     "frequency_exact": frequency_exact.figure,
     "frequency_normalisation": frequency_normalisation.figure,
     "input_training": input_training.figure,

@@ -88,7 +88,7 @@ class _OptionABlock(nn.Module):
 class CifarResNet(nn.Module):
     """He et al.'s network of 6·depth+2 layers for 32×32 images: 16, 32, 64 channels, shortcut option A.
 
-    The ``state_dict`` keys are those of the weights in circulation for it: conv1, bn1,
+    The ``state_dict`` keys are those of the publicly available weights: conv1, bn1,
     layer{1,2,3}.{i}.{conv1,bn1,conv2,bn2}, linear.
 
     Args:

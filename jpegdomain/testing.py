@@ -24,7 +24,7 @@ def assert_commutes(
     tolerance: float | None = None,
     seed: int = 0,
 ) -> None:
-    """Assert that a layer closes the square: J̃∘(JPEG layer) = (torch layer)∘J̃.
+    """Assert that a JPEG layer and a torch layer agree: J̃∘(JPEG layer) = (torch layer)∘J̃.
 
     The input is random pixels. The result's pixels must be those of the torch layer, and its coefficients J of these
     pixels: zero outside the extent.

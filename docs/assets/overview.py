@@ -1,4 +1,4 @@
-"""Draw the picture of the README and of the first page, from a file of the tests.
+"""Draw the picture for the README and the site's first page, from a file of the tests.
 
 python docs/assets/overview.py
 """
@@ -34,7 +34,7 @@ def _panel(figure, left, width, title):
 
 
 def draw() -> Figure:
-    """Draw bytes, coefficients, and both ways on: pixels for any network, or a converted network."""
+    """Draw bytes, coefficients, and both ways to continue: pixels for any network, or a converted network."""
     data = FILE.read_bytes()
     figure = Figure(figsize=(11, 3.4))
     figure.patch.set_facecolor("white")

@@ -1,4 +1,4 @@
-"""One API page for each public module, from its ``__all__``: no public name can be forgotten."""
+"""One API page for each public module, made from its ``__all__``, so that no public name can be forgotten."""
 
 import importlib
 import importlib.util
@@ -31,15 +31,15 @@ MODULES = {
 
 
 def _shorter(module: str) -> str:
-    """The module's path as users write it: ``jpegdomain.tensors`` is an attribute of the package."""
+    """Return the module's path as users write it: ``jpegdomain.tensors`` is an attribute of the package."""
     return module.replace("jpegdomain.theory.", "jpegdomain.")
 
 
 def _shown(path: str, value: object) -> str:
-    """The directive that shows an object under its public path."""
+    """Return the directive that shows an object under its public path."""
     try:
         submodule = importlib.util.find_spec(path)
-    except ModuleNotFoundError:  # what is above it is no package
+    except ModuleNotFoundError:  # its parent is not a package
         submodule = None
     if submodule is None:
         return f"::: {path}"
@@ -50,7 +50,7 @@ def _shown(path: str, value: object) -> str:
 
 
 def page(module_path: str) -> str:
-    """Write a module's page: what the package's own names document is linked, all else is shown."""
+    """Write a module's page: names that the package itself documents are linked, all others are shown."""
     module = importlib.import_module(module_path)
     own = {name: getattr(jpegdomain, name) for name in jpegdomain.__all__}
     lines = [f"# {_shorter(module_path)}", "", inspect.getdoc(module) or "", ""]

@@ -1,4 +1,4 @@
-"""Examples of docstrings, lines that begin with ``>>>``, are shown as code: Markdown alone makes quotations of them."""
+"""Lines of docstrings that begin with ``>>>`` are shown as code: Markdown alone would show them as quotations."""
 
 import re
 
@@ -26,7 +26,7 @@ class _Examples(Preprocessor):
 
 class _Extension(Extension):
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802, the name is Markdown's
-        # Before fences are looked for.
+        # This must come before fences are searched for.
         md.preprocessors.register(_Examples(md), "doctest_examples", 40)
 
 

@@ -1,4 +1,4 @@
-"""Formulas become MathML while the site is built: every browser draws them, and nothing is loaded for them."""
+"""Formulas become MathML when the site is built: every browser can draw them, without loading anything."""
 
 import html
 import re
@@ -17,5 +17,5 @@ def _drawn(match: re.Match[str]) -> str:
 
 
 def on_page_content(text: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Draw a page's formulas."""
+    """Convert the formulas of a page."""
     return _FORMULA.sub(_drawn, text)

@@ -1,4 +1,4 @@
-"""The theme's search from a disk needs a script of another host; the site has its own instead."""
+"""When read from a disk, the theme's search needs a script from another host; the site has its own instead."""
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.pages import Page
@@ -12,10 +12,10 @@ def _own(text: str, address: str) -> str:
 
 
 def on_post_page(text: str, page: Page, config: MkDocsConfig) -> str:
-    """Take the own script on a page."""
+    """Use the site's own script on a page."""
     return _own(text, page.url)
 
 
 def on_post_template(text: str, template_name: str, config: MkDocsConfig) -> str:
-    """Take it on a page without a source, such as that of a missing address."""
+    """Use it on a page without a source, such as the page for a missing address."""
     return _own(text, template_name) if template_name.endswith(".html") else text

@@ -1,4 +1,4 @@
-"""The notebooks as pages of the site, with the outputs that they were saved with."""
+"""The notebooks as pages of the site, with their saved outputs."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 def _output(output: dict[str, Any], name: str, pictures: dict[str, bytes]) -> str:
-    """Write an output as Markdown; a picture is put aside under its name."""
+    """Write an output as Markdown; a picture is collected under its name."""
     data = output.get("data", {})
     if "image/png" in data:
         pictures[name] = base64.b64decode(data["image/png"])

@@ -1,4 +1,4 @@
-"""The figures and the JSON files of the results lie beside the experiments; the site has copies of them."""
+"""The figures and JSON files of the results are kept beside the experiments; the site has copies of them."""
 
 from pathlib import Path
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from jpegdomain.frequency import plot_rates
 
-__all__ = ["figure", "gates_figure"]
+__all__ = ["figure", "figures", "gates_figure"]
 
 _COLORS = {"pixels": "0.45", "channels": "#0b6e4f", "gate": "#c1440e"}
 _LABELS = {"pixels": "pixels", "channels": "frequency channels", "gate": "frequency channels behind a gate"}
@@ -49,6 +49,13 @@ def figure(report: dict[str, Any], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")
     drawn.savefig(path, dpi=150)
+
+
+def figures(report: dict[str, Any], path: Path) -> list[Path]:
+    """Draw all figures of a report, and return their paths: the accuracies, and beside them the gates' rates if any."""
+    figure(report, path)
+    gates = path.with_name(f"{path.stem}-gate.png")
+    return [path, gates] if gates_figure(report, gates) else [path]
 
 
 def gates_figure(report: dict[str, Any], path: Path) -> bool:

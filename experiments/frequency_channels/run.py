@@ -32,7 +32,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from experiments.frequency_channels.figures import figure, gates_figure
+from experiments.frequency_channels.figures import figures
 from experiments.frequency_channels.inputs import Inputs, find_files
 from experiments.frequency_channels.network import Classifier, build, operations, plain
 from experiments.frequency_channels.options import parser
@@ -185,9 +185,7 @@ def _keep(path: Path, model: Classifier) -> None:
 
 def _write(report: dict[str, Any], output: Path) -> None:
     save(report, output)
-    image, gates = output.with_suffix(".png"), output.with_name(f"{output.stem}-gate.png")
-    figure(report, image)
-    drawn = [image, gates] if gates_figure(report, gates) else [image]
+    drawn = figures(report, output.with_suffix(".png"))
     print(f"{table_of(report)}\n\n{claim(report['result'])}\n")
     for path in (output, *drawn):
         print(f"wrote {path}")

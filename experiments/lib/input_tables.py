@@ -70,7 +70,7 @@ def loaders_table(report: dict[str, Any]) -> str:
         rows.append(row)
     header = ["loader"]
     for number in workers:
-        header += [f"{number} workers: images/s", "CPU ms per image"]
+        header += [f"{number} worker{'' if number == 1 else 's'}: images/s", "CPU ms per image"]
     return markdown.table(header, rows)
 
 

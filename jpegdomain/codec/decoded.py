@@ -19,7 +19,7 @@ Result: TypeAlias = JpegImage | JpegFileError | OSError | InputError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """Some files, in order.
+    """Several files, in order.
 
     Attributes:
         name_of: A file's name, by its number.

@@ -69,7 +69,7 @@ class IndexedFile:
 
     @property
     def upsampling(self) -> tuple[tuple[int, int], ...]:
-        """As of `JpegImage`."""
+        """As in `JpegImage`."""
         return upsampling_in(self.factors, self.source)
 
     @property
@@ -121,7 +121,7 @@ class IndexedFile:
 
 
 def _heads(pieces: Pieces, index: JpegIndex) -> list[bytes]:
-    """Return for each scan what it needs of the file: all before its data but other scans' headers and data."""
+    """Return, for each scan, the data before its own, without other scans' headers and data."""
     before, heads, checksum, at = b"", [], 0, 0
     if pieces.size != index.size or not index.scans or index.every < 1:
         raise JpegIndexError(_mismatch(pieces.name))

@@ -46,7 +46,7 @@ def check_region(region: Sequence[int]) -> Region:
         The four numbers as Python's own.
 
     Raises:
-        InputError: If it is anything else than four whole numbers, not negative, the last two not 0.
+        InputError: If it is not four whole numbers ≥ 0, the last two of them above 0.
     """
     try:
         top, left, height, width = (operator.index(number) for number in region)

@@ -17,7 +17,7 @@ class Alone:
     """A value that belongs to one image and is not stacked with those of others.
 
     Attributes:
-        value: Any.
+        value: Any value.
     """
 
     value: Any

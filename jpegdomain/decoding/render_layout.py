@@ -93,7 +93,7 @@ def render_layout(
     Args:
         parts: The maps of the one or three components.
         grids: Their layouts in memory, turned upright.
-        extent: Of the output.
+        extent: Extent of the output.
         constants: The constant terms of the image's map, the level shift first.
         used: m: only the m×m lowest frequencies of each block are used.
         channels: 1 or 3.

@@ -149,6 +149,6 @@ def _render(out: NDArray[np.float32], count: int, job: Callable[[], Work]) -> No
 
 
 def behind(sizes: Sequence[int], count: int) -> NDArray[np.int64]:
-    """Where images begin that are stored one after the other, from their components' sizes: see `Arrays`."""
+    """Return where images begin that are stored one after another, from their components' sizes: see `Arrays`."""
     steps = [*sizes, *[sizes[-1]] * (3 - len(sizes)), 64, 64, 64]
     return np.arange(count)[:, None] * np.array(steps)

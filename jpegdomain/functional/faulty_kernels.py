@@ -7,7 +7,7 @@
    the CPU has (or ``ONEDNN_MAX_CPU_ISA`` allows); float32, with at least the kernel in channels-last memory; no
    padding, groups of 1, a stride other than 1 that divides the size, 2 to 7 input channels, 2 images or more. Seen in
    torch 2.6.0 and 2.14.1. `conv2d_on_pixels` selects the pixels that are read, and convolves them at stride 1.
-2. *Depthwise convolution and a sum in one pass* (oneDNN, ``jit_dw:sse41``, which `conversion.packed` calls). Reads
+2. *Depthwise convolution and a sum in one pass* (oneDNN, ``jit_dw:sse41``, which `conversion.onednn` calls). Reads
    through a wild pointer: a segmentation fault. When: CPUs without AVX2; float32 in channels-last memory, the number of
    channels not a multiple of 8. Seen in torch 2.14.1. `adds_safely` returns False, and the sum is a separate call.
 3. *Max-pooling with windows that hold no pixel*, backward (torch's own). In the forward pass the maximum of nothing is

@@ -97,7 +97,7 @@ def masked(value: Tensor, mask: Mask, extent: Extent, *, inplace: bool = False) 
 
 
 def masked_pixels(pixels: Tensor, mask: Mask) -> Tensor:
-    """Apply J̃∘masked∘J to pixels (n, c, h, w), as is the mask's source."""
+    """Apply J̃∘masked∘J to pixels (n, c, h, w); the mask's source is pixels, too."""
     return launch(pixels, Extent(*pixels.shape[2:]), _MASKED_PIXELS, mask.frequencies, mask.clamp, mask.source)
 
 

@@ -33,21 +33,21 @@ def adapt(
     blocks as a larger patch has.
 
     The other designs are those of Gueguen et al. (NeurIPS 2018, figure 3), for ResNets on images of the RGB network's
-    own size: 28×28 blocks for 224×224 pixels. Stem and layer1 are replaced, the input gets a batch norm, and layer2
-    keeps the resolution. Their networks take the channels of ``frequency_channels(…, chroma='nearest')``, in which each
-    chroma block of a 4:2:0 file is repeated for 2×2 luma blocks; where a design takes chroma at its own resolution, it
-    takes every second one.
+    own size: 28×28 blocks for 224×224 pixels. They replace the stem and layer1, normalise the input with a batch norm,
+    and keep the resolution in layer2. Their input is ``frequency_channels(…, chroma='nearest')``, which repeats each
+    chroma block of a 4:2:0 file for 2×2 luma blocks; a design that needs chroma at its own resolution takes every
+    second block.
 
     - 'upsampling': all channels enter layer2 at luma's resolution.
-    - 'upsampling-rfa': before it come three blocks with kernels of 1, 2 and 3, as wide as layer3, in which the
-      receptive field grows as slowly as in the network on pixels.
-    - 'deconvolution-rfa': in addition, Cb and Cr are brought to luma's resolution by a transposed convolution each.
-    - 'late-concat-rfa': luma passes these blocks, layer2 and a block with stride 2; chroma passes one block with kernel
-      1; each has half of layer3's width. The result goes on to the other blocks of layer3.
-    - 'late-concat-rfa-thinner': the luma path has 3/8, 3/8 and 3/4 of layer3's width, chroma has 1/4.
+    - 'upsampling-rfa': three new blocks precede layer2. They are as wide as layer3 and have kernels of 1, 2 and 3, so
+      that the receptive field grows as slowly as in the network on pixels (RFA: receptive-field aware).
+    - 'deconvolution-rfa': as before, but transposed convolutions bring Cb and Cr to luma's resolution.
+    - 'late-concat-rfa': luma passes the three blocks, layer2 and a block with stride 2; chroma passes one block with
+      kernel 1. Both paths have half of layer3's width, and their outputs together enter the other blocks of layer3.
+    - 'late-concat-rfa-thinner': the three parts of the luma path have 3/8, 3/8 and 3/4 of layer3's width, chroma 1/4.
 
-    The widths of the two paths are stated here because the figure does not give them: they follow the public
-    reimplementation by Deguerre et al., whose sums are layer3's width. Blocks are those of the model, basic or
+    The figure does not give the widths of the two paths. With these, the paths together are as wide as layer3; luma's
+    are those of the public reimplementation by Deguerre et al. (jpeg_deep). Blocks are of the model's kind, basic or
     bottleneck.
 
     Faster R-CNN and Mask R-CNN with a ResNet-FPN backbone take images as before, RGB tensors in 0…1, or `FileImage`s,

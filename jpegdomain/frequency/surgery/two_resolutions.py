@@ -1,7 +1,7 @@
 """ResNets on luma and chroma blocks at their own resolutions, by Gueguen et al. (NeurIPS 2018), figure 3.
 
-With 4:2:0 an image of 224×224 pixels has 28×28 luma blocks and 14×14 of each chroma component. A ResNet on pixels has
-these sizes from layer2 and from layer3 on: its stem and layer1 are replaced, and layer2 keeps the resolution.
+In 4:2:0, an image of 224×224 pixels has 28×28 blocks of luma and 14×14 of each chroma component. These are the sizes of
+layer2 and layer3 in a ResNet on pixels, so the channels replace stem and layer1, and layer2 keeps the resolution.
 """
 
 from collections.abc import Sequence
