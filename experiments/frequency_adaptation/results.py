@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -151,8 +152,8 @@ def figure(report: dict[str, Any], path: Path) -> None:
                 values = [100 * share for share in _shares(own, when, top)]
                 label = f"{when} training" if place == 0 else None
                 axes.plot([place + shift] * len(values), values, "o", color=_COLORS[row["start"]], label=label, **style)
-        axes.axhline(100 * rows[0]["before"][top]["mean"], color="0.6", linewidth=1, linestyle="--")
-        ticks = [f"{row['variant']}\n{_STARTS[row['start']].replace(' ', chr(10), 1)}" for row in rows]
+        axes.axhline(100 * rows[0]["before"][top]["mean"], color="0.6", linewidth=1, linestyle="--", label="RGB before")
+        ticks = ["\n".join([row["variant"], *wrap(_STARTS[row["start"]], 13)]) for row in rows]
         axes.set_xticks(range(len(rows)), ticks, fontsize="small")
         axes.set_title(_TITLES[top] if len(tops) > 1 else "", fontsize="medium")
         axes.set_ylim(0, 100)
@@ -162,9 +163,7 @@ def figure(report: dict[str, Any], path: Path) -> None:
         if top == "top1":
             axes.set_ylabel("top-1, %; each network")
             axes.legend(frameon=False, fontsize="small")
-    drawn.suptitle(
-        f"{settings['model']} trained on RGB, then on {settings['training_images']:,} files of {settings['data']} × "
-        f"{settings['epochs']}",
-        fontsize="medium",
-    )
+    files, epochs = settings["training_images"], settings["epochs"]
+    title = f"{settings['model']} trained on RGB, then on {files:,} files of {settings['data']}"
+    drawn.suptitle(f"{title}, {epochs} epoch{'' if epochs == 1 else 's'}", fontsize="medium")
     drawn.savefig(path, dpi=150)
