@@ -56,13 +56,13 @@ def together(module, given, output):
 def finished(processes):
     """Wait for processes to succeed."""
     for process in processes:
-        _, said = process.communicate(timeout=300)
+        _, said = process.communicate(timeout=1500)
         assert process.returncode == 0, said
 
 
 def killed(processes, folder):
     """Kill processes once a network's first epoch is done."""
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 1500
     while not list(folder.glob("*.pt")):
         assert all(process.poll() is None for process in processes)
         assert time.monotonic() < deadline, "no epoch was finished"
