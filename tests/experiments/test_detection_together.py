@@ -126,7 +126,7 @@ class Half(Team):
 
 
 def test_losses_and_gradients_of_two_halves_are_those_of_the_whole(data):
-    """Of images of two sizes, with other numbers of anchors, proposals and proposals on objects in each half."""
+    """Padded to the larger, with other numbers of anchors, proposals and proposals on objects in each half."""
     images = CocoImages(data / "train", data / "train.json", annotated=True)
     given, targets = zip(*(Items(images, True, True)[number, False] for number in (0, 2)), strict=True)
     seeds = [[11, 12], [13, 14]]
@@ -139,7 +139,7 @@ def test_losses_and_gradients_of_two_halves_are_those_of_the_whole(data):
     def shared(team):
         torch.manual_seed(0)
         with all_proposals():
-            model = network.build(network.Design("mask", "resnet18", 64, 96, small=True), 3).train()
+            model = network.build(network.Design("mask", "resnet18", 64, 160, small=True), 3).train()
         # Batch norm has a test of its own.
         model.backbone.body.eval()
         # All anchors that are not between object and background: how many there are depends on the image.
@@ -152,7 +152,7 @@ def test_losses_and_gradients_of_two_halves_are_those_of_the_whole(data):
 
     model, whole = shared(ALONE)
     expected = whole.backward(given, targets, seeds, 1.0, last=True)
-    Half.sizes = [[3, 64, 96]]
+    Half.sizes = [[3, 64, 107]]
     for _ in range(2):
         found, halves = [], []
         for rank in range(2):
