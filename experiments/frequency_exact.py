@@ -5,46 +5,37 @@
 The network is converted exactly and unmodified; of the channels of Y, Cb and Cr that enter it, some are set to zero
 (`jpegdomain.convert(model, channels=…)`). Top-1 and top-5 over the channels kept, for the sets of Xu et al. (CVPR 2020)
 and for three orders, and the entropy-coded bytes of the whole files with these channels alone.
+
+Channels of the network's input are not quite the file's: a resize mixes them, and a chroma block of a 4:2:0 file covers
+four luma blocks. So some sets are also tested on the truncated files themselves, those whose bytes are counted.
 """
 
 import argparse
-import math
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
 import jpegdomain as jd
-from experiments.lib import arguments, markdown
+from experiments.lib import arguments
 from experiments.lib.distributed import World, world
 from experiments.lib.environment import decisive, describe, save
+from experiments.lib.exact_results import SHOWN, enough, figure, table
 from experiments.lib.images import FileBatches, JpegFiles
 from experiments.lib.journal import Journal
 from experiments.lib.networks import load_requested
-from experiments.lib.selections import RULES, Selection, selections
+from experiments.lib.paired import counts, difference
+from experiments.lib.selections import Selection, selections
+from experiments.lib.truncated import truncated
 from jpegdomain.decoding import Entry
-from jpegdomain.frequency import Bandwidth, MaskedEntry, bandwidth, fit_statistics
+from jpegdomain.frequency import Bandwidth, ChannelSet, MaskedEntry, bandwidth, fit_statistics
 from jpegdomain.preprocess import CenterCrop, Compose, Resize, Transform
 
 __all__ = ["enough", "figure", "main", "table"]
 
-_STYLES = {
-    "square": ("#0b6e4f", "s"),
-    "triangle": ("#5aa469", "^"),
-    "learned": ("#222222", "*"),
-    "zigzag": ("#c1440e", "o"),
-    "luma": ("#3c6fb0", "D"),
-    "energy": ("#9457a8", "v"),
-}
-_TICKS = (6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
-_SHOWN = ("6S", "24S", "24T", "24D", "64S")
-"""Sets whose share of the bytes the table has."""
 _COUNTED = ("top1", "top5", "gained", "lost")
 
 
@@ -89,21 +80,43 @@ def _titled(folder: str) -> str:
 @torch.inference_mode()
 def _counts(
     converted: jd.ConvertedModel, entries: dict[str, Entry], batch: jd.JpegBatch, labels: Tensor
-) -> dict[str, dict[str, int]]:
-    """Right answers by setting; the files are decoded once, and masked as an activation."""
+) -> tuple[dict[str, dict[str, int]], dict[str, Tensor]]:
+    """Right answers by setting, their numbers and themselves; files are decoded once, and masked as an activation."""
     plain = converted.jpeg_entry
     activation = Entry(3, plain.mean, plain.std)(batch)
     found: dict[str, dict[str, int]] = {}
+    answers: dict[str, Tensor] = {}
     unmodified: Tensor | None = None
     for key, entry in entries.items():
         converted.jpeg_entry = entry
         logits = converted(activation)
         best = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
-        right = best[:, 0]
+        right = answers[key] = best[:, 0]
         unmodified = right if unmodified is None else unmodified
         values = right.sum(), best.any(1).sum(), (right & ~unmodified).sum(), (unmodified & ~right).sum()
         found[key] = {name: int(value) for name, value in zip(_COUNTED, values, strict=True)}
     converted.jpeg_entry = plain
+    return found, answers
+
+
+@torch.inference_mode()
+def _truncated(
+    converted: jd.ConvertedModel,
+    sets: dict[str, ChannelSet],
+    images: list[jd.JpegImage],
+    labels: Tensor,
+    answers: dict[str, Tensor],
+    preprocess: Transform | None,
+) -> dict[str, dict[str, int]]:
+    """Right answers on the truncated files by set, beside those on masked channels; of files with Y, Cb and Cr."""
+    places = [place for place, image in enumerate(images) if image.color != "rgb"]
+    found = {}
+    for key, kept in sets.items() if places else ():
+        arrived = truncated([images[place] for place in places], kept)
+        batch = jd.collate(arrived.images, preprocess=preprocess, device=labels.device)
+        right = converted(batch).argmax(1) == labels[places]
+        masked = answers[key][places]
+        found[key] = counts(right, masked) | {"images": len(places), "masked": int(masked.sum())}
     return found
 
 
@@ -123,113 +136,28 @@ def _result(parts: list[dict[str, Any]], settings: list[Selection], images: int)
     for one in settings:
         sums = {name: sum(part["counts"][one.key][name] for part in parts) for name in _COUNTED}
         scan, whole = (sum(part["scans"][one.key][place] for part in parts) for place in (0, 1))
-        gained, lost = sums["gained"], sums["lost"]
-        # Paired: the same images with and without the other channels.
-        error = math.sqrt(max(0.0, gained + lost - (gained - lost) ** 2 / images)) / images
+        # The same images with and without the other channels.
+        paired = difference(sums["gained"], sums["lost"], images)
         rules.setdefault(one.rule, {})[str(len(one.kept))] = {
             "top1": sums["top1"] / images,
             "top5": sums["top5"] / images,
-            "top1_difference": (gained - lost) / images,
-            "standard_error": error,
+            "top1_difference": paired["difference"],
+            "standard_error": paired["standard_error"],
             "scan_share": scan / whole if whole else None,
             "kept": one.kept.to_dict(),
         }
+        if arrived := [part["truncated"][one.key] for part in parts if one.key in part["truncated"]]:
+            rules[one.rule][str(len(one.kept))]["truncated"] = _arrived(arrived)
     unmodified = rules.pop("all")["192"]
     return {"images": images, "unmodified": {name: unmodified[name] for name in ("top1", "top5")}, "rules": rules}
 
 
-def enough(result: dict[str, Any], loss: float = 0.01) -> dict[str, str]:
-    """Find how many channels each rule needs to stay within `loss` of all channels' top-1, from there on upwards."""
-    needed = {}
-    for rule, row in result["rules"].items():
-        counts = sorted(map(int, row), reverse=True)
-        close = list(takewhile(lambda count, row=row: row[str(count)]["top1_difference"] >= -loss, counts))
-        needed[rule] = str(close[-1]) if close else f"> {counts[0]}"
-    return needed
-
-
-def table(report: dict[str, Any]) -> str:
-    """Write top-1 by rule over channels kept, and the bytes left."""
-    result, settings = report["result"], report["settings"]
-    counts = sorted({int(count) for row in result["rules"].values() for count in row})
-    needed = enough(result)
-    rows = [
-        [RULES[rule], *(f"{row[str(n)]['top1']:.3f}" if str(n) in row else "" for n in counts), needed[rule]]
-        for rule, row in result["rules"].items()
-    ]
-    tables = [markdown.table(["channels kept", *map(str, counts), "enough for 0.01"], rows)]
-    shares = {name: share for name in _SHOWN if (share := _share(result, name)) is not None}
-    if shares:
-        tables.append(
-            markdown.table(["set", *shares], [["entropy-coded bytes left", *(f"{one:.0%}" for one in shares.values())]])
-        )
-    largest = max(one["standard_error"] for row in result["rules"].values() for one in row.values())
-    header = ["network", "data", "images", "crop in the middle, px", "top-1 with all 192 channels"]
-    row = [settings["model"], settings["data"], f"{result['images']:,}", str(settings["crop"] or "none")]
-    row += [f"{result['unmodified']['top1']:.3f}", f"{largest:.3f}"]
-    tables.append(markdown.table([*header, "largest standard error"], [row]))
-    return "\n\n".join(tables)
-
-
-def _share(result: dict[str, Any], name: str) -> float | None:
-    rule = {"S": "square", "T": "triangle", "D": "learned"}[name[-1]]
-    row = result["rules"].get(rule, {}).get(name[:-1])
-    return None if row is None else row["scan_share"]
-
-
-def _panel(axes: Axes, result: dict[str, Any], across: str) -> None:
-    """Top-1 over channels kept, or over the share of the entropy-coded bytes."""
-    unmodified = result["unmodified"]["top1"]
-    axes.axhline(unmodified, color="0.4", linestyle="--", linewidth=1, label="all 192 channels")
-    end = 192 if across == "channels" else 1.0
-    for rule, row in result["rules"].items():
-        colour, marker = _STYLES[rule]
-        places = [float(count) if across == "channels" else one["scan_share"] for count, one in row.items()]
-        values = [one["top1"] for one in row.values()]
-        alone = rule == "learned"
-        if not alone:
-            # Every rule ends with all channels.
-            places, values = [*places, end], [*values, unmodified]
-        axes.plot(
-            places,
-            values,
-            color=colour,
-            marker=marker,
-            markersize=11 if alone else 5,
-            linestyle="none" if alone else "-",
-            linewidth=1.2,
-            label=RULES[rule],
-            zorder=3 if alone else 2,
-        )
-    axes.plot([end], [unmodified], color="0.2", marker="o", markersize=6, linestyle="none", zorder=3)
-    axes.set_ylim(0, 1)
-    axes.set_axisbelow(True)
-    axes.grid(color="0.92")
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def figure(report: dict[str, Any], path: Path) -> None:
-    """Draw top-1 over channels kept, and over the entropy-coded bytes left, if they were counted."""
-    result, settings = report["result"], report["settings"]
-    shares = [one["scan_share"] for row in result["rules"].values() for one in row.values()]
-    drawn = Figure(figsize=(11 if None not in shares else 6.5, 4.3), layout="constrained")
-    panels = drawn.subplots(1, 1 if None in shares else 2, sharey=True, squeeze=False)[0]
-    _panel(panels[0], result, "channels")
-    panels[0].set_xscale("log", base=2)
-    panels[0].set_xticks(_TICKS, [str(tick) for tick in _TICKS])
-    panels[0].minorticks_off()
-    panels[0].set(xlabel="frequency channels kept of 192", ylabel="top-1 accuracy")
-    panels[0].legend(frameon=False, fontsize="small", loc="lower right")
-    if len(panels) > 1:
-        _panel(panels[1], result, "bytes")
-        panels[1].set(xlabel="entropy-coded bytes left, share of the file's", xlim=(0, 1.03))
-    crop = "" if settings["crop"] is None else f", middle {settings['crop']}×{settings['crop']}"
-    drawn.suptitle(
-        f"{settings['model']}, pretrained, not trained on a selection: {result['images']:,} images of "
-        f"{settings['data']}{crop}",
-        fontsize="medium",
-    )
-    drawn.savefig(path, dpi=150)
+def _arrived(parts: list[dict[str, int]]) -> dict[str, Any]:
+    """Top-1 on truncated files, on masked channels of the same images, and their difference."""
+    total = {name: sum(part[name] for part in parts) for name in parts[0]}
+    images = total["images"]
+    top1 = {"top1": total["right"] / images, "masked_top1": total["masked"] / images}
+    return {"images": images, **top1, **difference(total["gained"], total["lost"], images)}
 
 
 def _write(report: dict[str, Any], output: Path) -> None:
@@ -260,11 +188,14 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     entries: dict[str, Entry] = {
         one.key: MaskedEntry(one.kept, 3, plain.mean, plain.std, plain.domain) for one in settings
     }
+    sets = {one.key: one.kept for one in settings if one.key in SHOWN.values()}
     units = {str(number): unit for number, unit in enumerate(files.units)}
 
     def work(name: str) -> dict[str, Any]:
         records, batch, labels = files.read(units[name])
-        return {"counts": _counts(converted, entries, batch, labels), "scans": _scans(records, settings)}
+        found, answers = _counts(converted, entries, batch, labels)
+        arrived = _truncated(converted, sets, records, labels, answers, preprocess)
+        return {"counts": found, "truncated": arrived, "scans": _scans(records, settings)}
 
     parts = here.share(list(units), journal, work, f"batches of {images.name}")
     report = {

@@ -167,15 +167,14 @@ class Inputs:
         return len(self.training) // (self.batch // self.parts * self.parts)
 
     def test(self, variant: Variant) -> jd.data.Loader:
-        """Load the centre crops of this process's share of the test images: the first, …, or the last of its team.
+        """Load the centre crops of this process's share of the test images.
 
         Returns:
             Batches, in the files' order.
         """
         scale = self.scale_of(variant)
         middle = pp.Compose([pp.Resize(scale * self.short), pp.CenterCrop(scale * self.side)])
-        count, team = len(self.testing), self.team
-        own = range(count * team.rank // team.size, count * (team.rank + 1) // team.size)
+        own = self.team.slice(range(len(self.testing)))
         return jd.loader(
             self.testing, self.batch, preprocess=middle, sampler=own, threads=self.threads, device=self.device
         )

@@ -157,15 +157,14 @@ def build(
             for random ones.
 
     Returns:
-        The network. With weights its batch norms are frozen, and the stem and layer1 but for what surgery made anew;
-        without, all of it is trained.
+        The network. With weights its batch norms are frozen, and the stem and layer1 but for the convolutions that read
+        the channels, those of the first block and of its shortcut; without, all of it is trained.
     """
     model = _rgb(design, classes, weights)
     if selection is not None:
         model = adapt(model, Frontend(selection, statistics))
     if weights not in {None, PRETRAINED}:
         _load(model, Path(weights))
-        model.backbone.body.layer1.requires_grad_(False)
     return model
 
 

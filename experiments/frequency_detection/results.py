@@ -11,6 +11,7 @@ from experiments.frequency_channels.variants import variant
 from experiments.frequency_detection.coco import CocoImages, Items, Target, silent
 from experiments.lib import markdown
 from experiments.lib.approximation import spread
+from experiments.lib.team import ALONE, Team
 from jpegdomain.frequency import FileImage
 
 __all__ = ["PAPER", "average_precision", "evaluate", "summary", "table_of"]
@@ -25,8 +26,16 @@ def evaluate(
     testing: Items,
     batches: Iterable[tuple[list[Tensor | FileImage], list[Target]]],
     device: torch.device,
+    team: Team = ALONE,
 ) -> dict[str, dict[str, float]]:
     """Detect objects in all images and compare them with the annotations.
+
+    Args:
+        model: Faster or Mask R-CNN.
+        testing: All images.
+        batches: This process's, one by one in order: the first, …, or the last of its team.
+        device: Of the model.
+        team: The processes that share the images.
 
     Returns:
         'box', and 'mask' if the network finds masks: COCO's numbers.
@@ -37,7 +46,7 @@ def evaluate(
     boxes: list[dict[str, Any]] = []
     masks: list[dict[str, Any]] = []
     images = testing.images
-    for identifier, (given, _) in zip(images.ids, batches, strict=True):
+    for identifier, (given, _) in zip(team.slice(images.ids), batches, strict=True):
         moved = [image.to(device) if isinstance(image, Tensor) else image for image in given]
         [found] = model(moved)
         for number, (label, score, box) in enumerate(
@@ -50,6 +59,7 @@ def evaluate(
                 drawn = (found["masks"][number, 0] > 0.5).cpu().numpy().astype(np.uint8)
                 with silent():
                     masks.append(entry | {"segmentation": rle.encode(np.asfortranarray(drawn))})
+    boxes, masks = ([entry for part in team.gather(own) for entry in part] for own in (boxes, masks))
     results = {"box": average_precision(images, boxes, "box")}
     if testing.masks:
         results["mask"] = average_precision(images, masks, "mask")

@@ -4,6 +4,7 @@ r"""Mask R-CNN and Faster R-CNN on RGB and on frequency channels, trained alike 
         --annotations coco/annotations/instances_{train,val}2017.json --device cuda \
         --variants RGB 24S --backbone-weights RGB=weights/RGB-0.pt 24S=weights/24S-0.pt
     torchrun --nproc-per-node 4 -m experiments.frequency_detection ...  # the networks shared among four GPUs
+    torchrun --nproc-per-node 8 -m experiments.frequency_detection ... --processes-per-network 8  # one after the other
     python -m experiments.frequency_detection ... --small --min-size 128 --max-size 192 --epochs 2  # to try it out
 
 Xu et al. (2020), tables 3 and 4. The frequency networks take the channels of the files' own coefficients, of images at
@@ -23,117 +24,22 @@ from typing import Any
 
 import torch
 
-from experiments.frequency_channels.recipe import PRECISIONS, resolved
+from experiments.frequency_channels.recipe import resolved
 from experiments.frequency_channels.training import Checkpoints
 from experiments.frequency_channels.variants import variant
 from experiments.frequency_detection.coco import CocoImages, Items
 from experiments.frequency_detection.network import PRETRAINED, Design, build, fit
+from experiments.frequency_detection.options import alike, micro, parser
 from experiments.frequency_detection.results import summary, table_of
 from experiments.frequency_detection.training import Recipe, Trainer
-from experiments.lib import arguments
 from experiments.lib.distributed import World, world
 from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
-from jpegdomain.errors import InputError
 from jpegdomain.frequency import ChannelStatistics
 
 __all__ = ["main"]
 
-_BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "wide_resnet50_2")
 _STATISTICS = "statistics"
-
-
-def _variant(text: str) -> str:
-    try:
-        own = variant(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if own.target is not None or (own.selection is None and own.name != "RGB"):
-        raise argparse.ArgumentTypeError(f"RGB, or a published set such as 24S; got {text!r}")
-    return own.name
-
-
-def _weights(text: str) -> tuple[str, str]:
-    name, _, path = text.partition("=")
-    if path != PRETRAINED and not Path(path).is_file():
-        raise argparse.ArgumentTypeError(f"VARIANT=FILE, or VARIANT={PRETRAINED}; got {text!r}, which names no file")
-    return _variant(name), path
-
-
-def _rate(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number above 0 is needed; got {text!r}")
-    return number
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = arguments.parser("experiments.frequency_detection", __doc__)
-    positive = arguments.positive
-    parser.add_argument("--images", type=Path, nargs=2, required=True, help="folders of JPEG files: train, val")
-    parser.add_argument("--annotations", type=Path, nargs=2, required=True, help="COCO's JSON files: train, val")
-    parser.add_argument("--limit", type=positive, help="train on, and test on, about this many images, evenly spread")
-    parser.add_argument(
-        "--model", choices=("mask", "faster"), default="mask", help="Mask or Faster R-CNN (default mask)"
-    )
-    parser.add_argument("--variants", type=_variant, nargs="+", default=["RGB", "24S", "48S", "64S"])
-    parser.add_argument("--backbone", choices=_BACKBONES, default="resnet50", help="backbone (default resnet50)")
-    parser.add_argument(
-        "--backbone-weights",
-        type=_weights,
-        nargs="+",
-        default=[],
-        metavar="VARIANT=FILE",
-        help="state dicts of classifiers on the same input, or 'pretrained'; default: random weights",
-    )
-    parser.add_argument("--min-size", type=positive, default=800, help="short side of RGB images (default 800)")
-    parser.add_argument("--max-size", type=positive, default=1333, help="their long side at most (default 1333)")
-    parser.add_argument("--small", action="store_true", help="small heads and an eighth of the samples, to try it out")
-    parser.add_argument("--epochs", type=positive, default=26, help="passes over the training images (default 26)")
-    parser.add_argument(
-        "--milestones",
-        type=positive,
-        nargs="+",
-        help="epochs after which the learning rate falls to a tenth (default 16 22 of 26, in proportion of others)",
-    )
-    parser.add_argument("--batch", type=positive, default=16, help="images a step (default 16)")
-    parser.add_argument(
-        "--micro-batch", type=positive, default=2, help="images of a step in memory at once (default 2)"
-    )
-    parser.add_argument("--lr", type=_rate, default=0.02, help="learning rate for 16 images a step (default 0.02)")
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="precision of the backbone (default: bfloat16 where it is fast)",
-    )
-    parser.add_argument("--fitted", type=positive, default=1000, help="images to fit statistics on (default 1000)")
-    parser.add_argument("--seeds", type=positive, default=1, help="networks per variant (default 1)")
-    parser.add_argument(
-        "--seed", type=arguments.natural, default=0, help="the i-th network of a variant has seed + i (default 0)"
-    )
-    parser.add_argument("--workers", type=int, default=0, help="processes that read files ahead (default 0)")
-    parser.add_argument("--weights", type=Path, help="folder to save each trained network in (default: none)")
-    arguments.add_machine(parser, None, "results/frequency_detection-MODEL.json")
-    return parser
-
-
-def _alike(options: argparse.Namespace) -> dict[str, str]:
-    """First weights by variant: of all or of none, since random ones against trained ones would tell nothing."""
-    weights = dict(options.backbone_weights)
-    unknown = [name for name in weights if name not in options.variants]
-    if unknown:
-        raise SystemExit(f"--backbone-weights: {', '.join(unknown)} not among --variants {' '.join(options.variants)}")
-    missing = [name for name in dict.fromkeys(options.variants) if name not in weights]
-    if weights and missing:
-        raise SystemExit(
-            f"--backbone-weights: none for {', '.join(missing)}: like is compared with like, so name weights for all "
-            "--variants or for none"
-        )
-    return weights
 
 
 class _Run:
@@ -153,7 +59,7 @@ class _Run:
             raise SystemExit("--annotations: the two files have other categories")
         milestones = options.milestones or [round(options.epochs * share / 26) for share in (16, 22)]
         recipe = Recipe(options.epochs, milestones, options.batch, options.micro_batch, options.lr)
-        self.weights = _alike(options)
+        self.weights = alike(options)
         identity = repr((self.training.identity(), self.testing.identity())).encode()
         self.settings: dict[str, Any] = {
             "fingerprint": hashlib.sha256(identity).hexdigest()[:16],
@@ -170,7 +76,7 @@ class _Run:
         folder = options.output.with_suffix(".partial")
         self.journal = Journal(folder, decided, here.rank)
         self.checkpoints = Checkpoints(folder, decided)
-        self.trainer = Trainer(recipe, self.checkpoints, here.device, options.workers, quiet=not here.first)
+        self.trainer = Trainer(recipe, self.checkpoints, here.device, options.workers, not here.first, here.team)
 
     def statistics(self, _: str) -> dict[str, Any]:
         """Fit what all frequency networks are normalised with."""
@@ -181,7 +87,8 @@ class _Run:
         for finished in self.journal.results:
             self.checkpoints.drop(finished)
         called, _, number = name.rpartition("-")
-        own, seed = variant(called), int(number)
+        seed = int(number)
+        own = variant(called, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = build(
@@ -195,7 +102,7 @@ class _Run:
             Items(images, own.selection is None, self.design.masks) for images in (self.training, self.testing)
         )
         epochs = self.trainer.train(name, model, seed, training, testing)
-        if self.options.weights is not None:
+        if self.options.weights is not None and self.here.team.first:
             self.options.weights.mkdir(parents=True, exist_ok=True)
             fresh = self.options.weights / f"{name}.new"
             torch.save(model.state_dict(), fresh)
@@ -210,10 +117,11 @@ def _digest(path: str) -> str:
 
 def main(given: list[str] | None = None) -> dict[str, Any]:
     """Run from the command line."""
-    options = _parser().parse_args(given)
+    options = parser(__doc__).parse_args(given)
     if options.output is None:
         options.output = Path(f"results/frequency_detection-{options.model}.json")
-    with world(options.device, options.threads) as here:
+    options.micro_batch = micro(options)
+    with world(options.device, options.threads, options.processes_per_network) as here:
         run = _Run(options, here)
         fitted = here.share([_STATISTICS], run.journal, run.statistics, "statistics")
         run.journal.results.update(fitted)

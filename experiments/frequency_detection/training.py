@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from tqdm import tqdm
 
 from experiments.frequency_channels.training import Checkpoints
 from experiments.frequency_detection.coco import CocoImages, Items, Key, Target
+from experiments.frequency_detection.parallel import SharedLosses
 from experiments.frequency_detection.results import evaluate
+from experiments.lib.team import ALONE, Team
 from jpegdomain.frequency import FileImage
 
 __all__ = ["Recipe", "Trainer"]
@@ -31,7 +34,9 @@ class Recipe:
         epochs: Passes over the images.
         milestones: Epochs after which the learning rate falls.
         batch: Images of a step.
-        micro: Images of a step that are in memory at once; gradients of the parts are added.
+        micro: Images of a step that the network sees at once, in all processes together: losses are means over what
+            is sampled of them, and batch norms are over them. Gradients of a step's micro-batches are added, weighted
+            by their numbers of images.
         lr: Learning rate for 16 images a step; in proportion for others.
     """
 
@@ -72,7 +77,8 @@ class Recipe:
             epoch: 0….
 
         Returns:
-            Steps: images of one orientation, so that little is padded; half of them flipped.
+            Steps of `batch` images, of one orientation, so that little is padded; half of them flipped. As in the
+            reference, an orientation's last step is filled up with images that it has had.
         """
         generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
         order = torch.randperm(len(images), generator=generator).tolist()
@@ -80,8 +86,19 @@ class Recipe:
         steps: list[list[Key]] = []
         for portrait in (False, True):
             alike = [(number, flips[number]) for number in order if images.portrait(number) == portrait]
-            steps += [alike[start : start + self.batch] for start in range(0, len(alike), self.batch)]
+            # Whole steps are divided equally, among however many processes.
+            whole = [*alike, *islice(cycle(alike), -len(alike) % self.batch)]
+            steps += [whole[start : start + self.batch] for start in range(0, len(whole), self.batch)]
         return [steps[place] for place in torch.randperm(len(steps), generator=generator).tolist()]
+
+    def micro_batches(self, team: Team) -> list[range]:
+        """Divide a step.
+
+        Returns:
+            For each micro-batch the places in the step of this process's images.
+        """
+        step = range(self.batch)
+        return [team.slice(step[start : start + self.micro]) for start in range(0, self.batch, self.micro)]
 
 
 _Batch = tuple[list[Tensor | FileImage], list[Target]]
@@ -96,13 +113,20 @@ class Trainer:
         device: To train on.
         workers: Processes that read files; 0 for none but this one.
         quiet: Whether no progress is shown.
+        team: The processes that train a network together; batches and micro-batches can be divided among them equally.
     """
 
     def __init__(
-        self, recipe: Recipe, checkpoints: Checkpoints, device: torch.device, workers: int, quiet: bool
+        self,
+        recipe: Recipe,
+        checkpoints: Checkpoints,
+        device: torch.device,
+        workers: int,
+        quiet: bool,
+        team: Team = ALONE,
     ) -> None:
         self.recipe, self.checkpoints, self.device = recipe, checkpoints, device
-        self.workers, self.quiet = workers, quiet
+        self.workers, self.quiet, self.team = workers, quiet, team
 
     def train(self, unit: str, model: nn.Module, seed: int, training: Items, testing: Items) -> list[dict[str, Any]]:
         """Train a network, from its last checkpoint on if there is one.
@@ -118,15 +142,18 @@ class Trainer:
             model.load_state_dict(state["model"])
             optimiser.load_state_dict(state["optimiser"])
             epochs = state["epochs"]
+        shared = SharedLosses(model, self.team)
         for epoch in range(len(epochs), self.recipe.epochs):
-            losses = self._epoch(unit, model, optimiser, seed, epoch, training)
-            keys = [[(number, False)] for number in range(len(testing))]
+            model.train()
+            losses = self._epoch(unit, shared, optimiser, seed, epoch, training)
+            keys = [[(number, False)] for number in self.team.slice(range(len(testing)))]
             loader = self._loader(testing, keys, f"{unit}, evaluation {epoch + 1}")
-            precision = evaluate(model, testing, loader, self.device)
+            precision = evaluate(model, testing, loader, self.device, self.team)
             epochs.append({"losses": losses, **precision})
-            self.checkpoints.save(
-                unit, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "epochs": epochs}
-            )
+            if self.team.first:
+                self.checkpoints.save(
+                    unit, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "epochs": epochs}
+                )
         return epochs
 
     def _loader(self, items: Items, keys: list[list[Key]], description: str) -> Iterable[_Batch]:
@@ -134,18 +161,21 @@ class Trainer:
         return tqdm(loader, desc=description, unit="batch", leave=False, disable=self.quiet)
 
     def _epoch(
-        self, unit: str, model: nn.Module, optimiser: torch.optim.SGD, seed: int, epoch: int, training: Items
+        self, unit: str, shared: SharedLosses, optimiser: torch.optim.SGD, seed: int, epoch: int, training: Items
     ) -> dict[str, float]:
-        model.train()
-        # What proposals are sampled from depends on the epoch alone: nothing to save and restore.
-        torch.manual_seed(1_000_003 * seed + epoch)
         keys = self.recipe.batches(training.images, seed, epoch)
+        # What is sampled of an image depends on the epoch, the step and its place in it alone: nothing to save and
+        # restore, and the same in whichever process it is.
+        generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
+        seeds = torch.randint(2**62, (len(keys), self.recipe.batch, 2), generator=generator).tolist()
+        parts = self.recipe.micro_batches(self.team)
+        own = [[step[place] for part in parts for place in part] for step in keys]
         sums: dict[str, float] = defaultdict(float)
-        shown = self._loader(training, keys, f"{unit}, epoch {epoch + 1} of {self.recipe.epochs}")
+        shown = self._loader(training, own, f"{unit}, epoch {epoch + 1} of {self.recipe.epochs}")
         for step, batch in enumerate(shown):
             for group in optimiser.param_groups:
                 group["lr"] = self.recipe.rate(epoch, step, len(keys))
-            losses = self._step(model, optimiser, batch)
+            losses = self._step(shared, optimiser, batch, seeds[step])
             total = sum(losses.values())
             if not math.isfinite(total):
                 raise SystemExit(f"{unit}: the loss is {total} in epoch {epoch + 1}, step {step + 1}: lower --lr")
@@ -155,21 +185,37 @@ class Trainer:
                 shown.set_postfix(loss=f"{total:.3f}", refresh=False)
         return dict(sums)
 
-    def _step(self, model: nn.Module, optimiser: torch.optim.SGD, batch: _Batch) -> dict[str, float]:
-        images, targets = batch
+    def _step(
+        self, shared: SharedLosses, optimiser: torch.optim.SGD, batch: _Batch, seeds: list[list[int]]
+    ) -> dict[str, float]:
+        """Take a step.
+
+        Args:
+            shared: The network.
+            optimiser: Of its parameters.
+            batch: This process's images of the step.
+            seeds: Of all images of the step.
+
+        Returns:
+            The step's losses, by name.
+        """
         found: dict[str, float] = defaultdict(float)
         optimiser.zero_grad()
-        for start in range(0, len(images), self.recipe.micro):
-            part = slice(start, start + self.recipe.micro)
-            given = [image.to(self.device) if isinstance(image, Tensor) else image for image in images[part]]
-            moved = [{name: value.to(self.device) for name, value in target.items()} for target in targets[part]]
-            losses: dict[str, Tensor] = model(given, moved)
-            share = len(given) / len(images)
-            (sum(losses.values()) * share).backward()
+        parts, items = self.recipe.micro_batches(self.team), zip(*batch, strict=True)
+        for places in parts:
+            images, targets = zip(*islice(items, len(places)), strict=True)
+            losses = shared.backward(
+                [image.to(self.device) if isinstance(image, Tensor) else image for image in images],
+                [{name: value.to(self.device) for name, value in target.items()} for target in targets],
+                [seeds[place] for place in places],
+                share=len(places) * self.team.size / self.recipe.batch,
+                last=places == parts[-1],
+            )
             for name, loss in losses.items():
-                found[name] += loss.item() * share
+                found[name] += loss
         optimiser.step()
-        return dict(found)
+        summands = torch.tensor(list(found.values()), dtype=torch.float64)
+        return dict(zip(found, self.team.sum(summands).tolist(), strict=True))
 
 
 def _apart(items: list[tuple[Tensor | FileImage, Target]]) -> _Batch:

@@ -12,6 +12,7 @@ from torch.distributed.nn.functional import all_reduce
 __all__ = ["ALONE", "Team", "joined"]
 
 _Part = TypeVar("_Part")
+_Sequence = TypeVar("_Sequence", bound=Sequence[Any])
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Team:
             )
         each = len(parts) // self.size
         return list(parts[self.rank * each : (self.rank + 1) * each])
+
+    def slice(self, parts: _Sequence) -> _Sequence:
+        """Pick this process's parts, as many as every other's or one more: the first, …, or the last of its team."""
+        count = len(parts)
+        return parts[count * self.rank // self.size : count * (self.rank + 1) // self.size]
 
     def sum(self, values: Tensor) -> Tensor:
         """Add up the processes' tensors; gradients are added up, too."""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,12 +18,13 @@ from experiments.frequency_channels.entries import PixelEntry
 from experiments.frequency_channels.network import build as build_classifier
 from experiments.frequency_channels.training import Checkpoints
 from experiments.frequency_channels.variants import PIXELS, variant
+from experiments.frequency_detection import network
 from experiments.frequency_detection import run as experiment
 from experiments.frequency_detection.coco import CocoImages, Items, mirrored, silent
-from experiments.frequency_detection.network import Design, build
+from experiments.frequency_detection.network import PRETRAINED, Design, build
 from experiments.frequency_detection.results import average_precision, summary, table_of
 from experiments.frequency_detection.training import Recipe, Trainer
-from jpegdomain.frequency import ChannelStatistics, FileImage, Frontend, published
+from jpegdomain.frequency import ChannelSet, ChannelStatistics, FileImage, Frontend, published
 
 COLOURS = {3: (220, 40, 40), 7: (40, 200, 60), 12: (50, 70, 230)}
 """Category → colour. The numbers have gaps, as COCO's own."""
@@ -258,7 +260,10 @@ def test_every_variant_sees_the_same_epochs(data):
     steps = recipe.batches(images, seed=0, epoch=3)
     assert steps == recipe.batches(images, seed=0, epoch=3)
     assert steps != recipe.batches(images, seed=0, epoch=4)
-    assert sorted(number for step in steps for number, _ in step) == list(range(8))
+    # Every image, and images of an orientation for a second time where its last step would be short.
+    assert {number for step in steps for number, _ in step} == set(range(8))
+    assert [len(step) for step in steps] == [4, 4, 4]
+    assert len({key for step in steps for key in step}) == 8
     assert all(len({images.portrait(number) for number, _ in step}) == 1 for step in steps)
 
 
@@ -280,7 +285,7 @@ def classifier(name, path):
         entry = PixelEntry(PIXELS[name], 255 * torch.rand(3), torch.rand(3) + 1)
     else:
         entry = Frontend(own.selection, ChannelStatistics(torch.rand(192), torch.rand(192) + 1, 1))
-    model = build_classifier(own, entry, "resnet18", 10, seed=3)
+    model = build_classifier(own, entry, "resnet18", 10, seed=3, side=64)
     torch.save(model.state_dict(), path)
     return model
 
@@ -288,7 +293,11 @@ def classifier(name, path):
 DESIGN = Design("faster", "resnet18", 64, 96, small=True)
 
 
-@pytest.mark.parametrize("name", ["RGB", "24S"])
+def trained(module):
+    return [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+
+
+@pytest.mark.parametrize("name", ["RGB", "24S", "luma-24"])
 def test_backbone_weights_bring_their_inputs_statistics(tmp_path, name):
     """A file of `experiments.frequency_channels`: the network's layers, and what its input was normalised with."""
     written = classifier(name, tmp_path / "weights.pt")
@@ -297,7 +306,8 @@ def test_backbone_weights_bring_their_inputs_statistics(tmp_path, name):
     body = model.backbone.body
     assert torch.equal(body.layer1[0].conv1.weight, written.network.layer1[0].conv1.weight)
     assert torch.equal(body.layer4[1].conv2.weight, written.network.layer4[1].conv2.weight)
-    assert not any(parameter.requires_grad for parameter in body.layer1.parameters())
+    # What reads the channels is trained; on RGB the reference freezes it.
+    assert trained(body.layer1) == ([] if name == "RGB" else ["0.conv1.weight", "0.downsample.0.weight"])
     assert all(parameter.requires_grad for parameter in body.layer2.parameters())
     if name == "RGB":
         assert model.transform.image_mean == pytest.approx((written.entry.mean / 255).tolist())
@@ -305,6 +315,44 @@ def test_backbone_weights_bring_their_inputs_statistics(tmp_path, name):
     else:
         assert torch.equal(model.transform.frontend.mean, written.entry.mean)
         assert torch.equal(model.transform.frontend.std, written.entry.std)
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "expected"),
+    [
+        ("24S", "resnet18", ["0.conv1.weight", "0.downsample.0.weight"]),
+        ("luma-64", "resnet50", ["0.conv1.weight", "0.downsample.0.weight"]),
+        # As many channels as the stem had: its weights are carried over, and a basic block adds its input itself.
+        ("luma-64", "resnet18", ["0.conv1.weight"]),
+        ("RGB", "resnet18", []),
+    ],
+)
+def test_what_reads_the_channels_is_trained_with_pretrained_weights(monkeypatch, name, backbone, expected):
+    # Nothing is fetched: which layers are trained does not depend on the weights.
+    monkeypatch.setattr(network, "get_model_weights", lambda _: SimpleNamespace(IMAGENET1K_V1=None))
+    model = build(Design("faster", backbone, 64, 96, small=True), 3, variant(name).selection, None, PRETRAINED)
+    body = model.backbone.body
+    assert trained(body.layer1) == expected
+    assert trained(body.conv1) == []
+    assert all(parameter.requires_grad for parameter in body.layer2.parameters())
+    assert all(parameter.requires_grad for parameter in model.backbone.fpn.parameters())
+
+
+@pytest.mark.slow
+def test_luma_alone_from_files_to_ap(data, tmp_path):
+    options = ("--variants", "luma-24", "luma-64", "--epochs", "1", "--limit", "1", "--weights", str(tmp_path))
+    report = experiment.main(arguments(data, tmp_path / "run.json", *options, "--model", "faster"))
+    assert [one["variant"] for one in report["result"]["each"]] == ["luma-24", "luma-64"]
+    rows = table_of(report).splitlines()
+    # The channels of images of twice the side: 4 / 192 of RGB's numbers each.
+    assert [row.split(" | ")[1] for row in rows[2:4]] == ["0.5", "1.33"]
+    for name, count in (("luma-24", 24), ("luma-64", 64)):
+        state = torch.load(tmp_path / f"{name}-0.pt", weights_only=True)
+        assert state["backbone.body.layer1.0.conv1.weight"].shape[1] == count
+        selection = ChannelSet.from_dict(state["transform.frontend._extra_state"]["selection"])
+        luma, *chroma = selection.components
+        assert len(luma) == count
+        assert chroma == [(), ()]
 
 
 @pytest.mark.parametrize(
@@ -353,9 +401,16 @@ def test_help_needs_no_pycocotools(data, monkeypatch):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--variants", "YCbCr"], "RGB, or a published set"),
-        (["--variants", "gate-24"], "RGB, or a published set"),
+        (["--variants", "YCbCr"], "RGB, a published set"),
+        (["--variants", "RGB-large"], "twice --min-size and --max-size"),
+        (["--variants", "gate-24"], "RGB, a published set"),
+        (["--variants", "learned-24"], "RGB, a published set"),
+        (["--variants", "lambda-0.01"], "RGB, a published set"),
+        (["--variants", "24S+noise-168"], "RGB, a published set"),
+        (["--variants", "24S@0"], "RGB, a published set"),
+        (["--variants", "UpSampling"], "RGB, a published set"),
         (["--variants", "25S"], "25"),
+        (["--variants", "luma-65"], "1…64"),
         (["--backbone-weights", "RGB=nowhere.pt"], "names no file"),
         (["--lr", "0"], "above 0"),
         (["--seed", "-1"], "≥ 0"),

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,13 +48,23 @@ def run(tmp_path, folder, *arguments):
     return report
 
 
-def right(folder, mask=None, crop=None):
-    """Right answers of the spatial network, one image after the other, in float64: zeros in the coefficients."""
+def right(folder, mask=None, crop=None, sent=None):
+    """Right answers of the spatial network, one image after the other, in float64: zeros in the coefficients.
+
+    Of the network's input, or of the files themselves where `sent` says which are sent.
+    """
     model = load_network("three_block", None, 2, 3).double()
     found = []
     for label, name in enumerate(("across", "along")):
         for path in sorted((folder / name).glob("*.jpg")):
-            pixels = jd.decode_rgb(jd.collate([jd.read_jpeg(path)], dtype=torch.float64))
+            image = jd.read_jpeg(path)
+            if sent is not None:
+                parts = [
+                    replace(part, coefficients=np.where(kept, part.coefficients, 0).astype(np.int16))
+                    for part, kept in zip(image.components, sent.reshape(3, 64), strict=True)
+                ]
+                image = replace(image, components=tuple(parts))
+            pixels = jd.decode_rgb(jd.collate([image], dtype=torch.float64))
             if crop is not None:
                 top, left = ((side - crop) // 2 for side in pixels.shape[2:])
                 pixels = pixels[:, :, top : top + crop, left : left + crop]
@@ -87,10 +98,25 @@ def test_accuracies_are_the_spatial_networks_on_masked_pixels(tmp_path, folder, 
         assert one["top1_difference"] == pytest.approx(difference.mean())
         assert one["standard_error"] == pytest.approx(difference.std() / 12**0.5)
         assert 0 < one["scan_share"] < 1
+        if rule in ("square", "learned"):
+            arrived, own = one["truncated"], right(folder, crop=crop, sent=mask.numpy() > 0)
+            assert (arrived["images"], arrived["top1"]) == (12, pytest.approx(own.mean()))
+            assert arrived["masked_top1"] == one["top1"]
+            assert arrived["difference"] == pytest.approx(own.mean() - masked.mean())
+            assert arrived["standard_error"] == pytest.approx((own - masked.astype(int)).std() / 12**0.5)
+        else:
+            assert "truncated" not in one
     printed = capsys.readouterr().out
     assert table(report) in printed
     assert (tmp_path / "result.png").read_bytes().startswith(b"\x89PNG")
     assert "| learned set (D) |" in table(report)
+    assert "| top-1 on the truncated files |" in table(report)
+    # Results from before the truncated files were tested.
+    for row in result["rules"].values():
+        for one in row.values():
+            one.pop("truncated", None)
+    assert "| entropy-coded bytes left |" in table(report)
+    assert "truncated" not in table(report)
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_result(tmp_path, folder, monkeypatch):

@@ -27,12 +27,18 @@ TOGETHER = (
 )
 
 
-def together(given, output):
-    """Start two processes that train each network together, as torchrun would, but in this test's session."""
+def together(module, given, output):
+    """Start two processes that train each network together, as torchrun would, but in this test's session.
+
+    Args:
+        module: With the command's `main`, run by ``python -m``.
+        given: Options.
+        output: Of the run.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "experiments.frequency_channels", *given, "--processes-per-network", "2"]
+    command = [sys.executable, "-m", module, *given, "--processes-per-network", "2"]
     shared = {"PYTHONPATH": str(ROOT), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     return [
         subprocess.Popen(
@@ -45,6 +51,25 @@ def together(given, output):
         )
         for rank in range(2)
     ]
+
+
+def finished(processes):
+    """Wait for processes to succeed."""
+    for process in processes:
+        _, said = process.communicate(timeout=1500)
+        assert process.returncode == 0, said
+
+
+def killed(processes, folder):
+    """Kill processes once a network's first epoch is done."""
+    deadline = time.monotonic() + 1500
+    while not list(folder.glob("*.pt")):
+        assert all(process.poll() is None for process in processes)
+        assert time.monotonic() < deadline, "no epoch was finished"
+        time.sleep(0.02)
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 def losses(report):
@@ -73,9 +98,7 @@ def assert_same(report, alone):
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(given, alone, tmp_path):
     output = tmp_path / "result.json"
-    for process in together(given, output):
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
+    finished(together("experiments.frequency_channels", given, output))
     report = json.loads(output.read_text())
     assert report["environment"]["processes"] == 2
     assert_same(report, alone)
@@ -84,16 +107,7 @@ def test_two_processes_train_as_one_does(given, alone, tmp_path):
 @pytest.mark.slow
 def test_one_process_resumes_where_two_were_killed(given, alone, tmp_path, capsys):
     output = tmp_path / "result.json"
-    processes = together(given, output)
-    # Once a network's first epoch is done.
-    deadline = time.monotonic() + 120
-    while not list(output.with_suffix(".partial").glob("*.pt")):
-        assert all(process.poll() is None for process in processes)
-        assert time.monotonic() < deadline, "no epoch was finished"
-        time.sleep(0.02)
-    for process in processes:
-        process.kill()
-        process.communicate()
+    killed(together("experiments.frequency_channels", given, output), output.with_suffix(".partial"))
     assert not output.exists()
     capsys.readouterr()
     report = experiment.main([*given, "--output", str(output)])
@@ -107,6 +121,7 @@ def test_processes_are_divided_into_teams():
     assert joined(3, 4, 1) == Team(0, 1, 3, 4)
     assert ALONE.share(["a", "b"]) == ["a", "b"]
     assert [Team(rank, 2, 0, 1).share([1, 2, 3, 4]) for rank in range(2)] == [[1, 2], [3, 4]]
+    assert [Team(rank, 3, 0, 1).slice(range(5)) for rank in range(3)] == [range(1), range(1, 3), range(3, 5)]
     with pytest.raises(SystemExit, match="4 processes cannot be divided into teams of 3"):
         joined(0, 4, 3)
     with pytest.raises(SystemExit, match="3 parts of a batch cannot be divided equally among 2 processes"):

@@ -1,0 +1,40 @@
+"""Accuracies on the same images: differences paired image by image."""
+
+import math
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["counts", "difference"]
+
+
+def counts(right: Tensor, reference: Tensor) -> dict[str, int]:
+    """Count right answers.
+
+    Args:
+        right: (n,) bool, of what is tested.
+        reference: (n,) bool, of what it is compared with, on the same images.
+
+    Returns:
+        'right', 'gained' where the reference is wrong, 'lost' where it is right and the tested one wrong.
+    """
+    pairs = {"right": right, "gained": right & ~reference, "lost": reference & ~right}
+    return {name: int(values.sum()) for name, values in pairs.items()}
+
+
+def difference(gained: int, lost: int, images: int) -> dict[str, Any]:
+    """Compute the difference of two accuracies and its standard error.
+
+    With d_i in {−1, 0, 1} for each image, the difference is the mean of d and its standard error
+    √(mean(d²) − mean(d)²)/√n.
+
+    Args:
+        gained: Images that only the first has right.
+        lost: Images that only the second has right.
+        images: n.
+
+    Returns:
+        'difference' and 'standard_error', both as shares.
+    """
+    error = math.sqrt(max(0.0, gained + lost - (gained - lost) ** 2 / images)) / images
+    return {"difference": (gained - lost) / images, "standard_error": error}
