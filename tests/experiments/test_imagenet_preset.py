@@ -59,8 +59,9 @@ def test_the_imagenet_preset_runs_from_end_to_end(imagenet, tmp_path, capsys):
     )
     for one in result["each"]:
         [epoch] = one["epochs"]
-        # It has begun to learn, from the loss of equal probabilities on, or at least has not diverged.
-        assert 0.5 * math.log(CLASSES) < epoch["loss"] < 1.2 * math.log(CLASSES)
+        # It has not diverged: the loss of equal probabilities is log 1,000. And it has begun to tell colours apart.
+        assert epoch["loss"] < 2 * math.log(CLASSES)
+        assert one["top5"] > 5 / CLASSES
         # Of 1,000 images each.
         assert all((1000 * one[top]).is_integer() for top in ("top1", "top5"))
         assert 0 <= one["top1"] <= one["top5"] < 0.5
@@ -76,5 +77,5 @@ def test_the_imagenet_preset_runs_from_end_to_end(imagenet, tmp_path, capsys):
     assert not output.with_suffix(".partial").exists()
     printed = capsys.readouterr().out
     assert "| 24S | 1 | 0.50 |" in printed
-    # Their ResNet-50's top-1 and top-5.
-    assert "76.6" in printed
+    # Xu et al.'s ResNet-50.
+    assert "| 77.2 | 93.5 |" in printed
