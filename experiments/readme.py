@@ -126,7 +126,8 @@ RESULTS = {
         _each(frequency_normalisation.table),
         _experiment("frequency_normalisation-*"),
         (
-            "torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1",
+            "torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1 \\",
+            "    --weights weights --variants 24S DCT-192 learned-24 RGB random-24 24S+noise-168 DCT-192@0",
             "torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1 \\",
             "    --limit 3200",
         ),

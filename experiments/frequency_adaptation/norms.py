@@ -13,8 +13,8 @@ __all__ = ["unfold_norms"]
 def unfold_norms(network: nn.Module, batches: Sequence[Tensor]) -> None:
     """Measure the statistics of all batch norms, and change their weights and biases so that they compute the same.
 
-    A network whose batch norms were folded, or were trained on other images, so starts a training with what it
-    computes in eval mode: in training mode a batch norm has the statistics of its batch.
+    Where they were folded into convolutions, statistics are 0 and 1, and to measure them again on other inputs would
+    change what the network computes even if the inputs were the same.
 
     Args:
         network: Changed in place, in eval mode afterwards.

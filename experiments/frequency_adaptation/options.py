@@ -92,7 +92,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         default=0.35,
         help="smallest share of an image that a crop in training takes (default 0.35)",
     )
-    parser.add_argument("--limit", type=positive, default=1000, help="train on about this many files (default 1000)")
+    parser.add_argument("--limit", type=positive, default=1500, help="train on about this many files (default 1500)")
     parser.add_argument("--tests", type=positive, default=500, help="test on about this many files (default 500)")
     parser.add_argument(
         "--fit",
@@ -106,7 +106,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--lr", type=_amount, default=3e-3, help="largest learning rate of layers that start at random (default 0.003)"
     )
     parser.add_argument(
-        "--carried", type=_amount, default=1e-4, help="that of layers trained before, or fitted (default 0.0001)"
+        "--carried", type=_amount, default=2e-4, help="that of layers trained before, or fitted (default 0.0002)"
     )
     parser.add_argument("--decay", type=_amount, default=0.01, help="AdamW's weight decay (default 0.01)")
     parser.add_argument("--seed", type=arguments.natural, default=0, help="of the first training (default 0)")

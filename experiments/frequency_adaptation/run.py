@@ -8,9 +8,9 @@
 The stem of the network is replaced by channels of the same crop at twice its side (MobileNetV2: four times). The new
 entrance starts at random, or the first block is fitted: ridge regressions on some training images, whose labels are not
 used, let it do, as nearly as it can, what stem and first block did, and the statistics of all batch norms are measured
-again on the same images. Each network is tested as it starts and after a short training on the folder's
-classes, beside the RGB network with the same training and beside networks whose weights are all random at first. By
-seed all see the same files, order and crops.
+again on the same images. Each network is tested as it starts and after a short training on the folder's classes, in
+which batch norms that were trained or fitted keep their statistics, beside the RGB network with the same training and
+beside networks whose weights are all random at first. By seed all see the same files, order and crops.
 
 A network on ImageNet's 1,000 classes takes Imagenette's folders as ten of them; it is tested over all 1,000 and with
 the ten as the only answers. An interrupted run goes on after the last training that it finished.

@@ -65,13 +65,12 @@ class Training:
             groups.append({"params": [one for one in every if id(one) not in ids], "rate": self.carried})
         return groups
 
-    def modes(self, model: Classifier, start: str) -> None:
-        """Put layers into training mode, hence their batch norms: those that are trained."""
-        everything = start == "scratch" or self.scope == "all"
-        model.train(everything)
-        if not everything:
-            for module in entrance(model.network):
-                module.train()
+    @staticmethod
+    def modes(model: Classifier, start: str) -> None:
+        """Put layers whose batch norms have no statistics yet into training mode, all others into eval mode."""
+        model.train(start == "scratch")
+        if start == "random":
+            entrance(model.network)[-1].train()
 
     def train(
         self, model: Classifier, start: str, inputs: Inputs, variant: Variant, seed: int, classes: Tensor, quiet: bool

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from experiments.frequency_channels.entries import NoisyEntry, PixelEntry
+from experiments.frequency_channels.entries import HalvedChromaEntry, NoisyEntry, PixelEntry
 from experiments.frequency_channels.inputs import Files, find_files
 from experiments.frequency_channels.network import Classifier, build
 from experiments.frequency_channels.variants import PIXELS, Variant, variant
@@ -104,7 +104,9 @@ def opened(options: argparse.Namespace, device: torch.device) -> Trained:
         "same_files": own == settings["fingerprint"],
         "batch": batch,
     }
-    units = {str(start): range(start, min(start + batch, count)) for start in range(0, count, batch)}
+    units: dict[str, Sequence[int]] = {
+        str(start): range(start, min(start + batch, count)) for start in range(0, count, batch)
+    }
     return Trained(settings, networks, testing, units, described)
 
 
@@ -151,8 +153,15 @@ def load(report: dict[str, Any], folder: Path, device: torch.device | str = "cpu
             own = own.static(ChannelSet.from_dict(one["static"]))
         elif own.learned:
             raise SystemExit(f"the report does not say which channels {own.name} takes, in 'static'")
-        stride = settings.get("layer2_stride", 2)
-        model = build(own, _entry(own), settings["model"], settings["classes"], one["seed"], stride)
+        model = build(
+            own,
+            _entry(own),
+            settings["model"],
+            settings["classes"],
+            one["seed"],
+            settings["side"],
+            settings.get("layer2_stride", 2),
+        )
         _fill(model, folder / f"{own.name}-{one['seed']}.pt", f"{own.name} on {settings['model']}")
         found.append(Saved(own, one["seed"], model.to(device).eval(), one))
     return found
@@ -170,6 +179,8 @@ def _entry(own: Variant) -> nn.Module:
     """The first layer, whose statistics are still to be loaded."""
     if own.selection is None:
         return PixelEntry(PIXELS[own.name], torch.zeros(3), torch.ones(3))
+    if own.halved:
+        return HalvedChromaEntry()
     entry = Frontend(own.selection)
     return NoisyEntry(entry, own.noise) if own.noise else entry
 
@@ -194,7 +205,8 @@ def _brief(error: Exception) -> str:
 def _scales(settings: dict[str, Any], own: Variant) -> tuple[int, int]:
     """Sides of a variant's images and of those that channels are taken of, over the side of the RGB network's."""
     largest = settings["frequency_side"] // settings["side"]
-    return (largest if own.large or own.selection is not None else 1), largest
+    large = own.large or (own.selection is not None and not own.halved)
+    return (largest if large else 1), largest
 
 
 def middle(settings: dict[str, Any], own: Variant) -> Transform:

@@ -30,6 +30,7 @@ from typing import Any
 import torch
 
 from experiments.frequency_channels.answers import PREPROCESSES, read
+from experiments.frequency_channels.network import TRANSFORMER
 from experiments.frequency_channels.saved import add_saved, opened
 from experiments.frequency_costs.bytes import measured
 from experiments.frequency_costs.figures import figure
@@ -75,6 +76,8 @@ def _write(report: dict[str, Any], output: Path) -> None:
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     trained = opened(options, here.device)
     networks, settings = trained.networks, trained.settings
+    if settings["model"] == TRANSFORMER and "whole" in options.preprocess:
+        raise SystemExit(f"{TRANSFORMER} takes images of one size only: give --preprocess test")
     qualities = sorted(set(options.qualities), reverse=True)
     described = trained.described | {"preprocess": options.preprocess, "qualities": qualities}
     described["repeats"] = options.repeats

@@ -12,9 +12,10 @@ from torch import nn
 import jpegdomain as jd
 from experiments.frequency_channels.answers import File, answers
 from experiments.frequency_channels.entries import PixelEntry
-from experiments.frequency_channels.network import Classifier
+from experiments.frequency_channels.inputs import Inputs, find_files
+from experiments.frequency_channels.network import Classifier, build
 from experiments.frequency_channels.saved import Saved, load, read_report
-from experiments.frequency_channels.variants import Variant
+from experiments.frequency_channels.variants import Variant, variant
 from experiments.frequency_costs import bytes as costs_bytes
 from experiments.frequency_costs import run as experiment
 from experiments.frequency_costs.bytes import measured
@@ -256,6 +257,40 @@ def test_weights_of_another_network_are_refused(trained, tmp_path):
     report["settings"]["model"] = "resnet18"
     with pytest.raises(SystemExit, match="is not that of RGB on resnet18"):
         load(report, trained / "weights")
+
+
+@pytest.mark.parametrize(
+    ("model", "variants", "stride", "scale"),
+    [
+        ("resnet10", ("24S", "RGB-large"), 1, 2),
+        ("resnet10", ("UpSampling", "Late-Concat-RFA"), 2, 2),
+        ("vit_tiny", ("RGB", "24S"), 2, 1),
+    ],
+)
+def test_every_kind_of_network_is_built_as_it_was_trained(tmp_path, trained, model, variants, stride, scale):
+    report = json.loads((trained / "t.json").read_text())
+    settings = report["settings"] | {"model": model, "layer2_stride": stride, "frequency_side": 16 * scale}
+    inputs = Inputs(*find_files(trained / "data"), side=16, short=16, area=0.5, scale=scale, batch=4, quiet=True)
+    networks = {}
+    for name in variants:
+        own = variant(name)
+        networks[name] = build(own, inputs.entry(own), model, 2, 0, 16, stride).eval()
+        torch.save(networks[name].state_dict(), tmp_path / f"{name}-0.pt")
+    report["settings"] = settings
+    report["result"]["each"] = [{"variant": name, "seed": 0, "top1": 0.5, "operations": 1} for name in variants]
+    for one in load(report, tmp_path):
+        batch, labels = next(iter(inputs.test(one.variant)))
+        with torch.inference_mode():
+            expected = networks[one.variant.name](batch)[0]
+            torch.testing.assert_close(one.model(batch)[0], expected, rtol=0, atol=0)
+        images = [jd.read_jpeg(path) for path in inputs.testing.files[:4]]
+        right, _ = answers(one, images, labels, "test", settings)
+        assert right.tolist() == (expected.argmax(1) == labels).tolist()
+    if model == "vit_tiny":
+        (tmp_path / "vit.json").write_text(json.dumps(report))
+        given = [str(tmp_path / "vit.json"), "--weights", str(tmp_path), "--data", str(trained / "data")]
+        with pytest.raises(SystemExit, match="images of one size only: give --preprocess test"):
+            experiment.main([*given, "--output", str(tmp_path / "x.json")])
 
 
 def test_the_channels_of_a_random_set_are_checked(trained, tmp_path):
