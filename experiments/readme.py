@@ -16,6 +16,7 @@ from experiments import (
     equivalence,
     frequency_exact,
     frequency_normalisation,
+    frequency_quality,
     generality,
     input_accuracy,
     input_training,
@@ -111,8 +112,25 @@ RESULTS = {
     ),
     "frequency-channels": Result(
         _each(frequency_channels.table),
-        _experiment("frequency_channels-*"),
+        _experiment("frequency_channels-*-resnet18-*"),
         ("python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5",),
+    ),
+    "frequency-designs": Result(
+        _each(frequency_channels.table),
+        _experiment("frequency_channels-*-resnet10-*"),
+        (
+            "python -m experiments.frequency_channels --data imagenette-160 --preset ablation-3 --limit 3200 \\",
+            "    --threads 1 --seeds 1 --variants RGB UpSampling Deconvolution-RFA Late-Concat-RFA \\",
+            "    Late-Concat-RFA-Thinner",
+        ),
+    ),
+    "frequency-quality": Result(
+        _each(frequency_quality.table),
+        _experiment("frequency_quality-*"),
+        (
+            "python -m experiments.frequency_quality results/frequency_normalisation-imagenette-160-resnet10.json \\",
+            "    --weights weights --data imagenette-160 --threads 1",
+        ),
     ),
     "frequency-exact": Result(
         _each(frequency_exact.table),
@@ -210,6 +228,7 @@ FIGURES: dict[str, Callable[[dict[str, Any], Path], object]] = {
     "equivalence": equivalence.figure,
     "frequency_channels": frequency_figures.figures,
     "frequency_exact": frequency_exact.figure,
+    "frequency_quality": frequency_quality.figure,
     "frequency_normalisation": frequency_normalisation.figure,
     "input_training": input_training.figure,
     "jpeg_training": draw_accuracies,
