@@ -22,6 +22,7 @@ from experiments import (
     input_training,
     report,
 )
+from experiments.frequency_adaptation import results as frequency_adaptation
 from experiments.frequency_channels import figures as frequency_figures
 from experiments.frequency_channels import results as frequency_channels
 from experiments.lib import arguments, markdown
@@ -109,6 +110,15 @@ RESULTS = {
         _each(equivalence.sweep_table),
         _experiment("equivalence-cifar_resnet20-frequencies"),
         (f"{_CIFAR} --batch 100 --frequencies 1-15 --dtype float32",),
+    ),
+    "frequency-adaptation": Result(
+        _each(frequency_adaptation.table),
+        _experiment("frequency_adaptation-*"),
+        (
+            "python -m experiments.frequency_adaptation --data imagenette-160 --model mobilenet_v2 --weights FILE \\",
+            "    --mean .5 .5 .5 --std .5 .5 .5 --same-padding --samples FOLDER --variants 24S \\",
+            "    --starts fitted random --seeds 1 --side 128 --short 160 --threads 1",
+        ),
     ),
     "frequency-channels": Result(
         _each(frequency_channels.table),
@@ -226,6 +236,7 @@ FIGURES: dict[str, Callable[[dict[str, Any], Path], object]] = {
     "asm_error": asm_error.figure,
     "conversion": draw_accuracies,
     "equivalence": equivalence.figure,
+    "frequency_adaptation": frequency_adaptation.figure,
     "frequency_channels": frequency_figures.figures,
     "frequency_exact": frequency_exact.figure,
     "frequency_quality": frequency_quality.figure,
