@@ -25,6 +25,8 @@ from experiments import (
 from experiments.frequency_adaptation import results as frequency_adaptation
 from experiments.frequency_channels import figures as frequency_figures
 from experiments.frequency_channels import results as frequency_channels
+from experiments.frequency_costs import figures as frequency_costs_figures
+from experiments.frequency_costs import results as frequency_costs
 from experiments.lib import arguments, markdown
 from experiments.lib.benchmark_tables import (
     codec_table,
@@ -134,6 +136,14 @@ RESULTS = {
             "    Late-Concat-RFA-Thinner",
         ),
     ),
+    "frequency-costs": Result(
+        _each(frequency_costs.table),
+        _experiment("frequency_costs-*"),
+        (
+            "python -m experiments.frequency_costs results/frequency_normalisation-imagenette-160-resnet10.json \\",
+            "    --weights weights --data imagenette-160 --threads 1 --preprocess test --qualities 20",
+        ),
+    ),
     "frequency-quality": Result(
         _each(frequency_quality.table),
         _experiment("frequency_quality-*"),
@@ -238,6 +248,7 @@ FIGURES: dict[str, Callable[[dict[str, Any], Path], object]] = {
     "equivalence": equivalence.figure,
     "frequency_adaptation": frequency_adaptation.figure,
     "frequency_channels": frequency_figures.figures,
+    "frequency_costs": frequency_costs_figures.figure,
     "frequency_exact": frequency_exact.figure,
     "frequency_quality": frequency_quality.figure,
     "frequency_normalisation": frequency_normalisation.figure,
