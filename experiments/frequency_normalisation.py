@@ -4,9 +4,9 @@
     torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1
 
 Most of the 192 frequency channels are nearly empty: their standard deviations run from hundreds of levels to
-thousandths. Divided by their own, the empty ones become noise as loud as the image. Networks on all channels with
+thousandths. Divided by these, the empty ones become noise as strong as the image. Networks on all channels with
 several floors of the divisor stand here beside 24 channels, beside the same 24 with channels of white noise, beside 24
-drawn at random, and beside the 24 that a gate learned. All are trained as by `experiments.frequency_channels`, with the
+drawn at random, and beside the 24 that a gate learned. All are trained as in `experiments.frequency_channels`, with the
 same options; 'DCT-192@8' divides by 8 levels or more.
 """
 

@@ -1,4 +1,4 @@
-"""Trained networks on test files of other qualities than those that they were trained on.
+"""Trained networks on test files of other qualities than they were trained on.
 
     python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5 --weights weights
     python -m experiments.frequency_quality results/frequency_channels-….json --weights weights --data imagenette-160
@@ -6,8 +6,8 @@
 Takes the networks of a report of `experiments.frequency_channels` or `experiments.frequency_normalisation` as they were
 saved. The test files are decoded to pixels and encoded again by Pillow (libjpeg) with the tables of each quality and
 their own sampling, as users save pictures again; with --by requantised, their coefficients are quantised again by the
-same tables instead, without a way over pixels. Nothing is written to disk. Top-1 by quality, its spread over seeds, and
-the difference to the network on RGB of the same seed, paired by image.
+same tables instead, without a detour through pixels. Nothing is written to disk. Top-1 by quality, its spread over
+seeds, and the difference from the network on RGB of the same seed, paired by image.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--qualities", type=quality, nargs="+", default=[*QUALITIES], help="default 20 35 50 65 75 85 95"
     )
-    parser.add_argument("--by", choices=BY, default="encoded", help="how files get them (default encoded)")
+    parser.add_argument("--by", choices=BY, default="encoded", help="how files reach these qualities (default encoded)")
     arguments.add_machine(parser, "results/frequency_quality.json")
     return parser
 
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 def _tested(
     networks: Sequence[Saved], files: Sequence[File], qualities: Sequence[int], by: str, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Right answers by quality and network, and by which they differ from RGB's; bytes by quality."""
+    """Right answers by quality and network, and how they differ from RGB's; bytes by quality."""
     found: dict[str, Any] = {"images": len(files), "bytes": {}, "right": {}}
     if not files:
         return found

@@ -1,4 +1,4 @@
-"""Which of a network's classes a folder's are."""
+"""Which of a network's classes the classes of a folder are."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ IMAGENETTE = {
     "n03445777": "golf ball",
     "n03888257": "parachute",
 }
-"""Folder → torchvision's name of the class, of which ImageNet's number is the place in its list."""
+"""Folder → torchvision's name of the class; its position in torchvision's list is ImageNet's number."""
 
 
 def network_classes(folders: Sequence[str], classes: int) -> Tensor:
@@ -28,10 +28,10 @@ def network_classes(folders: Sequence[str], classes: int) -> Tensor:
 
     Args:
         folders: Names of the classes' folders, sorted.
-        classes: Of the network.
+        classes: Number of the network's classes.
 
     Returns:
-        (len(folders),) int64: 0, 1, … if the network has as many classes; else ImageNet's of Imagenette's folders.
+        (len(folders),) int64: 0, 1, … if the network has as many classes; else ImageNet's numbers of the folders.
 
     Raises:
         SystemExit: If the network has other classes.
@@ -42,7 +42,7 @@ def network_classes(folders: Sequence[str], classes: int) -> Tensor:
     unknown = [folder for folder in folders if folder not in IMAGENETTE]
     if classes != len(names) or unknown:
         raise SystemExit(
-            f"--data: the network has {classes} classes, the data {len(folders)}: as many are needed, or a network on "
-            f"ImageNet's {len(names)} and some of Imagenette's folders ({min(IMAGENETTE)}, …)"
+            f"--data: the network has {classes} classes, the data {len(folders)}: the numbers must be equal, or the "
+            f"network on ImageNet's {len(names)} and the folders some of Imagenette's ({min(IMAGENETTE)}, …)"
         )
     return torch.tensor([names.index(IMAGENETTE[folder]) for folder in folders])

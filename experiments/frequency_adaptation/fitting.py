@@ -1,10 +1,10 @@
-"""A fitted start: the first block on frequency channels does, as nearly as it can, what stem and first block did.
+"""A fitted start: the first block on frequency channels does, as nearly as it can, what the old stem and block did.
 
 Training images go through the RGB network as pixels, and their channels into the adapted one. A ResNet's first block is
-fitted convolution by convolution to what the RGB network's gives at the same place after its batch norm; the last
-convolution and the shortcut together are fitted to the sum before the last ReLU. Each is a ridge regression on what the
-layers before it give. MobileNetV2's depthwise convolution lets the channels pass, −3…3 of them through its ReLU6, and
-the projection is fitted to the RGB network's.
+fitted convolution by convolution to the RGB network's feature maps at the same place, after batch norm; the last
+convolution and the shortcut together are fitted to the sum before the last ReLU. Each is a ridge regression on the
+outputs of the layers before it. MobileNetV2's depthwise convolution passes the channels on, values of −3…3 through its
+ReLU6, and the projection is fitted to the RGB network's.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from experiments.frequency_adaptation.regression import Moments
 __all__ = ["entrance", "fit_start"]
 
 _POSITIONS = 128
-"""Of each batch's feature maps, drawn at random, that a fit uses: neighbours say nearly the same."""
+"""Number of positions in each batch's feature maps, drawn at random, that a fit uses: neighbours are redundant."""
 
 Pairs = Sequence[tuple[Tensor, Tensor]]
 
 
 def entrance(network: Any) -> list[nn.Module]:
-    """List the modules of the stem, of which an adapted network has none left, and of the first block, the last."""
+    """List the modules of the stem, which are identities in an adapted network, and last the first block."""
     return [network.conv1, network.bn1, network.layer1[0]] if hasattr(network, "layer1") else [*network.features[:2]]
 
 
@@ -36,10 +36,10 @@ def fit_start(rgb: nn.Module, adapted: nn.Module, pairs: Pairs) -> float:
     Args:
         rgb: The network on RGB, a ResNet without groups or MobileNetV2 of torchvision.
         adapted: Its copy on frequency channels, by `jpegdomain.frequency.adapt`.
-        pairs: Of the same images (n, channels, X, Y) normalised channels and (n, 3, h, w) normalised pixels.
+        pairs: Normalised channels (n, channels, X, Y) and normalised pixels (n, 3, h, w) of the same images.
 
     Returns:
-        The share of the variance of the RGB network's first block's outputs, before a last ReLU, that is explained.
+        The explained share of the variance of the outputs of the RGB network's first block, before a last ReLU.
     """
     modes = [(module, module.training) for module in (*rgb.modules(), *adapted.modules())]
     rgb.eval()
@@ -104,11 +104,11 @@ def _fit_mobilenet(rgb: Any, adapted: Any, pairs: Pairs) -> float:
 
 
 def _moments(inputs: Sequence[Sequence[tuple[nn.Conv2d, Tensor]]], targets: Sequence[Tensor]) -> Moments:
-    """Regress targets on what convolutions multiply their weights with.
+    """Regress targets on the inputs that convolutions multiply by their weights.
 
     Args:
-        inputs: Of each batch the convolutions and their inputs, side by side.
-        targets: Of each batch (n, q, X, Y).
+        inputs: For each batch, the convolutions and their inputs, side by side.
+        targets: For each batch, (n, q, X, Y).
     """
     moments, generator = Moments(), torch.Generator().manual_seed(0)
     for parts, target in zip(inputs, targets, strict=True):

@@ -20,7 +20,7 @@ def load_pretrained(options: argparse.Namespace) -> tuple[nn.Module, int]:
         The network in eval mode and float32, and how many classes it has.
 
     Raises:
-        SystemExit: If the file does not exist, or is no state_dict of the model.
+        SystemExit: If the file does not exist, or is not a state_dict of the model.
     """
     classes = 1000
     try:
@@ -32,15 +32,15 @@ def load_pretrained(options: argparse.Namespace) -> tuple[nn.Module, int]:
     except FileNotFoundError as error:
         raise SystemExit(f"--weights: there is no file {error.filename}") from error
     except (RuntimeError, TypeError, AttributeError, UnpicklingError, EOFError) as error:
-        raise SystemExit(f"--weights: {options.weights} is no state_dict of {options.model}: {error}") from error
+        raise SystemExit(f"--weights: {options.weights} is not a state_dict of {options.model}: {error}") from error
     return (same_padding(network) if options.same_padding else network), classes
 
 
 def find_samples(folder: Path) -> tuple[list[Path], list[int]]:
-    """Find ImageNet files and their classes, which their names tell.
+    """Find ImageNet files, and their classes from their names.
 
     Raises:
-        SystemExit: If there are none, or a name ends in no class of ImageNet.
+        SystemExit: If there are none, or a name does not end in a class of ImageNet.
     """
     try:
         paths, labels, _ = labelled_files(folder)

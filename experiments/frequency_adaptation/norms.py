@@ -11,9 +11,9 @@ __all__ = ["unfold_norms"]
 
 @torch.no_grad()
 def unfold_norms(network: nn.Module, batches: Sequence[Tensor]) -> None:
-    """Measure the statistics of all batch norms, and change their weights and biases so that they compute the same.
+    """Measure the statistics of all batch norms, and change their weights and biases so that outputs stay the same.
 
-    Where they were folded into convolutions, statistics are 0 and 1, and to measure them again on other inputs would
+    Where they were folded into convolutions, statistics are 0 and 1, and measuring them again on other inputs would
     change what the network computes even if the inputs were the same.
 
     Args:

@@ -33,7 +33,7 @@ def _amount(text: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number from 0 on is needed; got {text!r}")
+        raise argparse.ArgumentTypeError(f"a number of at least 0 is needed; got {text!r}")
     return number
 
 
@@ -48,7 +48,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     """Make the command line."""
     parser = arguments.parser("experiments.frequency_adaptation", description)
     positive = arguments.positive
-    folder = "in each one subfolder of JPEG files per class"
+    folder = "each with one subfolder of JPEG files per class"
     parser.add_argument("--data", type=Path, required=True, help=f"folder with train and test (or val), {folder}")
     parser.add_argument("--model", choices=_MODELS, default="resnet18", help="default resnet18")
     parser.add_argument(
@@ -62,7 +62,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--same-padding", action="store_true", help="TensorFlow's padding of strided convolutions")
     parser.add_argument(
-        "--samples", type=Path, help="ImageNet files named by class, to test a network on 1,000 classes with, too"
+        "--samples", type=Path, help="ImageNet files named by class, as a further test of a network on 1,000 classes"
     )
     parser.add_argument(
         "--variants", type=_variant, nargs="+", default=["24S", "DCT-192"], help="sets (default 24S DCT-192)"
@@ -73,13 +73,13 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         nargs="+",
         default=list(STARTS),
         help="fitted: a first block fitted to the RGB network's; random: a new entrance with random weights;\n"
-        "scratch: all weights random, also of an RGB network (default: all three)",
+        "scratch: all weights random, also those of an RGB network (default: all three)",
     )
     parser.add_argument(
         "--train",
         choices=SCOPES,
         default="all",
-        help="layers that are trained: of stem and first block, or all (default)",
+        help="layers to train: those of stem and first block, or all (default)",
     )
     parser.add_argument("--seeds", type=positive, default=2, help="trainings of each kind (default 2)")
     parser.add_argument("--side", type=positive, default=112, help="side of the RGB network's images (default 112)")
@@ -106,7 +106,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--lr", type=_amount, default=3e-3, help="largest learning rate of layers that start at random (default 0.003)"
     )
     parser.add_argument(
-        "--carried", type=_amount, default=2e-4, help="that of layers trained before, or fitted (default 0.0002)"
+        "--carried", type=_amount, default=2e-4, help="that of layers already trained or fitted (default 0.0002)"
     )
     parser.add_argument("--decay", type=_amount, default=0.01, help="AdamW's weight decay (default 0.01)")
     parser.add_argument("--seed", type=arguments.natural, default=0, help="of the first training (default 0)")

@@ -6,7 +6,7 @@ from torch import Tensor
 __all__ = ["Moments"]
 
 _PENALTY = 1e-3
-"""Of the squared weights, relative to the features' mean variance: fits change little from 1e-4 to 1e-2."""
+"""Penalty on the squared weights, relative to the features' mean variance: fits change little from 1e-4 to 1e-2."""
 
 
 class Moments:
@@ -67,15 +67,15 @@ class Moments:
         return torch.linalg.solve(own, self._cross()).T
 
     def explained(self, weight: Tensor) -> float:
-        """Return the share of the targets' variance, all together, that ȳ + W(x − x̄) explains."""
+        """Return the share of the targets' total variance that ȳ + W(x − x̄) explains."""
         gain = 2 * (weight * self._cross().T).sum() - ((weight @ self.covariance) * weight).sum()
         return float(gain / self.variance.sum())
 
     def matched(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Rescale a regression so that its predictions have the mean and the variance of their targets.
 
-        A regression's predictions vary less than their targets, the less the worse it is; the layers that follow were
-        trained on the targets.
+        A regression's predictions vary less than their targets, and the worse the fit, the less; the layers that follow
+        were trained on the targets.
 
         Returns:
             (q, p) weights and (q,) biases.

@@ -39,7 +39,7 @@ def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
             'samples' where they were tested, loss, training_accuracy, seconds, and explained of a fitted start.
 
     Returns:
-        'rows': of each variant and start the spread over seeds of top-1, over all classes and within the folder's,
+        'rows': for each variant and start, the spread over seeds of top-1, over all classes and within the folder's,
         before and after; the samples' with the interval that so few files leave; the difference of top-1 to the RGB
         network with the same training, paired by seed; 'each'.
     """
@@ -135,12 +135,12 @@ def table(report: dict[str, Any]) -> str:
     row = [settings[key] for key in ("model", "weights", "data")]
     row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs")]
     row += [settings["train"], *(str(settings[key]) for key in ("side", "frequency_side"))]
-    header += ["side of RGB, px", "side that channels are taken of, px"]
+    header += ["side of RGB, px", "side that channels are taken from, px"]
     return "\n\n".join([table_of(report), fits(report), markdown.table(header, [row])])
 
 
 def figure(report: dict[str, Any], path: Path) -> None:
-    """Draw each network before and after its training, and as a line the RGB network before it."""
+    """Draw each network before and after its training, and the RGB network before it as a line."""
     settings, result = report["settings"], report["result"]
     rows = result["rows"]
     tops = ["top1", "within"] if any(row["after"]["within"] != row["after"]["top1"] for row in rows) else ["top1"]

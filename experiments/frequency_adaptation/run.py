@@ -1,4 +1,4 @@
-"""A network trained on RGB goes on with frequency channels: what it loses at the stem, and regains by training.
+"""A network trained on RGB continues with frequency channels: what it loses at the stem, and regains by training.
 
     python -m experiments.frequency_adaptation --data imagenette-160 --model resnet18 --weights FILE
     python -m experiments.frequency_adaptation --data imagenette-160 --model mobilenet_v2 --weights FILE
@@ -7,13 +7,14 @@
 
 The stem of the network is replaced by channels of the same crop at twice its side (MobileNetV2: four times). The new
 entrance starts at random, or the first block is fitted: ridge regressions on some training images, whose labels are not
-used, let it do, as nearly as it can, what stem and first block did, and the statistics of all batch norms are measured
-again on the same images. Each network is tested as it starts and after a short training on the folder's classes, in
-which batch norms that were trained or fitted keep their statistics, beside the RGB network with the same training and
-beside networks whose weights are all random at first. By seed all see the same files, order and crops.
+used, make it do, as nearly as it can, what the old stem and block did, and the statistics of all batch norms are
+measured again on the same images. Each network is tested as it starts and after a short training on the folder's
+classes, in which batch norms that were trained or fitted keep their statistics, beside the RGB network with the same
+training and beside networks whose weights are all random at first. For each seed, all see the same files, order and
+crops.
 
 A network on ImageNet's 1,000 classes takes Imagenette's folders as ten of them; it is tested over all 1,000 and with
-the ten as the only answers. An interrupted run goes on after the last training that it finished.
+the ten as the only answers. An interrupted run resumes after the last training that it finished.
 """
 
 import argparse
@@ -70,7 +71,7 @@ class _Run:
         self.samples: Inputs | None = None
         if options.samples is not None:
             if count != 1000:
-                raise SystemExit(f"--samples: they are of ImageNet's 1,000 classes, the network has {count}")
+                raise SystemExit(f"--samples: these are files of ImageNet's 1,000 classes, but the network has {count}")
             paths, labels = find_samples(options.samples)
             self.samples = self._inputs(training, jd.JpegDataset(paths, labels))
             identity.append([(path.name, path.stat().st_size) for path in paths])
@@ -170,8 +171,8 @@ class _Run:
         """Fit a network, once for all seeds.
 
         Returns:
-            The network; the share of variance that was 'explained' and, before batch norms were measured again, how it
-            tested as 'block'.
+            The network; as 'explained', the share of variance that the fit explains, and as 'block', the test results
+            from before batch norms were measured again.
         """
         if own not in self._fitted:
             channels = [entry(batch) for [(batch, _)] in self.fitting.train(own, 0)]

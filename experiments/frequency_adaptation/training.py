@@ -29,7 +29,7 @@ _WARMUP = 0.1
 
 @dataclass(frozen=True)
 class Training:
-    """AdamW with a cosine, the same for every network but for the learning rates.
+    """AdamW with a cosine schedule, the same for every network except for the learning rates.
 
     Args:
         epochs: Passes over the files.
@@ -78,7 +78,7 @@ class Training:
         """Train a network.
 
         Args:
-            model: In place.
+            model: The network, trained in place.
             start: As for `groups`.
             inputs: Files to train with.
             variant: What the network takes.
@@ -87,7 +87,7 @@ class Training:
             quiet: Whether to show no progress.
 
         Returns:
-            Of the last epoch the 'loss' and the accuracy on its batches, and 'seconds'.
+            The 'loss' of the last epoch and the accuracy on its batches, and 'seconds'.
 
         Raises:
             FloatingPointError: If the loss is not finite.

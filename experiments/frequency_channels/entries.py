@@ -47,10 +47,10 @@ class PixelEntry(nn.Module):
         return {"pixels": self.target}
 
     def set_extra_state(self, state: dict[str, str]) -> None:
-        """Check that a loaded state is of the same kind of pixels.
+        """Check that a loaded state is for the same kind of pixels.
 
         Raises:
-            InputError: If it is of others.
+            InputError: If it is for another kind.
         """
         if state["pixels"] != self.target:
             raise InputError(f"this state is of {state['pixels']} pixels, the network takes {self.target}")
@@ -97,7 +97,7 @@ class NoisyEntry(nn.Module):
         self.entry, self.noise = entry, noise
 
     def forward(self, batch: jd.JpegBatch) -> Tensor:
-        """Append the noise, in eval mode that of one seed."""
+        """Append the noise; in eval mode it always has the same seed."""
         x: Tensor = self.entry(batch)
         generator = None if self.training else torch.Generator(x.device).manual_seed(0)
         size = (len(x), self.noise, *x.shape[2:])
@@ -108,7 +108,7 @@ def fit_pixels(batches: Sequence[jd.JpegBatch] | tqdm, target: Literal["rgb", "y
     """Fit the mean and standard deviation of pixels.
 
     Returns:
-        Each (3,) levels, float64; a standard deviation of 1 for channels that do not vary, as the chroma of gray files.
+        Each (3,) levels, float64; a standard deviation of 1 for constant channels, such as the chroma of gray files.
     """
     count, total, squares = 0, torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     for batch in batches:

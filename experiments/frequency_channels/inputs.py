@@ -90,7 +90,7 @@ class Inputs:
         side: Of the RGB network's images.
         short: Short side of whole test images, before their middle is cut out, at that scale.
         area: Smallest share of an image that a crop in training takes.
-        scale: Side of the images that frequency channels are taken of, over `side`.
+        scale: Side of the images that frequency channels are taken from, over `side`.
         batch: Images of a step.
         threads: That read files ahead.
         device: That the networks are on.
@@ -122,11 +122,11 @@ class Inputs:
         self._pixels: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
 
     def image_side(self, variant: Variant) -> int:
-        """Side of the images that a variant's pixels or channels are taken of."""
+        """Side of the images that a variant's pixels or channels are taken from."""
         return self.scale_of(variant) * self.side
 
     def scale_of(self, variant: Variant) -> int:
-        """Side of the images that a variant's pixels or channels are taken of, over `side`."""
+        """Side of the images that a variant's pixels or channels are taken from, over `side`."""
         large = variant.large or (variant.selection is not None and not variant.halved)
         return self.scale if large else 1
 

@@ -23,7 +23,7 @@ TRANSFORMER = "vit_tiny"
 
 
 class TeamGate(ChannelGate):
-    """A gate whose draws are one process's, however many share a batch.
+    """A gate that draws as a single process would, however many share a batch.
 
     Args:
         channels: As for `ChannelGate`.
@@ -99,7 +99,7 @@ def build(
     layer2_stride: int = 2,
     team: Team = ALONE,
 ) -> Classifier:
-    """Build a network with random weights; what variants have in common starts from the same ones.
+    """Build a network with random weights; what variants have in common starts from the same weights.
 
     Args:
         variant: What it is fed with.
@@ -108,7 +108,7 @@ def build(
         classes: Of the data.
         seed: Of the weights.
         side: Of the images of a network on pixels.
-        layer2_stride: As for `adapt`, of networks on frequency channels.
+        layer2_stride: As for `adapt`, for networks on frequency channels.
         team: The processes that train it.
     """
     with torch.random.fork_rng(devices=[]):
@@ -121,12 +121,12 @@ def build(
 
 
 def operations(network: nn.Module, channels: int, side: int) -> int:
-    """Count the operations for one image, a multiplication and an addition as two; gate and entry left aside.
+    """Count the operations for one image, a multiplication and an addition as two; without gate and entry.
 
     Args:
         network: Of a `Classifier`.
-        channels: That it takes; 0 for pixels.
-        side: Of the image that pixels or channels are taken of.
+        channels: How many it takes; 0 for pixels.
+        side: Of the image that pixels or channels are taken from.
     """
     shadow = copy.deepcopy(network).to("meta").eval()
     shape = (channels, -(-side // BLOCK), -(-side // BLOCK)) if channels else (3, side, side)

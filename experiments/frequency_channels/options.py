@@ -48,7 +48,7 @@ def _amount(text: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number from 0 on is needed; got {text!r}")
+        raise argparse.ArgumentTypeError(f"a number of at least 0 is needed; got {text!r}")
     return number
 
 
@@ -66,13 +66,13 @@ def parser(experiment: str, description: str | None, preset: str) -> argparse.Ar
         "--data",
         type=Path,
         required=True,
-        help="folder with train and test (or val), in each one subfolder of JPEG files per class",
+        help="folder with train and test (or val), each with one subfolder of JPEG files per class",
     )
     parser.add_argument(
         "--preset",
         choices=PRESETS,
         default=preset,
-        help=f"of all options below up to --smoothing (default {preset})",
+        help=f"sets the defaults of all options below up to --smoothing (default {preset})",
     )
     parser.add_argument("--model", type=_model, help=_KNOWN)
     parser.add_argument(
@@ -116,8 +116,8 @@ def parser(experiment: str, description: str | None, preset: str) -> argparse.Ar
     parser.add_argument(
         "--parts",
         type=positive,
-        help="of a batch, that draw their crops independently: a multiple of --processes-per-network, which it is by "
-        "default; to go on with another number of processes, give it as it was",
+        help="parts of a batch that draw crops independently: a multiple of --processes-per-network (default: that "
+        "number); to resume with another number of processes, give the value of the interrupted run",
     )
     parser.add_argument("--weights", type=Path, help="folder to save each trained network in (default: none)")
     arguments.add_machine(parser, None, f"results/{experiment}-DATA-MODEL-PRESET.json")

@@ -67,7 +67,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "mobilenet-150": _STANDARD
     | {"model": "mobilenet_v2", "variants": _TABLE_2, "epochs": 150, "lr": 0.05, "schedule": "cosine", "decay": 4e-5},
 }
-"""By what they are, the number of epochs last; none is a recipe that Xu et al. published, for they published none.
+"""Named by purpose, then number of epochs; Xu et al. published no recipe, so none of these is theirs.
 
 'smoke': a minute. 'ablation-3': many small networks. 'cpu-5': two cores for hours. 'transformer-10': a vision
 transformer, which needs more epochs. 'standard-90': the usual 90 epochs

@@ -48,7 +48,7 @@ def resolved(precision: str, device: torch.device) -> str:
 
     Args:
         precision: One of `PRECISIONS`; 'auto' is bfloat16 where the device has instructions for it.
-        device: That the networks are on.
+        device: The device that the networks are on.
 
     Returns:
         'float32' or 'bfloat16'.
@@ -74,7 +74,7 @@ _MOMENTUM = 0.9
 _OPEN = 0.15
 """Share of the training in which a gate with a target keeps every channel: the network learns with all of them."""
 _REACHED = 0.4
-"""Share of the training after which its target is reached; the network has the rest for the channels that are left."""
+"""Share of the training after which a gate's target is reached; the network has the rest for the channels left."""
 _SETTLED = 0.8
 """Share of the training after which the decisions of a gate with a price are those in eval mode."""
 _GATE_RATE = 50.0
@@ -97,12 +97,12 @@ class Recipe:
         epochs: Passes over the files.
         batch: Images of a step.
         nesterov: Whether the momentum is Nesterov's.
-        lr: Largest learning rate for 256 images a step; in proportion for others.
+        lr: Largest learning rate for 256 images a step; other numbers scale it in proportion.
         schedule: 'cosine' or 'step', of `learning_rate`.
         warmup: Epochs in which the learning rate rises.
-        decay: Of the weights.
-        smoothing: Of the labels.
-        gate_weight: Of the penalty that draws a gate to its target.
+        decay: Weight decay.
+        smoothing: Label smoothing.
+        gate_weight: Weight of the penalty that draws a gate to its target.
         precision: 'float32' or 'bfloat16'.
         optimiser: One of `OPTIMISERS`.
     """

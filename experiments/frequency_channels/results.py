@@ -225,7 +225,7 @@ def table(report: dict[str, Any]) -> str:
     """Write the table, and how its networks were trained."""
     settings = report["settings"]
     header = ["network", "data", "training files", "test files", "epochs", "side of RGB and YCbCr, px"]
-    header += ["side that channels are taken of, px", "precision"]
+    header += ["side that channels are taken from, px", "precision"]
     row = [settings["model"], settings["data"]]
     row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs", "side", "frequency_side")]
     return f"{table_of(report)}\n\n{markdown.table(header, [[*row, settings['precision']]])}"

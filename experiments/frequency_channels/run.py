@@ -8,15 +8,15 @@
 Xu et al. (2020), tables 1 and 2. RGB and YCbCr networks take images of --side pixels, the others the frequency channels
 of the same crop at twice that side (MobileNetV2: four times), so that their feature maps have the same sizes and about
 the same operations; RGB-large takes the pixels of that larger crop. All have the same budget: files, epochs, optimiser,
-schedule; and by seed the same order, crops, and first weights as far as they have them in common. Channels and pixels
+schedule; and for each seed the same order, crops, and initial weights where they share layers. Channels and pixels
 are normalised with statistics of the training files.
 
 'gate-24' takes all 192 channels through a gate that learns which 24 to keep, image by image; 'learned-24' is Xu et
-al.'s own procedure: train such a gate, take the 24 channels that it keeps most often of the training files, and train
+al.'s own procedure: train such a gate, take the 24 channels that it keeps most often on the training files, and train
 a network on these from scratch. 'lambda-0.01' has the penalty of their eq. (2) instead of a target. 'random-24',
 'luma-24' and '24S+noise-168' are controls. 'UpSampling', 'Deconvolution-RFA' and 'Late-Concat-RFA' are networks by
-Gueguen et al. (2018), which take luma and chroma at their own resolutions, of crops of the RGB network's size. With
-`--preset transformer-10` a vision transformer is trained whose patches are blocks.
+Gueguen et al. (2018), which take luma and chroma at their own resolutions, of crops of the RGB network's size.
+`--preset transformer-10` trains a vision transformer whose patches are blocks.
 
 Several processes share the networks, on the CPU best with one thread each. An interrupted run resumes after the last
 epoch that it finished.
@@ -204,7 +204,7 @@ def carry_out(
     Args:
         experiment: Its name, in the report and in the default output's.
         options: Of `parser`.
-        write: From the report and the path of its JSON to files and what is printed.
+        write: A function of the report and the path of its JSON that writes files and prints.
 
     Returns:
         The report.

@@ -203,7 +203,7 @@ def _brief(error: Exception) -> str:
 
 
 def _scales(settings: dict[str, Any], own: Variant) -> tuple[int, int]:
-    """Sides of a variant's images and of those that channels are taken of, over the side of the RGB network's."""
+    """Sides of a variant's images and of those that channels are taken from, over the side of the RGB network's."""
     largest = settings["frequency_side"] // settings["side"]
     large = own.large or (own.selection is not None and not own.halved)
     return (largest if large else 1), largest
@@ -224,7 +224,7 @@ def whole(settings: dict[str, Any], own: Variant, extent: Extent) -> Transform |
         extent: Of the files.
 
     Returns:
-        None if nothing is to be done: then the blocks that channels are taken of are the file's own.
+        None if nothing is to be done: then the blocks that channels are taken from are the file's own.
     """
     scale, largest = _scales(settings, own)
     if scale == largest:

@@ -38,8 +38,8 @@ class Variant:
         target: Channels that a gate in front of the network should keep on average.
         per_channel: λ of Xu et al.'s eq. (2), the price of a channel that a gate keeps.
         learned: Whether the network is trained on the static set that the gate `gate` learned.
-        noise: Channels of unit white noise that the network gets besides.
-        large: Whether pixels are of the size that frequency channels are taken of.
+        noise: Channels of unit white noise that the network gets in addition.
+        large: Whether pixels have the size of the images that frequency channels are taken from.
         normalisation: A floor in levels, `AUTHORS` or `TEMPERED`; None for the default floor.
         design: How channels enter the network.
     """
@@ -61,7 +61,7 @@ class Variant:
 
     @property
     def gate(self) -> str:
-        """The variant whose gate a learned one takes its set of."""
+        """The variant from whose gate a learned one takes its set."""
         return "gate-" + self.name.removeprefix("learned-")
 
     @property
@@ -90,7 +90,7 @@ def variant(name: str, seed: int = 0) -> Variant:
     Args:
         name: One of
 
-            - 'RGB', 'YCbCr' at the networks' own size, or 'RGB-large' at that of the images channels are taken of;
+            - 'RGB', 'YCbCr' at the networks' own size, or 'RGB-large' at that of the images channels are taken from;
             - a published set such as '24S' or 'DCT-192', 'luma-N' for the N first of luma in zigzag order, or
               'random-N' for N drawn by the network's seed;
             - '24S+noise-N': a published set, and N channels of unit white noise;
@@ -99,7 +99,7 @@ def variant(name: str, seed: int = 0) -> Variant:
             - 'gate-N': all channels behind a gate that should keep N, 'lambda-X': behind one that pays X a channel;
             - 'learned-N': the N channels that the gate of 'gate-N' keeps most often, trained from scratch.
 
-            Those on frequency channels may end in '@' and how these are normalised: a floor of the standard
+            Those on frequency channels may end in '@' and how they are normalised: a floor of the standard
             deviations in levels ('@0': none), '@tempered' for their square roots, or '@authors'.
         seed: Of the network.
 

@@ -1,1 +1,1 @@
-"""What trained networks cost: bytes, operations and time of the very images that their accuracy is measured on."""
+"""What trained networks cost: bytes, operations and time for the very images that their accuracy is measured on."""

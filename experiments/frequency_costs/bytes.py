@@ -22,7 +22,7 @@ Sums = dict[str, Any]
 
 
 def arriving(one: Saved, images: Sequence[jd.JpegImage], keep: Tensor | None) -> Truncated:
-    """Write files with the channels alone that a network takes: all for pixels, of a gate's those in `keep`."""
+    """Write files with only the channels that a network takes: all for pixels; for a gate, those in `keep`."""
     if keep is not None:
         return truncated(images, keep)
     return truncated(images, all_channels() if one.variant.selection is None else one.variant.selection)
@@ -35,12 +35,12 @@ def measured(
     qualities: Sequence[int],
     settings: dict[str, Any],
 ) -> Sums:
-    """Test all networks on some files, as they are and as they arrive.
+    """Test all networks on some files, as they are and truncated to what is sent.
 
     Returns:
         'images'; 'original' and 'all' bytes ('scan', 'file'); by preprocess and network's name the right answers on the
-        files, on the truncated ones and how these differ, and their bytes; with the first preprocess under 'qualities'
-        the same of files that were encoded again at each quality before.
+        files, on the truncated ones and how these differ, and their bytes; under 'qualities', with the first
+        preprocess, the same for files that were encoded again at each quality before they were truncated.
     """
     if not files:
         return {"images": 0}

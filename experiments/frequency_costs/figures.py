@@ -1,4 +1,4 @@
-"""Top-1 over bytes, operations and time, and the networks that no other surpasses in both."""
+"""Top-1 against bytes, operations and time, and the networks that no other surpasses in both."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -44,7 +44,7 @@ def _kind(name: str) -> str:
 
 
 def _along(steps: Sequence[tuple[float, float]], count: int = 60) -> list[tuple[float, float]]:
-    """Points along a line of steps, that names should keep off."""
+    """Points along a step line, which labels should avoid."""
     found = []
     for (left, low), (right, high) in pairwise(steps):
         shares = [number / count for number in range(count + 1)]
@@ -87,7 +87,7 @@ def _panel(axes: Axes, result: _Row, preprocess: str, cost: Callable[[_Row], flo
 
 
 def figure(report: _Row, path: Path) -> None:
-    """Draw top-1 on what is sent over each cost: networks as dots, means as diamonds, the frontier as steps."""
+    """Draw top-1 on what is sent against each cost: networks as dots, means as diamonds, the frontier as steps."""
     result, settings = report["result"], report["settings"]
     preprocess = settings["preprocess"][0]
     costs: dict[str, Callable[[_Row], float]] = {

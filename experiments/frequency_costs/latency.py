@@ -30,7 +30,7 @@ def _from_bytes(one: Saved, data: Sequence[bytes], settings: dict[str, Any]) -> 
 
 
 def _alone(one: Saved, data: Sequence[bytes], settings: dict[str, Any]) -> Callable[[], Tensor]:
-    """Take the next file's pixels or channels, which are ready, through the network; and its gate."""
+    """Run the network, and its gate, on the next file's pixels or channels, which are ready."""
     batches = [jd.collate([jd.read_jpeg(own)], preprocess=middle(settings, one.variant)) for own in data]
     ready = [one.model.entry(batch).contiguous(memory_format=torch.channels_last) for batch in batches]
     following, model = itertools.cycle(ready), one.model
@@ -50,7 +50,7 @@ def latencies(
 
     Args:
         networks: They are moved to the CPU.
-        files: Of which each network gets those channels that it takes.
+        files: The files, of which each network gets the channels that it takes.
         repeats: Rounds.
         settings: Of the report.
 

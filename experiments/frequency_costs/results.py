@@ -25,10 +25,10 @@ def summary(
     """Summarise batches of files.
 
     Args:
-        parts: Of `measured`.
-        networks: That were measured.
-        preprocesses: With which.
-        times: Of `latencies`, by network's name.
+        parts: Results of `measured`.
+        networks: The networks that were measured.
+        preprocesses: Those that they were measured with.
+        times: Results of `latencies`, by network's name.
 
     Returns:
         'images'; 'original' and 'all' bytes an image; 'each': network by network variant, seed, operations, time, the
@@ -146,6 +146,6 @@ def table(report: dict[str, Any]) -> str:
     row = [settings["model"], settings["data"], str(settings["epochs"]), f"{result['images']:,}"]
     row += [f"{result[kind]['file']:,.0f}" for kind in ("original", "all")]
     if settings["same_files"] and "test" in settings["preprocess"]:
-        header.append("largest difference to the trainings' own top-1, points")
+        header.append("largest difference from the trainings' own top-1, points")
         row.append(f"{100 * max(abs(line['test']['top1'] - line['trained_top1']) for line in result['each']):.1f}")
     return "\n\n".join([*tables, markdown.table(header, [row])])

@@ -1,14 +1,15 @@
-"""Bytes, operations, time and accuracy of trained networks, all of the same images.
+"""Bytes, operations, time and accuracy of trained networks, all on the same images.
 
     python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5 --weights weights
     python -m experiments.frequency_costs results/frequency_channels-….json --weights weights --data imagenette-160
 
 Takes the networks of a report of `experiments.frequency_channels` or `experiments.frequency_normalisation` as they were
-saved, and tests each on the test files as they are and on the truncated files: what is read of a JPEG file in which
-only the channels that the network takes were sent (`jpegdomain.frequency.bandwidth.selected`), of a gate those that it
-keeps of the image. The bytes are those of these truncated files; 'all' are those of files with all channels, coded in
-the same way, which networks on pixels get. To send all channels at a lower quality is the other way to send less: the
-networks are also tested on files that were decoded, encoded again by libjpeg at some qualities, and truncated then.
+saved, and tests each on the test files as they are and on the truncated files: what is read of a JPEG file from which
+only the channels that the network takes were sent (`jpegdomain.frequency.bandwidth.selected`), or with a gate those
+that it keeps of the image. The bytes are those of these truncated files; 'all' are those of files with all channels,
+coded in the same way, which networks on pixels get. Sending all channels at a lower quality is the other way to send
+less: the networks are also tested on files that were decoded, encoded again by libjpeg at some qualities, and then
+truncated.
 
 Two preprocesses: 'test' is that of the trainings' tests. Where it resizes the files, a channel that the network takes
 is a mixture of several of the file's, and a set with gaps lacks some of them. 'whole' leaves files as they are: then
@@ -16,10 +17,11 @@ the luma channels that the network takes of a truncated file are exactly those o
 it is not subsampled. A chroma block of a 4:2:0 file covers four luma blocks, and its frequencies are half as high: of
 chroma, a set keeps a quarter of what it has on the luma grid.
 
-All other channels set to zero in its input are no test of a network that takes no others: that is 'files as they are'.
+Setting other channels to zero in a network's input tests nothing if the network does not take them: the result is that
+of 'files as they are'.
 
-Time is that of one image after the other, bytes read, resized and classified by one thread in single precision: rounds
-over all networks, medians, and ratios to RGB round by round.
+Time is that of one image after another, whose bytes are read, resized and classified by one thread in single precision:
+rounds over all networks, medians, and ratios to RGB round by round.
 """
 
 import argparse
@@ -45,7 +47,7 @@ from experiments.lib.journal import Journal
 __all__ = ["main"]
 
 _TIMED = 16
-"""Files that are timed, one after the other."""
+"""Number of files that are timed, one after another."""
 
 
 def _parser() -> argparse.ArgumentParser:

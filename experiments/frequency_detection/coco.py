@@ -20,7 +20,7 @@ Target: TypeAlias = dict[str, Tensor]
 """Boxes (k, 4) as left, top, right, bottom in pixels; labels (k,), 1…; masks (k, height, width) if they are needed."""
 
 Key: TypeAlias = tuple[int, bool]
-"""Number of an image in its set, and whether it is seen left to right."""
+"""Number of an image in its set, and whether it is mirrored left to right."""
 
 
 @contextlib.contextmanager
@@ -74,12 +74,12 @@ class CocoImages:
         return self.categories, [(i, len(self.coco.getAnnIds(i))) for i in self.ids]
 
     def _objects(self, image: int) -> list[dict[str, Any]]:
-        """Objects that one can learn from: not crowds, and not boxes without an inside."""
+        """Objects that one can learn from: no crowds, and no boxes without an interior."""
         found = self.coco.loadAnns(self.coco.getAnnIds(image, iscrowd=False))
         return [one for one in found if one["bbox"][2] > 0 and one["bbox"][3] > 0]
 
     def portrait(self, number: int) -> bool:
-        """True if an image is higher than wide."""
+        """True if an image is taller than it is wide."""
         image = self.coco.imgs[self.ids[number]]
         return image["height"] > image["width"]
 

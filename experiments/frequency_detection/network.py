@@ -66,9 +66,9 @@ class Design:
 class _Backbone(nn.Module):
     """A ResNet with its feature pyramid, in half precision if asked for.
 
-    The features are float32 again, and so is all that is made of them. torchvision decodes proposals in the dtype of
-    the heads' outputs, and rounds the annotated boxes to that of the proposals: in bfloat16, whose numbers lie 4 apart
-    between 512 and 1024, boxes would be off by pixels.
+    The features are float32 again, and so is all that is computed from them. torchvision decodes proposals in the dtype
+    of the heads' outputs, and rounds the annotated boxes to that of the proposals: in bfloat16, whose numbers lie 4
+    apart between 512 and 1024, boxes would be off by pixels.
 
     Args:
         backbone: torchvision's; its layers are shared.
@@ -157,8 +157,8 @@ def build(
             for random ones.
 
     Returns:
-        The network. With weights its batch norms are frozen, and the stem and layer1 but for the convolutions that read
-        the channels, those of the first block and of its shortcut; without, all of it is trained.
+        The network. With weights, its batch norms, stem and layer1 are frozen, except for the convolutions that read
+        the channels, those of the first block and of its shortcut. Without weights, all of it is trained.
     """
     model = _rgb(design, classes, weights)
     if selection is not None:

@@ -83,15 +83,15 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--milestones",
         type=positive,
         nargs="+",
-        help="epochs after which the learning rate falls to a tenth (default 16 22 of 26, in proportion of others)",
+        help="epochs after which the learning rate falls to a tenth (default 16 22 of 26, else in proportion)",
     )
     parser.add_argument("--batch", type=positive, default=16, help="images a step (default 16)")
     parser.add_argument(
         "--micro-batch",
         type=positive,
-        help="images of a step that the network sees at once, in all processes that train it together, by which losses "
-        "and batch norms are averaged (default 2 for each process); to go on with another number of processes, give it "
-        "as it was",
+        help="images of a step that the network sees at once, in all processes that train it; losses and batch "
+        "norms are averaged over them (default 2 for each process); to resume with another number of processes, give "
+        "the value of the interrupted run",
     )
     parser.add_argument(
         "--processes-per-network",
@@ -118,7 +118,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def alike(options: argparse.Namespace) -> dict[str, str]:
-    """First weights by variant: of all or of none, since random ones against trained ones would tell nothing."""
+    """Initial weights by variant: for all or none, since comparing random with trained ones would tell nothing."""
     weights = dict(options.backbone_weights)
     unknown = [name for name in weights if name not in options.variants]
     if unknown:
@@ -133,7 +133,7 @@ def alike(options: argparse.Namespace) -> dict[str, str]:
 
 
 def micro(options: argparse.Namespace) -> int:
-    """Images of a micro-batch: a number that can be divided among a network's processes, as that of a step."""
+    """Images of a micro-batch: a number that can be divided among a network's processes, like that of a step."""
     together = options.processes_per_network
     micro: int = min(options.micro_batch or 2 * together, options.batch)
     if micro % together or options.batch % together:

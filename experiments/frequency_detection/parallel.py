@@ -2,7 +2,7 @@
 
 torchvision's detection losses are means over what was sampled of a micro-batch: anchors, proposals, or the proposals on
 an object. With n_r of them in process r, and a mean of l_r, the mean over all is Σ n_r·l_r / Σ n_r, which is what a
-single process computes. What an image's anchors and proposals are sampled from is a seed of its own, and images are
+single process computes. Each image has seeds of its own for sampling anchors and proposals, and images are
 padded to the largest of all processes, on which the anchors of the padding depend: so the sum of the processes' losses
 and gradients is a single process's with the same micro-batches, up to the rounding of sums, wherever rounding does not
 tip a choice: whether a proposal is suppressed, or overlaps an object enough.
@@ -26,7 +26,7 @@ _COUNTED = {
     "loss_box_reg": "proposals",
     "loss_mask": "on objects",
 }
-"""Loss → what it is a mean over; those of boxes are summed over the ones on objects, and divided by all."""
+"""Loss → what it is a mean over; box losses are summed over those on objects, and divided by the number of all."""
 
 
 class _Sampler:
@@ -77,10 +77,10 @@ class SharedLosses:
         """Add the gradients of a micro-batch; after a step's last one, those of all processes and micro-batches.
 
         Args:
-            images: This process's of the micro-batch.
+            images: This process's images of the micro-batch.
             targets: Theirs.
-            seeds: For each image, of its anchors and of its proposals.
-            share: Of the step's images that the micro-batch has.
+            seeds: For each image, those for its anchors and for its proposals.
+            share: The share of the step's images that the micro-batch has.
             last: Whether it is the step's last one.
 
         Returns:
@@ -124,7 +124,7 @@ def _pad_alike(transform: Any, team: Team) -> None:
 
 
 def _fix_scales(heads: Any) -> None:
-    """Set the strides of the pyramid's levels, which torchvision guesses from a batch's images, padding left aside."""
+    """Set the strides of the pyramid's levels, which torchvision guesses from a batch's images without padding."""
     for pool in (heads.box_roi_pool, heads.mask_roi_pool):
         if pool is not None:
             pool.scales = [1 / 4, 1 / 8, 1 / 16, 1 / 32]

@@ -9,8 +9,8 @@ r"""Mask R-CNN and Faster R-CNN on RGB and on frequency channels, trained alike 
 
 Xu et al. (2020), tables 3 and 4. The frequency networks take the channels of the files' own coefficients, of images at
 twice the RGB network's size; boxes, masks and anchors are the same. The recipe is that of torchvision's detection
-reference. All networks have the same budget, and by seed the same order, flips and first weights as far as they have
-them in common. Backbones start from the weights that `experiments.frequency_channels --weights FOLDER` wrote, or at
+reference. All networks have the same budget, and for each seed the same order, flips and initial weights where they
+share layers. Backbones start from the weights that `experiments.frequency_channels --weights FOLDER` wrote, or at
 random, all of them alike; 'pretrained' is torchvision's network on RGB, of which surgery carries over what it can.
 
 An interrupted run resumes after the last epoch that it finished.
@@ -56,7 +56,7 @@ class _Run:
             for images, annotations, annotated in zip(options.images, options.annotations, (True, False), strict=True)
         )
         if self.training.categories != self.testing.categories:
-            raise SystemExit("--annotations: the two files have other categories")
+            raise SystemExit("--annotations: the two files have different categories")
         milestones = options.milestones or [round(options.epochs * share / 26) for share in (16, 22)]
         recipe = Recipe(options.epochs, milestones, options.batch, options.micro_batch, options.lr)
         self.weights = alike(options)
@@ -79,7 +79,7 @@ class _Run:
         self.trainer = Trainer(recipe, self.checkpoints, here.device, options.workers, not here.first, here.team)
 
     def statistics(self, _: str) -> dict[str, Any]:
-        """Fit what all frequency networks are normalised with."""
+        """Fit the statistics that all frequency networks are normalised with."""
         return fit(self.design, self.training, self.options.fitted, quiet=not self.here.first).to_dict()
 
     def unit(self, name: str) -> dict[str, Any]:

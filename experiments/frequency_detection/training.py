@@ -37,7 +37,7 @@ class Recipe:
         micro: Images of a step that the network sees at once, in all processes together: losses are means over what
             is sampled of them, and batch norms are over them. Gradients of a step's micro-batches are added, weighted
             by their numbers of images.
-        lr: Learning rate for 16 images a step; in proportion for others.
+        lr: Learning rate for 16 images a step; other numbers scale it in proportion.
     """
 
     epochs: int
@@ -78,7 +78,7 @@ class Recipe:
 
         Returns:
             Steps of `batch` images, of one orientation, so that little is padded; half of them flipped. As in the
-            reference, an orientation's last step is filled up with images that it has had.
+            reference, an orientation's last step is filled up with images that were already drawn.
         """
         generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
         order = torch.randperm(len(images), generator=generator).tolist()

@@ -151,7 +151,7 @@ def read_jpegs(
     strict: bool = False,
     return_errors: bool = False,
 ) -> list[JpegImage] | list[Result]:
-    """Read many JPEG files, in threads if wanted; for small files this is faster than `read_jpeg` for each.
+    """Read many JPEG files, in threads if requested; for small files this is faster than `read_jpeg` for each.
 
     Records from one call may share up to 16 MB of memory, which is freed when none of them is left. The record of a
     single file has its own memory.

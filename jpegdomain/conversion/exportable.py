@@ -153,7 +153,7 @@ def exportable(
     a height and width are given, the input is images after the preprocess.
 
     ``torch.onnx.export(net, net.example_inputs(), path, dynamo=True, dynamic_shapes=net.dynamic_shapes)`` writes a
-    graph of ordinary operations, in either plan: J and J̃ are matrix products in it. Call ``eval()`` before.
+    graph of ordinary operations, in either plan: J and J̃ are matrix products in it. Call ``eval()`` first.
 
     Args:
         converted: A model from `convert`; shared, not copied.

@@ -53,7 +53,7 @@ class ConvertedModel(Entered):
         """Run the network.
 
         Args:
-            *args: First files (from `collate`, or a list of `read_jpeg`'s records), or normalised pixels in the
+            *args: First, files (from `collate`, or a list of `read_jpeg`'s records), or normalised pixels in the
                 transform domain (from `encode`), or, for a source that takes a list of images, a list of either, with
                 different sizes; then further arguments of the source's ``forward``.
             **kwargs: The same arguments by the source's names.

@@ -18,7 +18,7 @@ from .nearest import Chroma
 __all__ = ["ChannelStatistics", "fit_statistics"]
 
 _STILL: Final = 1e-3
-"""Levels: a channel of a smaller standard deviation holds only rounding."""
+"""Levels: a channel with a smaller standard deviation holds only rounding errors."""
 
 DEFAULT_FLOOR: Final = 32.0
 """Levels of a coefficient, four levels of a pixel: see `fit_statistics`."""
@@ -134,8 +134,8 @@ def fit_statistics(
     Networks divide by max(std, floor). Standard deviations range from hundreds of levels (luma's DC) to thousandths,
     and a channel divided by less than a level is noise as strong as the image. On a third of Imagenette, small ResNets
     on all 192 channels reached 38.9 ± 1.5 % without a floor, 48.9 ± 1.6 % with a floor of 8 levels and 55.0 ± 1.4 %
-    with one of 32; those on 24 channels (24S) reached 55.7 ± 1.5 %. These are three seeds of
-    `experiments.frequency_normalisation`, hence the default.
+    with one of 32; those on 24 channels (24S) reached 55.7 ± 1.5 %. These results, of three seeds of
+    `experiments.frequency_normalisation`, are the reason for the default.
 
     Args:
         batches: `JpegBatch`es, tensors of RGB pixels, or tuples of one of these and labels, as from a data loader; of

@@ -131,7 +131,7 @@ class ReLU(
 
 
 class Hardtanh(Piecewise, nn.Hardtanh, pieces=rectifiers.hardtanh, calls=(F.hardtanh, F.hardtanh_)):
-    """``torch.nn.Hardtanh``: x between min_val and max_val, outside the nearer of the two."""
+    """``torch.nn.Hardtanh``: x between min_val and max_val; outside, the nearer of the two."""
 
     def _exactly(self, pixels: Tensor, inplace: bool) -> Tensor:
         return F.hardtanh(pixels, self.min_val, self.max_val, inplace)

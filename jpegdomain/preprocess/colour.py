@@ -157,7 +157,7 @@ class RandomGrayscale(Transform):
 
 @dataclass(frozen=True)
 class RandomInvert(RandomGrayscale):
-    """Make 255 − levels with a probability, exactly as ``torchvision.transforms.v2.RandomInvert``.
+    """Invert to 255 − levels with a probability, exactly as ``torchvision.transforms.v2.RandomInvert``.
 
     Args:
         p: The probability.

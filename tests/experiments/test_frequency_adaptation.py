@@ -225,12 +225,12 @@ def test_bad_arguments_say_what_to_do(tmp_path, capsys):
     given = ["--data", str(data), *SMALL, "--output", str(tmp_path / "a.json"), "--weights"]
     with pytest.raises(SystemExit, match="--weights: there is no file"):
         experiment.main([*given, str(tmp_path / "none.pt")])
-    with pytest.raises(SystemExit, match=r"--weights: .* is no state_dict of resnet50"):
+    with pytest.raises(SystemExit, match=r"--weights: .* is not a state_dict of resnet50"):
         experiment.main([*given, saved, "--model", "resnet50"])
-    with pytest.raises(SystemExit, match="--samples: they are of ImageNet's"):
+    with pytest.raises(SystemExit, match="--samples: these are files of ImageNet's"):
         experiment.main([*given, saved, "--samples", str(tmp_path)])
     (tmp_path / "broken.pt").write_bytes(b"nothing")
-    with pytest.raises(SystemExit, match=r"--weights: .* is no state_dict of resnet18"):
+    with pytest.raises(SystemExit, match=r"--weights: .* is not a state_dict of resnet18"):
         experiment.main([*given, str(tmp_path / "broken.pt")])
     with pytest.raises(SystemExit, match="batch norm needs two images"):
         experiment.main([*given, saved, "--limit", "1"])

@@ -158,7 +158,7 @@ def test_presets_are_what_their_names_say():
         (["--model", "vgg16"], "a ResNet of torchvision, resnet10, mobilenet_v2, or vit_tiny"),
         (["--model", "maskrcnn_resnet50_fpn"], "a ResNet of torchvision, resnet10, mobilenet_v2, or vit_tiny"),
         (["--area", "1.5"], "a share above 0 and up to 1"),
-        (["--lr", "much"], "a number from 0 on"),
+        (["--lr", "much"], "a number of at least 0"),
     ],
     ids=str,
 )

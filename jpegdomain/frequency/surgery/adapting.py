@@ -43,20 +43,21 @@ def adapt(
       that the receptive field grows as slowly as in the network on pixels (RFA: receptive-field aware).
     - 'deconvolution-rfa': as before, but transposed convolutions bring Cb and Cr to luma's resolution.
     - 'late-concat-rfa': luma passes the three blocks, layer2 and a block with stride 2; chroma passes one block with
-      kernel 1. Both paths have half of layer3's width, and their outputs together enter the other blocks of layer3.
+      kernel 1. Both paths have half of layer3's width, and their concatenated outputs enter the rest of layer3.
     - 'late-concat-rfa-thinner': the three parts of the luma path have 3/8, 3/8 and 3/4 of layer3's width, chroma 1/4.
 
-    The figure does not give the widths of the two paths. With these, the paths together are as wide as layer3; luma's
-    are those of the public reimplementation by Deguerre et al. (jpeg_deep). Blocks are of the model's kind, basic or
-    bottleneck.
+    The figure does not give the widths of the two paths. With those above, both together are as wide as layer3;
+    luma's are those of the public reimplementation by Deguerre et al. (jpeg_deep). Blocks are of the model's kind,
+    basic or bottleneck.
 
     Faster R-CNN and Mask R-CNN with a ResNet-FPN backbone take images as before, RGB tensors in 0…1, or `FileImage`s,
     and compute the channels themselves, from the image at twice the size. Targets and detections stay in the image's
-    pixels. The frontend's statistics are in the state dict, under ``transform.frontend``.
+    pixel coordinates. The frontend's statistics are in the state dict, under ``transform.frontend``.
 
-    Weights are carried over if their shape stays the same, also those of the first block if there are as many channels
-    as the stem had; others are initialised as in torchvision. `compare` lists the new ones. The convolutions that read
-    the channels require gradients, even if they are carried over or the model is frozen, since their input is new.
+    Weights are carried over if their shape stays the same, including those of the first block if there are as many
+    channels as the stem had output channels; others are initialised as in torchvision. `compare` lists the new ones.
+    The convolutions that read the channels require gradients, even if they are carried over or the model is frozen,
+    since their input is new.
 
     Args:
         model: A torchvision model; it is not changed.

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 RESNET_STRIDE = 4
-"""Pixels between the stem's outputs: two of the convolution times two of the pooling."""
+"""Pixels between the stem's outputs: the stride of its convolution, 2, times that of its pooling, 2."""
 
 MOBILENET_STRIDE = 2
 """Pixels between the stem's outputs: the stride of its convolution."""
@@ -111,7 +111,7 @@ def initialise(module: nn.Module) -> None:
 
 
 def _normalization_like(layer: nn.Module, width: int) -> nn.Module:
-    """An untrained normalisation with another width, and the layer's settings, dtype and device."""
+    """An untrained normalisation layer of another width, with the given layer's settings, dtype and device."""
     if isinstance(layer, _BatchNorm):
         fresh: nn.Module = type(layer)(width, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
     elif isinstance(layer, FrozenBatchNorm2d):

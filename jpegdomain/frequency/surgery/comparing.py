@@ -33,7 +33,7 @@ class Comparison:
     """A network on RGB beside the same network after surgery.
 
     Attributes:
-        fresh: State-dict keys that were newly initialised: missing in the model, or with another shape.
+        fresh: State-dict keys that were newly initialised: missing from the model, or of another shape.
         dropped: The model's state-dict keys that were removed with the stem.
         parameters: Number of parameters of the network on RGB, and on channels.
         operations: Floating-point operations of both for one image, in convolutions and matrix products; a

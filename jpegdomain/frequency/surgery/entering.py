@@ -24,7 +24,7 @@ Design: TypeAlias = Literal[
 
 
 def channel_count(channels: Channels) -> int:
-    """Return the number of channels, or raise `InputError` if these are no channels."""
+    """Return the number of channels, or raise `InputError` if the argument does not describe any."""
     if isinstance(channels, Frontend):
         return len(channels.selection)
     if isinstance(channels, ChannelSet):
@@ -38,7 +38,7 @@ def channel_count(channels: Channels) -> int:
 
 
 def check_design(design: str, layer2_stride: int, resnet: bool) -> None:
-    """Raise `InputError` if there is no such design, or it does not go with the stride or the kind of network."""
+    """Raise `InputError` if there is no such design, or it does not fit the stride or the kind of network."""
     if design not in get_args(Design):
         raise InputError(f"design must be one of {', '.join(get_args(Design))}; got {design!r}")
     if design != "first-block" and not resnet:
@@ -48,7 +48,7 @@ def check_design(design: str, layer2_stride: int, resnet: bool) -> None:
 
 
 def component_counts(channels: Channels, design: str) -> list[int]:
-    """Return the numbers of channels of Y, Cb and Cr; raise `InputError` unless all have some, in this order."""
+    """Return the numbers of channels of Y, Cb and Cr; raise `InputError` unless each has some, in this order."""
     if isinstance(channels, int):
         components = [index // BLOCK**2 for index in range(CHANNELS)] if channels == CHANNELS else []
     else:

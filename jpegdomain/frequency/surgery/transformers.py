@@ -10,12 +10,12 @@ __all__ = ["operate_transformer"]
 
 
 def operate_transformer(model: VisionTransformer, channels: int) -> None:
-    """Replace the convolution that embeds patches, in place; positions and all else stay.
+    """Replace the convolution that embeds patches, in place; position embeddings and everything else stay.
 
     A patch of 8 pixels or fewer becomes one block, and a larger one a square of blocks.
 
     Raises:
-        InputError: If the network has already been adapted, has a convolutional stem, or other patches.
+        InputError: If the network has already been adapted, has a convolutional stem, or patches of another size.
     """
     if not isinstance(model.conv_proj, nn.Conv2d):
         raise InputError(

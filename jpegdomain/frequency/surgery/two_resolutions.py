@@ -1,4 +1,4 @@
-"""ResNets on luma and chroma blocks at their own resolutions, by Gueguen et al. (NeurIPS 2018), figure 3.
+"""ResNets on luma and chroma blocks at their own resolutions, as in Gueguen et al. (NeurIPS 2018), figure 3.
 
 In 4:2:0, an image of 224×224 pixels has 28×28 blocks of luma and 14×14 of each chroma component. These are the sizes of
 layer2 and layer3 in a ResNet on pixels, so the channels replace stem and layer1, and layer2 keeps the resolution.
@@ -22,7 +22,7 @@ _GROWING = (1, 2, 3)
 """Kernels of the three blocks of a receptive-field-aware (RFA) stage."""
 
 _LATE = {"late-concat-rfa": (1, 1, 1 / 2), "late-concat-rfa-thinner": (3 / 8, 3 / 4, 3 / 4)}
-"""Widths of the luma path: its RFA stage and its last block as shares of layer3's width, layer2 as one of its own."""
+"""Widths of the luma path: RFA stage and last block as shares of layer3's width, layer2 as a share of its own."""
 
 
 def operate_two_resolutions(model: ResNet, parts: Sequence[int], design: Design) -> None:
@@ -59,7 +59,7 @@ def operate_two_resolutions(model: ResNet, parts: Sequence[int], design: Design)
 
 
 class _Deconvolution(nn.Module):
-    """Double the resolution of Cb and Cr by a transposed convolution each, with kernel and stride 2."""
+    """Double the resolution of Cb and Cr, each by its own transposed convolution with kernel and stride 2."""
 
     def __init__(self, parts: Sequence[int]) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class _Deconvolution(nn.Module):
 
 
 class _LateConcatenation(nn.Module):
-    """Luma and chroma on paths of their own, and then one beside the other at chroma's resolution."""
+    """Luma and chroma on paths of their own, then concatenated at chroma's resolution."""
 
     def __init__(self, luma_channels: int, luma: nn.Module, chroma: nn.Module) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class _LateConcatenation(nn.Module):
 
 
 def _own_resolution(chroma: Tensor) -> Tensor:
-    """Chroma's own blocks, of which each stands for 2×2 of luma."""
+    """Chroma's own blocks, each of which covers 2×2 luma blocks."""
     return chroma[..., ::2, ::2]
 
 
@@ -110,7 +110,7 @@ def _concatenate_late(
 
 
 def _enter_layer2(body: ResNet, entering: int) -> None:
-    """Let layer2 take other channels, at stride 1."""
+    """Let layer2 take another number of channels, at stride 1."""
     block: Any = body.layer2[0]
     block.conv1 = convolution_like(block.conv1, entering, block.conv1.out_channels)
     block.downsample[0] = convolution_like(block.downsample[0], entering, block.downsample[0].out_channels)
@@ -150,7 +150,7 @@ def _with_kernel(layer: nn.Conv2d, kernel: int) -> nn.Module:
 
 
 def _width(stage: nn.Sequential) -> int:
-    """Channels that leave a stage."""
+    """Number of output channels of a stage."""
     block: Any = stage[0]
     width: int = block.downsample[0].out_channels
     return width
