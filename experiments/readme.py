@@ -127,9 +127,17 @@ RESULTS = {
         _experiment("frequency_channels-*-resnet18-*"),
         ("python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5",),
     ),
+    "frequency-large": Result(
+        _each(frequency_channels.table),
+        _experiment("frequency_channels-*-resnet10-third"),
+        (
+            "python -m experiments.frequency_channels --data imagenette-160 --preset ablation-3 --limit 3200 \\",
+            "    --threads 1 --variants RGB-large RGB 24S",
+        ),
+    ),
     "frequency-designs": Result(
         _each(frequency_channels.table),
-        _experiment("frequency_channels-*-resnet10-*"),
+        _experiment("frequency_channels-*-resnet10-designs"),
         (
             "python -m experiments.frequency_channels --data imagenette-160 --preset ablation-3 --limit 3200 \\",
             "    --threads 1 --seeds 1 --variants RGB UpSampling Deconvolution-RFA Late-Concat-RFA \\",
