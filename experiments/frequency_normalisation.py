@@ -16,28 +16,23 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments.frequency_channels.options import parser
-from experiments.frequency_channels.results import difference_cell, percent_cell
+from experiments.frequency_channels.results import difference_columns, percent_cell
 from experiments.frequency_channels.run import carry_out
 from experiments.lib import markdown
 from experiments.lib.environment import save
 
 __all__ = ["figure", "main", "table"]
 
-_REFERENCES = ("24S", "learned-24")
-
 
 def table_of(report: dict[str, Any]) -> str:
     """Write a row for each input: accuracies, mean ± standard deviation over seeds, and differences paired by seed."""
+    variants = report["result"]["variants"]
+    differences = difference_columns(variants)
     rows = []
-    for name, row in report["result"]["variants"].items():
-        cells = [
-            name,
-            str(row["seeds"]),
-            *(percent_cell(row[key], row["seeds"]) for key in ("training_accuracy", "top1")),
-        ]
-        rows.append(cells + [difference_cell(row, reference) for reference in _REFERENCES])
-    header = ["input", "seeds", "training accuracy, %", "top-1, %"]
-    return markdown.table(header + [f"top-1 − {reference}'s" for reference in _REFERENCES], rows)
+    for place, (name, row) in enumerate(variants.items()):
+        accuracies = [percent_cell(row[key], row["seeds"]) for key in ("training_accuracy", "top1")]
+        rows.append([name, str(row["seeds"]), *accuracies, *(column[place] for column in differences.values())])
+    return markdown.table(["input", "seeds", "training accuracy, %", "top-1, %", *differences], rows)
 
 
 def table(report: dict[str, Any]) -> str:

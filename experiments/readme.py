@@ -14,9 +14,7 @@ from experiments import (
     asm_error,
     decoding,
     equivalence,
-    frequency_exact,
     frequency_normalisation,
-    frequency_quality,
     generality,
     input_accuracy,
     input_training,
@@ -27,6 +25,8 @@ from experiments.frequency_channels import figures as frequency_figures
 from experiments.frequency_channels import results as frequency_channels
 from experiments.frequency_costs import figures as frequency_costs_figures
 from experiments.frequency_costs import results as frequency_costs
+from experiments.frequency_exact import results as frequency_exact
+from experiments.frequency_quality import results as frequency_quality
 from experiments.lib import arguments, markdown
 from experiments.lib.benchmark_tables import (
     codec_table,

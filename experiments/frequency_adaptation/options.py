@@ -27,23 +27,6 @@ def _variant(text: str) -> str:
     return text
 
 
-def _amount(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number of at least 0 is needed; got {text!r}")
-    return number
-
-
-def _share(text: str) -> float:
-    number = _amount(text)
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"a share above 0 and up to 1 is needed; got {text!r}")
-    return number
-
-
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Make the command line."""
     parser = arguments.parser("experiments.frequency_adaptation", description)
@@ -58,7 +41,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--mean", type=float, nargs=3, default=IMAGENET_MEAN, help="of the RGB input (default ImageNet's)"
     )
     parser.add_argument(
-        "--std", type=_share, nargs=3, default=IMAGENET_STD, help="of the RGB input (default ImageNet's)"
+        "--std", type=arguments.share, nargs=3, default=IMAGENET_STD, help="of the RGB input (default ImageNet's)"
     )
     parser.add_argument("--same-padding", action="store_true", help="TensorFlow's padding of strided convolutions")
     parser.add_argument(
@@ -88,7 +71,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--area",
-        type=_share,
+        type=arguments.share,
         default=0.35,
         help="smallest share of an image that a crop in training takes (default 0.35)",
     )
@@ -103,12 +86,18 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=positive, default=1, help="passes over the training files (default 1)")
     parser.add_argument("--batch", type=positive, default=16, help="images a step (default 16)")
     parser.add_argument(
-        "--lr", type=_amount, default=3e-3, help="largest learning rate of layers that start at random (default 0.003)"
+        "--lr",
+        type=arguments.amount,
+        default=3e-3,
+        help="largest learning rate of layers that start at random (default 0.003)",
     )
     parser.add_argument(
-        "--carried", type=_amount, default=2e-4, help="that of layers already trained or fitted (default 0.0002)"
+        "--carried",
+        type=arguments.amount,
+        default=2e-4,
+        help="that of layers already trained or fitted (default 0.0002)",
     )
-    parser.add_argument("--decay", type=_amount, default=0.01, help="AdamW's weight decay (default 0.01)")
+    parser.add_argument("--decay", type=arguments.amount, default=0.01, help="AdamW's weight decay (default 0.01)")
     parser.add_argument("--seed", type=arguments.natural, default=0, help="of the first training (default 0)")
     parser.add_argument("--readers", type=positive, default=1, help="threads that read files ahead (default 1)")
     arguments.add_machine(parser, None, "results/frequency_adaptation-DATA-MODEL.json")

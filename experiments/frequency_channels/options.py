@@ -32,26 +32,6 @@ def _variant(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"a share above 0 and up to 1 is needed; got {text!r}")
-    return number
-
-
-def _amount(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number of at least 0 is needed; got {text!r}")
-    return number
-
-
 def parser(experiment: str, description: str | None, preset: str) -> argparse.ArgumentParser:
     """Make the command line of an experiment that trains variants.
 
@@ -84,17 +64,21 @@ def parser(experiment: str, description: str | None, preset: str) -> argparse.Ar
     parser.add_argument("--seeds", type=positive, help="networks per variant")
     parser.add_argument("--side", type=positive, help="side of the RGB network's images")
     parser.add_argument("--short", type=positive, help="short side of test images at that scale, before the crop")
-    parser.add_argument("--area", type=_share, help="smallest share of an image's area that a crop in training takes")
+    parser.add_argument(
+        "--area", type=arguments.share, help="smallest share of an image's area that a crop in training takes"
+    )
     parser.add_argument("--limit", type=positive, help="train on, and test on, about this many files, evenly spread")
     parser.add_argument("--epochs", type=positive, help="passes over the training files")
     parser.add_argument("--batch", type=positive, help="images a step")
-    parser.add_argument("--lr", type=_amount, help="largest learning rate, for 256 images a step")
+    parser.add_argument("--lr", type=arguments.amount, help="largest learning rate, for 256 images a step")
     parser.add_argument("--optimiser", choices=OPTIMISERS, help="SGD with momentum, or AdamW for transformers")
     parser.add_argument("--schedule", choices=SCHEDULES, help="learning-rate schedule")
-    parser.add_argument("--warmup", type=_amount, help="epochs in which the learning rate rises")
-    parser.add_argument("--decay", type=_amount, help="weight decay")
-    parser.add_argument("--smoothing", type=_amount, help="label smoothing")
-    parser.add_argument("--gate-weight", type=_amount, default=0.05, help="weight of a gate's penalty (default 0.05)")
+    parser.add_argument("--warmup", type=arguments.amount, help="epochs in which the learning rate rises")
+    parser.add_argument("--decay", type=arguments.amount, help="weight decay")
+    parser.add_argument("--smoothing", type=arguments.amount, help="label smoothing")
+    parser.add_argument(
+        "--gate-weight", type=arguments.amount, default=0.05, help="weight of a gate's penalty (default 0.05)"
+    )
     parser.add_argument(
         "--layer2-stride",
         type=int,

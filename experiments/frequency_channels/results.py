@@ -14,6 +14,7 @@ from experiments.lib.published import XU_TABLE_1, XU_TABLE_2
 __all__ = [
     "claim",
     "difference_cell",
+    "difference_columns",
     "interval",
     "percent_cell",
     "published_row",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 _REFERENCES = ("RGB", "DCT-192", "24S", "learned-24")
+"""Inputs that the others are compared with, seed by seed."""
 
 _LOSS = 0.01
 """Of top-1, that still counts as none."""
@@ -189,35 +191,35 @@ def difference_cell(row: dict[str, Any], reference: str) -> str:
     return f"{mean:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
 
 
+def difference_columns(variants: dict[str, Any]) -> dict[str, list[str]]:
+    """Make the columns of differences in top-1: a header and a cell for each variant, for each measured reference."""
+    return {
+        f"top-1 − {reference}'s": [difference_cell(row, reference) for row in variants.values()]
+        for reference in _REFERENCES
+        if any(f"against {reference}" in row for row in variants.values())
+    }
+
+
 def table_of(report: dict[str, Any]) -> str:
     """Write a row for each variant.
 
     Returns:
         Markdown: input size relative to RGB, operations of the network for an image, top-1 and top-5 as mean ± standard
-        deviation over seeds, the differences in top-1 to RGB and to DCT-192 with the half width of their 95 %
-        intervals, and the paper's numbers.
+        deviation over seeds, the differences in top-1 to the references with the half width of their 95 % intervals,
+        and the paper's numbers.
     """
-    model = report["settings"]["model"]
-    paper = "MobileNetV2" if model.startswith("mobilenet") else "ResNet-50"
+    model, variants = report["settings"]["model"], report["result"]["variants"]
+    differences = difference_columns(variants)
     rows = []
-    for name, row in report["result"]["variants"].items():
-        theirs = published_row(model, name)
+    for place, (name, row) in enumerate(variants.items()):
         kept = f" (kept {row['kept']['mean']:.1f})" if "kept" in row else ""
         cells = [f"{name}{kept}", str(row["seeds"]), f"{row['input_size']:.2f}", _operations(row)]
         cells += [percent_cell(row[top], row["seeds"]) for top in ("top1", "top5")]
-        cells += [difference_cell(row, reference) for reference in ("RGB", "DCT-192")]
-        cells += [f"{theirs[top]:.1f}" if theirs else "" for top in ("top1", "top5")]
-        rows.append(cells)
-    header = [
-        "input",
-        "seeds",
-        "size relative to RGB",
-        "operations, 10⁹",
-        "top-1, %",
-        "top-5, %",
-        "top-1 − RGB's",
-        "top-1 − DCT-192's",
-    ]
+        cells += [column[place] for column in differences.values()]
+        theirs = published_row(model, name)
+        rows.append(cells + [f"{theirs[top]:.1f}" if theirs else "" for top in ("top1", "top5")])
+    header = ["input", "seeds", "size relative to RGB", "operations, 10⁹", "top-1, %", "top-5, %", *differences]
+    paper = "MobileNetV2" if model.startswith("mobilenet") else "ResNet-50"
     return markdown.table([*header, f"paper, {paper}, top-1", "top-5"], rows)
 
 

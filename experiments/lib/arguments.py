@@ -1,6 +1,7 @@
 """Options that the experiments' command lines have in common: numbers, devices, data sets."""
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -13,12 +14,14 @@ __all__ = [
     "add_machine",
     "add_model",
     "add_networks",
+    "amount",
     "device",
     "frequencies",
     "images",
     "natural",
     "parser",
     "positive",
+    "share",
     "split",
 ]
 
@@ -57,25 +60,42 @@ def frequencies(text: str) -> list[int]:
 
 
 def positive(text: str) -> int:
-    """Read a whole number ≥ 1.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is not such a number.
-    """
+    """Read a whole number ≥ 1, or raise `argparse.ArgumentTypeError`."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"a whole number ≥ 1 is needed; got {text!r}")
     return int(text)
 
 
 def natural(text: str) -> int:
-    """Read a whole number ≥ 0.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is not such a number.
-    """
+    """Read a whole number ≥ 0, or raise `argparse.ArgumentTypeError`."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"a whole number ≥ 0 is needed; got {text!r}")
     return int(text)
+
+
+def amount(text: str) -> float:
+    """Read a finite number ≥ 0, or raise `argparse.ArgumentTypeError`."""
+    number = _finite(text)
+    if not number >= 0:
+        raise argparse.ArgumentTypeError(f"a number of at least 0 is needed; got {text!r}")
+    return number
+
+
+def share(text: str) -> float:
+    """Read a number above 0 and up to 1, or raise `argparse.ArgumentTypeError`."""
+    number = _finite(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"a share above 0 and up to 1 is needed; got {text!r}")
+    return number
+
+
+def _finite(text: str) -> float:
+    """A number; NaN, which compares as false, for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def device(text: str) -> torch.device:

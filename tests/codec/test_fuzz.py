@@ -41,8 +41,9 @@ def fuzz(seed, count, files, folder, timeout, module="fuzzing", **environment):
     assert min(read, refused) > count // 20
 
 
-def test_damage_is_refused_or_read(tmp_path):
-    fuzz(1, 1000, FILES, tmp_path, timeout=120)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_damage_is_refused_or_read(seed, tmp_path):
+    fuzz(seed, 1000, FILES, tmp_path, timeout=120)
 
 
 @pytest.mark.slow
@@ -52,7 +53,7 @@ def test_much_damage_is_refused_or_read(seed, tmp_path):
 
 
 def test_nothing_is_read_by_a_wrong_index(tmp_path):
-    fuzz(3, 700, FILES, tmp_path, timeout=120, module="index_fuzzing")
+    fuzz(3, 1500, FILES, tmp_path, timeout=120, module="index_fuzzing")
 
 
 @pytest.mark.slow

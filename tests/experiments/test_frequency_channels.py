@@ -338,7 +338,7 @@ def test_one_seed_says_nothing_about_chance():
 def test_the_table_stands_beside_the_papers():
     result = made(RGB=[0.5, 0.6], **{"24S": [0.62, 0.7]})
     lines = table_of({"settings": {"model": "resnet18"}, "result": result}).splitlines()
-    assert lines[2] == "| RGB | 2 | 1.00 | 2.00 | 55.0 ± 7.1 | 90.0 ± 0.0 |  |  | 75.8 | 92.7 |"
+    assert lines[2] == "| RGB | 2 | 1.00 | 2.00 | 55.0 ± 7.1 | 90.0 ± 0.0 |  | -11.0 ± 12.7 | 75.8 | 92.7 |"
     assert lines[3] == "| 24S | 2 | 1.00 | 2.00 | 66.0 ± 5.7 | 90.0 ± 0.0 | +11.0 ± 12.7 |  | 77.2 | 93.5 |"
     lines = table_of({"settings": {"model": "mobilenet_v2"}, "result": result}).splitlines()
     assert lines[3].endswith("| 72.4 | 90.6 |")

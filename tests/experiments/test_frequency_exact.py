@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import jpegdomain as jd
-from experiments import frequency_exact
-from experiments.frequency_exact import enough, table
+from experiments.frequency_exact import run as frequency_exact
+from experiments.frequency_exact.results import enough, table
 from experiments.lib.networks import EMBEDDED, load_network
 from experiments.lib.selections import COUNTS, selections
 from jpegdomain.tables import ZIGZAG

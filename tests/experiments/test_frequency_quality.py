@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 import jpegdomain as jd
-from experiments import frequency_quality as experiment
 from experiments.frequency_channels.answers import File
 from experiments.frequency_channels.saved import Saved
 from experiments.frequency_channels.variants import Variant
+from experiments.frequency_quality import run as experiment
+from experiments.frequency_quality.results import AS_THEY_ARE, summary, table
 from experiments.lib.encoded_again import BY
-from experiments.lib.quality_results import AS_THEY_ARE, summary, table
 from tests.codec.oracle import jpeg
 from tests.experiments.conftest import picture
 from tests.experiments.test_frequency_costs import SETTINGS, looking_at

@@ -21,13 +21,13 @@ import torch
 import jpegdomain as jd
 from experiments.frequency_channels.answers import File, answers, read
 from experiments.frequency_channels.saved import Saved, add_saved, opened
+from experiments.frequency_quality.results import AS_THEY_ARE, figure, summary, table
 from experiments.lib import arguments
 from experiments.lib.distributed import World, world
 from experiments.lib.encoded_again import BY, quality
 from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
 from experiments.lib.paired import counts
-from experiments.lib.quality_results import AS_THEY_ARE, figure, summary, table
 
 __all__ = ["figure", "main", "table"]
 
@@ -100,7 +100,3 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
         return _run(options, here)
-
-
-if __name__ == "__main__":
-    main()

@@ -20,10 +20,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 import jpegdomain as jd
+from experiments.frequency_exact.results import SHOWN, enough, figure, table
 from experiments.lib import arguments
 from experiments.lib.distributed import World, world
 from experiments.lib.environment import decisive, describe, save
-from experiments.lib.exact_results import SHOWN, enough, figure, table
 from experiments.lib.images import FileBatches, JpegFiles
 from experiments.lib.journal import Journal
 from experiments.lib.networks import load_requested
@@ -213,7 +213,3 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
         return _run(options, here)
-
-
-if __name__ == "__main__":
-    main()

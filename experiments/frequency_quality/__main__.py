@@ -1,0 +1,5 @@
+"""``python -m experiments.frequency_quality``."""
+
+from experiments.frequency_quality.run import main
+
+main()
