@@ -28,6 +28,10 @@ def small_resnext(**settings):
     return ResNet(Bottleneck, [1, 1, 2, 1], groups=32, width_per_group=4, **settings)
 
 
+def dilated():
+    return ResNet(Bottleneck, [1, 1, 1, 1], replace_stride_with_dilation=[False, True, True])
+
+
 MAKERS = (resnet18, small_resnet50, small_resnext)
 
 
@@ -92,7 +96,7 @@ class Naive:
 
 def doubled(naive, chroma, name):
     """A transposed convolution with kernel and stride 2: every value becomes 2×2."""
-    weight, bias = naive.state[f"conv1.{name}.weight"], naive.state[f"conv1.{name}.bias"]
+    weight, bias = naive.state[f"conv1.deconvolution.{name}.weight"], naive.state[f"conv1.deconvolution.{name}.bias"]
     blocks = torch.einsum("nixy,ioab->noxayb", chroma, weight)
     return blocks.flatten(4, 5).flatten(2, 3) + bias.view(-1, 1, 1)
 
@@ -101,21 +105,21 @@ def doubled(naive, chroma, name):
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("maker", MAKERS)
 def test_each_design_is_its_figure(maker, design, grid):
-    _, adapted = build(maker, design)
+    model, adapted = build(maker, design)
     naive = Naive(adapted)
     x = torch.randn(2, 192, *grid, dtype=torch.float64)
     luma, chroma = x[:, :64], x[:, 64:, ::2, ::2]
     if design == "deconvolution-rfa":
         wide = [doubled(naive, part, name) for part, name in zip(chroma.split(64, 1), ("cb", "cr"), strict=True)]
-        y = naive.norm(torch.cat((luma, *(part[..., : grid[0], : grid[1]] for part in wide)), 1), "bn1")
+        y = naive.norm(torch.cat((luma, *(part[..., : grid[0], : grid[1]] for part in wide)), 1), "conv1.norm")
     else:
-        y = naive.norm(x, "bn1")
+        y = naive.norm(x, "conv1.norm")
     if design.startswith("late"):
         first, second = y[:, :64], y[:, 64:, ::2, ::2]
-        for number, stride in enumerate((1, 1, 2)):
-            first = naive.stage(first, f"layer1.luma.{number}", stride)
-        y = torch.cat((first, naive.stage(second, "layer1.chroma")), 1)
-        y = naive.stage(y, "layer3")
+        first = naive.block(naive.stage(naive.stage(first, "layer1"), "layer2"), "layer3.luma", 2)
+        y = torch.cat((first, naive.block(second, "layer3.chroma")), 1)
+        for number in range(1, len(model.layer3)):
+            y = naive.block(y, f"layer3.{number}")
     else:
         y = y if design == "upsampling" else naive.stage(y, "layer1")
         y = naive.stage(naive.stage(y, "layer2"), "layer3", 2)
@@ -130,23 +134,90 @@ def test_widths_kernels_and_what_is_carried_over(maker, design):
     wide = model.layer3[0].downsample[0].out_channels
     shares = {"late-concat-rfa": (1, 1 / 2, 1 / 2), "late-concat-rfa-thinner": (3 / 8, 3 / 8, 3 / 4)}
     if design in shares:
-        widths = [stage[0].downsample[0].out_channels / wide for stage in adapted.layer1.luma]
-        assert widths == list(shares[design])
-        assert adapted.layer1.chroma[0].downsample[0].out_channels == wide - widths[2] * wide
-        growing = adapted.layer1.luma[0]
-        assert len(adapted.layer3) == len(model.layer3) - 1
+        blocks = (adapted.layer1[0], adapted.layer2[0], adapted.layer3.luma, adapted.layer3.chroma)
+        assert [block.downsample[0].out_channels / wide for block in blocks] == [*shares[design], 1 - shares[design][2]]
     elif design != "upsampling":
-        growing = adapted.layer1
-        assert growing[0].downsample[0].out_channels == wide
+        assert adapted.layer1[0].downsample[0].out_channels == wide
     if design != "upsampling":
         kernels = [
-            {layer.kernel_size[0] for layer in block.modules() if isinstance(layer, nn.Conv2d)} for block in growing
+            max(layer.kernel_size[0] for layer in block.modules() if isinstance(layer, nn.Conv2d))
+            for block in adapted.layer1
         ]
-        assert [max(sizes) for sizes in kernels] == [1, 2, 3]
-    kept = {key: value for key, value in model.state_dict().items() if key.startswith(("layer4", "fc"))}
-    assert all((adapted.state_dict()[key].shape == value.shape) for key, value in kept.items())
-    for key in ("layer4.0.conv1.weight", "fc.weight"):
-        torch.testing.assert_close(adapted.state_dict()[key], kept[key], rtol=0, atol=0)
+        assert kernels == [1, 2, 3]
+
+
+def carried(model, adapted, design):
+    """Keys that must hold the model's own values: behind the entrance all that keeps its shape."""
+    new = ["layer1.", "conv1.", "bn1."]
+    new += ["layer3.luma.", "layer3.chroma.", "layer3.0."] if design.startswith("late") else []
+    new += ["layer2."] if design.endswith("thinner") else ["layer2.0.conv1.", "layer2.0.downsample.0."]
+    return {key for key in model.state_dict() if not key.startswith(tuple(new))}
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("maker", MAKERS)
+def test_everything_behind_the_entrance_is_carried_over_under_its_name(maker, design):
+    torch.manual_seed(0)
+    model = randomised(maker(num_classes=10))
+    adapted = adapt(model, 192, design=design)
+    before, after = model.state_dict(), adapted.state_dict()
+    kept = carried(model, adapted, design)
+    assert {"layer3.1.conv1.weight", "layer4.0.bn1.running_var", "fc.weight"} <= kept
+    for key in kept:
+        torch.testing.assert_close(after[key], before[key], rtol=0, atol=0)
+    fresh = set(compare(model, adapted, 192, (64, 64)).fresh)
+    counters = {key for key in after if key.endswith("num_batches_tracked")}
+    assert fresh - counters == set(after) - kept - counters
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_new_weights_are_distributed_like_torchvisions(design):
+    torch.manual_seed(0)
+    adapted = adapt(resnet18(), 192, design=design)
+    new = [adapted.layer2[0].conv1] if design == "upsampling" else adapted.layer1.modules()
+    for layer in new:
+        if isinstance(layer, nn.Conv2d):
+            fan = layer.out_channels * layer.kernel_size[0] ** 2
+            assert layer.weight.std().item() == pytest.approx((2 / fan) ** 0.5, rel=0.05)
+            assert layer.bias is None
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("maker", [resnet18, small_resnet50])
+def test_only_what_is_new_or_reads_new_channels_is_trained_in_a_frozen_network(maker, design):
+    model = maker().requires_grad_(False)
+    adapted = adapt(model, 192, design=design)
+    trained = {name for name, parameter in adapted.named_parameters() if parameter.requires_grad}
+    assert trained == {name for name, _ in adapted.named_parameters()} - carried(model, adapted, design)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_modes_and_dtypes_of_what_is_carried_over_stay(design):
+    model = resnet18().half().train()
+    model.layer4.eval().float()
+    model.layer3[1].eval()
+    adapted = adapt(model, 192, design=design)
+    assert [layer.training for layer in (adapted.layer4[0].bn1, adapted.layer3.get_submodule("1").bn1)] == [
+        False,
+        False,
+    ]
+    assert adapted.layer4[0].bn1.weight.dtype == torch.float32
+    assert all(layer.training for layer in adapted.conv1.modules())
+    assert adapted.conv1.norm.weight.dtype == torch.float16
+
+
+def test_new_norms_are_of_the_networks_kind():
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(resnet18())
+    adapted = adapt(model, 192, design="late-concat-rfa")
+    kinds = {type(layer) for layer in adapted.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)}
+    assert kinds == {nn.SyncBatchNorm}
+
+
+def test_a_set_as_wide_as_the_stem_carries_no_norm_over():
+    model = resnet18()
+    selection = published("64S").in_order("row-major")
+    adapted = adapt(model, selection, design="upsampling")
+    assert "conv1.norm.weight" in compare(model, adapted, selection).fresh
 
 
 @pytest.mark.parametrize("design", ["late-concat-rfa", "deconvolution-rfa"])
@@ -166,11 +237,11 @@ def test_chroma_is_the_files_own(design):
         return hook
 
     if design == "deconvolution-rfa":
-        adapted.conv1.cb.register_forward_pre_hook(keep("cb"))
-        adapted.conv1.cr.register_forward_pre_hook(keep("cr"))
+        adapted.conv1.deconvolution.cb.register_forward_pre_hook(keep("cb"))
+        adapted.conv1.deconvolution.cr.register_forward_pre_hook(keep("cr"))
     else:
-        adapted.bn1 = nn.Identity()
-        adapted.layer1.chroma.register_forward_pre_hook(keep("both"))
+        adapted.conv1.norm = nn.Identity()
+        adapted.layer3.chroma.register_forward_pre_hook(keep("both"))
     adapted(frequency_channels(jd.collate([image]).to(torch.float64), chroma="nearest"))
     own = torch.cat(list(seen.values()), 1)[0]
     stored = [(component.coefficients * component.table).transpose(2, 0, 1) for component in image.components[1:]]
@@ -181,7 +252,7 @@ def test_chroma_is_the_files_own(design):
 def test_sets_of_fewer_channels_enter_too():
     selection = published("24S").in_order("row-major")
     _, adapted = build(resnet18, "late-concat-rfa", selection)
-    assert adapted.bn1.num_features == 24
+    assert adapted.conv1.norm.num_features == 24
     assert adapted(torch.randn(1, 24, 6, 6, dtype=torch.float64)).shape == (1, 10)
 
 
@@ -191,7 +262,7 @@ def test_images_keep_their_size_and_operations_are_counted_there():
     for design in DESIGNS:
         assert image_scale(model, design) == 1
     adapted = adapt(model, 192, design="upsampling")
-    with_blocks = compare(model, adapted, 192, design="upsampling")
+    with_blocks = compare(model, adapted, 192)
     # layer2 at 28×28: 192 and 3 × 128 channels through 3×3, the shortcut, two blocks; layers 3 and 4 as before.
     layer2 = 2 * 28 * 28 * 128 * (192 * 9 + 3 * 128 * 9 + 192)
     rest = 2 * (
@@ -208,11 +279,24 @@ def test_images_keep_their_size_and_operations_are_counted_there():
         (resnet18, 192, {"design": "deconvolution"}, "design must be one of first-block, upsampling"),
         (mobilenet_v2, 192, {"design": "upsampling"}, "only for torchvision's ResNets"),
         (resnet18, 192, {"design": "upsampling", "layer2_stride": 1}, "only for design='first-block'"),
+        (dilated, 192, {"design": "late-concat-rfa"}, "build the network without dilation"),
     ],
 )
 def test_what_does_not_fit_is_named(maker, channels, settings, message):
     with pytest.raises(InputError, match=message):
         adapt(maker(), channels, **settings)
+
+
+@pytest.mark.parametrize(("maker", "design"), [(resnet18, "first_block"), (mobilenet_v2, "upsampling")])
+def test_there_is_no_scale_for_a_design_that_does_not_exist(maker, design):
+    with pytest.raises(InputError, match="design"):
+        image_scale(maker(), design)
+
+
+def test_a_network_with_another_head_is_adapted():
+    model = resnet18()
+    model.fc = nn.Sequential(nn.Dropout(), nn.Linear(512, 3))
+    assert adapt(model, 192, design="late-concat-rfa").eval()(torch.randn(1, 192, 4, 4)).shape == (1, 3)
 
 
 def test_an_adapted_network_is_not_adapted_again():
@@ -261,6 +345,7 @@ def test_small_patches_take_larger_images():
     ("change", "settings", "message"),
     [
         (lambda model: adapt(model, 24), {}, "already been adapted"),
+        (lambda model: adapt(model, 3), {}, "already been adapted"),
         (lambda model: model, {"layer2_stride": 1}, "no layer2"),
         (lambda _: transformer(12, 24), {}, "patches have 12 pixels"),
     ],

@@ -14,6 +14,7 @@ __all__ = [
     "RESNET_STRIDE",
     "convolution_like",
     "initialise",
+    "normalization_like",
     "operate_mobilenet",
     "operate_resnet",
 ]
@@ -46,7 +47,7 @@ def operate_resnet(body: Any, channels: int, layer2_stride: int) -> None:
         # Only a BasicBlock has none: its last convolution is conv2.
         width = block.conv2.out_channels
         shortcut = convolution_like(block.conv2, channels, width, kernel_size=1, padding=0)
-        block.downsample = nn.Sequential(shortcut, _normalization_like(block.bn2, width)).train(block.training)
+        block.downsample = nn.Sequential(shortcut, normalization_like(block.bn2, width)).train(block.training)
     block.conv1.requires_grad_(True)
     if block.downsample is not None:
         block.downsample[0].requires_grad_(True)
@@ -73,7 +74,7 @@ def operate_mobilenet(model: MobileNetV2, channels: int) -> None:
         return
     if channels != depthwise[0].in_channels:
         depthwise[0] = convolution_like(depthwise[0], channels, channels)
-        depthwise[1] = _normalization_like(depthwise[1], channels)
+        depthwise[1] = normalization_like(depthwise[1], channels)
         block.conv[1] = convolution_like(projection, channels, projection.out_channels)
     depthwise[0].requires_grad_(True)
     block.conv[1].requires_grad_(True)
@@ -110,7 +111,7 @@ def initialise(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def _normalization_like(layer: nn.Module, width: int) -> nn.Module:
+def normalization_like(layer: nn.Module, width: int) -> nn.Module:
     """An untrained normalisation layer of another width, with the given layer's settings, dtype and device."""
     if isinstance(layer, _BatchNorm):
         fresh: nn.Module = type(layer)(width, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK
 
-from .entering import Channels, Design, channel_count
+from .entering import Channels, Design, channel_count, check_design
 
 __all__ = ["TAKEN", "Comparison", "compare", "image_scale"]
 
@@ -24,8 +24,14 @@ def image_scale(model: nn.Module, design: Design = "first-block") -> int:
 
     2 for ResNets (448 for 224) and detection (1600×2666 for 800×1333), 4 for MobileNetV2 (896 for 224), 1 for ResNets
     of another design. For vision transformers 1, or 8 divided by the patch size if that is below 8.
+
+    Raises:
+        InputError: If `adapt` does not take the model, or does not know the design for it.
     """
-    return 1 if design != "first-block" else max(1, BLOCK // _stem_stride(model))
+    from torchvision.models import ResNet
+
+    check_design(design, 2, isinstance(model, ResNet))
+    return _scale(model, design != "first-block")
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,13 @@ class Comparison:
 
 
 def compare(
-    model: nn.Module,
-    adapted: nn.Module,
-    channels: Channels,
-    extent: tuple[int, int] = (224, 224),
-    *,
-    design: Design = "first-block",
+    model: nn.Module, adapted: nn.Module, channels: Channels, extent: tuple[int, int] = (224, 224)
 ) -> Comparison:
     """Compare `model` on RGB of `extent` with its adapted copy on channels of the enlarged image, on meta tensors."""
+    from .two_resolutions import Entrance
+
     count = channel_count(channels)
-    scale = image_scale(model, design)
+    scale = _scale(model, isinstance(getattr(adapted, "conv1", None), Entrance))
     grid = [math.ceil(scale * side / BLOCK) for side in extent]
     before, after = model.state_dict(), adapted.state_dict()
     return Comparison(
@@ -97,6 +100,10 @@ def _operations(model: nn.Module, shape: tuple[int, ...]) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         shadow(torch.empty(1, *shape, dtype=dtype, device="meta"))
     return counter.get_total_flops()
+
+
+def _scale(model: nn.Module, two_resolutions: bool) -> int:
+    return 1 if two_resolutions else max(1, BLOCK // _stem_stride(model))
 
 
 def _stem_stride(model: nn.Module) -> int:

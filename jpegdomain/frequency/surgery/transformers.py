@@ -9,6 +9,10 @@ from jpegdomain.geometry import BLOCK
 __all__ = ["operate_transformer"]
 
 
+class _BlockEmbedding(nn.Conv2d):
+    """Embeds patches of blocks."""
+
+
 def operate_transformer(model: VisionTransformer, channels: int) -> None:
     """Replace the convolution that embeds patches, in place; position embeddings and everything else stay.
 
@@ -22,17 +26,17 @@ def operate_transformer(model: VisionTransformer, channels: int) -> None:
             f"conv_proj is {type(model.conv_proj).__name__}, not a convolution: adapt takes a transformer that embeds "
             "its patches linearly, without a convolutional stem"
         )
-    if model.conv_proj.in_channels != 3:
+    if isinstance(model.conv_proj, _BlockEmbedding):
         raise InputError(
-            f"conv_proj takes {model.conv_proj.in_channels} channels: adapt takes the network on RGB, not one that has "
-            "already been adapted"
+            f"conv_proj takes {model.conv_proj.in_channels} frequency channels: adapt takes the network on RGB, not "
+            "one that has already been adapted"
         )
     patch = model.patch_size
     if patch % BLOCK and BLOCK % patch:
         raise InputError(f"patches have {patch} pixels a side: adapt takes 1, 2, 4, or a multiple of {BLOCK}")
     blocks = max(1, patch // BLOCK)
     before = model.conv_proj
-    model.conv_proj = nn.Conv2d(channels, before.out_channels, blocks, blocks).to(before.weight)
+    model.conv_proj = _BlockEmbedding(channels, before.out_channels, blocks, blocks).to(before.weight)
     # As in torchvision.
     nn.init.trunc_normal_(model.conv_proj.weight, std=(channels * blocks**2) ** -0.5)
     assert model.conv_proj.bias is not None

@@ -1,9 +1,10 @@
-"""ResNets on luma and chroma blocks at their own resolutions, as in Gueguen et al. (NeurIPS 2018), figure 3.
+"""ResNets on luma and chroma blocks at their own resolutions, by Gueguen et al. (NeurIPS 2018), figure 3.
 
 In 4:2:0, an image of 224×224 pixels has 28×28 blocks of luma and 14×14 of each chroma component. These are the sizes of
-layer2 and layer3 in a ResNet on pixels, so the channels replace stem and layer1, and layer2 keeps the resolution.
+layer2 and layer3 in a ResNet on pixels, so the channels replace the stem and layer1, and layer2 keeps the resolution.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,20 +14,24 @@ from torchvision.models import ResNet
 
 from jpegdomain.errors import InputError
 
-from .classifiers import convolution_like, initialise
+from .classifiers import convolution_like, initialise, normalization_like
 from .entering import Design
 
-__all__ = ["operate_two_resolutions"]
+__all__ = ["Entrance", "operate_two_resolutions"]
 
-_GROWING = (1, 2, 3)
+_RFA_KERNELS = (1, 2, 3)
 """Kernels of the three blocks of a receptive-field-aware (RFA) stage."""
 
-_LATE = {"late-concat-rfa": (1, 1, 1 / 2), "late-concat-rfa-thinner": (3 / 8, 3 / 4, 3 / 4)}
-"""Widths of the luma path: RFA stage and last block as shares of layer3's width, layer2 as a share of its own."""
+_LATE = {"late-concat-rfa": (1, 1 / 2, 1 / 2), "late-concat-rfa-thinner": (3 / 8, 3 / 8, 3 / 4)}
+"""Widths of the luma path as shares of layer3's width: its RFA stage, layer2, and its last block."""
+
+
+class Entrance(nn.Sequential):
+    """What replaces conv1: a batch norm of the channels, after Cb and Cr were brought to luma's resolution, if so."""
 
 
 def operate_two_resolutions(model: ResNet, parts: Sequence[int], design: Design) -> None:
-    """Replace stem and layer1, in place.
+    """Replace the stem and layer1, in place.
 
     Args:
         model: A ResNet on RGB.
@@ -34,7 +39,7 @@ def operate_two_resolutions(model: ResNet, parts: Sequence[int], design: Design)
         design: One of Gueguen et al.'s.
 
     Raises:
-        InputError: If the network has already been adapted.
+        InputError: If the network has already been adapted, or is dilated in layer2 or layer3.
     """
     body: Any = model
     if not isinstance(body.conv1, nn.Conv2d):
@@ -42,24 +47,28 @@ def operate_two_resolutions(model: ResNet, parts: Sequence[int], design: Design)
             f"conv1 is {type(body.conv1).__name__}, not a convolution: adapt takes the network on RGB, not one that "
             "has already been adapted"
         )
-    weight = body.fc.weight
-    wide = _width(body.layer3)
-    body.conv1 = _Deconvolution(parts) if design == "deconvolution-rfa" else nn.Identity()
-    body.bn1 = nn.BatchNorm2d(sum(parts))
-    body.relu = body.maxpool = nn.Identity()
+    if (body.layer2[0].stride, body.layer3[0].stride) != (2, 2):
+        raise InputError(f"design={design!r} needs layer2 and layer3 with stride 2: build the network without dilation")
+    wide, weight = _width(body.layer3), body.conv1.weight
+    norm = nn.SyncBatchNorm if isinstance(body.bn1, nn.SyncBatchNorm) else nn.BatchNorm2d
+    steps: list[tuple[str, nn.Module]] = [("norm", norm(sum(parts)))]
+    if design == "deconvolution-rfa":
+        steps.insert(0, ("deconvolution", _Deconvolution(parts)))
+    entrance = Entrance(OrderedDict(steps))
+    body.conv1 = entrance.to(weight).train(body.training)
+    body.bn1 = body.relu = body.maxpool = nn.Identity()
     if design in _LATE:
         _concatenate_late(body, parts, wide, *_LATE[design])
     elif design == "upsampling":
         body.layer1 = nn.Identity()
         _enter_layer2(body, sum(parts))
     else:
-        body.layer1 = _stage(body, sum(parts), wide, _GROWING)
+        body.layer1 = _stage(body, sum(parts), wide, _RFA_KERNELS)
         _enter_layer2(body, wide)
-    body.to(weight).train(body.training)
 
 
 class _Deconvolution(nn.Module):
-    """Double the resolution of Cb and Cr, each by its own transposed convolution with kernel and stride 2."""
+    """Double the resolution of Cb and Cr by a transposed convolution each, with kernel and stride 2."""
 
     def __init__(self, parts: Sequence[int]) -> None:
         super().__init__()
@@ -73,57 +82,86 @@ class _Deconvolution(nn.Module):
         return torch.cat((luma, *(part[..., : x.shape[2], : x.shape[3]] for part in wide)), 1)
 
 
-class _LateConcatenation(nn.Module):
-    """Luma and chroma on paths of their own, then concatenated at chroma's resolution."""
+class _LumaFirst(nn.Sequential):
+    """Layer1 of late concatenation: its blocks take luma, and chroma goes beside them, at its own resolution."""
 
-    def __init__(self, luma_channels: int, luma: nn.Module, chroma: nn.Module) -> None:
-        super().__init__()
-        self.luma_channels, self.luma, self.chroma = luma_channels, luma, chroma
+    def __init__(self, luma_channels: int, blocks: nn.Sequential) -> None:
+        super().__init__(*blocks)
+        self.luma_channels = luma_channels
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, C, X, Y) → (n, width of layer3, ⌈X/2⌉, ⌈Y/2⌉)."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, C, X, Y) → luma (n, width, X, Y) and chroma (n, C − luma, ⌈X/2⌉, ⌈Y/2⌉)."""
         luma, chroma = x[:, : self.luma_channels], x[:, self.luma_channels :]
-        return torch.cat((self.luma(luma), self.chroma(_own_resolution(chroma))), 1)
+        return super().forward(luma), _own_resolution(chroma)
+
+
+class _LumaOnly(nn.Sequential):
+    """Layer2 of late concatenation: its blocks take luma."""
+
+    def forward(self, x: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Luma and chroma → the same."""
+        luma, chroma = x
+        return super().forward(luma), chroma
+
+
+class _Concatenation(nn.Sequential):
+    """Layer3 of late concatenation: a block each for luma and chroma, whose outputs enter the blocks that follow."""
+
+    def forward(self, x: tuple[Tensor, Tensor]) -> Tensor:
+        """Luma (n, c, X, Y) and chroma (n, c′, ⌈X/2⌉, ⌈Y/2⌉) → (n, width of layer3, ⌈X/2⌉, ⌈Y/2⌉)."""
+        luma, chroma, *following = self
+        joined = torch.cat((luma(x[0]), chroma(x[1])), 1)
+        for block in following:
+            joined = block(joined)
+        return joined
 
 
 def _own_resolution(chroma: Tensor) -> Tensor:
-    """Chroma's own blocks, each of which covers 2×2 luma blocks."""
+    """Chroma's own blocks, of which each stands for 2×2 of luma."""
     return chroma[..., ::2, ::2]
 
 
-def _concatenate_late(
-    body: ResNet, parts: Sequence[int], wide: int, growing: float, layer2: float, last: float
-) -> None:
-    entering, middle, own = (int(share * wide) for share in (growing, layer2 / 2, last))
-    luma: list[nn.Module] = [_stage(body, parts[0], entering, _GROWING)]
+def _concatenate_late(body: Any, parts: Sequence[int], wide: int, first: float, second: float, last: float) -> None:
+    entering, middle, own = (int(share * wide) for share in (first, second, last))
+    luma = _stage(body, parts[0], entering, _RFA_KERNELS)
     if middle == _width(body.layer2):
         _enter_layer2(body, entering)
-        luma.append(body.layer2)
     else:
-        luma.append(_stage(body, entering, middle, (3,) * len(body.layer2)))
-    luma.append(_stage(body, middle, own, (3,), stride=2))
-    chroma = _stage(body, sum(parts[1:]), wide - own, (1,))
-    body.layer1 = _LateConcatenation(parts[0], nn.Sequential(*luma), chroma)
-    body.layer2 = nn.Identity()
-    # Both paths end in layer3's first block, so the identity blocks are left.
-    body.layer3 = body.layer3[1:]
+        body.layer2 = _stage(body, entering, middle, (3,) * len(body.layer2))
+    # The first block of layer3 becomes two, one for each path; the others keep their names.
+    blocks: list[tuple[str, nn.Module]] = [
+        ("luma", _stage(body, middle, own, (3,), stride=2)[0]),
+        ("chroma", _stage(body, sum(parts[1:]), wide - own, (1,))[0]),
+        *list(body.layer3.named_children())[1:],
+    ]
+    modes = body.layer2.training, body.layer3.training
+    body.layer1 = _LumaFirst(parts[0], luma).train(body.training)
+    body.layer2, body.layer3 = _LumaOnly(*body.layer2), _Concatenation(OrderedDict(blocks))
+    # A container's mode says nothing about its blocks', of which some may be frozen.
+    body.layer2.training, body.layer3.training = modes
 
 
-def _enter_layer2(body: ResNet, entering: int) -> None:
-    """Let layer2 take another number of channels, at stride 1."""
+def _enter_layer2(body: Any, entering: int) -> None:
+    """Let layer2 take other channels, at stride 1."""
     block: Any = body.layer2[0]
     block.conv1 = convolution_like(block.conv1, entering, block.conv1.out_channels)
     block.downsample[0] = convolution_like(block.downsample[0], entering, block.downsample[0].out_channels)
     block.stride = 1
     for layer in (block.conv1, block.conv2, block.downsample[0]):
         layer.stride = (1, 1)
-        layer.requires_grad_(True)
+    # Their input is new.
+    block.conv1.requires_grad_(True)
+    block.downsample[0].requires_grad_(True)
 
 
-def _stage(body: ResNet, entering: int, leaving: int, kernels: Sequence[int], stride: int = 1) -> nn.Sequential:
+def _stage(body: Any, entering: int, leaving: int, kernels: Sequence[int], stride: int = 1) -> nn.Sequential:
     """New blocks of the network's kind with these kernels; the first has a convolution on its shortcut."""
-    kind: Any = type(body.layer4[0])
-    norm = body._norm_layer
+    reference = body.layer4[0]
+    kind: Any = type(reference)
+
+    def norm(width: int) -> nn.Module:
+        return normalization_like(reference.bn1, width)
+
     blocks: list[nn.Module] = []
     for kernel in kernels:
         shortcut = None
@@ -139,7 +177,7 @@ def _stage(body: ResNet, entering: int, leaving: int, kernels: Sequence[int], st
         entering, stride = leaving, 1
     stage = nn.Sequential(*blocks)
     initialise(stage)
-    return stage
+    return stage.to(reference.conv1.weight).train(body.training)
 
 
 def _with_kernel(layer: nn.Conv2d, kernel: int) -> nn.Module:
@@ -150,7 +188,7 @@ def _with_kernel(layer: nn.Conv2d, kernel: int) -> nn.Module:
 
 
 def _width(stage: nn.Sequential) -> int:
-    """Number of output channels of a stage."""
+    """Channels that leave a stage."""
     block: Any = stage[0]
     width: int = block.downsample[0].out_channels
     return width
