@@ -16,7 +16,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments.frequency_channels.options import parser
-from experiments.frequency_channels.results import difference_columns, percent_cell
+from experiments.frequency_channels.results import difference_columns, percent_cell, training_table
 from experiments.frequency_channels.run import carry_out
 from experiments.lib import markdown
 from experiments.lib.environment import save
@@ -37,12 +37,7 @@ def table_of(report: dict[str, Any]) -> str:
 
 def table(report: dict[str, Any]) -> str:
     """Write the table, and how its networks were trained."""
-    settings = report["settings"]
-    row = [settings["model"], settings["data"]]
-    row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs", "frequency_side")]
-    header = ["network", "data", "training files", "test files", "epochs", "side of the images, px", "precision"]
-    row.append(settings["precision"])
-    return f"{table_of(report)}\n\n{markdown.table(header, [row])}"
+    return f"{table_of(report)}\n\n{training_table(report)}"
 
 
 def figure(report: dict[str, Any], path: Path) -> None:

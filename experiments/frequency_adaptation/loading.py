@@ -31,7 +31,7 @@ def load_pretrained(options: argparse.Namespace) -> tuple[nn.Module, int]:
         network = load_network(options.model, options.weights, classes, 3).float()
     except FileNotFoundError as error:
         raise SystemExit(f"--weights: there is no file {error.filename}") from error
-    except (RuntimeError, TypeError, AttributeError, UnpicklingError, EOFError) as error:
+    except (RuntimeError, KeyError, IndexError, TypeError, AttributeError, UnpicklingError, EOFError) as error:
         raise SystemExit(f"--weights: {options.weights} is not a state_dict of {options.model}: {error}") from error
     return (same_padding(network) if options.same_padding else network), classes
 

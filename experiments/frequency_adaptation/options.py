@@ -62,7 +62,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--train",
         choices=SCOPES,
         default="all",
-        help="layers to train: those of stem and first block, or all (default)",
+        help="layers to train: those of stem and first block, or all (default); from scratch always all",
     )
     parser.add_argument("--seeds", type=positive, default=2, help="trainings of each kind (default 2)")
     parser.add_argument("--side", type=positive, default=112, help="side of the RGB network's images (default 112)")

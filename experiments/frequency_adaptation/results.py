@@ -9,9 +9,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments.frequency_adaptation.training import share
-from experiments.frequency_channels.results import difference_cell, interval, percent_cell
+from experiments.frequency_channels.results import difference_cell, percent_cell
 from experiments.lib import markdown
-from experiments.lib.approximation import spread
+from experiments.lib.approximation import interval, spread
 
 __all__ = ["figure", "fits", "summary", "table", "table_of"]
 

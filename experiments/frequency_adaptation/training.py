@@ -17,6 +17,7 @@ from experiments.frequency_adaptation.fitting import entrance
 from experiments.frequency_channels.inputs import Inputs
 from experiments.frequency_channels.network import Classifier
 from experiments.frequency_channels.recipe import learning_rate
+from experiments.frequency_channels.training import seeded
 from experiments.frequency_channels.variants import Variant
 
 __all__ = ["SCOPES", "Training", "right_answers", "share"]
@@ -100,14 +101,17 @@ class Training:
             for epoch in range(self.epochs):
                 # Loss, right answers, images.
                 sums = torch.zeros(3, device=classes.device)
-                for parts in inputs.train(variant, 1_000_003 * seed + epoch):
-                    for group in optimiser.param_groups:
-                        group["lr"] = group["rate"] * learning_rate(step / steps, "cosine", _WARMUP)
-                    sums += self._step(model, parts, classes)
-                    optimiser.step()
-                    optimiser.zero_grad()
-                    progress.update()
-                    step += 1
+                own = 1_000_003 * seed + epoch
+                # Dropout draws the same whatever the process did before.
+                with seeded(own, classes.device):
+                    for parts in inputs.train(variant, own):
+                        for group in optimiser.param_groups:
+                            group["lr"] = group["rate"] * learning_rate(step / steps, "cosine", _WARMUP)
+                        sums += self._step(model, parts, classes)
+                        optimiser.step()
+                        optimiser.zero_grad()
+                        progress.update()
+                        step += 1
         loss, right, images = sums.tolist()
         if not math.isfinite(loss):
             raise FloatingPointError(f"training {variant.name} ({start}) diverged: lower --lr or --carried")

@@ -124,14 +124,8 @@ class Recipe:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def new_optimiser(self, model: Classifier) -> torch.optim.Optimizer:
-        """Make the optimiser; a gate has neither weight decay nor momentum, and a constant rate.
-
-        Raises:
-            SystemExit: If a gate would be trained by AdamW.
-        """
+        """Make the optimiser; a gate has neither weight decay nor momentum, and a constant rate, and SGD's only."""
         if self.optimiser == "adamw":
-            if model.gate is not None:
-                raise SystemExit("--optimiser adamw: gates are trained by sgd only")
             return torch.optim.AdamW(model.network.parameters(), self.lr, weight_decay=self.decay, fused=True)
         rule = {"momentum": _MOMENTUM, "nesterov": self.nesterov}
         groups = [{"params": list(model.network.parameters()), "weight_decay": self.decay, **rule}]

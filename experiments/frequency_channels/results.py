@@ -1,26 +1,24 @@
 """What the trainings of all variants and seeds come to: summary, table beside Xu et al.'s, figures."""
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from scipy import stats
-
+from experiments.frequency_channels.variants import DESIGNS
 from experiments.lib import markdown
-from experiments.lib.approximation import spread
+from experiments.lib.approximation import interval, spread
 from experiments.lib.published import XU_TABLE_1, XU_TABLE_2
 
 __all__ = [
     "claim",
     "difference_cell",
     "difference_columns",
-    "interval",
     "percent_cell",
     "published_row",
     "summary",
     "table",
     "table_of",
+    "training_table",
 ]
 
 _REFERENCES = ("RGB", "DCT-192", "24S", "learned-24")
@@ -28,15 +26,6 @@ _REFERENCES = ("RGB", "DCT-192", "24S", "learned-24")
 
 _LOSS = 0.01
 """Of top-1, that still counts as none."""
-
-
-def interval(values: Sequence[float]) -> dict[str, Any]:
-    """Return mean, and half width of its 95 % interval by Student's t (None for a single seed)."""
-    count = len(values)
-    half = None
-    if count > 1:
-        half = float(stats.t.ppf(0.975, count - 1)) * statistics.stdev(values) / math.sqrt(count)
-    return {"mean": statistics.fmean(values), "half_width": half}
 
 
 def _accuracies(each: Sequence[dict[str, Any]], variant: str, top: str) -> dict[int, float]:
@@ -225,9 +214,19 @@ def table_of(report: dict[str, Any]) -> str:
 
 def table(report: dict[str, Any]) -> str:
     """Write the table, and how its networks were trained."""
-    settings = report["settings"]
+    return f"{table_of(report)}\n\n{training_table(report)}"
+
+
+def training_table(report: dict[str, Any]) -> str:
+    """Write how the networks were trained: data, epochs, the sides of the images that they take, precision."""
+    settings, sides = report["settings"], set()
+    for name in report["result"]["variants"]:
+        if name in DESIGNS:
+            sides.add(settings["side"])
+        elif name not in {"RGB", "YCbCr"}:
+            sides.add(settings["frequency_side"])
     header = ["network", "data", "training files", "test files", "epochs", "side of RGB and YCbCr, px"]
-    header += ["side that channels are taken from, px", "precision"]
     row = [settings["model"], settings["data"]]
-    row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs", "side", "frequency_side")]
-    return f"{table_of(report)}\n\n{markdown.table(header, [[*row, settings['precision']]])}"
+    row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs", "side")]
+    row += [" and ".join(map(str, sorted(sides))), settings["precision"]]
+    return markdown.table([*header, "side of the other inputs' images, px", "precision"], [row])

@@ -44,6 +44,7 @@ from experiments.frequency_channels.variants import Variant, variant
 from experiments.lib.distributed import World, world
 from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
+from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, image_scale, keep_rates, to_static
 
 __all__ = ["carry_out", "main"]
@@ -79,9 +80,11 @@ class _Run:
             precision=resolved(options.precision, here.device),
             optimiser=options.optimiser,
         )
-        # Only the kind of network matters.
+        # Only the kind of network matters, and whether every variant can be built, before the first is trained.
         with torch.device("meta"):
             self.scale = image_scale(plain(options.model, self.classes, options.side))
+            for name in options.variants:
+                self._check(variant(name))
         self.inputs = Inputs(
             training,
             testing,
@@ -114,6 +117,18 @@ class _Run:
         self.checkpoints = Checkpoints(folder, decided)
         self.trainer = Trainer(self.inputs, self.recipe, self.checkpoints, here.device, quiet=not here.first)
 
+    def _check(self, own: Variant) -> None:
+        if self.recipe.optimiser == "adamw" and (own.gated or own.learned):
+            raise SystemExit(f"--variants {own.name}: gates are trained by --optimiser sgd only")
+        try:
+            self._built(own, nn.Identity(), 0)
+        except InputError as error:
+            raise SystemExit(f"--variants {own.name} with --model {self.options.model}: {error}") from error
+
+    def _built(self, own: Variant, entry: nn.Module, seed: int) -> Classifier:
+        options = self.options
+        return build(own, entry, options.model, self.classes, seed, options.side, options.layer2_stride, self.here.team)
+
     def unit(self, name: str) -> list[dict[str, Any]]:
         """Train and test one network, or a gate and then a network on what it learned."""
         for finished in self.journal.results:
@@ -131,11 +146,7 @@ class _Run:
         return [result, self._trained(own.static(learned), seed)[0] | {"static": learned.to_dict()}]
 
     def _trained(self, own: Variant, seed: int) -> tuple[dict[str, Any], Classifier]:
-        options, entry = self.options, self.inputs.entry(own)
-        model = build(
-            own, entry, options.model, self.classes, seed, options.side, options.layer2_stride, self.here.team
-        )
-        model = model.to(self.here.device)
+        model = self._built(own, self.inputs.entry(own), seed).to(self.here.device)
         counted = operations(model.network, own.channels, self.inputs.image_side(own))
         done = self.trainer.train(model, own, seed)
         tested = self.trainer.test(model, own)

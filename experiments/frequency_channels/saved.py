@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -192,7 +193,7 @@ def _fill(model: Classifier, path: Path, title: str) -> None:
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except InputError as error:
         raise SystemExit(f"--weights: {path} is not that of {title}: {error}") from error
-    except Exception as error:
+    except (RuntimeError, KeyError, TypeError, AttributeError, UnpicklingError, EOFError) as error:
         raise SystemExit(f"--weights: {path} is not that of {title}: {_brief(error)}") from error
 
 

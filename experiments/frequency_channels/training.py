@@ -21,7 +21,7 @@ from experiments.frequency_channels.variants import Variant
 from experiments.lib.team import Team
 from jpegdomain.frequency import gate_penalty, target_penalty
 
-__all__ = ["Checkpoints", "Tested", "Trainer"]
+__all__ = ["Checkpoints", "Tested", "Trainer", "seeded"]
 
 
 class Checkpoints:
@@ -89,7 +89,8 @@ class Tested:
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw from this seed within a block, and leave the generators outside as they were."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
@@ -149,7 +150,7 @@ class Trainer:
             for epoch in range(first, self.recipe.epochs):
                 start = time.perf_counter()
                 own = 1_000_003 * seed + epoch
-                with _seeded(own, self.device):
+                with seeded(own, self.device):
                     line = self._epoch(wrapped, model, variant, own, (epoch, steps), optimiser, progress)
                 done["seconds"] += time.perf_counter() - start
                 tested = self.test(model, variant)

@@ -99,8 +99,9 @@ def variant(name: str, seed: int = 0) -> Variant:
             - 'gate-N': all channels behind a gate that should keep N, 'lambda-X': behind one that pays X a channel;
             - 'learned-N': the N channels that the gate of 'gate-N' keeps most often, trained from scratch.
 
-            Those on frequency channels may end in '@' and how they are normalised: a floor of the standard
-            deviations in levels ('@0': none), '@tempered' for their square roots, or '@authors'.
+            Those on frequency channels may end in '@' and how they are normalised: a floor of the standard deviations
+            in levels ('@0': none), '@tempered' for their square roots, or '@authors'; but not those by Gueguen et al.,
+            which a batch norm normalises.
         seed: Of the network.
 
     Raises:

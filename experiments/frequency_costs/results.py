@@ -9,11 +9,11 @@ from experiments.frequency_channels.results import percent_cell
 from experiments.frequency_channels.saved import Saved
 from experiments.lib import markdown
 from experiments.lib.approximation import spread
-from experiments.lib.paired import difference
+from experiments.lib.paired import difference, difference_cell
 
 __all__ = ["summary", "table"]
 
-_MEANS = ("difference", "standard_error", "scan", "file")
+_MEANS = ("difference", "scan", "file")
 
 
 def summary(
@@ -93,19 +93,19 @@ def _bytes_table(result: dict[str, Any], preprocess: str) -> str:
     rows = []
     for name, row in result["variants"].items():
         own, seeds = row[preprocess], row["seeds"]
-        pair = f"{100 * own['difference']:+.1f} ± {100 * own['standard_error']:.1f}"
+        pair = difference_cell([line[preprocess] for line in result["each"] if line["variant"] == name])
         first = [name, str(seeds), percent_cell(own["top1"], seeds), percent_cell(own["sent_top1"], seeds), pair]
         rows.append(
             [*first, f"{own['scan']:,.0f}", f"{own['scan'] / result['all']['scan']:.0%}", f"{own['file']:,.0f}"]
         )
     header = ["input", "seeds", "top-1 on the files, %", "top-1 on what is sent, %", "difference"]
-    return markdown.table([*header, "entropy-coded bytes an image", "of all", "file bytes an image"], rows)
+    return markdown.table([*header, "entropy-coded bytes per image", "of all", "file bytes per image"], rows)
 
 
 def _qualities_table(result: dict[str, Any], preprocess: str, qualities: Sequence[int]) -> str:
     header, rows = ["input"], []
     for number in qualities:
-        header += [f"top-1 on what is sent at quality {number}, %", "file bytes an image"]
+        header += [f"top-1 on what is sent at quality {number}, %", "file bytes per image"]
     for name, row in result["variants"].items():
         cells = [row[preprocess]["qualities"][str(number)] for number in qualities]
         pairs = ((percent_cell(own["sent_top1"], row["seeds"]), f"{own['file']:,.0f}") for own in cells)
@@ -133,8 +133,8 @@ def table(report: dict[str, Any]) -> str:
     """Write a table for each preprocess, one of operations and time, and what was tested.
 
     Returns:
-        Markdown: top-1 as mean ± standard deviation over seeds, the mean of the networks' differences ± the mean of
-        their standard errors, which bounds that of the mean.
+        Markdown: top-1 as mean ± standard deviation over seeds, the networks' mean difference with the half width
+        of its 95 % interval, as by `difference_cell`.
     """
     result, settings = report["result"], report["settings"]
     tables = [f"{PREPROCESSES[one].capitalize()}:\n\n{_bytes_table(result, one)}" for one in settings["preprocess"]]

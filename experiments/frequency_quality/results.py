@@ -1,6 +1,5 @@
 """Summary, table and figure of `experiments.frequency_quality`."""
 
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from experiments.lib import markdown
 from experiments.lib.approximation import spread
 from experiments.lib.direct_labels import line_labels
-from experiments.lib.paired import difference
+from experiments.lib.paired import difference, difference_cell
 
 __all__ = ["AS_THEY_ARE", "figure", "summary", "table"]
 
@@ -32,7 +31,7 @@ def summary(parts: Sequence[dict[str, Any]], networks: Sequence[tuple[str, int]]
     Returns:
         'images'; 'bytes' of a file by quality; 'each': network by network, by quality, top1 and, where there is a
         network on RGB of its seed, the difference to it and its standard error; 'variants': the same, by quality the
-        spread of top1 and of the differences over seeds, and the mean of the standard errors.
+        spread of top1 and of the differences over seeds.
     """
     parts = [part for part in parts if part["images"]]
     if not parts:
@@ -61,7 +60,6 @@ def _over_seeds(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
     found: dict[str, Any] = {"seeds": len(rows), "top1": spread([row["top1"] for row in rows])}
     if all("difference" in row for row in rows):
         found["difference"] = spread([row["difference"] for row in rows])
-        found["standard_error"] = statistics.fmean(row["standard_error"] for row in rows)
     return found
 
 
@@ -69,8 +67,8 @@ def table(report: dict[str, Any]) -> str:
     """Write top-1 by quality, the differences to RGB, and the bytes of the files.
 
     Returns:
-        Markdown: top-1 as mean ± standard deviation over seeds, in percent; mean differences in points ± the mean of
-        the networks' standard errors, paired by image.
+        Markdown: top-1 as mean ± standard deviation over seeds, in percent; mean differences in points with the half
+        widths of their 95 % intervals, as by `difference_cell`.
     """
     result, settings = report["result"], report["settings"]
     header = [AS_THEY_ARE, *map(str, settings["qualities"])]
@@ -81,8 +79,8 @@ def table(report: dict[str, Any]) -> str:
         top1 = (f"{100 * one['top1']['mean']:.1f}" + (f" ± {100 * one['top1']['std']:.1f}" * many) for one in cells)
         rows.append([name, *top1])
         if name != "RGB" and "difference" in cells[0]:
-            pairs = ((one["difference"]["mean"], one["standard_error"]) for one in cells)
-            differences.append([name, *(f"{100 * mean:+.1f} ± {100 * error:.1f}" for mean, error in pairs)])
+            lines = [line["qualities"] for line in result["each"] if line["variant"] == name]
+            differences.append([name, *(difference_cell([line[quality] for line in lines]) for quality in header)])
     tables = [markdown.table(["top-1, %, by quality", *header], rows)]
     if differences:
         tables.append(markdown.table(["top-1 − RGB's, by quality", *header], differences))

@@ -1,11 +1,14 @@
 """Accuracies on the same images: differences paired image by image."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
-__all__ = ["counts", "difference"]
+from experiments.lib.approximation import interval
+
+__all__ = ["counts", "difference", "difference_cell"]
 
 
 def counts(right: Tensor, reference: Tensor) -> dict[str, int]:
@@ -38,3 +41,17 @@ def difference(gained: int, lost: int, images: int) -> dict[str, Any]:
     """
     error = math.sqrt(max(0.0, gained + lost - (gained - lost) ** 2 / images)) / images
     return {"difference": (gained - lost) / images, "standard_error": error}
+
+
+def difference_cell(networks: Sequence[dict[str, Any]]) -> str:
+    """Write the mean difference in points with the half width of its 95 % interval.
+
+    Networks of several seeds differ by more than other images would make them, so the interval is Student's over the
+    networks; for a single network it is that over images, 1.96 standard errors.
+
+    Args:
+        networks: Of each the results of `difference`.
+    """
+    over = interval([one["difference"] for one in networks])
+    half = 1.96 * networks[0]["standard_error"] if over["half_width"] is None else over["half_width"]
+    return f"{100 * over['mean']:+.1f} ± {100 * half:.1f}"

@@ -73,7 +73,7 @@ class Team:
         return values
 
     def wrapped(self, model: nn.Module) -> nn.Module:
-        """Wrap a network so that its gradients are averaged; batch norms must be those of `synchronised`."""
+        """Wrap a network so that its gradients are averaged; batch norms must have been through `synchronise`."""
         if self.size == 1:
             return model
         return nn.parallel.DistributedDataParallel(model, process_group=self.group, broadcast_buffers=False)

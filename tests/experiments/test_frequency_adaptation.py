@@ -141,6 +141,19 @@ def weights(path, model, classes):
     return str(path)
 
 
+def test_dropout_does_not_depend_on_what_was_drawn_before():
+    own, losses = variant("RGB"), []
+    for drawn in range(2):
+        torch.manual_seed(0)
+        layers = torch.nn.Flatten(), torch.nn.Linear(192, 32), torch.nn.Dropout(), torch.nn.Linear(32, 4)
+        model = Classifier(Entry(), None, torch.nn.Sequential(*layers))
+        torch.rand(drawn)
+        training = Training(epochs=1, lr=1e-2, carried=1e-3, decay=0.0, scope="all")
+        done = training.train(model, "scratch", inputs_of(own), own, 5, torch.tensor([3, 1]), quiet=True)
+        losses.append(done["loss"])
+    assert losses[0] == losses[1]
+
+
 @pytest.mark.slow
 def test_a_resnet_end_to_end_and_after_a_kill(tmp_path, capsys, monkeypatch):
     data, saved = images(tmp_path / "data", "ab"), weights(tmp_path / "w.pt", "resnet18", 2)

@@ -18,9 +18,10 @@ from experiments.frequency_channels.network import build
 from experiments.frequency_channels.options import _variant, parser
 from experiments.frequency_channels.presets import PRESETS, fill_in
 from experiments.frequency_channels.recipe import Recipe, learning_rate
-from experiments.frequency_channels.results import claim, interval, summary, table_of
+from experiments.frequency_channels.results import claim, summary, table_of
 from experiments.frequency_channels.training import Checkpoints, Trainer
 from experiments.frequency_channels.variants import variant
+from experiments.lib.approximation import interval
 from jpegdomain.errors import InputError, LeftOutWarning
 from jpegdomain.frequency import ChannelGate, ChannelSet
 from tests.codec.oracle import jpeg, noise

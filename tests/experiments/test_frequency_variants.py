@@ -139,8 +139,25 @@ def test_other_designs_and_transformers_are_trained(folder, tmp_path):
     assert report["settings"]["optimiser"] == "adamw"
     with pytest.raises(SystemExit, match="--side: vit_tiny takes multiples of 8, got 20"):
         experiment.main([*given, *transformer, "--side", "20", "--output", output])
-    with pytest.raises(SystemExit, match="gates are trained by sgd only"):
-        experiment.main([*given, *transformer, "--variants", "gate-24", "--output", str(tmp_path / "three.json")])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["vit_tiny", "--preset", "transformer-10", "--variants", "RGB", "gate-24"], "gates are trained by"),
+        (["vit_tiny", "--preset", "transformer-10", "--variants", "RGB", "learned-24"], "gates are trained by"),
+        (
+            ["vit_tiny", "--preset", "transformer-10", "--variants", "RGB", "UpSampling"],
+            "only for torchvision's ResNets",
+        ),
+        (["resnet10", "--layer2-stride", "1", "--variants", "RGB", "UpSampling"], "only for design='first-block'"),
+        (["mobilenet_v2", "--layer2-stride", "1", "--variants", "RGB", "24S"], "MobileNetV2 has no layer2"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_before_anything_is_trained(folder, tmp_path, monkeypatch, given, message):
+    monkeypatch.setattr(experiment.Trainer, "train", lambda *_: pytest.fail("trained"))
+    with pytest.raises(SystemExit, match=message):
+        experiment.main(["--data", str(folder), *SMALL, "--model", *given, "--output", str(tmp_path / "one.json")])
 
 
 def test_operations_are_counted_by_hand():

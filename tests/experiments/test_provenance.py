@@ -23,7 +23,7 @@ def history():
         answer = git("rev-parse", "--is-shallow-repository", "--show-toplevel")
     except OSError:
         return "git is not installed"
-    if answer.returncode or Path(answer.stdout.split()[-1]).resolve() != ROOT.resolve():
+    if answer.returncode or Path(answer.stdout.splitlines()[-1]).resolve() != ROOT.resolve():
         return "not a git checkout"
     return "a shallow clone has no history" if answer.stdout.startswith("true") else ""
 
@@ -64,7 +64,11 @@ def test_its_commit_is_a_clean_one_of_this_history(path):
 
 
 @needs_history
-def test_other_commits_are_noticed():
+def test_other_commits_are_noticed(tmp_path, monkeypatch):
+    # New objects go to a folder of their own, not into the repository.
+    objects = (ROOT / git("rev-parse", "--git-path", "objects").stdout.strip()).resolve()
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("GIT_ALTERNATE_OBJECT_DIRECTORIES", str(objects))
     head = git("rev-parse", "HEAD").stdout.strip()
     assert commits({"a": [{"commit": "x"}, {"b": {"commit": "y"}}], "commit": "z"}) == {"x", "y", "z"}
     assert fault(head) == fault(head[:12]) == ""
