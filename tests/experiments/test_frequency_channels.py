@@ -17,7 +17,7 @@ from experiments.frequency_channels.inputs import Inputs, find_files
 from experiments.frequency_channels.network import build
 from experiments.frequency_channels.options import _variant, parser
 from experiments.frequency_channels.presets import PRESETS, fill_in
-from experiments.frequency_channels.recipe import Recipe, learning_rate
+from experiments.frequency_channels.recipe import Recipe, learning_rate, resolved
 from experiments.frequency_channels.results import claim, summary, table_of
 from experiments.frequency_channels.training import Checkpoints, Trainer
 from experiments.frequency_channels.variants import variant
@@ -402,3 +402,13 @@ def test_a_gate_has_a_rate_of_its_own():
         assert network["lr"] == recipe.rate(progress)
         rates.append(gate["lr"])
     assert len(set(rates)) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen"),
+    [("avx512f amx_bf16 avx512_bf16", "bfloat16"), ("avx512f avx512_bf16", "float32"), ("avx2", "float32")],
+)
+def test_bfloat16_is_chosen_where_it_is_faster(flags, chosen, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.read_text", lambda _: f"flags : {flags}\n")
+    assert resolved("auto", torch.device("cpu")) == chosen
+    assert resolved("bfloat16", torch.device("cpu")) == "bfloat16"

@@ -1,0 +1,44 @@
+"""Networks of several runs in one table, where they were trained alike."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.frequency_channels.results import summary
+from jpegdomain.errors import InputError
+
+__all__ = ["joined"]
+
+_OF_A_RUN = {"preset", "seed", "seeds"}
+"""Settings that say which networks a run trained, not how."""
+
+
+def joined(reports: Sequence[dict[str, Any]], variants: Sequence[str]) -> dict[str, Any]:
+    """Put the networks of several runs into one report.
+
+    Args:
+        reports: Of runs of `experiments.frequency_channels` or `experiments.frequency_normalisation`.
+        variants: Inputs to show, in this order.
+
+    Returns:
+        A report with the settings of all runs, and the summary of the chosen networks.
+
+    Raises:
+        InputError: If runs disagree on a setting, no run trained a variant, or two trained it with the same seed.
+    """
+    known: dict[str, Any] = {}
+    for report in reports:
+        settings = {name: value for name, value in report["settings"].items() if name not in _OF_A_RUN}
+        for name, value in settings.items():
+            if known.setdefault(name, value) != value:
+                raise InputError(
+                    f"networks in one table have the same {name}, so that they are trained alike; got {known[name]!r} "
+                    f"and {value!r}"
+                )
+    ordered, each = [], [one for report in reports for one in report["result"]["each"]]
+    for name in variants:
+        own = sorted((one for one in each if one["variant"] == name), key=lambda one: one["seed"])
+        seeds = [one["seed"] for one in own]
+        if not own or len(seeds) > len(set(seeds)):
+            raise InputError(f"a variant is trained once with each seed; {name} was with the seeds {seeds}")
+        ordered += own
+    return {"settings": known, "result": summary(ordered)}
