@@ -1,7 +1,7 @@
 """First layers of the networks, from batches of files: normalised pixels, or channels with noise behind them."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 import jpegdomain as jd
+from experiments.lib.team import ALONE, Team
 from jpegdomain.decoding import to_pixels
 from jpegdomain.errors import InputError
 from jpegdomain.geometry import BLOCK
@@ -90,18 +91,22 @@ class NoisyEntry(nn.Module):
     Args:
         entry: From batches to channels.
         noise: Channels of noise.
+        team: The processes that share the batches.
     """
 
-    def __init__(self, entry: nn.Module, noise: int) -> None:
+    def __init__(self, entry: nn.Module, noise: int, team: Team = ALONE) -> None:
         super().__init__()
-        self.entry, self.noise = entry, noise
+        self.entry, self.noise, self._team = entry, noise, team
 
-    def forward(self, batch: jd.JpegBatch) -> Tensor:
-        """Append the noise; in eval mode it always has the same seed."""
-        x: Tensor = self.entry(batch)
-        generator = None if self.training else torch.Generator(x.device).manual_seed(0)
-        size = (len(x), self.noise, *x.shape[2:])
-        return torch.cat((x, torch.randn(size, generator=generator, dtype=x.dtype, device=x.device)), 1)
+    def forward(self, *parts: jd.JpegBatch) -> Tensor:
+        """Join the parts of a batch and append the noise; in eval mode every batch has the same."""
+        x = torch.cat([self.entry(part) for part in parts])
+        like: dict[str, Any] = {"dtype": x.dtype, "device": x.device}
+        if not self.training:
+            like["generator"] = torch.Generator(x.device).manual_seed(0)
+        team = self._team if self.training else ALONE
+        drawn = team.rows(lambda count: torch.randn(count, self.noise, *x.shape[2:], **like), len(x))
+        return torch.cat((x, drawn), 1)
 
 
 def fit_pixels(batches: Sequence[jd.JpegBatch] | tqdm, target: Literal["rgb", "ycbcr"]) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from experiments.frequency_channels.entries import HalvedChromaEntry, NoisyEntry
 from experiments.frequency_channels.variants import AUTHORS, PIXELS, TEMPERED, Variant
 from experiments.lib.team import ALONE, Team
 from jpegdomain import preprocess as pp
-from jpegdomain.errors import EmptyFolderError, LeftOutWarning
+from jpegdomain.errors import EmptyFolderError, JpegFileError, LeftOutWarning
 from jpegdomain.frequency import ChannelStatistics, Frontend, fit_statistics, published_statistics
 
 __all__ = ["Files", "Inputs", "find_files"]
@@ -34,15 +34,33 @@ class Files(jd.JpegDataset):
     Args:
         folder: All of its files.
         limit: Take every k-th so that about this many remain; None for all.
+        filled: Whether the next file takes the place of one that is left out. Then all batches are whole: processes
+            that share a batch count on parts of equal size.
     """
 
-    def __init__(self, folder: jd.JpegFolder, limit: int | None = None) -> None:
+    def __init__(self, folder: jd.JpegFolder, limit: int | None = None, *, filled: bool = False) -> None:
         step = 1 if limit is None else -(-len(folder) // limit)
         super().__init__(folder.files[::step], folder.targets[::step], on_error="skip")
-        self.classes = len(folder.classes)
+        self.classes, self.filled = len(folder.classes), filled
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[jd.JpegImage, int]]:
-        """Read several files."""
+        """Read several files.
+
+        Raises:
+            JpegFileError: If a place is to be filled, and no file can be read.
+        """
+        items = self._usable_of(indices)
+        if self.filled and len(items) < len(indices):
+            return [self._usable_from(index) for index in indices]
+        return items
+
+    def _usable_from(self, index: int) -> tuple[jd.JpegImage, int]:
+        for step in range(len(self)):
+            if found := self._usable_of([(index + step) % len(self)]):
+                return found[0]
+        raise JpegFileError(f"none of the {len(self)} training files can be used; the warnings say why")
+
+    def _usable_of(self, indices: Sequence[int]) -> list[tuple[jd.JpegImage, int]]:
         items = []
         for image, label in super().__getitems__(indices):
             if image.color in _COLORS:
@@ -75,7 +93,7 @@ def find_files(root: Path, limit: int | None = None) -> tuple[Files, Files]:
         raise SystemExit(f"--data: {error}") from error
     if training.classes != testing.classes:
         raise SystemExit(f"--data: {root}: train and {tests} have other classes: subfolders must have the same names")
-    return Files(training, limit), Files(testing, limit)
+    return Files(training, limit, filled=True), Files(testing, limit)
 
 
 class Inputs:
@@ -185,7 +203,7 @@ class Inputs:
             return HalvedChromaEntry()
         if variant.selection is not None:
             entry = Frontend(variant.selection, self._normalised(variant.normalisation))
-            return NoisyEntry(entry, variant.noise) if variant.noise else entry
+            return NoisyEntry(entry, variant.noise, self.team) if variant.noise else entry
         target, scale = PIXELS[variant.name], self.scale_of(variant)
         if (target, scale) not in self._pixels:
             self._pixels[target, scale] = fit_pixels(self._sample(scale, f"statistics of {variant.name}"), target)

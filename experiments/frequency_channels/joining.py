@@ -10,6 +10,8 @@ __all__ = ["joined"]
 
 _OF_A_RUN = {"preset", "seed", "seeds"}
 """Settings that say which networks a run trained, not how."""
+_LATER = {"optimiser": "sgd", "floor": 32.0}
+"""Settings that older reports lack → the value that those runs had."""
 
 
 def joined(reports: Sequence[dict[str, Any]], variants: Sequence[str]) -> dict[str, Any]:
@@ -25,14 +27,16 @@ def joined(reports: Sequence[dict[str, Any]], variants: Sequence[str]) -> dict[s
     Raises:
         InputError: If runs disagree on a setting, no run trained a variant, or two trained it with the same seed.
     """
-    known: dict[str, Any] = {}
-    for report in reports:
-        settings = {name: value for name, value in report["settings"].items() if name not in _OF_A_RUN}
-        for name, value in settings.items():
-            if known.setdefault(name, value) != value:
+    known, *others = (
+        {name: value for name, value in (_LATER | report["settings"]).items() if name not in _OF_A_RUN}
+        for report in reports
+    )
+    for settings in others:
+        for name in sorted(known.keys() | settings.keys()):
+            own, other = (values.get(name, "nothing") for values in (known, settings))
+            if own != other:
                 raise InputError(
-                    f"networks in one table have the same {name}, so that they are trained alike; got {known[name]!r} "
-                    f"and {value!r}"
+                    f"networks in one table are trained alike, with the same {name}; got {own!r} and {other!r}"
                 )
     ordered, each = [], [one for report in reports for one in report["result"]["each"]]
     for name in variants:

@@ -1,6 +1,7 @@
 """What is compared: a torchvision classifier behind pixels, frequency channels, or a gate."""
 
 import copy
+from typing import Any
 
 import torch
 import torchvision
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import jpegdomain as jd
+from experiments.frequency_channels.entries import NoisyEntry
 from experiments.frequency_channels.variants import Variant
 from experiments.lib.team import ALONE, Team
 from jpegdomain.frequency import ChannelGate, adapt
@@ -36,9 +38,8 @@ class TeamGate(ChannelGate):
 
     def drawn(self, margin: Tensor) -> Tensor:
         """Draw for the whole batch, and take the rows of this process's images."""
-        count = len(margin)
-        every = torch.rand(self._team.size * count, self.channels, dtype=margin.dtype, device=margin.device)
-        return every[self._team.rank * count :][:count]
+        like: dict[str, Any] = {"dtype": margin.dtype, "device": margin.device}
+        return self._team.rows(lambda count: torch.rand(count, self.channels, **like), len(margin))
 
 
 class Classifier(nn.Module):
@@ -62,7 +63,9 @@ class Classifier(nn.Module):
         """
         # The entry is neither trained nor rounded to half precision.
         with torch.no_grad(), torch.autocast(parts[0].device.type, enabled=False):
-            x = torch.cat([self.entry(part) for part in parts]).contiguous(memory_format=torch.channels_last)
+            joined = isinstance(self.entry, NoisyEntry)
+            x = self.entry(*parts) if joined else torch.cat([self.entry(part) for part in parts])
+            x = x.contiguous(memory_format=torch.channels_last)
         keep = None
         if self.gate is not None:
             x, keep = self.gate(x)

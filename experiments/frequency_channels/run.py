@@ -46,6 +46,7 @@ from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
 from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, image_scale, keep_rates, to_static
+from jpegdomain.frequency.statistics import DEFAULT_FLOOR
 
 __all__ = ["carry_out", "main"]
 
@@ -108,6 +109,7 @@ class _Run:
             "classes": self.classes,
             **{name: getattr(options, name) for name in _SETTINGS},
             "frequency_side": self.scale * options.side,
+            "floor": DEFAULT_FLOOR,
             **asdict(self.recipe),
         }
         self.environment = describe(here.device) | {"processes": here.size}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ class Checkpoints:
             os.fsync(file.fileno())
         fresh.replace(self._path(unit))
 
-    def load(self, unit: str, device: torch.device | None = None) -> dict[str, Any] | None:
-        """Load the last saved state, or None.
+    def load(self, unit: str) -> dict[str, Any] | None:
+        """Load the last saved state into main memory, or None.
 
         Raises:
             SystemExit: If it is that of other settings.
@@ -57,7 +58,7 @@ class Checkpoints:
         path = self._path(unit)
         if not path.exists():
             return None
-        saved = torch.load(path, map_location=device, weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
         if saved["settings"] != repr(self.settings):
             raise SystemExit(
                 f"{path} is half of a training with other settings: go on with those, take another --output, or "
@@ -137,7 +138,8 @@ class Trainer:
             self.recipe.prepare(model.gate, variant)
         optimiser = self.recipe.new_optimiser(model)
         done: dict[str, Any] = {"epochs": [], "seconds": 0.0}
-        if (state := self.checkpoints.load(unit, self.device)) is not None:
+        # The first process's: others may be on machines that have no checkpoint.
+        if (state := self.team.from_first(partial(self.checkpoints.load, unit))) is not None:
             model.load_state_dict(state["model"])
             optimiser.load_state_dict(state["optimiser"])
             done = state["done"]

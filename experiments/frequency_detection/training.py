@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
@@ -137,8 +138,7 @@ class Trainer:
         model.to(self.device)
         optimiser = self.recipe.optimiser(model)
         epochs: list[dict[str, Any]] = []
-        state = self.checkpoints.load(unit, self.device)
-        if state is not None:
+        if (state := self.team.from_first(partial(self.checkpoints.load, unit))) is not None:
             model.load_state_dict(state["model"])
             optimiser.load_state_dict(state["optimiser"])
             epochs = state["epochs"]

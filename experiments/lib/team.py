@@ -1,6 +1,6 @@
 """Processes that train one network together, each on a part of a batch; sums and gradients are over all parts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -8,10 +8,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
+from torch.nn import functional as F
 
 __all__ = ["ALONE", "Team", "joined"]
 
 _Part = TypeVar("_Part")
+_Value = TypeVar("_Value")
 _Sequence = TypeVar("_Sequence", bound=Sequence[Any])
 
 
@@ -64,6 +66,23 @@ class Team:
         """Average the processes' tensors; gradients are added up, since `wrapped` averages them."""
         return self.sum(values) / self.size
 
+    def rows(self, draw: Callable[[int], Tensor], count: int) -> Tensor:
+        """Draw random numbers as a single process would: for the whole batch, of which this process keeps its rows.
+
+        Args:
+            draw: Function from a number of images to a tensor with a row for each; the processes' generators are in
+                the same state.
+            count: This process's images, as many as every other's.
+        """
+        return draw(self.size * count)[self.rank * count :][:count]
+
+    def from_first(self, load: Callable[[], _Value]) -> _Value:
+        """Call a function in the team's first process, and give all of them what it returns."""
+        values = [load() if self.first else None]
+        if self.size > 1:
+            dist.broadcast_object_list(values, src=self.number * self.size, group=self.group)
+        return values[0]  # type: ignore[return-value]
+
     def gather(self, value: Any) -> list[Any]:
         """Collect one plain value from each process, in the order of ranks."""
         if self.size == 1:
@@ -79,13 +98,15 @@ class Team:
         return nn.parallel.DistributedDataParallel(model, process_group=self.group, broadcast_buffers=False)
 
     def synchronise(self, model: nn.Module) -> None:
-        """Make all batch norms of a model take their statistics from the whole team's batch."""
+        """Make a model's batch norms and dropouts work as in one process, on the whole team's batch."""
         if self.size == 1:
             return
         for module in list(model.modules()):
             for name, child in module.named_children():
                 if isinstance(child, nn.BatchNorm2d):
                     setattr(module, name, _TeamBatchNorm(child, self))
+                elif isinstance(child, nn.Dropout) and child.p:
+                    setattr(module, name, _TeamDropout(child.p, self))
 
 
 class _TeamBatchNorm(nn.BatchNorm2d):
@@ -123,6 +144,26 @@ class _TeamBatchNorm(nn.BatchNorm2d):
             self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)).to(x.dtype)
+
+
+class _TeamDropout(nn.Module):
+    """Dropout that drops what a single process would.
+
+    Args:
+        share: Probability of a zero.
+        team: The team of processes.
+    """
+
+    def __init__(self, share: float, team: Team) -> None:
+        super().__init__()
+        self._share, self._team = share, team
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop numbers of x, in training."""
+        if not self.training:
+            return x
+        kept = self._team.rows(lambda count: F.dropout(x.new_ones(count, *x.shape[1:]), self._share), len(x))
+        return x * kept
 
 
 ALONE = Team()
