@@ -65,7 +65,7 @@ def _write(report: dict[str, Any], output: Path) -> None:
     save(report, output)
     image = output.with_suffix(".png")
     figure(report, image)
-    print(f"{table_of(report)}\n\nwrote {output}\nwrote {image}")
+    print(f"{table(report)}\n\nwrote {output}\nwrote {image}")
 
 
 def main(given: list[str] | None = None) -> dict[str, Any]:

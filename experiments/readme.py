@@ -97,21 +97,49 @@ _EQUIVALENCE = (
     "equivalence-imagenette_resnet18",
 )
 _DIGITS = "python -m experiments.equivalence"
-_CIFAR = f"{_DIGITS} --data cifar10-jpeg/test --model cifar_resnet20 --weights cifar10_resnet20.th"
+_CIFAR = f"{_DIGITS} --data cifar10-jpeg/test --batch 100"
+_RESNET20 = f"{_CIFAR} --model cifar_resnet20 --weights cifar10_resnet20.th"
+_RESNET32 = f"{_CIFAR} --model cifar_resnet32 --weights cifar10_resnet32.th"
+_RESNET18 = (
+    f"{_DIGITS} --data imagenette-160/val --model resnet18 --weights FILE \\",
+    "    --output results/equivalence-imagenette_resnet18.json",
+)
 _THROUGHPUT = "python -m experiments.throughput"
 _INPUTS = "python -m benchmarks.inputs --files Imagenette=FOLDER --whole CIFAR-10=FOLDER --photographs ImageNet=FOLDER"
-_TRAIN = ("python -m experiments.conversion --data mnist", "python -m experiments.jpeg_training --data mnist")
+_ACCURACY = "python -m experiments.input_accuracy FOLDER --model resnet18 --weights FILE --resize 146 --crop 128"
+_CODEC = "python -m benchmarks.codec --files NAME=FOLDER"
+_RESNET50 = "python -m benchmarks.network --model resnet50"
+_END_TO_END = "python -m benchmarks.end_to_end FOLDER"
+_CONVERSION = "python -m experiments.conversion"
+_TRAIN = (f"{_CONVERSION} --data mnist", "python -m experiments.jpeg_training --data mnist")
+_SUMMARY = (
+    *_experiment("equivalence-imagenette_resnet18", "generality", "input_accuracy-imagenette-160-resnet18"),
+    *_benchmark("inputs", "codec", "network-resnet50", "end_to_end"),
+    *_experiment("conversion-mnist", "conversion-cifar10-jpeg"),
+)
 
 RESULTS = {
-    "codec": Result(_each(codec_table), _benchmark("codec"), ("python -m benchmarks.codec --files NAME=FOLDER",)),
+    "codec": Result(_each(codec_table), _benchmark("codec"), (_CODEC,)),
     "decoding": Result(
         _each(decoding.table), _experiment("decoding-imagenet-samples"), ("python -m experiments.decoding FOLDER",)
     ),
-    "equivalence": Result(equivalence.table, _experiment(*_EQUIVALENCE), (_DIGITS, f"{_CIFAR} --batch 100")),
+    "equivalence": Result(
+        equivalence.table,
+        _experiment(*_EQUIVALENCE),
+        (
+            f"{_DIGITS} --output results/equivalence-digits.json",
+            f"{_RESNET20} --output results/equivalence-cifar_resnet20.json",
+            f"{_RESNET32} --output results/equivalence-cifar_resnet32.json",
+            *_RESNET18,
+        ),
+    ),
     "frequencies": Result(
         _each(equivalence.sweep_table),
         _experiment("equivalence-cifar_resnet20-frequencies"),
-        (f"{_CIFAR} --batch 100 --frequencies 1-15 --dtype float32",),
+        (
+            f"{_RESNET20} --frequencies 1-15 --dtype float32 \\",
+            "    --output results/equivalence-cifar_resnet20-frequencies.json",
+        ),
     ),
     "frequency-adaptation": Result(
         _each(frequency_adaptation.table),
@@ -125,14 +153,18 @@ RESULTS = {
     "frequency-channels": Result(
         _each(frequency_channels.table),
         _experiment("frequency_channels-*-resnet18-*"),
-        ("python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5",),
+        (
+            "python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5 --precision bfloat16 \\",
+            "    --output results/frequency_channels-imagenette-160-resnet18-cpu.json",
+        ),
     ),
     "frequency-large": Result(
         _each(frequency_channels.table),
         _experiment("frequency_channels-*-resnet10-third"),
         (
             "python -m experiments.frequency_channels --data imagenette-160 --preset ablation-3 --limit 3200 \\",
-            "    --threads 1 --variants RGB-large RGB 24S",
+            "    --threads 1 --precision bfloat16 --variants RGB-large RGB 24S \\",
+            "    --output results/frequency_channels-imagenette-160-resnet10-third.json",
         ),
     ),
     "frequency-designs": Result(
@@ -140,8 +172,9 @@ RESULTS = {
         _experiment("frequency_channels-*-resnet10-designs"),
         (
             "python -m experiments.frequency_channels --data imagenette-160 --preset ablation-3 --limit 3200 \\",
-            "    --threads 1 --seeds 1 --variants RGB UpSampling Deconvolution-RFA Late-Concat-RFA \\",
-            "    Late-Concat-RFA-Thinner",
+            "    --threads 1 --precision bfloat16 --seeds 1 \\",
+            "    --variants RGB UpSampling Deconvolution-RFA Late-Concat-RFA Late-Concat-RFA-Thinner \\",
+            "    --output results/frequency_channels-imagenette-160-resnet10-designs.json",
         ),
     ),
     "frequency-costs": Result(
@@ -149,7 +182,8 @@ RESULTS = {
         _experiment("frequency_costs-*"),
         (
             "python -m experiments.frequency_costs results/frequency_normalisation-imagenette-160-resnet10.json \\",
-            "    --weights weights --data imagenette-160 --threads 1 --preprocess test --qualities 20",
+            "    --weights weights --data imagenette-160 --threads 1 --preprocess test --qualities 20 \\",
+            "    --output results/frequency_costs-imagenette-160-resnet10.json",
         ),
     ),
     "frequency-quality": Result(
@@ -157,7 +191,8 @@ RESULTS = {
         _experiment("frequency_quality-*"),
         (
             "python -m experiments.frequency_quality results/frequency_normalisation-imagenette-160-resnet10.json \\",
-            "    --weights weights --data imagenette-160 --threads 1",
+            "    --weights weights --data imagenette-160 --threads 1 \\",
+            "    --output results/frequency_quality-imagenette-160-resnet10.json",
         ),
     ),
     "frequency-exact": Result(
@@ -165,7 +200,7 @@ RESULTS = {
         _experiment("frequency_exact-*"),
         (
             "python -m experiments.frequency_exact --data imagenette-160/val --variance imagenette-160/train \\",
-            "    --model resnet18 --weights FILE --crop 160",
+            "    --model resnet18 --weights FILE --crop 160 --output results/frequency_exact-imagenette-resnet18.json",
         ),
     ),
     "frequency-normalisation": Result(
@@ -173,9 +208,11 @@ RESULTS = {
         _experiment("frequency_normalisation-*"),
         (
             "torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1 \\",
-            "    --weights weights --variants 24S DCT-192 learned-24 RGB random-24 24S+noise-168 DCT-192@0",
+            "    --precision bfloat16 --variants 24S DCT-192 learned-24 RGB random-24 24S+noise-168 DCT-192@0 \\",
+            "    --weights weights --output results/frequency_normalisation-imagenette-160-resnet10.json",
             "torchrun --nproc-per-node 2 -m experiments.frequency_normalisation --data imagenette-160 --threads 1 \\",
-            "    --limit 3200",
+            "    --precision bfloat16 --limit 3200 \\",
+            "    --output results/frequency_normalisation-imagenette-160-resnet10-third.json",
         ),
     ),
     "generality": Result(_each(generality.table), _experiment("generality"), ("python -m experiments.generality",)),
@@ -183,7 +220,7 @@ RESULTS = {
         input_accuracy.table,
         _experiment("input_accuracy-*"),
         (
-            "python -m experiments.input_accuracy FOLDER --model resnet18 --weights FILE --resize 146 --crop 128",
+            _ACCURACY,
             "python -m experiments.input_accuracy FOLDER --model mobilenet_v2 --weights FILE --mean .5 --std .5 \\",
             "    --same-padding",
         ),
@@ -196,9 +233,7 @@ RESULTS = {
     "inputs": Result(_each(input_table), _benchmark("inputs"), (_INPUTS,)),
     "rivals": Result(_each(rivals_table), _benchmark("inputs"), (_INPUTS,)),
     "loaders": Result(_each(loaders_table), _benchmark("loaders"), ("python -m benchmarks.loaders FOLDER",)),
-    "end-to-end": Result(
-        _each(end_to_end_table), _benchmark("end_to_end"), ("python -m benchmarks.end_to_end FOLDER",)
-    ),
+    "end-to-end": Result(_each(end_to_end_table), _benchmark("end_to_end"), (_END_TO_END,)),
     "engines": Result(
         engines_table,
         _benchmark("engines-resnet18", "engines-resnet50", "engines-mobilenet_v2"),
@@ -209,7 +244,7 @@ RESULTS = {
         _benchmark("network-resnet18", "network-resnet50", "network-resnet18-training", "memory"),
         (
             "python -m benchmarks.network --model resnet18",
-            "python -m benchmarks.network --model resnet50",
+            _RESNET50,
             "python -m benchmarks.network --model resnet18 --train",
             "python -m benchmarks.memory",
         ),
@@ -228,12 +263,20 @@ RESULTS = {
     "transforms": Result(
         _each(transforms_table), _benchmark("transforms"), ("python -m benchmarks.transforms --threads 1 2",)
     ),
+    "readme": Result(summary_table, _SUMMARY),
     "summary": Result(
         summary_table,
+        _SUMMARY,
         (
-            *_experiment("equivalence-imagenette_resnet18", "generality", "input_accuracy-imagenette-160-resnet18"),
-            *_benchmark("inputs", "codec", "network-resnet50", "end_to_end"),
-            *_experiment("conversion-mnist", "conversion-cifar10-jpeg"),
+            *_RESNET18,
+            "python -m experiments.generality",
+            _ACCURACY,
+            _INPUTS,
+            _CODEC,
+            _RESNET50,
+            _END_TO_END,
+            f"{_CONVERSION} --data mnist",
+            f"{_CONVERSION} --data cifar10-jpeg",
         ),
     ),
     "throughput": Result(
@@ -241,8 +284,10 @@ RESULTS = {
         _experiment("throughput-*"),
         (
             _THROUGHPUT,
-            f"{_THROUGHPUT} --data imagenette-160/val --model resnet18 --limit 500 --mode inference",
-            f"{_THROUGHPUT} --data imagenette-160/val --model resnet18 --limit 160 --mode training --rounds 3",
+            f"{_THROUGHPUT} --data imagenette-160/val --model resnet18 --limit 500 --mode inference \\",
+            "    --output results/throughput-imagenette-resnet18.json",
+            f"{_THROUGHPUT} --data imagenette-160/val --model resnet18 --limit 160 --mode training --rounds 3 \\",
+            "    --output results/throughput-imagenette-resnet18-training.json",
             f"{_THROUGHPUT} --data cifar10-jpeg/test --model three_block --batch 40 --limit 2000",
         ),
     ),

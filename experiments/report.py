@@ -82,6 +82,14 @@ def _runs(reports: Sequence[Report]) -> str:
     return f"{markdown.table(header, rows)}\n\n{_origins(reports)}"
 
 
+def _throughput(reports: Sequence[Report]) -> str:
+    names = []
+    for report in reports:
+        settings, modes = report["settings"], " and ".join(report["result"]["modes"])
+        names.append(f"{settings['model']}, {settings['data']}, {modes.replace('inference', 'testing')}")
+    return f"{throughput.ratios_table(reports)}\n\n{markdown.origins(names, reports)}"
+
+
 def _origins(reports: Sequence[Report]) -> str:
     settings = [report["settings"] for report in reports]
     return markdown.origins([one["source"] if "source" in one else title(one["data"]) for one in settings], reports)
@@ -300,7 +308,7 @@ a Pascal GPU, in batches of 40. It prints no numbers, and concludes that the JPE
 whole way from a file's bytes to logits or to a training step was measured, also in batches of 40, on a CPU; the spatial
 network decodes the files first. The numbers are the throughput of each plan, divided by that of the spatial network.
 
-{throughput.ratios_table(_reports(folder, "throughput"))}
+{_throughput(_reports(folder, "throughput"))}
 
 The paper claims a ratio above 1. In testing this holds for the fused plan; in training it holds for neither plan.
 """

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments.frequency_adaptation.training import share
-from experiments.frequency_channels.results import difference_cell, percent_cell
+from experiments.frequency_channels.results import difference_cell, hours_cell, percent_cell
 from experiments.lib import markdown
 from experiments.lib.approximation import interval, spread
 
@@ -135,7 +135,10 @@ def table(report: dict[str, Any]) -> str:
     row = [settings[key] for key in ("model", "weights", "data")]
     row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs")]
     row += [settings["train"], *(str(settings[key]) for key in ("side", "frequency_side"))]
-    header += ["side of RGB, px", "side that channels are taken from, px"]
+    header += ["side of RGB, px", "side that channels are taken from, px", "precision"]
+    # Reports from before it was in them are of float32, too.
+    row += [settings.get("precision", "float32"), hours_cell(report["result"]["each"])]
+    header.append("hours of training, all networks")
     return "\n\n".join([table_of(report), fits(report), markdown.table(header, [row])])
 
 

@@ -33,7 +33,7 @@ from experiments.frequency_adaptation.fitting import fit_start
 from experiments.frequency_adaptation.loading import find_samples, load_pretrained
 from experiments.frequency_adaptation.norms import unfold_norms
 from experiments.frequency_adaptation.options import parser
-from experiments.frequency_adaptation.results import figure, fits, summary, table_of
+from experiments.frequency_adaptation.results import figure, summary, table
 from experiments.frequency_adaptation.training import Training, right_answers
 from experiments.frequency_channels.entries import PixelEntry
 from experiments.frequency_channels.inputs import Inputs, find_files
@@ -42,6 +42,7 @@ from experiments.frequency_channels.variants import Variant, variant
 from experiments.lib.distributed import World, world
 from experiments.lib.environment import decisive, describe, save
 from experiments.lib.journal import Journal
+from experiments.lib.networks import precision
 from jpegdomain.frequency import adapt, image_scale
 
 __all__ = ["main"]
@@ -90,6 +91,7 @@ class _Run:
             "test_images": len(testing),
             "classes": count,
             "frequency_side": self.scale * options.side,
+            "precision": precision(self.rgb),
             **{name: values[name] for name in _SETTINGS},
         }
         self.environment = describe(here.device) | {"processes": here.size}
@@ -222,4 +224,4 @@ def _write(report: dict[str, Any], output: Path) -> None:
     save(report, output)
     image = output.with_suffix(".png")
     figure(report, image)
-    print(f"{table_of(report)}\n\n{fits(report)}\n\nwrote {output}\nwrote {image}")
+    print(f"{table(report)}\n\nwrote {output}\nwrote {image}")

@@ -13,6 +13,7 @@ __all__ = [
     "claim",
     "difference_cell",
     "difference_columns",
+    "hours_cell",
     "percent_cell",
     "published_row",
     "summary",
@@ -217,8 +218,13 @@ def table(report: dict[str, Any]) -> str:
     return f"{table_of(report)}\n\n{training_table(report)}"
 
 
+def hours_cell(each: Sequence[dict[str, Any]]) -> str:
+    """Write the hours that trainings took together, without their tests."""
+    return f"{sum(one['seconds'] for one in each) / 3600:.2f}"
+
+
 def training_table(report: dict[str, Any]) -> str:
-    """Write how the networks were trained: data, epochs, the sides of the images that they take, precision."""
+    """Write how the networks were trained: data, epochs, the sides of the images that they take, precision, hours."""
     settings, sides = report["settings"], set()
     for name in report["result"]["variants"]:
         if name in DESIGNS:
@@ -228,5 +234,6 @@ def training_table(report: dict[str, Any]) -> str:
     header = ["network", "data", "training files", "test files", "epochs", "side of RGB and YCbCr, px"]
     row = [settings["model"], settings["data"]]
     row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs", "side")]
-    row += [" and ".join(map(str, sorted(sides))), settings["precision"]]
-    return markdown.table([*header, "side of the other inputs' images, px", "precision"], [row])
+    row += [" and ".join(map(str, sorted(sides))), settings["precision"], hours_cell(report["result"]["each"])]
+    header += ["side of the other inputs' images, px", "precision", "hours of training, all networks"]
+    return markdown.table(header, [row])

@@ -38,7 +38,7 @@ from experiments.frequency_channels.network import Classifier, build, operations
 from experiments.frequency_channels.options import parser
 from experiments.frequency_channels.presets import PRESETS, fill_in
 from experiments.frequency_channels.recipe import Recipe, resolved
-from experiments.frequency_channels.results import claim, summary, table_of
+from experiments.frequency_channels.results import claim, summary, table
 from experiments.frequency_channels.training import Checkpoints, Tested, Trainer
 from experiments.frequency_channels.variants import Variant, variant
 from experiments.lib.distributed import World, world
@@ -199,7 +199,7 @@ def _keep(path: Path, model: Classifier) -> None:
 def _write(report: dict[str, Any], output: Path) -> None:
     save(report, output)
     drawn = figures(report, output.with_suffix(".png"))
-    print(f"{table_of(report)}\n\n{claim(report['result'])}\n")
+    print(f"{table(report)}\n\n{claim(report['result'])}\n")
     for path in (output, *drawn):
         print(f"wrote {path}")
 

@@ -14,7 +14,10 @@ from experiments.frequency_channels.answers import File, answers
 from experiments.frequency_channels.saved import Saved, middle
 from experiments.frequency_costs.bytes import arriving
 
-__all__ = ["latencies"]
+__all__ = ["PRECISION", "latencies"]
+
+PRECISION = "float32"
+"""That images are timed in, whatever the networks were trained in."""
 
 _REFERENCE = "RGB"
 

@@ -7,6 +7,7 @@ from typing import Any
 from experiments.frequency_channels.answers import PREPROCESSES
 from experiments.frequency_channels.results import percent_cell
 from experiments.frequency_channels.saved import Saved
+from experiments.frequency_costs.latency import PRECISION
 from experiments.lib import markdown
 from experiments.lib.approximation import spread
 from experiments.lib.paired import difference, difference_cell
@@ -134,17 +135,21 @@ def table(report: dict[str, Any]) -> str:
 
     Returns:
         Markdown: top-1 as mean ± standard deviation over seeds, the networks' mean difference with the half width
-        of its 95 % interval, as by `difference_cell`.
+        of its 95 % interval, as by `difference_cell`; answers in the trainings' precision, times in single precision.
     """
     result, settings = report["result"], report["settings"]
     tables = [f"{PREPROCESSES[one].capitalize()}:\n\n{_bytes_table(result, one)}" for one in settings["preprocess"]]
     if settings["qualities"]:
         tables.insert(1, _qualities_table(result, settings["preprocess"][0], settings["qualities"]))
-    if all("time" in row for row in result["variants"].values()):
-        tables.append(_time_table(result))
     header = ["network", "trained on", "epochs", "test files", "bytes of a file as it is", "with all channels"]
     row = [settings["model"], settings["data"], str(settings["epochs"]), f"{result['images']:,}"]
     row += [f"{result[kind]['file']:,.0f}" for kind in ("original", "all")]
+    header.append("precision of the answers")
+    row.append(settings["precision"])
+    if all("time" in own for own in result["variants"].values()):
+        tables.append(_time_table(result))
+        header.append("precision of the times")
+        row.append(PRECISION)
     if settings["same_files"] and "test" in settings["preprocess"]:
         header.append("largest difference from the trainings' own top-1, points")
         row.append(f"{100 * max(abs(line['test']['top1'] - line['trained_top1']) for line in result['each']):.1f}")

@@ -14,7 +14,7 @@ from experiments.lib.approximation import spread
 from experiments.lib.team import ALONE, Team
 from jpegdomain.frequency import FileImage
 
-__all__ = ["PAPER", "average_precision", "evaluate", "summary", "table_of"]
+__all__ = ["PAPER", "average_precision", "evaluate", "summary", "table", "table_of"]
 
 _KINDS = {"box": "bbox", "mask": "segm"}
 _NUMBERS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
@@ -152,6 +152,17 @@ def table_of(report: dict[str, Any]) -> str:
     ]
     first_table = markdown.table([*header, "loss, first and last epoch"], rows)
     return f"{first_table}\n\n{markdown.table(['input', 'found', *_NUMBERS], numbers)}"
+
+
+def table(report: dict[str, Any]) -> str:
+    """Write the table, and how its networks were trained."""
+    settings = report["settings"]
+    header = ["network", "backbone", "training images", "test images", "epochs", "sides of RGB, px"]
+    row = ["Mask R-CNN" if settings["model"] == "mask" else "Faster R-CNN", settings["backbone"]]
+    row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs")]
+    row += [f"{settings['min_size']}…{settings['max_size']}", settings["precision"], "float32"]
+    header += ["precision of the backbone", "precision of all else"]
+    return f"{table_of(report)}\n\n{markdown.table(header, [row])}"
 
 
 def _mean(result: dict[str, Any], name: str, kind: str, number: str) -> float:

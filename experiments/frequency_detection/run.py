@@ -30,7 +30,7 @@ from experiments.frequency_channels.variants import variant
 from experiments.frequency_detection.coco import CocoImages, Items
 from experiments.frequency_detection.network import PRETRAINED, Design, build, fit
 from experiments.frequency_detection.options import alike, micro, parser
-from experiments.frequency_detection.results import summary, table_of
+from experiments.frequency_detection.results import summary, table
 from experiments.frequency_detection.training import Recipe, Trainer
 from experiments.lib.distributed import World, world
 from experiments.lib.environment import decisive, describe, save
@@ -137,7 +137,7 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
 
         def write() -> None:
             save(report, options.output)
-            print(f"{table_of(report)}\n\nwrote {options.output}")
+            print(f"{table(report)}\n\nwrote {options.output}")
 
         here.conclude(run.journal, write)
         return report

@@ -48,9 +48,10 @@ def table(report: dict[str, Any]) -> str:
     if sets := _sets_table(result):
         tables.append(sets)
     largest = max(one["standard_error"] for row in result["rules"].values() for one in row.values())
-    header = ["network", "data", "images", "crop in the middle, px", "top-1 with all 192 channels"]
+    header = ["network", "data", "images", "crop in the middle, px", "precision", "top-1 with all 192 channels"]
     row = [settings["model"], settings["data"], f"{result['images']:,}", str(settings["crop"] or "none")]
-    row += [f"{result['unmodified']['top1']:.3f}", f"{largest:.3f}"]
+    # Reports from before it was in them are of float32, too.
+    row += [settings.get("precision", "float32"), f"{result['unmodified']['top1']:.3f}", f"{largest:.3f}"]
     tables.append(markdown.table([*header, "largest standard error"], [row]))
     return "\n\n".join(tables)
 

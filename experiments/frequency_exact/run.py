@@ -26,7 +26,7 @@ from experiments.lib.distributed import World, world
 from experiments.lib.environment import decisive, describe, save
 from experiments.lib.images import FileBatches, JpegFiles
 from experiments.lib.journal import Journal
-from experiments.lib.networks import load_requested
+from experiments.lib.networks import load_requested, precision
 from experiments.lib.paired import counts, difference
 from experiments.lib.selections import Selection, selections
 from experiments.lib.truncated import truncated
@@ -175,6 +175,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     measured = images if options.variance is None else _colour(options, options.variance)
     described |= {"data": _titled(options.data), "resize": options.resize, "crop": options.crop}
     described |= {"variance": _titled(options.variance or options.data), "variance_images": len(measured)}
+    described["precision"] = precision(model)
     environment = describe(here.device) | {"processes": here.size}
     journal = Journal(options.output.with_suffix(".partial"), described | decisive(environment), here.rank)
     model = model.to(device=here.device, memory_format=torch.channels_last)

@@ -86,8 +86,9 @@ def table(report: dict[str, Any]) -> str:
         tables.append(markdown.table(["top-1 − RGB's, by quality", *header], differences))
     sizes = ["bytes of a file", *(f"{result['bytes'][quality]:,.0f}" for quality in header)]
     tables.append(markdown.table(["", *header], [sizes]))
-    row = [settings["model"], settings["data"], str(settings["epochs"]), f"{result['images']:,}", settings["by"]]
-    tables.append(markdown.table(["network", "trained on", "epochs", "test files", "qualities by"], [row]))
+    row = [settings["model"], settings["data"], str(settings["epochs"]), f"{result['images']:,}"]
+    row += [settings["precision"], settings["by"]]
+    tables.append(markdown.table(["network", "trained on", "epochs", "test files", "precision", "qualities by"], [row]))
     return "\n\n".join(tables)
 
 

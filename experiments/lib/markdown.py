@@ -20,15 +20,20 @@ def _machine(environment: dict[str, Any]) -> str:
 
 
 def origins(names: Sequence[str], reports: Sequence[dict[str, Any]]) -> str:
-    """Write the machine, versions, commit and date of each result.
+    """Write the machine, versions, commit and date of each result, and the commit at which its networks were trained.
 
     Args:
         names: Names of the reports, as the table shows them.
-        reports: The reports, each with the environment in which it was measured.
+        reports: The reports, each with the environment in which it was measured; those that test the networks of
+            another run have its commit in their settings, as 'trained_at'.
     """
-    rows = []
-    for name, report in zip(names, reports, strict=True):
+    trained = [report["settings"].get("trained_at", "") for report in reports]
+    header, rows = ["results", "machine", "torch", "torchvision", "commit"], []
+    if any(trained):
+        header.append("networks trained at")
+    for name, report, at in zip(names, reports, trained, strict=True):
         environment = report["environment"]
         versions = [environment[key] for key in ("torch", "torchvision", "commit")]
-        rows.append([name, _machine(environment), *versions, environment["time"][:10]])
-    return table(["results", "machine", "torch", "torchvision", "commit", "day"], rows)
+        cells = [name, _machine(environment), *versions, *([at] if any(trained) else [])]
+        rows.append([*cells, environment["time"][:10]])
+    return table([*header, "day"], rows)

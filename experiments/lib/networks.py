@@ -12,7 +12,7 @@ from torch import nn
 from experiments.lib.images import Images
 from jpegdomain import models
 
-__all__ = ["EMBEDDED", "load_embedded", "load_network", "load_requested"]
+__all__ = ["EMBEDDED", "load_embedded", "load_network", "load_requested", "precision"]
 
 EMBEDDED = Path(__file__).parent.parent / "embedded"
 _OWN = {"cifar_resnet20": models.cifar_resnet20, "cifar_resnet32": models.cifar_resnet32}
@@ -76,6 +76,11 @@ def _built(name: str, classes: int, channels: int) -> nn.Module:
         return torchvision.models.get_model(name, weights=None, num_classes=classes)
     own = ", ".join(["embedded", "three_block", *_OWN])
     raise ValueError(f"no model is called {name!r}: take {own} or one of torchvision.models.list_models()")
+
+
+def precision(network: nn.Module) -> str:
+    """Name the dtype of a network's weights, such as 'float32'."""
+    return str(next(network.parameters()).dtype).removeprefix("torch.")
 
 
 def load_requested(options: argparse.Namespace, images: Images) -> tuple[nn.Module, dict[str, Any]]:

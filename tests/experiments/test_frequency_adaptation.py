@@ -13,7 +13,7 @@ from experiments.frequency_adaptation import run as experiment
 from experiments.frequency_adaptation.classes import IMAGENETTE, network_classes
 from experiments.frequency_adaptation.loading import find_samples
 from experiments.frequency_adaptation.options import parser
-from experiments.frequency_adaptation.results import fits, summary, table_of
+from experiments.frequency_adaptation.results import fits, summary, table, table_of
 from experiments.frequency_adaptation.training import Training, right_answers, share
 from experiments.frequency_channels.network import Classifier
 from experiments.frequency_channels.variants import variant
@@ -171,6 +171,8 @@ def test_a_resnet_end_to_end_and_after_a_kill(tmp_path, capsys, monkeypatch):
         assert ("explained" in one) == ("block" in one) == (one["start"] == "fitted")
     assert 0 < each[1]["explained"] <= 1
     printed = capsys.readouterr().out
+    assert report["settings"]["precision"] == "float32"
+    assert f"{table(report)}\n\nwrote" in printed
     assert "| 6S | first block fitted | 1 |" in printed
     assert "only the folder's classes" not in printed
     with Image.open(tmp_path / "a.png") as image:
@@ -288,3 +290,12 @@ def test_rows_of_the_table():
         "| 24S | all weights random | 2 |  | 10.0 ± 0.0 | -60.0 ± 127.1 |  | 20.0 ± 0.0 |  | 0 ("
     )
     assert fits(report).splitlines()[2] == "| 24S | 50 | 30.0 | 40.0 |"
+    for one in each:
+        one["seconds"] = 900.0
+    settings = {"model": "m", "weights": "w", "data": "d", "training_images": 9000, "test_images": 10, "epochs": 1}
+    settings |= {"train": "all", "side": 32, "frequency_side": 64}
+    expected = "| m | w | d | 9,000 | 10 | 1 | all | 32 | 64 | {} | 1.50 |"
+    # Reports from before it was in the settings are of float32.
+    for given, shown in (({}, "float32"), ({"precision": "bfloat16"}, "bfloat16")):
+        made = table({"settings": settings | given, "result": summary(each)})
+        assert made.splitlines()[-1] == expected.format(shown)

@@ -18,7 +18,7 @@ from experiments.frequency_channels.network import build
 from experiments.frequency_channels.options import _variant, parser
 from experiments.frequency_channels.presets import PRESETS, fill_in
 from experiments.frequency_channels.recipe import Recipe, learning_rate, resolved
-from experiments.frequency_channels.results import claim, summary, table_of
+from experiments.frequency_channels.results import claim, summary, table, table_of
 from experiments.frequency_channels.training import Checkpoints, Trainer
 from experiments.frequency_channels.variants import variant
 from experiments.lib.approximation import interval
@@ -80,6 +80,7 @@ def test_two_variants_and_two_seeds_end_to_end(folder, tmp_path, capsys, monkeyp
     assert result["each"][1]["input_size"] == pytest.approx(gate["kept"] * 16 / 192)
     assert len(ChannelSet.from_dict(gate["static"])) == 24
     printed = capsys.readouterr().out
+    assert f"{table(report)}\n\n" in printed
     assert "| RGB | 2 | 1.00 |" in printed
     assert "against RGB" in printed or "Better than RGB" in printed
     for name in ("whole.png", "whole-gate.png"):

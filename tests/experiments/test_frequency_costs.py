@@ -68,7 +68,10 @@ def test_networks_answer_as_after_their_training_and_bytes_are_those_of_the_file
         assert own["scan"] < own["file"] < whole
     assert lines["RGB"]["time"]["bytes"]["ratio"]["median"] == 1
     assert report["settings"]["same_files"]
-    assert table(report).endswith(" | 0.0 |")
+    # Answers in the precision of the trainings, times in single precision; the top-1 of their own tests.
+    assert table(report).endswith(" | float32 | float32 | 0.0 |")
+    rounded = report | {"settings": report["settings"] | {"precision": "bfloat16"}}
+    assert table(rounded).endswith(" | bfloat16 | float32 | 0.0 |")
     assert table(report) in capsys.readouterr().out
     assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
 

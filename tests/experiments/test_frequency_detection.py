@@ -22,7 +22,7 @@ from experiments.frequency_detection import network
 from experiments.frequency_detection import run as experiment
 from experiments.frequency_detection.coco import CocoImages, Items, mirrored, silent
 from experiments.frequency_detection.network import PRETRAINED, Design, build
-from experiments.frequency_detection.results import average_precision, summary, table_of
+from experiments.frequency_detection.results import average_precision, summary, table, table_of
 from experiments.frequency_detection.training import Recipe, Trainer
 from jpegdomain.frequency import ChannelSet, ChannelStatistics, FileImage, Frontend, published
 
@@ -129,6 +129,7 @@ def test_train_evaluate_resume(data, tmp_path, monkeypatch, capsys):
         for done in one["epochs"]:
             assert all(0 <= done[kind]["AP"] <= 1 for kind in ("box", "mask"))
     shown = capsys.readouterr().out
+    assert f"{table(whole)}\n\nwrote" in shown
     assert "| 24S | 0.5 | random |" in shown
     assert "0.377" in shown
     kept = torch.load(tmp_path / "weights" / "24S-0.pt", weights_only=True)
@@ -445,7 +446,13 @@ def test_the_table_has_all_of_cocos_numbers():
         }
         for seed in range(2)
     }
-    text = table_of({"settings": {"model": "faster", "first_weights": "random"}, "result": summary(units)})
+    settings = {"model": "faster", "first_weights": "random", "backbone": "resnet18", "training_images": 2000}
+    settings |= {"test_images": 10, "epochs": 2, "min_size": 64, "max_size": 96, "precision": "bfloat16"}
+    report = {"settings": settings, "result": summary(units)}
+    text = table_of(report)
+    assert table(report).startswith(f"{text}\n\n")
+    expected = "| Faster R-CNN | resnet18 | 2,000 | 10 | 2 | 64…96 | bfloat16 | float32 |"
+    assert table(report).splitlines()[-1] == expected
     # Means over seeds 0 and 1.
     assert text.splitlines()[-1] == "| 24S | box | 0.050 | 0.150 | 0.250 | 0.350 | 0.450 | 0.550 |"
     assert "| 24S | 0.5 | random | 0.050 | 2.000 → 3.000 |" in text

@@ -109,6 +109,8 @@ def test_accuracies_are_the_spatial_networks_on_masked_pixels(tmp_path, folder, 
     printed = capsys.readouterr().out
     assert table(report) in printed
     assert (tmp_path / "result.png").read_bytes().startswith(b"\x89PNG")
+    assert report["settings"]["precision"] == "float32"
+    assert f" | {crop or 'none'} | float32 | {result['unmodified']['top1']:.3f} | " in table(report)
     assert "| learned set (D) |" in table(report)
     assert "| top-1 on the truncated files |" in table(report)
     # Results from before the truncated files were tested.

@@ -22,7 +22,9 @@ def test_it_trains_writes_and_draws(folder, tmp_path, capsys):
     assert tuple(report["result"]["variants"]) == names
     with Image.open(output.with_suffix(".png")) as image:
         assert image.format == "PNG"
-    assert "| DCT-192@authors | 1 |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| DCT-192@authors | 1 |" in printed
+    assert f"{frequency_normalisation.table(report)}\n\nwrote" in printed
 
 
 def test_its_rows():

@@ -91,7 +91,9 @@ def test_a_wave_below_half_a_step_is_lost(by):
     # Differences 0, 1, 0.
     error = np.std([0, 1, 0]) / 3**0.5
     assert result["each"][0]["qualities"]["100"]["standard_error"] == pytest.approx(error)
-    report = {"settings": {"qualities": [10, 100], "model": "m", "data": "d", "epochs": 1, "by": by}, "result": result}
+    described = {"qualities": [10, 100], "model": "m", "data": "d", "epochs": 1, "by": by, "precision": "bfloat16"}
+    report = {"settings": described, "result": result}
+    assert table(report).endswith(f"| m | d | 1 | 3 | bfloat16 | {by} |")
     assert "| one | 100.0 | 66.7 | 100.0 |" in table(report)
     cell = f"+33.3 ± {196 * error:.1f}"
     assert f"| one | {cell} | +0.0 ± 0.0 | {cell} |" in table(report)

@@ -1,7 +1,9 @@
 """Every committed result was measured at a clean commit of this history."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,12 +31,16 @@ def history():
 
 
 def commits(value):
-    """Everything called 'commit', at any depth."""
+    """Everything called 'commit' or 'trained_at', at any depth: of the tests, and of the networks' trainings."""
     if isinstance(value, dict):
-        return {found for inner in value.values() for found in commits(inner)} | (
-            {value["commit"]} if isinstance(value.get("commit"), str) else set()
-        )
+        own = {value[key] for key in ("commit", "trained_at") if isinstance(value.get(key), str)}
+        return own | {found for inner in value.values() for found in commits(inner)}
     return {found for inner in value for found in commits(inner)} if isinstance(value, list) else set()
+
+
+def faults(report):
+    """What is wrong with the commits that a result names."""
+    return [fault(commit) for commit in sorted(commits(report)) if fault(commit)]
 
 
 def fault(commit):
@@ -58,9 +64,9 @@ def test_there_are_results():
 @needs_history
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_its_commit_is_a_clean_one_of_this_history(path):
-    named = commits(json.loads(path.read_text()))
-    assert named, "the result names no commit"
-    assert not [fault(commit) for commit in named if fault(commit)]
+    report = json.loads(path.read_text())
+    assert commits(report), "the result names no commit"
+    assert faults(report) == []
 
 
 @needs_history
@@ -74,6 +80,32 @@ def test_other_commits_are_noticed(tmp_path, monkeypatch):
     assert fault(head) == fault(head[:12]) == ""
     assert "not a clean commit" in fault(f"{head[:12]}-dirty")
     assert "not in this repository" in fault("0" * 12)
+    # Networks that were trained at no clean commit, tested at one.
+    tested = {"settings": {"trained_at": "deadbeef0000-dirty"}, "environment": {"commit": head}}
+    assert faults(tested) == ["deadbeef0000-dirty is not a clean commit"]
+    assert faults(tested | {"settings": {"trained_at": head[:12]}}) == []
     # The same tree as HEAD without its past.
     orphan = git("-c", "user.name=x", "-c", "user.email=x", "commit-tree", f"{head}^{{tree}}", "-m", "x").stdout.strip()
     assert "not in HEAD's past" in fault(orphan)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize(("kind", "status"), [("shallow", 1), ("whole", 7), ("exported", 7)])
+def test_all_checks_refuse_a_shallow_clone(tmp_path, kind, status):
+    """The first command after that check is python3, which says here with status 7 that it was reached."""
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    if kind != "exported":
+        subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    if kind == "shallow":
+        (tmp_path / ".git" / "shallow").write_text(f"{'0' * 40}\n")
+    python = tmp_path / "bin" / "python3"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\nexit 7\n")
+    python.chmod(0o755)
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [tmp_path / ".ci" / "run"], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status
+    assert ("git fetch --unshallow" in done.stderr) == (kind == "shallow")

@@ -1,15 +1,23 @@
 """The figures of the README and of the documentation are the committed results'."""
 
 import json
+import re
+import shlex
 
 import pytest
 
-from experiments import readme
+from experiments import equivalence, readme
+from experiments.frequency_adaptation import options as adaptation_options
+from experiments.frequency_channels import options as channels_options
 from experiments.frequency_channels.results import summary
 from experiments.frequency_channels.results import table as channels_table
+from experiments.frequency_costs import run as costs_run
+from experiments.frequency_exact import run as exact_run
+from experiments.frequency_quality import run as quality_run
 from experiments.generality import table as generality_table
 from experiments.lib.benchmark_tables import network_tables, regions_table, threads_table, transforms_table
 from experiments.lib.input_tables import input_table
+from experiments.lib.markdown import origins
 from experiments.readme import DOCUMENTS, README, ROOT, filled
 from experiments.throughput.results import table as throughput_table
 
@@ -37,6 +45,71 @@ def test_a_table_says_where_it_comes_from():
     for name in ("processor", "commit", "torch", "torchvision"):
         assert environment[name] in made
     assert "python -m experiments.generality" in made
+
+
+def test_origins_have_the_commits_of_test_and_training():
+    tested = {"settings": {"trained_at": "abc"}, "environment": environment() | {"commit": "def"}}
+    plain = {"settings": {}, "environment": environment() | {"commit": "123"}}
+    day = environment()["time"][:10]
+    lines = origins(["one", "two"], [tested, plain]).splitlines()
+    assert lines[0].endswith("| commit | networks trained at | day |")
+    assert lines[2].endswith(f"| def | abc | {day} |")
+    assert lines[3].endswith(f"| 123 |  | {day} |")
+    assert origins(["two"], [plain]).splitlines()[0].endswith("| commit | day |")
+
+
+def test_every_source_of_the_documentations_tables_is_named_with_its_commit():
+    text = "".join(path.read_text() for path in DOCUMENTS if path != README)
+    for name, result in readme.RESULTS.items():
+        # The table of the README, which stays short, is the documentation's.
+        if name != "readme":
+            assert result.commands, name
+            for path in (path for pattern in result.files for path in ROOT.glob(pattern)):
+                report = json.loads(path.read_text())
+                line = next(line for line in text.splitlines() if f"(data/{path.name})" in line)
+                for commit in (report["environment"]["commit"], report["settings"].get("trained_at")):
+                    assert commit is None or f"| {commit} |" in line
+    assert "<!-- table: readme -->" in README.read_text()
+    assert "(docs/results/index.md)" in README.read_text()
+
+
+PARSERS = {
+    "equivalence": equivalence._parser,
+    "frequency_adaptation": lambda: adaptation_options.parser(None),
+    "frequency_channels": lambda: channels_options.parser("frequency_channels", None, "smoke"),
+    "frequency_costs": costs_run._parser,
+    "frequency_exact": exact_run._parser,
+    "frequency_normalisation": lambda: channels_options.parser("frequency_normalisation", None, "ablation-3"),
+    "frequency_quality": quality_run._parser,
+}
+
+
+def parsed(text):
+    """The options of each command in a text whose experiment is one of `PARSERS`."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if (found := re.search(r"-m experiments\.(\w+)([^`]*)", line)) and found[1] in PARSERS:
+            yield found[1], PARSERS[found[1]]().parse_args(shlex.split(found[2]))
+
+
+def test_commands_are_accepted_and_write_files_of_their_own_under_the_results_names():
+    named = [one for name in readme.RESULTS if name != "readme" for one in readme.RESULTS[name].commands]
+    runs = list(parsed("\n".join(named)))
+    assert {name for name, _ in runs} == PARSERS.keys()
+    by_output = {}
+    for name, options in runs:
+        output = options.output or f"results/{name}-{options.data.name}-{options.model}.json"
+        assert by_output.setdefault(str(output), options) == options, f"two commands write {output}"
+    committed = {f"results/{path.name}" for path in ROOT.glob("experiments/results/*.json")}
+    assert by_output.keys() <= committed
+    # Networks that are tested are those that another command saves.
+    for name, options in runs:
+        if name in {"frequency_costs", "frequency_quality"}:
+            assert by_output[str(options.report)].weights == options.weights
+            assert by_output[str(options.report)].data == options.data
+
+
+def test_the_guides_commands_are_accepted():
+    assert [name for name, _ in parsed((ROOT / "docs/guide/frequency.md").read_text())] == ["frequency_channels"]
 
 
 def test_the_readme_is_short():
@@ -189,7 +262,7 @@ def test_the_table_of_frequency_channels_says_how_it_was_made():
     each = [
         {
             "variant": name, "seed": seed, "top1": top1, "top5": 0.9, "input_size": 1, "parameters": 10,
-            "operations": 5e9, "seconds": 1, "epochs": [{"training_accuracy": 0.4}],
+            "operations": 5e9, "seconds": 900 + 900 * seed, "epochs": [{"training_accuracy": 0.4}],
         }
         for name, top1 in (("RGB", 0.5), ("24S", 0.625))
         for seed in range(2)
@@ -198,7 +271,7 @@ def test_the_table_of_frequency_channels_says_how_it_was_made():
     settings |= {"epochs": 5, "side": 80, "frequency_side": 160, "precision": "float32"}
     text = channels_table({"settings": settings, "environment": environment(), "result": summary(each)})
     assert "| 24S | 2 | 1.00 | 5.00 | 62.5 ± 0.0 | 90.0 ± 0.0 | +12.5 ± 0.0 |  | 77.2 | 93.5 |" in text
-    assert text.splitlines()[-1] == "| resnet18 | imagenette-160 | 9,469 | 1,000 | 5 | 80 | 160 | float32 |"
+    assert text.splitlines()[-1] == "| resnet18 | imagenette-160 | 9,469 | 1,000 | 5 | 80 | 160 | float32 | 1.50 |"
 
 
 def test_the_table_of_transforms_has_a_row_for_each_shape():

@@ -1,6 +1,7 @@
 """The page agrees with the numbers."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -120,6 +121,18 @@ def test_the_committed_page_is_made_from_the_committed_results(tmp_path):
     for result in results:
         mean = sum(one["spatial"] for one in result["result"]["each"]) / len(result["result"]["each"])
         assert f"{mean:.4f}" in page
+
+
+def test_every_source_of_the_page_is_named_with_its_commit():
+    page = report.PAGE.read_text()
+    for name in ("conversion", "asm_error", "jpeg_training", "throughput"):
+        paths = list(report.RESULTS.glob(f"{name}-*.json"))
+        assert paths
+        for commit in (json.loads(path.read_text())["environment"]["commit"] for path in paths):
+            assert f"| {commit} |" in page
+    *_, figure_5 = page.split("## Figure 5")
+    rows = [line for line in figure_5.splitlines() if re.search(r"\| [0-9a-f]{12} \| \d{4}-", line)]
+    assert len(rows) == len(list(report.RESULTS.glob("throughput-*.json")))
 
 
 def test_missing_measurements_are_marked(tmp_path):
