@@ -223,7 +223,7 @@ class Inputs:
         if normalisation == AUTHORS:
             return published_statistics()
         if normalisation == TEMPERED:
-            return replace(self._channels, std=self._channels.std.sqrt(), floor=0.0)
+            return replace(self._channels, std=self._channels.std.sqrt(), floor=0.0, source="measured, square roots")
         return self._channels.with_floor(float(normalisation))
 
     @cached_property

@@ -78,4 +78,4 @@ def published_statistics() -> ChannelStatistics:
         Statistics of 192 channels, row-major, without a floor; `count` is 0, since it was not published.
     """
     mean, std = (torch.tensor([float(x) for x in text.split()], dtype=torch.float64) for text in (_MEAN, _STD))
-    return ChannelStatistics(mean, std, 0)
+    return ChannelStatistics(mean, std, 0, source="published")

@@ -35,6 +35,7 @@ class ChannelStatistics:
         chroma: How chroma was put on the luma block grid.
         selection: The selected channels, in its order; None for all 192, row-major.
         floor: The smallest divisor, in levels, ≥ 0.
+        source: Where the numbers come from: 'measured' by `fit_statistics`, 'published' ones, or in your own words.
 
     Raises:
         InputError: If mean or std is not one number per channel, a std is not above 0, the floor is negative, or
@@ -47,6 +48,7 @@ class ChannelStatistics:
     chroma: Chroma = "exact"
     selection: ChannelSet | None = None
     floor: float = 0.0
+    source: str = "measured"
 
     def __post_init__(self) -> None:
         check_chroma(self.chroma)
@@ -60,8 +62,7 @@ class ChannelStatistics:
             )
         if not (self.mean.isfinite().all() and self.std.isfinite().all() and (self.std > 0).all()):
             raise InputError("mean and std must be finite, and std above 0: is there NaN or infinity among the pixels?")
-        if not 0 <= self.floor < math.inf:
-            raise InputError(f"floor must be a number of levels ≥ 0, got {self.floor!r}")
+        _check_floor(self.floor)
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -93,13 +94,16 @@ class ChannelStatistics:
             "chroma": self.chroma,
             "count": self.count,
             "floor": self.floor,
+            "source": self.source,
             "mean": self.mean.tolist(),
             "std": self.std.tolist(),
         }
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "ChannelStatistics":
-        """Return the statistics that `to_dict` described; a missing selection means all channels, a missing floor none.
+        """Return the statistics that `to_dict` described.
+
+        A missing selection means all channels, a missing floor none, and a missing source that it is unknown.
 
         Raises:
             InputError: If anything else is missing or not a list of numbers.
@@ -111,11 +115,18 @@ class ChannelStatistics:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"the description of statistics needs chroma, count, mean and std: {error!r}") from error
         selection = description.get("selection")
-        return cls(mean, std, count, chroma, None if selection is None else ChannelSet.from_dict(selection), floor)
+        chosen = None if selection is None else ChannelSet.from_dict(selection)
+        return cls(mean, std, count, chroma, chosen, floor, str(description.get("source", "unknown")))
 
     def __repr__(self) -> str:
         floor = f", floor={self.floor:g}" if self.floor else ""
-        return f"ChannelStatistics({len(self)} channels of {self.count} blocks, chroma={self.chroma!r}{floor})"
+        described = f"{len(self)} channels of {self.count} blocks, {self.source}, chroma={self.chroma!r}{floor}"
+        return f"ChannelStatistics({described})"
+
+
+def _check_floor(floor: object) -> None:
+    if not isinstance(floor, int | float) or not 0 <= floor < math.inf:
+        raise InputError(f"floor must be a number of levels ≥ 0, got {floor!r}")
 
 
 def fit_statistics(
@@ -148,10 +159,12 @@ def fit_statistics(
         Statistics of 192 channels, row-major.
 
     Raises:
-        InputError: If there are no batches, or one is neither files nor pixels.
+        InputError: If the floor is negative, there are no batches, or one is neither files nor pixels.
         MissingPackageError: If `progress` is true and tqdm is not installed.
     """
+    # Now rather than after a pass of hours.
     check_chroma(chroma)
+    _check_floor(floor)
     count = 0
     mean = squares = torch.zeros(CHANNELS, dtype=torch.float64)
     for batch in _shown(batches) if progress else batches:

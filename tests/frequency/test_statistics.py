@@ -88,7 +88,10 @@ def test_statistics_are_saved_as_json():
     near = fit_statistics([jd.collate(batches()[0])], chroma="nearest")
     assert ChannelStatistics.from_dict(near.to_dict()).select(published("24S")).chroma == "nearest"
     assert again.floor == statistics.floor == 32
-    assert repr(again) == "ChannelStatistics(192 channels of 36 blocks, chroma='exact', floor=32)"
+    assert repr(again) == "ChannelStatistics(192 channels of 36 blocks, measured, chroma='exact', floor=32)"
+    assert statistics.to_dict()["source"] == again.source == again.select(published("24S")).source == "measured"
+    older = {name: value for name, value in statistics.to_dict().items() if name != "source"}
+    assert ChannelStatistics.from_dict(older).source == "unknown"
 
 
 def test_networks_divide_by_no_less_than_the_floor():
@@ -111,14 +114,18 @@ def test_networks_divide_by_no_less_than_the_floor():
     # Networks trained before there was a floor run as they were trained.
     described = {name: value for name, value in statistics.to_dict().items() if name != "floor"}
     assert ChannelStatistics.from_dict(described).floor == 0
-    for wrong in (-1, math.inf, math.nan):
+    for wrong in (-1, math.inf, math.nan, None, "8"):
         with pytest.raises(InputError, match="floor must be a number of levels"):
             statistics.with_floor(wrong)
+        unread = iter(files)
+        with pytest.raises(InputError, match="floor must be a number of levels"):
+            fit_statistics(unread, floor=wrong)
+        assert len(list(unread)) == len(files)
 
 
 def test_the_authors_constants():
     statistics = published_statistics()
-    assert (len(statistics), statistics.floor, statistics.count) == (192, 0, 0)
+    assert (len(statistics), statistics.floor, statistics.count, statistics.source) == (192, 0, 0, "published")
     # The first luma frequencies, DC of either chroma component and the last frequency of all.
     assert statistics.std[:3].tolist() == pytest.approx([259.96, 2.7776, 2.0454], abs=1e-4)
     assert statistics.mean[[0, 64, 128]].tolist() == pytest.approx([-88.397, -58.709, 32.116])
