@@ -16,9 +16,10 @@ from experiments.frequency_exact import run as exact_run
 from experiments.frequency_quality import run as quality_run
 from experiments.generality import table as generality_table
 from experiments.lib.benchmark_tables import network_tables, regions_table, threads_table, transforms_table
+from experiments.lib.documents import ROOT
 from experiments.lib.input_tables import input_table
 from experiments.lib.markdown import origins
-from experiments.readme import DOCUMENTS, README, ROOT, filled
+from experiments.readme import DOCUMENTS, README, filled
 from experiments.throughput.results import table as throughput_table
 
 RESULTS = sorted([*ROOT.glob("experiments/results/*.json"), *ROOT.glob("benchmarks/results/*.json")])
