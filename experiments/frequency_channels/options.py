@@ -84,7 +84,7 @@ def parser(experiment: str, description: str | None, preset: str) -> argparse.Ar
         type=int,
         choices=(1, 2),
         default=2,
-        help="of ResNets on channels: 2 as in the paper (default), 1 as in its released code, with more operations",
+        help="of ResNets on channels: 2 as in the paper (default), 1 as in its released code, about 3 × the operations",
     )
     parser.add_argument(
         "--seed", type=arguments.natural, default=0, help="the i-th network of a variant has seed + i (default 0)"

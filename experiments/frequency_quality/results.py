@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.lib import markdown
-from experiments.lib.approximation import spread
+from experiments.lib.approximation import interval, spread
 from experiments.lib.direct_labels import line_labels
 from experiments.lib.paired import difference, difference_cell
 
@@ -64,11 +64,11 @@ def _over_seeds(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Write top-1 by quality, the differences to RGB, and the bytes of the files.
+    """Write top-1 by quality, the difference to RGB and how it changes with the quality, and the bytes of the files.
 
     Returns:
         Markdown: top-1 as mean ± standard deviation over seeds, in percent; mean differences in points with the half
-        widths of their 95 % intervals, as by `difference_cell`.
+        widths of their 95 % intervals, as by `difference_cell`, and of changes over seeds.
     """
     result, settings = report["result"], report["settings"]
     header = [AS_THEY_ARE, *map(str, settings["qualities"])]
@@ -80,16 +80,26 @@ def table(report: dict[str, Any]) -> str:
         rows.append([name, *top1])
         if name != "RGB" and "difference" in cells[0]:
             lines = [line["qualities"] for line in result["each"] if line["variant"] == name]
-            differences.append([name, *(difference_cell([line[quality] for line in lines]) for quality in header)])
+            at_first = [line[AS_THEY_ARE] for line in lines]
+            changes = (_change([line[quality] for line in lines], at_first) for quality in header[1:])
+            differences.append([name, difference_cell(at_first), *changes])
     tables = [markdown.table(["top-1, %, by quality", *header], rows)]
     if differences:
-        tables.append(markdown.table(["top-1 − RGB's, by quality", *header], differences))
+        columns = [f"change at {quality}" for quality in header[1:]]
+        tables.append(markdown.table(["top-1 − RGB's", AS_THEY_ARE, *columns], differences))
     sizes = ["bytes of a file", *(f"{result['bytes'][quality]:,.0f}" for quality in header)]
     tables.append(markdown.table(["", *header], [sizes]))
     row = [settings["model"], settings["data"], str(settings["epochs"]), f"{result['images']:,}"]
     row += [settings["precision"], settings["by"]]
     tables.append(markdown.table(["network", "trained on", "epochs", "test files", "precision", "qualities by"], [row]))
     return "\n\n".join(tables)
+
+
+def _change(there: Sequence[dict[str, Any]], here: Sequence[dict[str, Any]]) -> str:
+    """Write the mean change of the difference in points, with more than one seed its 95 % interval."""
+    over = interval([one["difference"] - first["difference"] for one, first in zip(there, here, strict=True)])
+    half = over["half_width"]
+    return f"{100 * over['mean']:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
 
 
 def _panel(axes: Axes, report: dict[str, Any], colors: dict[str, Any], key: str) -> None:
