@@ -4,6 +4,7 @@
     python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5
     torchrun --nproc-per-node 8 -m experiments.frequency_channels --data imagenet --preset standard-90 --device cuda
     torchrun --nproc-per-node 8 -m experiments.frequency_channels --data imagenet --preset mobilenet-150 --device cuda
+    torchrun --nproc-per-node 8 -m experiments.frequency_channels ... --processes-per-network 8  # one after the other
 
 Xu et al. (2020), tables 1 and 2. RGB and YCbCr networks take images of --side pixels, the others the frequency channels
 of the same crop at twice that side (MobileNetV2: four times), so that their feature maps have the same sizes and about
@@ -18,7 +19,9 @@ a network on these from scratch. 'lambda-0.01' has the penalty of their eq. (2) 
 Gueguen et al. (2018), which take luma and chroma at their own resolutions, of crops of the RGB network's size.
 `--preset transformer-10` trains a vision transformer whose patches are blocks.
 
-Several processes share the networks, on the CPU best with one thread each. An interrupted run resumes after the last
+Several processes share the networks, on the CPU best with one thread each, or train each network together. Then every
+loss, batch norm, gate and random draw is that of a single process with the same batch. Gradients travel through main
+memory, by gloo: between GPUs that is right but slow, and has not been tried. An interrupted run resumes after the last
 epoch that it finished.
 """
 
