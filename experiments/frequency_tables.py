@@ -1,14 +1,26 @@
 """The tables of the page on frequency channels, `docs/results/frequency.md`."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from experiments import frequency_normalisation
 from experiments.frequency_adaptation import results as frequency_adaptation
 from experiments.frequency_channels import results as frequency_channels
+from experiments.frequency_channels.joining import joined
 from experiments.frequency_costs import results as frequency_costs
 from experiments.frequency_exact import results as frequency_exact
 from experiments.frequency_quality import results as frequency_quality
 from experiments.lib.documents import Result, each, experiments
 
 __all__ = ["FREQUENCY"]
+
+_DESIGNS = ("UpSampling", "Deconvolution-RFA", "Late-Concat-RFA", "Late-Concat-RFA-Thinner")
+
+
+def _together(*variants: str) -> Callable[[Sequence[dict[str, Any]]], str]:
+    """Make a function from several runs to one table of these inputs."""
+    return lambda reports: frequency_channels.table(joined(reports, variants))
+
 
 FREQUENCY = {
     "frequency-adaptation": Result(
@@ -25,23 +37,36 @@ FREQUENCY = {
         each(frequency_channels.table),
         experiments("frequency_channels-*-resnet18-*"),
         (
-            "python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5 --precision bfloat16 \\",
-            "    --output results/frequency_channels-imagenette-160-resnet18-cpu.json",
+            "python -m experiments.frequency_channels --data imagenette-160 --preset cpu-5 --precision float32 \\",
+            "    --threads 1 --variants RGB DCT-192 24S \\",
+            "    --output results/frequency_channels-imagenette-160-resnet18-cpu-5.json",
         ),
     ),
     "frequency-large": Result(
+        _together("RGB-large", "RGB", "24S", "luma-24"),
+        experiments("frequency_channels-*-resnet10-large", "frequency_normalisation-imagenette-160-resnet10"),
+        (
+            "python -m experiments.frequency_channels --data imagenette-160 --preset ablation-3 --threads 1 \\",
+            "    --precision bfloat16 --variants RGB-large luma-24 \\",
+            "    --output results/frequency_channels-imagenette-160-resnet10-large.json",
+        ),
+    ),
+    "frequency-transformer": Result(
         each(frequency_channels.table),
-        experiments("frequency_channels-*-resnet10-third"),
+        experiments("frequency_channels-*-vit_tiny"),
+        (
+            "python -m experiments.frequency_channels --data imagenette-160 --preset transformer-10 --limit 3200 \\",
+            "    --threads 1 --precision float32 --seeds 1 --variants RGB 24S \\",
+            "    --output results/frequency_channels-imagenette-160-vit_tiny.json",
+        ),
+    ),
+    "frequency-designs": Result(
+        _together("RGB", "24S", *_DESIGNS),
+        experiments("frequency_channels-*-resnet10-third", "frequency_channels-*-resnet10-designs*"),
         (
             "python -m experiments.frequency_channels --data imagenette-160 --preset ablation-3 --limit 3200 \\",
             "    --threads 1 --precision bfloat16 --variants RGB-large RGB 24S \\",
             "    --output results/frequency_channels-imagenette-160-resnet10-third.json",
-        ),
-    ),
-    "frequency-designs": Result(
-        each(frequency_channels.table),
-        experiments("frequency_channels-*-resnet10-designs"),
-        (
             "python -m experiments.frequency_channels --data imagenette-160 --preset ablation-3 --limit 3200 \\",
             "    --threads 1 --precision bfloat16 --seeds 1 \\",
             "    --variants RGB UpSampling Deconvolution-RFA Late-Concat-RFA Late-Concat-RFA-Thinner \\",

@@ -40,7 +40,9 @@ def joined(reports: Sequence[dict[str, Any]], variants: Sequence[str]) -> dict[s
                 )
     ordered, each = [], [one for report in reports for one in report["result"]["each"]]
     for name in variants:
-        own = sorted((one for one in each if one["variant"] == name), key=lambda one: one["seed"])
+        # What a run took over from another one's journal is the same network.
+        own = [one for place, one in enumerate(each) if one["variant"] == name and one not in each[:place]]
+        own.sort(key=lambda one: one["seed"])
         seeds = [one["seed"] for one in own]
         if not own or len(seeds) > len(set(seeds)):
             raise InputError(f"a variant is trained once with each seed; {name} was with the seeds {seeds}")

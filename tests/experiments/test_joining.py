@@ -34,6 +34,14 @@ def test_variants_that_are_not_asked_for_stay_out():
     assert report["settings"].items() >= {"lr": 0.2, "epochs": 3}.items()
 
 
+def test_a_network_of_two_runs_counts_once():
+    """The second run had copied the first one's journal."""
+    copied = run("RGB", (0.7,))
+    copied["result"]["each"] += run("24S", (0.6,))["result"]["each"]
+    report = joined([run("RGB", (0.7, 0.8)), copied], ("RGB", "24S"))
+    assert report["result"]["variants"]["RGB"]["seeds"] == 2
+
+
 @pytest.mark.parametrize(
     ("reports", "message"),
     [
