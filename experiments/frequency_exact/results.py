@@ -72,7 +72,7 @@ def _sets_table(result: dict[str, Any]) -> str:
         rows.append(["top-1, other channels set to zero", *(f"{one['masked_top1']:.3f}" for one in arrived)])
         rows.append(["top-1 on the truncated files", *(f"{one['top1']:.3f}" for one in arrived)])
         cells = (f"{one['difference']:+.3f} ± {one['standard_error']:.3f}" for one in arrived)
-        rows.append(["difference, paired by image", *cells])
+        rows.append(["difference ± standard error", *cells])
     return markdown.table(["set", *found], rows)
 
 
