@@ -23,7 +23,8 @@ def _kind(each: dict[str, Any]) -> str:
 def figure(report: dict[str, Any], path: Path) -> None:
     """Draw every network as a dot, and each variant's mean as a bar across them."""
     settings, result = report["settings"], report["result"]
-    drawn = Figure(figsize=(1.5 + 0.8 * len(result["variants"]), 4), layout="constrained")
+    # Wide enough for the title.
+    drawn = Figure(figsize=(max(4.8, 1.5 + 0.8 * len(result["variants"])), 4), layout="constrained")
     axes = drawn.add_subplot()
     named: set[str] = set()
     for place, (name, row) in enumerate(result["variants"].items()):
@@ -42,7 +43,7 @@ def figure(report: dict[str, Any], path: Path) -> None:
     axes.set_ylabel("top-1, %; each network, and the mean")
     sizes = f"pixels at {settings['side']} px, channels of {settings['frequency_side']} px"
     axes.set_title(
-        f"{settings['model']} on {settings['data']}, {settings['epochs']} epochs; {sizes}", fontsize="medium"
+        f"{settings['model']} on {settings['data']}, {settings['epochs']} epochs;\n{sizes}", fontsize="medium"
     )
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="0.9")
