@@ -71,6 +71,10 @@ FREQUENCY = {
             "    --threads 1 --precision bfloat16 --seeds 1 \\",
             "    --variants RGB UpSampling Deconvolution-RFA Late-Concat-RFA Late-Concat-RFA-Thinner \\",
             "    --output results/frequency_channels-imagenette-160-resnet10-designs.json",
+            "python -m experiments.frequency_channels --data imagenette-160 --preset ablation-3 --limit 3200 \\",
+            "    --threads 1 --precision bfloat16 --seed 1 --seeds 2 \\",
+            "    --variants UpSampling Deconvolution-RFA Late-Concat-RFA Late-Concat-RFA-Thinner \\",
+            "    --output results/frequency_channels-imagenette-160-resnet10-designs-2.json",
         ),
     ),
     "frequency-costs": Result(
