@@ -26,7 +26,7 @@ from experiments.lib import arguments
 from experiments.lib.approximation import METHODS
 from experiments.lib.curves import Curve, draw_frequencies
 from experiments.lib.distributed import World, world
-from experiments.lib.environment import decisive, describe, save
+from experiments.lib.environment import decisive, describe, publish
 from experiments.lib.journal import Journal
 from experiments.lib.moments import Moments
 from experiments.lib.networks import EMBEDDED, load_requested
@@ -133,7 +133,9 @@ def _summary(sums: dict[Key, Moments], name: str) -> dict[str, Any]:
     }
 
 
-def _table(settings: dict[str, Any], result: dict[str, Any]) -> str:
+def _table(report: dict[str, Any]) -> str:
+    settings, result = report["settings"], report["result"]
+
     def cell(estimate: dict[str, float]) -> str:
         return f"{estimate['value']:.4g} ± {(estimate['high'] - estimate['low']) / 2:.1g}"
 
@@ -183,13 +185,6 @@ def figure(report: dict[str, Any], path: Path) -> None:
     )
 
 
-def _write(report: dict[str, Any], output: Path) -> None:
-    save(report, output)
-    image = output.with_suffix(".png")
-    figure(report, image)
-    print(f"{_table(report['settings'], report['result'])}\n\nwrote {output} and {image}")
-
-
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     with here.one_first():
         inputs, settings = _inputs(options, here.device)
@@ -208,7 +203,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
             "relus": {name: _summary(sums, name) for name in relus},
         },
     }
-    here.conclude(journal, partial(_write, report, options.output))
+    here.conclude(journal, partial(publish, report, options.output, _table, figure))
     return report
 
 

@@ -10,6 +10,7 @@ drawn at random, and beside the 24 that a gate learned. All are trained as in `e
 same options; 'DCT-192@8' divides by 8 levels or more.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from experiments.frequency_channels.options import parser
 from experiments.frequency_channels.results import difference_columns, percent_cell, training_table
 from experiments.frequency_channels.run import carry_out
 from experiments.lib import markdown
-from experiments.lib.environment import save
+from experiments.lib.environment import publish
 
 __all__ = ["figure", "main", "table"]
 
@@ -61,17 +62,11 @@ def figure(report: dict[str, Any], path: Path) -> None:
     drawn.savefig(path, dpi=150)
 
 
-def _write(report: dict[str, Any], output: Path) -> None:
-    save(report, output)
-    image = output.with_suffix(".png")
-    figure(report, image)
-    print(f"{table(report)}\n\nwrote {output}\nwrote {image}")
-
-
 def main(given: list[str] | None = None) -> dict[str, Any]:
     """Run from the command line."""
     experiment = "frequency_normalisation"
-    return carry_out(experiment, parser(experiment, __doc__, "ablation-3").parse_args(given), _write)
+    options = parser(experiment, __doc__, "ablation-3").parse_args(given)
+    return carry_out(experiment, options, partial(publish, table=table, figure=figure))
 
 
 if __name__ == "__main__":

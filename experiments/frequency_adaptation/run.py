@@ -20,6 +20,7 @@ the ten as the only answers. An interrupted run resumes after the last training 
 import argparse
 import copy
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from experiments.frequency_channels.inputs import Inputs, find_files
 from experiments.frequency_channels.network import Classifier, build
 from experiments.frequency_channels.variants import Variant, variant
 from experiments.lib.distributed import World, world
-from experiments.lib.environment import decisive, describe, save
+from experiments.lib.environment import decisive, describe, publish
 from experiments.lib.journal import Journal
 from experiments.lib.networks import precision
 from jpegdomain.frequency import adapt, image_scale
@@ -216,12 +217,5 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
             "environment": run.environment,
             "result": summary(list(each.values())),
         }
-        here.conclude(run.journal, lambda: _write(report, options.output))
+        here.conclude(run.journal, partial(publish, report, options.output, table, figure))
         return report
-
-
-def _write(report: dict[str, Any], output: Path) -> None:
-    save(report, output)
-    image = output.with_suffix(".png")
-    figure(report, image)
-    print(f"{table(report)}\n\nwrote {output}\nwrote {image}")

@@ -7,6 +7,7 @@ from typing import Any
 from experiments.frequency_channels.variants import DESIGNS
 from experiments.lib import markdown
 from experiments.lib.approximation import interval, spread
+from experiments.lib.paired import points
 from experiments.lib.published import XU_TABLE_1, XU_TABLE_2
 
 __all__ = [
@@ -175,10 +176,7 @@ def _operations(row: dict[str, Any]) -> str:
 def difference_cell(row: dict[str, Any], reference: str) -> str:
     """Write a difference in points with the half width of its 95 % interval; nothing where it was not measured."""
     difference = row.get(f"against {reference}")
-    if difference is None:
-        return ""
-    mean, half = 100 * difference["mean"], difference["half_width"]
-    return f"{mean:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
+    return "" if difference is None else points(difference)
 
 
 def difference_columns(variants: dict[str, Any]) -> dict[str, list[str]]:

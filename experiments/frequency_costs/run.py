@@ -26,7 +26,6 @@ rounds over all networks, medians, and ratios to RGB round by round.
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,7 +40,7 @@ from experiments.frequency_costs.results import summary, table
 from experiments.lib import arguments
 from experiments.lib.distributed import World, world
 from experiments.lib.encoded_again import quality
-from experiments.lib.environment import decisive, describe, save
+from experiments.lib.environment import decisive, describe, publish
 from experiments.lib.journal import Journal
 
 __all__ = ["main"]
@@ -66,13 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=arguments.positive, default=48, help="rounds of the timing (default 48)")
     arguments.add_machine(parser, "results/frequency_costs.json")
     return parser
-
-
-def _write(report: dict[str, Any], output: Path) -> None:
-    save(report, output)
-    image = output.with_suffix(".png")
-    figure(report, image)
-    print(f"{table(report)}\n\nwrote {output}\nwrote {image}")
 
 
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
@@ -104,7 +96,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
         "environment": environment,
         "result": summary(list(parts.values()), networks, options.preprocess, times or {}),
     }
-    here.conclude(journal, partial(_write, report, options.output))
+    here.conclude(journal, partial(publish, report, options.output, table, figure))
     return report
 
 
@@ -113,7 +105,3 @@ def main(given: list[str] | None = None) -> dict[str, Any]:
     options = _parser().parse_args(given)
     with world(options.device, options.threads) as here:
         return _run(options, here)
-
-
-if __name__ == "__main__":
-    main()

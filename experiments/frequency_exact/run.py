@@ -23,7 +23,7 @@ import jpegdomain as jd
 from experiments.frequency_exact.results import SHOWN, enough, figure, table
 from experiments.lib import arguments
 from experiments.lib.distributed import World, world
-from experiments.lib.environment import decisive, describe, save
+from experiments.lib.environment import decisive, describe, publish
 from experiments.lib.images import FileBatches, JpegFiles
 from experiments.lib.journal import Journal
 from experiments.lib.networks import load_requested, precision
@@ -160,14 +160,6 @@ def _arrived(parts: list[dict[str, int]]) -> dict[str, Any]:
     return {"images": images, **top1, **difference(total["gained"], total["lost"], images)}
 
 
-def _write(report: dict[str, Any], output: Path) -> None:
-    save(report, output)
-    print(table(report))
-    image = output.with_suffix(".png")
-    figure(report, image)
-    print(f"\nwrote {output} and {image}")
-
-
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     preprocess = _preprocess(options)
     images = _colour(options, options.data)
@@ -205,7 +197,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
         "environment": environment,
         "result": _result(list(parts.values()), settings, len(images)),
     }
-    here.conclude(journal, partial(_write, report, options.output))
+    here.conclude(journal, partial(publish, report, options.output, table, figure))
     return report
 
 

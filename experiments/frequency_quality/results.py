@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from experiments.lib import markdown
 from experiments.lib.approximation import interval, spread
 from experiments.lib.direct_labels import line_labels
-from experiments.lib.paired import difference, difference_cell
+from experiments.lib.paired import difference, difference_cell, points
 
 __all__ = ["AS_THEY_ARE", "figure", "summary", "table"]
 
@@ -97,9 +97,7 @@ def table(report: dict[str, Any]) -> str:
 
 def _change(there: Sequence[dict[str, Any]], here: Sequence[dict[str, Any]]) -> str:
     """Write the mean change of the difference in points, with more than one seed its 95 % interval."""
-    over = interval([one["difference"] - first["difference"] for one, first in zip(there, here, strict=True)])
-    half = over["half_width"]
-    return f"{100 * over['mean']:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
+    return points(interval([one["difference"] - first["difference"] for one, first in zip(there, here, strict=True)]))
 
 
 def _panel(axes: Axes, report: dict[str, Any], colors: dict[str, Any], key: str) -> None:

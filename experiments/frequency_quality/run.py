@@ -13,7 +13,6 @@ seeds, and the difference from the network on RGB of the same seed, paired by im
 import argparse
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,7 +24,7 @@ from experiments.frequency_quality.results import AS_THEY_ARE, figure, summary, 
 from experiments.lib import arguments
 from experiments.lib.distributed import World, world
 from experiments.lib.encoded_again import BY, quality
-from experiments.lib.environment import decisive, describe, save
+from experiments.lib.environment import decisive, describe, publish
 from experiments.lib.journal import Journal
 from experiments.lib.paired import counts
 
@@ -66,13 +65,6 @@ def _tested(
     return found
 
 
-def _write(report: dict[str, Any], output: Path) -> None:
-    save(report, output)
-    image = output.with_suffix(".png")
-    figure(report, image)
-    print(f"{table(report)}\n\nwrote {output}\nwrote {image}")
-
-
 def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
     trained = opened(options, here.device)
     qualities = sorted(set(options.qualities))
@@ -91,7 +83,7 @@ def _run(options: argparse.Namespace, here: World) -> dict[str, Any]:
         "environment": environment,
         "result": summary(list(parts.values()), [(one.variant.name, one.seed) for one in trained.networks]),
     }
-    here.conclude(journal, partial(_write, report, options.output))
+    here.conclude(journal, partial(publish, report, options.output, table, figure))
     return report
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torchvision
 
 import jpegdomain
 
-__all__ = ["decisive", "describe", "save"]
+__all__ = ["decisive", "describe", "publish", "save"]
 
 
 def _commit() -> str:
@@ -66,6 +67,19 @@ def describe(device: torch.device | str = "cpu") -> dict[str, Any]:
 def decisive(environment: dict[str, Any]) -> dict[str, Any]:
     """Pick what the last bits of a result depend on: parts of a run are combined only if they agree on it."""
     return {name: environment[name] for name in ("commit", "device", "threads", "torch")}
+
+
+def publish(
+    report: dict[str, Any],
+    output: Path,
+    table: Callable[[dict[str, Any]], str],
+    figure: Callable[[dict[str, Any], Path], object],
+) -> None:
+    """Write a report as JSON and its figure beside it, print its table, and name the files."""
+    save(report, output)
+    image = output.with_suffix(".png")
+    figure(report, image)
+    print(f"{table(report)}\n\nwrote {output}\nwrote {image}")
 
 
 def save(report: dict[str, Any], path: Path) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from experiments.lib.approximation import interval
 
-__all__ = ["counts", "difference", "difference_cell"]
+__all__ = ["counts", "difference", "difference_cell", "points"]
 
 
 def counts(right: Tensor, reference: Tensor) -> dict[str, int]:
@@ -53,5 +53,12 @@ def difference_cell(networks: Sequence[dict[str, Any]]) -> str:
         networks: Of each the results of `difference`.
     """
     over = interval([one["difference"] for one in networks])
-    half = 1.96 * networks[0]["standard_error"] if over["half_width"] is None else over["half_width"]
-    return f"{100 * over['mean']:+.1f} ± {100 * half:.1f}"
+    if over["half_width"] is None:
+        over["half_width"] = 1.96 * networks[0]["standard_error"]
+    return points(over)
+
+
+def points(interval: dict[str, Any]) -> str:
+    """Write the mean of a difference of shares in points, with the half width of its 95 % interval if it has one."""
+    half = interval["half_width"]
+    return f"{100 * interval['mean']:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")

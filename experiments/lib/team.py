@@ -81,7 +81,7 @@ class Team:
         values = [load() if self.first else None]
         if self.size > 1:
             dist.broadcast_object_list(values, src=self.number * self.size, group=self.group)
-        return values[0]  # type: ignore[return-value]
+        return values[0]
 
     def gather(self, value: Any) -> list[Any]:
         """Collect one plain value from each process, in the order of ranks."""

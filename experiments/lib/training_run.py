@@ -14,7 +14,7 @@ from experiments.lib import arguments
 from experiments.lib.curves import draw_accuracies
 from experiments.lib.distributed import World
 from experiments.lib.ensemble import seeded, train
-from experiments.lib.environment import decisive, describe, save
+from experiments.lib.environment import decisive, describe, publish
 from experiments.lib.journal import Journal
 from experiments.lib.labelled import load_all
 from jpegdomain.models import three_block_net
@@ -113,15 +113,7 @@ class TrainingRun:
             "environment": self.environment,
             "result": summary([one for group in groups.values() for one in group]),
         }
-
-        def write() -> None:
-            output: Path = self.options.output
-            save(report, output)
-            figure = output.with_suffix(".png")
-            draw_accuracies(report, figure)
-            print(f"{table(report)}\n\nwrote {output}\nwrote {figure}")
-
-        self.here.conclude(self.journal, write)
+        self.here.conclude(self.journal, partial(publish, report, self.options.output, table, draw_accuracies))
         return report
 
 

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 import jpegdomain as jd
 from experiments.lib import arguments
-from experiments.lib.environment import decisive, describe, save
+from experiments.lib.environment import decisive, describe, publish
 from experiments.lib.journal import Journal
 from experiments.throughput.results import figure
 from experiments.throughput.setting import Setting
@@ -166,14 +166,6 @@ def _table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _write(report: dict[str, Any], output: Path) -> None:
-    save(report, output)
-    print(_table(report))
-    image = output.with_suffix(".png")
-    figure(report, image)
-    print(f"wrote {output} and {image}")
-
-
 def _run(options: argparse.Namespace, given: list[str]) -> dict[str, Any]:
     setting = Setting(options)
     if options.peak is not None:
@@ -198,7 +190,7 @@ def _run(options: argparse.Namespace, given: list[str]) -> dict[str, Any]:
         "environment": environment,
         "result": _measure(setting, journal, given),
     }
-    _write(report, options.output)
+    publish(report, options.output, _table, figure)
     journal.remove()
     return report
 
