@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 import jpegdomain as jd
 from experiments.lib import arguments
-from experiments.lib.approximation import METHODS, accuracy_table, set_approximation, spread
+from experiments.lib.approximation import METHODS, accuracy_table, set_approximation
 from experiments.lib.distributed import world
+from experiments.lib.intervals import spread
 from experiments.lib.labelled import Labelled
 from experiments.lib.training_run import TrainingRun, slices
 from jpegdomain.tolerances import TOLERANCE

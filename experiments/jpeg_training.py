@@ -17,8 +17,9 @@ import torch
 
 import jpegdomain as jd
 from experiments.lib import arguments
-from experiments.lib.approximation import METHODS, accuracy_table, spread
+from experiments.lib.approximation import METHODS, accuracy_table
 from experiments.lib.distributed import world
+from experiments.lib.intervals import spread
 from experiments.lib.labelled import Labelled
 from experiments.lib.training_run import TrainingRun, slices
 

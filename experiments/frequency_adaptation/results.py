@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from experiments.frequency_adaptation.training import share
 from experiments.frequency_channels.results import difference_cell, hours_cell, percent_cell
 from experiments.lib import markdown
-from experiments.lib.approximation import interval, spread
+from experiments.lib.intervals import interval, spread
 
 __all__ = ["figure", "fits", "summary", "table", "table_of"]
 

@@ -11,7 +11,12 @@ __all__ = ["joined"]
 _OF_A_RUN = {"preset", "seed", "seeds"}
 """Settings that say which networks a run trained, not how."""
 _LATER = {"optimiser": "sgd", "floor": 32.0}
-"""Settings that older reports lack → the value that those runs had."""
+"""Settings that reports with 'parts' may lack → the value of those runs; reports without it are older than floors."""
+
+
+def _stated(report: dict[str, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = report["settings"]
+    return _LATER | settings if "parts" in settings else settings
 
 
 def joined(reports: Sequence[dict[str, Any]], variants: Sequence[str]) -> dict[str, Any]:
@@ -28,8 +33,7 @@ def joined(reports: Sequence[dict[str, Any]], variants: Sequence[str]) -> dict[s
         InputError: If runs disagree on a setting, no run trained a variant, or two trained it with the same seed.
     """
     known, *others = (
-        {name: value for name, value in (_LATER | report["settings"]).items() if name not in _OF_A_RUN}
-        for report in reports
+        {name: value for name, value in _stated(report).items() if name not in _OF_A_RUN} for report in reports
     )
     for settings in others:
         for name in sorted(known.keys() | settings.keys()):

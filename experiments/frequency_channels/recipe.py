@@ -9,6 +9,7 @@ import torch
 
 from experiments.frequency_channels.network import Classifier
 from experiments.frequency_channels.variants import Variant
+from jpegdomain.errors import InputError
 from jpegdomain.frequency import CHANNELS, ChannelGate, Schedule
 
 __all__ = ["OPTIMISERS", "PRECISIONS", "SCHEDULES", "Recipe", "learning_rate", "resolved"]
@@ -126,8 +127,14 @@ class Recipe:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def new_optimiser(self, model: Classifier) -> torch.optim.Optimizer:
-        """Make the optimiser; a gate has neither weight decay nor momentum, and a constant rate, and SGD's only."""
+        """Make the optimiser; a gate has neither weight decay nor momentum, and a constant rate.
+
+        Raises:
+            InputError: If AdamW is to train a gate.
+        """
         if self.optimiser == "adamw":
+            if model.gate is not None:
+                raise InputError("gates are trained by sgd only")
             return torch.optim.AdamW(model.network.parameters(), self.lr, weight_decay=self.decay, fused=True)
         rule = {"momentum": _MOMENTUM, "nesterov": self.nesterov}
         groups = [{"params": list(model.network.parameters()), "weight_decay": self.decay, **rule}]

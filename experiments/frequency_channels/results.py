@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.frequency_channels.variants import DESIGNS
 from experiments.lib import markdown
-from experiments.lib.approximation import interval, spread
+from experiments.lib.intervals import interval, spread
 from experiments.lib.paired import points
 from experiments.lib.published import XU_TABLE_1, XU_TABLE_2
 

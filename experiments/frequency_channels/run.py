@@ -19,10 +19,10 @@ a network on these from scratch. 'lambda-0.01' has the penalty of their eq. (2) 
 Gueguen et al. (2018), which take luma and chroma at their own resolutions, of crops of the RGB network's size.
 `--preset transformer-10` trains a vision transformer whose patches are blocks.
 
-Several processes share the networks, on the CPU best with one thread each, or train each network together. Then every
-loss, batch norm, gate and random draw is that of a single process with the same batch. Gradients travel through main
-memory, by gloo: between GPUs that is right but slow, and has not been tried. An interrupted run resumes after the last
-epoch that it finished.
+Several processes share the networks, on the CPU best with one thread each, or train each network together. In training,
+every loss, batch norm, gate and random draw is then that of a single process with the same batch. Gradients travel
+through main memory, by gloo, which is slow between GPUs and was not tried there. A killed run resumes after its last
+whole epoch.
 """
 
 import argparse

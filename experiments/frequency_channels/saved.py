@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,6 +187,13 @@ def _entry(own: Variant) -> nn.Module:
     return NoisyEntry(entry, own.noise) if own.noise else entry
 
 
+_DAMAGED = (
+    *(RuntimeError, LookupError, TypeError, ValueError, AttributeError),
+    *(UnpicklingError, EOFError, AssertionError, struct.error),
+)
+"""What `torch.load` and `load_state_dict` raise for files that are damaged, or of another network."""
+
+
 def _fill(model: Classifier, path: Path, title: str) -> None:
     if not path.exists():
         raise SystemExit(f"--weights: {path.parent} has no {path.name}: the training saves it with --weights")
@@ -193,7 +201,7 @@ def _fill(model: Classifier, path: Path, title: str) -> None:
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except InputError as error:
         raise SystemExit(f"--weights: {path} is not that of {title}: {error}") from error
-    except (RuntimeError, KeyError, TypeError, AttributeError, UnpicklingError, EOFError) as error:
+    except _DAMAGED as error:
         raise SystemExit(f"--weights: {path} is not that of {title}: {_brief(error)}") from error
 
 

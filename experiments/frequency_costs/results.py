@@ -9,7 +9,7 @@ from experiments.frequency_channels.results import percent_cell
 from experiments.frequency_channels.saved import Saved
 from experiments.frequency_costs.latency import PRECISION
 from experiments.lib import markdown
-from experiments.lib.approximation import spread
+from experiments.lib.intervals import spread
 from experiments.lib.paired import difference, difference_cell
 
 __all__ = ["summary", "table"]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from experiments.frequency_channels.variants import variant
 from experiments.frequency_detection.coco import CocoImages, Items, Target, silent
 from experiments.lib import markdown
-from experiments.lib.approximation import spread
+from experiments.lib.intervals import spread
 from experiments.lib.team import ALONE, Team
 from jpegdomain.frequency import FileImage
 

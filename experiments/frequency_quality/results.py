@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.lib import markdown
-from experiments.lib.approximation import interval, spread
 from experiments.lib.direct_labels import line_labels
+from experiments.lib.intervals import interval, spread
 from experiments.lib.paired import difference, difference_cell, points
 
 __all__ = ["AS_THEY_ARE", "figure", "summary", "table"]

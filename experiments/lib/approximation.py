@@ -1,16 +1,12 @@
 """ASM and APX at any number of frequencies on one converted model, and their accuracies over several networks."""
 
-import math
-import statistics
-from collections.abc import Sequence
 from typing import Any
 
-from scipy import stats
 from torch import nn
 
 import jpegdomain as jd
 
-__all__ = ["METHODS", "accuracy_table", "interval", "masked_layers", "set_approximation", "spread"]
+__all__ = ["METHODS", "accuracy_table", "masked_layers", "set_approximation"]
 
 METHODS = ("asm", "apx")
 
@@ -32,29 +28,6 @@ def set_approximation(converted: jd.ConvertedModel, method: str, frequencies: in
     """
     for layer in masked_layers(converted):
         layer.method, layer.frequencies = method, frequencies
-
-
-def interval(values: Sequence[float]) -> dict[str, Any]:
-    """Return mean, and half width of its 95 % interval by Student's t (None for a single seed)."""
-    count = len(values)
-    half = None
-    if count > 1:
-        half = float(stats.t.ppf(0.975, count - 1)) * statistics.stdev(values) / math.sqrt(count)
-    return {"mean": statistics.fmean(values), "half_width": half}
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Summarise one number of several networks.
-
-    Returns:
-        mean, std (sample standard deviation; 0 for one network), smallest and largest.
-    """
-    return {
-        "mean": statistics.fmean(values),
-        "std": statistics.stdev(values) if len(values) > 1 else 0.0,
-        "smallest": min(values),
-        "largest": max(values),
-    }
 
 
 def accuracy_table(result: dict[str, Any]) -> str:

@@ -1,10 +1,8 @@
 """ASM and APX compared by the accuracies of several networks: which is ahead, and how many frequencies are enough."""
 
-import math
-import statistics
 from typing import Any
 
-from scipy import stats
+from experiments.lib.intervals import interval
 
 __all__ = ["ahead", "enough", "numbers", "paired"]
 
@@ -37,11 +35,9 @@ def ahead(result: dict[str, Any]) -> dict[str, list[int]]:
     """
     verdict: dict[str, list[int]] = {"asm": [], "apx": [], "neither": []}
     for n, differences in paired(result).items():
-        mean = statistics.fmean(differences) if differences else 0.0
-        count = len(differences)
-        error = statistics.stdev(differences) / math.sqrt(count) if count > 1 else math.inf
-        chance = error * stats.t.ppf(0.975, count - 1) if count > 1 else math.inf
-        verdict["neither" if abs(mean) <= chance else "asm" if mean > 0 else "apx"].append(n)
+        over = interval(differences or [0.0])
+        mean, chance = over["mean"], over["half_width"]
+        verdict["neither" if chance is None or abs(mean) <= chance else "asm" if mean > 0 else "apx"].append(n)
     return verdict
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from experiments.lib.approximation import interval
+from experiments.lib.intervals import interval
 
 __all__ = ["counts", "difference", "difference_cell", "points"]
 
@@ -58,7 +58,7 @@ def difference_cell(networks: Sequence[dict[str, Any]]) -> str:
     return points(over)
 
 
-def points(interval: dict[str, Any]) -> str:
+def points(over: dict[str, Any]) -> str:
     """Write the mean of a difference of shares in points, with the half width of its 95 % interval if it has one."""
-    half = interval["half_width"]
-    return f"{100 * interval['mean']:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
+    half = over["half_width"]
+    return f"{100 * over['mean']:+.1f}" + ("" if half is None else f" ± {100 * half:.1f}")

@@ -106,7 +106,7 @@ class Team:
                 if isinstance(child, nn.BatchNorm2d):
                     setattr(module, name, _TeamBatchNorm(child, self))
                 elif isinstance(child, nn.Dropout) and child.p:
-                    setattr(module, name, _TeamDropout(child.p, self))
+                    setattr(module, name, _TeamDropout(child, self))
 
 
 class _TeamBatchNorm(nn.BatchNorm2d):
@@ -150,13 +150,14 @@ class _TeamDropout(nn.Module):
     """Dropout that drops what a single process would.
 
     Args:
-        share: Probability of a zero.
+        source: Dropout whose probability and mode it takes over.
         team: The team of processes.
     """
 
-    def __init__(self, share: float, team: Team) -> None:
+    def __init__(self, source: nn.Dropout, team: Team) -> None:
         super().__init__()
-        self._share, self._team = share, team
+        self._share, self._team = source.p, team
+        self.train(source.training)
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop numbers of x, in training."""

@@ -4,6 +4,7 @@ import importlib.util
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Final
 
 import torch
@@ -35,7 +36,7 @@ class ChannelStatistics:
         chroma: How chroma was put on the luma block grid.
         selection: The selected channels, in its order; None for all 192, row-major.
         floor: The smallest divisor, in levels, ≥ 0.
-        source: Where the numbers come from: 'measured' by `fit_statistics`, 'published' ones, or in your own words.
+        source: Where the numbers come from: 'measured' by `fit_statistics`, 'published', or your own words.
 
     Raises:
         InputError: If mean or std is not one number per channel, a std is not above 0, the floor is negative, or
@@ -48,7 +49,7 @@ class ChannelStatistics:
     chroma: Chroma = "exact"
     selection: ChannelSet | None = None
     floor: float = 0.0
-    source: str = "measured"
+    source: str = "unknown"
 
     def __post_init__(self) -> None:
         check_chroma(self.chroma)
@@ -125,7 +126,7 @@ class ChannelStatistics:
 
 
 def _check_floor(floor: object) -> None:
-    if not isinstance(floor, int | float) or not 0 <= floor < math.inf:
+    if not isinstance(floor, Real) or not 0 <= float(floor) < math.inf:
         raise InputError(f"floor must be a number of levels ≥ 0, got {floor!r}")
 
 
@@ -159,7 +160,7 @@ def fit_statistics(
         Statistics of 192 channels, row-major.
 
     Raises:
-        InputError: If the floor is negative, there are no batches, or one is neither files nor pixels.
+        InputError: If the floor is negative or not a number, there are no batches, or one is neither files nor pixels.
         MissingPackageError: If `progress` is true and tqdm is not installed.
     """
     # Now rather than after a pass of hours.
@@ -184,7 +185,7 @@ def fit_statistics(
     if not count:
         raise InputError("fit_statistics needs at least one batch, got none")
     std = (squares / count).sqrt()
-    return ChannelStatistics(mean, torch.where(std < _STILL, 1.0, std), count, chroma, floor=floor)
+    return ChannelStatistics(mean, torch.where(std < _STILL, 1.0, std), count, chroma, None, floor, "measured")
 
 
 def _shown(batches: Iterable[Any]) -> Iterable[Any]:

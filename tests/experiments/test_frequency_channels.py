@@ -21,7 +21,7 @@ from experiments.frequency_channels.recipe import Recipe, learning_rate, resolve
 from experiments.frequency_channels.results import claim, summary, table, table_of
 from experiments.frequency_channels.training import Checkpoints, Trainer
 from experiments.frequency_channels.variants import variant
-from experiments.lib.approximation import interval
+from experiments.lib.intervals import interval
 from jpegdomain.errors import InputError, LeftOutWarning
 from jpegdomain.frequency import ChannelGate, ChannelSet
 from tests.codec.oracle import jpeg, noise

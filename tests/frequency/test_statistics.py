@@ -90,6 +90,7 @@ def test_statistics_are_saved_as_json():
     assert again.floor == statistics.floor == 32
     assert repr(again) == "ChannelStatistics(192 channels of 36 blocks, measured, chroma='exact', floor=32)"
     assert statistics.to_dict()["source"] == again.source == again.select(published("24S")).source == "measured"
+    assert ChannelStatistics(torch.zeros(192), torch.ones(192), 1).source == "unknown"
     older = {name: value for name, value in statistics.to_dict().items() if name != "source"}
     assert ChannelStatistics.from_dict(older).source == "unknown"
 
@@ -114,6 +115,7 @@ def test_networks_divide_by_no_less_than_the_floor():
     # Networks trained before there was a floor run as they were trained.
     described = {name: value for name, value in statistics.to_dict().items() if name != "floor"}
     assert ChannelStatistics.from_dict(described).floor == 0
+    assert statistics.with_floor(np.float32(3)).divisor.min() == 3
     for wrong in (-1, math.inf, math.nan, None, "8"):
         with pytest.raises(InputError, match="floor must be a number of levels"):
             statistics.with_floor(wrong)

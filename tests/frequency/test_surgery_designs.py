@@ -204,6 +204,10 @@ def test_modes_and_dtypes_of_what_is_carried_over_stay(design):
     assert adapted.layer4[0].bn1.weight.dtype == torch.float32
     assert all(layer.training for layer in adapted.conv1.modules())
     assert adapted.conv1.norm.weight.dtype == torch.float16
+    # New blocks are like those they replace: only layer4 was in float32.
+    assert {values.dtype for name, values in adapted.named_parameters() if name[:6] != "layer4"} == {
+        torch.float16, model.fc.weight.dtype,
+    }  # fmt: skip
 
 
 def test_new_norms_are_of_the_networks_kind():

@@ -63,7 +63,7 @@ def operate_two_resolutions(model: ResNet, parts: Sequence[int], design: Design)
         body.layer1 = nn.Identity()
         _enter_layer2(body, sum(parts))
     else:
-        body.layer1 = _stage(body, sum(parts), wide, _RFA_KERNELS)
+        body.layer1 = _stage(body, body.layer1, sum(parts), wide, _RFA_KERNELS)
         _enter_layer2(body, wide)
 
 
@@ -123,15 +123,15 @@ def _own_resolution(chroma: Tensor) -> Tensor:
 
 def _concatenate_late(body: Any, parts: Sequence[int], wide: int, first: float, second: float, last: float) -> None:
     entering, middle, own = (int(share * wide) for share in (first, second, last))
-    luma = _stage(body, parts[0], entering, _RFA_KERNELS)
+    luma = _stage(body, body.layer1, parts[0], entering, _RFA_KERNELS)
     if middle == _width(body.layer2):
         _enter_layer2(body, entering)
     else:
-        body.layer2 = _stage(body, entering, middle, (3,) * len(body.layer2))
+        body.layer2 = _stage(body, body.layer2, entering, middle, (3,) * len(body.layer2))
     # The first block of layer3 becomes two, one for each path; the others keep their names.
     blocks: list[tuple[str, nn.Module]] = [
-        ("luma", _stage(body, middle, own, (3,), stride=2)[0]),
-        ("chroma", _stage(body, sum(parts[1:]), wide - own, (1,))[0]),
+        ("luma", _stage(body, body.layer3, middle, own, (3,), stride=2)[0]),
+        ("chroma", _stage(body, body.layer3, sum(parts[1:]), wide - own, (1,))[0]),
         *list(body.layer3.named_children())[1:],
     ]
     modes = body.layer2.training, body.layer3.training
@@ -154,9 +154,11 @@ def _enter_layer2(body: Any, entering: int) -> None:
     block.downsample[0].requires_grad_(True)
 
 
-def _stage(body: Any, entering: int, leaving: int, kernels: Sequence[int], stride: int = 1) -> nn.Sequential:
-    """New blocks of the network's kind with these kernels; the first has a convolution on its shortcut."""
-    reference = body.layer4[0]
+def _stage(
+    body: Any, replaced: nn.Sequential, entering: int, leaving: int, kernels: Sequence[int], stride: int = 1
+) -> nn.Sequential:
+    """New blocks with these kernels, like those they replace; the first has a convolution on its shortcut."""
+    reference: Any = replaced[0]
     kind: Any = type(reference)
 
     def norm(width: int) -> nn.Module:
