@@ -100,7 +100,8 @@ FREQUENCY = {
         experiments("frequency_exact-*"),
         (
             "python -m experiments.frequency_exact --data imagenette-160/val --variance imagenette-160/train \\",
-            "    --model resnet18 --weights FILE --crop 160 --output results/frequency_exact-imagenette-resnet18.json",
+            "    --model resnet18 --weights FILE --crop 160 --threads 1 \\",
+            "    --output results/frequency_exact-imagenette-resnet18.json",
         ),
     ),
     "frequency-normalisation": Result(

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
+from experiments.frequency_channels.results import other_sides
 from jpegdomain.frequency import plot_rates
 
 __all__ = ["figure", "figures", "gates_figure"]
@@ -23,8 +24,9 @@ def _kind(each: dict[str, Any]) -> str:
 def figure(report: dict[str, Any], path: Path) -> None:
     """Draw every network as a dot, and each variant's mean as a bar across them."""
     settings, result = report["settings"], report["result"]
-    # Wide enough for the title.
-    drawn = Figure(figsize=(max(4.8, 1.5 + 0.8 * len(result["variants"])), 4), layout="constrained")
+    # A long name needs more room, below its dot.
+    each = 0.08 * max(10, *map(len, result["variants"]))
+    drawn = Figure(figsize=(max(4.8, 1.5 + each * len(result["variants"])), 4), layout="constrained")
     axes = drawn.add_subplot()
     named: set[str] = set()
     for place, (name, row) in enumerate(result["variants"].items()):
@@ -41,7 +43,7 @@ def figure(report: dict[str, Any], path: Path) -> None:
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlabel("input and its size relative to RGB")
     axes.set_ylabel("top-1, %; each network, and the mean")
-    sizes = f"pixels at {settings['side']} px, channels of {settings['frequency_side']} px"
+    sizes = f"pixels at {settings['side']} px, others from {other_sides(report)} px"
     axes.set_title(
         f"{settings['model']} on {settings['data']}, {settings['epochs']} epochs;\n{sizes}", fontsize="medium"
     )

@@ -15,6 +15,7 @@ __all__ = [
     "difference_cell",
     "difference_columns",
     "hours_cell",
+    "other_sides",
     "percent_cell",
     "published_row",
     "summary",
@@ -216,6 +217,17 @@ def table(report: dict[str, Any]) -> str:
     return f"{table_of(report)}\n\n{training_table(report)}"
 
 
+def other_sides(report: dict[str, Any]) -> str:
+    """Write the sides of the images that inputs other than RGB and YCbCr are taken from, in pixels."""
+    settings, names = report["settings"], report["result"]["variants"].keys() - {"RGB", "YCbCr"}
+    return " and ".join(str(side) for side in sorted({_side(settings, name) for name in names}))
+
+
+def _side(settings: dict[str, Any], name: str) -> int:
+    side: int = settings["side" if name in DESIGNS else "frequency_side"]
+    return side
+
+
 def hours_cell(each: Sequence[dict[str, Any]]) -> str:
     """Write the hours that trainings took together, without their tests."""
     return f"{sum(one['seconds'] for one in each) / 3600:.2f}"
@@ -223,15 +235,10 @@ def hours_cell(each: Sequence[dict[str, Any]]) -> str:
 
 def training_table(report: dict[str, Any]) -> str:
     """Write how the networks were trained: data, epochs, the sides of the images that they take, precision, hours."""
-    settings, sides = report["settings"], set()
-    for name in report["result"]["variants"]:
-        if name in DESIGNS:
-            sides.add(settings["side"])
-        elif name not in {"RGB", "YCbCr"}:
-            sides.add(settings["frequency_side"])
+    settings = report["settings"]
     header = ["network", "data", "training files", "test files", "epochs", "side of RGB and YCbCr, px"]
     row = [settings["model"], settings["data"]]
     row += [f"{settings[key]:,}" for key in ("training_images", "test_images", "epochs", "side")]
-    row += [" and ".join(map(str, sorted(sides))), settings["precision"], hours_cell(report["result"]["each"])]
+    row += [other_sides(report), settings["precision"], hours_cell(report["result"]["each"])]
     header += ["side of the other inputs' images, px", "precision", "hours of training, all networks"]
     return markdown.table(header, [row])

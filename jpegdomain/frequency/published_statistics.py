@@ -68,8 +68,8 @@ def published_statistics() -> ChannelStatistics:
     """Return the means and divisors of Xu et al.'s released networks (`train_upscaled_static` in their code).
 
     They were computed from ImageNet at twice the resolution of the RGB networks. Their divisors are not the standard
-    deviations of coefficients. On 50 files of ImageNet, resized to a short side of 512 pixels and cropped to the middle
-    448×448, these are 1.7 to 2.0 times the divisors of DC and 1.6 to 68 times those of AC channels (median 14).
+    deviations of coefficients. On 50 colour files of ImageNet, resized to a short side of 512 pixels and cropped to the
+    middle 448×448, these are 1.7 to 2.0 times the divisors of DC and 1.6 to 68 times those of AC channels (median 14).
     Standard deviations of *per-image channel means* are closer: 1.0 to 1.2 times for DC, 0.04 to 1.2 for AC (median
     0.25). Use them to load the released networks or to repeat their training; for your own networks use
     `fit_statistics`.

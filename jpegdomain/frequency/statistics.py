@@ -146,8 +146,8 @@ def fit_statistics(
     Networks divide by max(std, floor). Standard deviations range from hundreds of levels (luma's DC) to thousandths,
     and a channel divided by less than a level is noise as strong as the image. On a third of Imagenette, small ResNets
     on all 192 channels reached 38.9 ± 1.5 % without a floor, 48.9 ± 1.6 % with a floor of 8 levels and 55.0 ± 1.4 %
-    with one of 32; those on 24 channels (24S) reached 55.7 ± 1.5 %. These results, of three seeds of
-    `experiments.frequency_normalisation`, are the reason for the default; larger floors were not tried.
+    with one of 32; those on 24 channels (24S) reached 55.7 ± 1.5 %. These means ± standard deviations over three seeds
+    of `experiments.frequency_normalisation` are the reason for the default; larger floors were not tried.
 
     Args:
         batches: `JpegBatch`es, tensors of RGB pixels, or tuples of one of these and labels, as from a data loader; of

@@ -64,7 +64,7 @@ def adapt(
         channels: The number of channels, a set, or a frontend that computes them; for detection a set or a frontend.
         layer2_stride: 2 for the strides of the paper, which are those of `model`; 1 for those of its authors' released
             code, where layer2 does not reduce the resolution, which costs four times the work from there on: 3.3 × the
-            operations of a ResNet-50 on RGB, and 2.7 × those of a resnet18.
+            operations of a ResNet-50 on RGB at 224×224, and 2.9 to 3.1 × those of a resnet18.
         design: How the channels enter. All but 'first-block' are for ResNets and need channels of Y, Cb and Cr in this
             order, such as 192 or a set in row-major order.
 
