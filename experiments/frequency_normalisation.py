@@ -16,6 +16,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from experiments.frequency_channels.figures import COLORS, kind
 from experiments.frequency_channels.options import parser
 from experiments.frequency_channels.results import difference_columns, percent_cell, training_table
 from experiments.frequency_channels.run import carry_out
@@ -48,8 +49,8 @@ def figure(report: dict[str, Any], path: Path) -> None:
     drawn = Figure(figsize=(7, 1.2 + 0.32 * len(names)), layout="constrained")
     axes = drawn.add_subplot()
     for place, name in enumerate(names):
-        values = [100 * one["top1"] for one in result["each"] if one["variant"] == name]
-        color = "#0b6e4f" if name.startswith("DCT-192") else "#c1440e" if "gate" in name else "0.45"
+        own = [one for one in result["each"] if one["variant"] == name]
+        values, color = [100 * one["top1"] for one in own], COLORS[kind(own[0])]
         axes.plot(values, [place] * len(values), "o", color=color, alpha=0.7)
         mean = 100 * result["variants"][name]["top1"]["mean"]
         axes.plot([mean, mean], [place - 0.3, place + 0.3], color=color, linewidth=2)

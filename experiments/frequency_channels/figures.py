@@ -9,13 +9,16 @@ from matplotlib.figure import Figure
 from experiments.frequency_channels.results import other_sides
 from jpegdomain.frequency import plot_rates
 
-__all__ = ["figure", "figures", "gates_figure"]
+__all__ = ["COLORS", "figure", "figures", "gates_figure", "kind"]
 
-_COLORS = {"pixels": "0.45", "channels": "#0b6e4f", "gate": "#c1440e"}
+COLORS = {"pixels": "0.45", "channels": "#0b6e4f", "gate": "#c1440e"}
+"""Colour of each `kind` of input."""
+
 _LABELS = {"pixels": "pixels", "channels": "frequency channels", "gate": "frequency channels behind a gate"}
 
 
-def _kind(each: dict[str, Any]) -> str:
+def kind(each: dict[str, Any]) -> str:
+    """Tell what a network is fed with: 'pixels', 'channels', or channels behind a 'gate'."""
     if "gate" in each:
         return "gate"
     return "channels" if each["channels"] else "pixels"
@@ -31,14 +34,14 @@ def figure(report: dict[str, Any], path: Path) -> None:
     named: set[str] = set()
     for place, (name, row) in enumerate(result["variants"].items()):
         own = [one for one in result["each"] if one["variant"] == name]
-        kind = _kind(own[0])
-        label = None if kind in named else _LABELS[kind]
-        named.add(kind)
+        own_kind = kind(own[0])
+        label = None if own_kind in named else _LABELS[own_kind]
+        named.add(own_kind)
         axes.plot(
-            [place] * len(own), [100 * one["top1"] for one in own], "o", color=_COLORS[kind], alpha=0.7, label=label
+            [place] * len(own), [100 * one["top1"] for one in own], "o", color=COLORS[own_kind], alpha=0.7, label=label
         )
         mean = 100 * row["top1"]["mean"]
-        axes.plot([place - 0.3, place + 0.3], [mean, mean], color=_COLORS[kind], linewidth=2)
+        axes.plot([place - 0.3, place + 0.3], [mean, mean], color=COLORS[own_kind], linewidth=2)
     ticks = [f"{name}\n{row['input_size']:.2g}×" for name, row in result["variants"].items()]
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlabel("input and its size relative to RGB")
